@@ -1,2 +1,12 @@
+//! What the sync decides. Pure: functions from what was seen to what shall be done. No clock, no I/O, no thread, no JSON, no SQL, no
+//! wasm; the manifest and `no_std` keep it so. Time, when it matters, is an argument.
+//!
+//! The rules S1–S31 that are named in the comments are explained in `ARCHITECTURE.md`.
 #![no_std]
-//! Placeholder.
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod deal;
+pub mod row;
+pub mod side;
