@@ -235,7 +235,10 @@ impl Standing {
     /// Terminal in Partner Center: nothing of such a deal can be changed there.
     #[must_use]
     pub const fn is_closed(&self) -> bool {
-        matches!(self, Self::Won | Self::Lost | Self::Declined | Self::Expired | Self::Error)
+        matches!(
+            self,
+            Self::Won | Self::Lost | Self::Declined | Self::Expired | Self::Error
+        )
     }
 
     /// The substatus, as Partner Center spells it.
@@ -257,10 +260,19 @@ impl Standing {
     /// Reads a substatus. Never fails: an unknown one is [`Standing::Unlisted`].
     #[must_use]
     pub fn parse(text: &str) -> Self {
-        [Self::Pending, Self::Received, Self::Accepted, Self::Won, Self::Lost, Self::Declined, Self::Expired, Self::Error]
-            .into_iter()
-            .find(|known| known.as_str().eq_ignore_ascii_case(text))
-            .unwrap_or_else(|| Self::Unlisted(text.to_string()))
+        [
+            Self::Pending,
+            Self::Received,
+            Self::Accepted,
+            Self::Won,
+            Self::Lost,
+            Self::Declined,
+            Self::Expired,
+            Self::Error,
+        ]
+        .into_iter()
+        .find(|known| known.as_str().eq_ignore_ascii_case(text))
+        .unwrap_or_else(|| Self::Unlisted(text.to_string()))
     }
 }
 

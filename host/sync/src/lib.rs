@@ -10,3 +10,13 @@ extern crate alloc;
 pub mod deal;
 pub mod row;
 pub mod side;
+
+pub mod ability;
+pub mod columns;
+pub mod course;
+pub mod element;
+pub mod identity;
+pub mod mark;
+pub mod merge;
+pub mod parts;
+pub mod schedule;

@@ -42,10 +42,16 @@ impl Cell {
         match (self, other) {
             (Self::Choice(a), Self::Choice(b)) => a.code == b.code,
             (Self::Choices(a), Self::Choices(b)) => {
-                let codes = |list: &[Choice]| list.iter().map(|choice| choice.code).collect::<BTreeSet<_>>();
+                let codes = |list: &[Choice]| {
+                    list.iter()
+                        .map(|choice| choice.code)
+                        .collect::<BTreeSet<_>>()
+                };
                 codes(a) == codes(b)
             }
-            (Self::Reference(a), Self::Reference(b)) => a.table == b.table && a.id.eq_ignore_ascii_case(&b.id),
+            (Self::Reference(a), Self::Reference(b)) => {
+                a.table == b.table && a.id.eq_ignore_ascii_case(&b.id)
+            }
             (Self::Text(text), Self::Empty) | (Self::Empty, Self::Text(text)) => text.is_empty(),
             (a, b) => a == b,
         }
@@ -273,7 +279,10 @@ impl Needs {
     /// The column of `table` that has this role.
     #[must_use]
     pub fn column(&self, table: &str, role: Role) -> Option<&str> {
-        self.brings.iter().find(|own| own.table == table && own.role == Some(role)).map(|own| own.column.as_str())
+        self.brings
+            .iter()
+            .find(|own| own.table == table && own.role == Some(role))
+            .map(|own| own.column.as_str())
     }
 }
 

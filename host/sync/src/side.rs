@@ -62,7 +62,10 @@ pub struct Sides<T> {
 impl<T> Sides<T> {
     /// Builds both from the side's name.
     pub fn of(mut make: impl FnMut(Side) -> T) -> Self {
-        Self { partner_center: make(Side::PartnerCenter), crm: make(Side::Crm) }
+        Self {
+            partner_center: make(Side::PartnerCenter),
+            crm: make(Side::Crm),
+        }
     }
 }
 
