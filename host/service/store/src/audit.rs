@@ -1,6 +1,12 @@
 //! The audit: what happened to a deal, one hash chain per lane (I7).
 
+use sha2::{Digest, Sha256};
+
 use crate::Millis;
+
+/// How hashes are made today. A later scheme may chain salted commitments to the texts instead of the texts, so that an erased value
+/// still verifies; entries say which scheme is theirs.
+pub(crate) const SCHEME: i64 = 1;
 
 /// What is to be written down.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +28,7 @@ pub struct AuditEntry {
     pub at: Millis,
     /// What.
     pub line: AuditLine,
-    /// SHA-256 over the hash before, the time and the line, hex.
+    /// SHA-256 over the hash before, the position, the time and the line, each part preceded by its length; hex.
     pub hash: String,
 }
 
@@ -33,6 +39,93 @@ pub struct ChainBreak {
     pub connection: String,
     /// Which lane.
     pub lane: i64,
-    /// The first entry that does not follow from the one before.
+    /// The first entry that does not follow from the one before, or that is missing at the end.
     pub sequence: i64,
+}
+
+/// The hash before a lane's first entry. It names the lane, so that a whole chain cannot pass as another lane's.
+pub(crate) fn chain_start(connection: &str, lane: i64) -> String {
+    digest(&[
+        b"cosell audit lane",
+        connection.as_bytes(),
+        &lane.to_be_bytes(),
+    ])
+}
+
+/// The hash of the entry that follows `previous`.
+pub(crate) fn chained(previous: &str, sequence: i64, at: Millis, line: &AuditLine) -> String {
+    digest(&[
+        b"cosell audit entry",
+        &SCHEME.to_be_bytes(),
+        previous.as_bytes(),
+        &sequence.to_be_bytes(),
+        &at.to_be_bytes(),
+        line.kind.as_bytes(),
+        line.message.as_bytes(),
+        line.detail.as_bytes(),
+    ])
+}
+
+/// Each part is preceded by its length: no two different lists of parts are the same bytes.
+fn digest(parts: &[&[u8]]) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    hex::encode(hasher.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(kind: &str, message: &str) -> AuditLine {
+        AuditLine {
+            kind: kind.into(),
+            message: message.into(),
+            detail: "{}".into(),
+        }
+    }
+
+    #[test]
+    fn moving_a_letter_from_one_field_to_the_next_is_another_hash() {
+        assert_ne!(
+            chained("00", 1, 5, &line("run", "x")),
+            chained("00", 1, 5, &line("ru", "nx"))
+        );
+    }
+
+    #[test]
+    fn everything_that_an_entry_says_is_in_its_hash() {
+        let whole = chained("00", 1, 5, &line("run", "x"));
+        let others = [
+            chained("01", 1, 5, &line("run", "x")),
+            chained("00", 2, 5, &line("run", "x")),
+            chained("00", 1, 6, &line("run", "x")),
+            chained("00", 1, 5, &line("run", "y")),
+            chained(
+                "00",
+                1,
+                5,
+                &AuditLine {
+                    detail: "[]".into(),
+                    ..line("run", "x")
+                },
+            ),
+        ];
+        assert!(others.iter().all(|other| *other != whole));
+    }
+
+    #[test]
+    fn the_encoding_of_scheme_1_is_frozen() {
+        assert_eq!(
+            chain_start("c", 1),
+            "e70d13425eb97a566ad26c870d1375caf6a1744cd6495e66d4009dd1c0b88927"
+        );
+        assert_eq!(
+            chained("00", 1, 5, &line("run", "x")),
+            "034f746d484a8fe91cd4122bfcae991583ac4d66b42009a2cf24d85ddb36e5d5"
+        );
+    }
 }

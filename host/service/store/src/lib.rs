@@ -16,7 +16,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use audit::{AuditEntry, AuditLine, ChainBreak};
-pub use sqlite::SqliteStore;
+pub use sqlite::{SqliteStore, system_clock};
 
 /// Milliseconds since the Unix epoch.
 pub type Millis = i64;
@@ -53,7 +53,8 @@ pub struct AcceptedEvent {
     pub cause: String,
     /// Two events with the same key are one event. None: never a duplicate (the sweep only rings).
     pub dedupe: Option<String>,
-    /// The lane to which the record belongs if the caller knows better than the member table; else found or made.
+    /// The lane to which the record belongs if the caller knows better than the member table; else found or made. A retired lane
+    /// stands for its elder, an unknown one for none. A record that another lane has linked, is writing or is looking at stays there.
     pub lane: Option<LaneId>,
 }
 
@@ -160,7 +161,7 @@ pub struct Intent {
     pub precondition: Option<String>,
     /// JSON of the host: enough to recognise the write's effect, never a secret.
     pub detail: String,
-    /// When it was committed.
+    /// When it was committed, by the store's clock; what a caller writes here is not read.
     pub since: Millis,
 }
 
@@ -178,15 +179,17 @@ pub struct Attempt {
 /// What changes when a write closes, or a run: everything in one transaction.
 #[derive(Debug, Clone, Default)]
 pub struct Change {
-    /// The link as it is now, without bases and raws; None leaves it.
+    /// The link as it is now, without bases and raws (what stands there is not read); None leaves it. The referral and the CRM row
+    /// may be members of another lane, as long as no other link has them.
     pub link: Option<LinkState>,
     /// Bases that move (S6). Others keep what they have.
     pub bases: Vec<Base>,
-    /// Raw records that the bases name, by hash. Raws that no base names any more are dropped.
+    /// Raw records that the bases name, by hash. One that is stored already need not come again; raws that no base names any more
+    /// are dropped.
     pub raws: BTreeMap<String, String>,
-    /// Records that belong to the lane from now on.
+    /// Records that belong to the lane from now on; one that belongs to another lane is [`StoreError::Linked`].
     pub members: Vec<RecordKey>,
-    /// The attempt that ended.
+    /// The attempt that ended; of the intent that closes, when one does.
     pub attempt: Option<Attempt>,
     /// Lines for the lane's audit.
     pub audit: Vec<AuditLine>,
@@ -228,9 +231,10 @@ pub enum Next {
         /// For people.
         reason: String,
     },
-    /// Ends the lane; its members, bells and events go to the elder (S13).
+    /// Ends the lane; its members, bells and events go to the elder (S13), whose bells ring for each. A link that is no pair yet is
+    /// dropped; a pair cannot retire ([`StoreError::Linked`]).
     Retired {
-        /// The elder.
+        /// The elder; if it has retired itself, the one into which it did.
         into: LaneId,
     },
 }
@@ -248,7 +252,7 @@ pub struct LaneState {
     pub intent: Option<Intent>,
     /// Failures in a row.
     pub attempts: i64,
-    /// Key of the failure that parked it last.
+    /// Key of the failure that parked it last; none once the lane has been settled since.
     pub failure: Option<String>,
     /// When the lane was born.
     pub born: Millis,
@@ -265,7 +269,7 @@ pub struct LaneSummary {
     pub state: String,
     /// For people.
     pub reason: Option<String>,
-    /// When it runs next.
+    /// When it runs next, as far as that is known; none while it runs.
     pub next_at: Option<Millis>,
     /// The pair, without bases and raws.
     pub link: Option<LinkState>,
@@ -314,7 +318,7 @@ pub enum StoreError {
         /// The fence that was presented.
         fence: i64,
     },
-    /// The record belongs to another link already (I4).
+    /// The record belongs to another lane or link already (I4).
     #[error("{record} is linked in lane {lane} already")]
     Linked {
         /// Which record.
@@ -325,6 +329,20 @@ pub enum StoreError {
     /// A second intent while one is open (I5).
     #[error("lane {lane} has an open intent already")]
     IntentOpen {
+        /// Lane number.
+        lane: i64,
+    },
+    /// A write was closed that no intent had opened (I5).
+    #[error("lane {lane} has no open intent{}", .operation.as_deref().map(|id| format!(" with operation {id}")).unwrap_or_default())]
+    NoIntent {
+        /// Lane number.
+        lane: i64,
+        /// The attempt's operation, if it named one.
+        operation: Option<String>,
+    },
+    /// There is no such lane.
+    #[error("there is no lane {lane} that could be meant here")]
+    NoLane {
         /// Lane number.
         lane: i64,
     },
@@ -348,35 +366,83 @@ pub enum StoreError {
 /// The whole door. SQLite implements it today, PostgreSQL will; one conformance suite serves both.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Stores events once each, rings their bells, makes their lanes due; advances a cursor in the same transaction. Durable when it returns.
-    async fn accept(&self, events: Vec<AcceptedEvent>, cursor: Option<CursorAdvance>) -> Result<Vec<Accepted>, StoreError>;
+    /// Stores events once each, rings their bells, makes their lanes due; advances a cursor in the same transaction. Durable when it
+    /// returns. All or nothing: when it fails, no event of the call is stored.
+    ///
+    /// A lane at rest (parked, held, paused, …) becomes due too: its run decides whether anything is different now. A leased lane
+    /// becomes due when its run ends.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] when too many bells or requests wait already: come again.
+    async fn accept(
+        &self,
+        events: Vec<AcceptedEvent>,
+        cursor: Option<CursorAdvance>,
+    ) -> Result<Vec<Accepted>, StoreError>;
 
-    /// Takes up to `max` due lanes: fence + 1, leased to `owner` for `lease_ms`. A lane whose lease ran out is due.
-    async fn claim(&self, owner: &str, lease_ms: Millis, max: usize) -> Result<Vec<Lease>, StoreError>;
+    /// Takes up to `max` due lanes, the longest due first: fence + 1, leased to `owner` for `lease_ms`. A lane whose lease ran out is
+    /// due.
+    async fn claim(
+        &self,
+        owner: &str,
+        lease_ms: Millis,
+        max: usize,
+    ) -> Result<Vec<Lease>, StoreError>;
 
-    /// When the next lane becomes due, if any waits: so that an idle worker sleeps exactly that long.
+    /// When the next lane becomes due, if any waits: so that an idle worker sleeps exactly that long. The end of a lease counts. May
+    /// lie in the past.
     async fn next_due(&self) -> Result<Option<Millis>, StoreError>;
 
     /// Everything a run needs.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`], as for everything that takes a lease: another run has the lane, or this one has ended.
     async fn open(&self, lease: &Lease) -> Result<LaneState, StoreError>;
 
     /// Prolongs the lease.
     async fn renew(&self, lease: &Lease, lease_ms: Millis) -> Result<Lease, StoreError>;
 
     /// Commits the intent of a write, before the write (I5).
+    ///
+    /// # Errors
+    /// [`StoreError::IntentOpen`] when the lane has one.
     async fn intend(&self, lease: &Lease, intent: Intent) -> Result<(), StoreError>;
 
     /// Closes the open intent: bases, link, attempt and audit in one transaction (S6).
+    ///
+    /// # Errors
+    /// [`StoreError::NoIntent`] when none is open, or the attempt is another operation's; [`StoreError::Linked`].
     async fn complete_write(&self, lease: &Lease, change: Change) -> Result<(), StoreError>;
 
-    /// Ends the run: bells answered up to the given counters, lane freed. A bell that rang meanwhile makes it due again.
-    async fn complete_run(&self, lease: &Lease, answered: &[Bell], change: Change, next: Next) -> Result<(), StoreError>;
+    /// Ends the run: bells answered up to the given counters, lane freed. A bell that rang meanwhile makes it due again at once.
+    ///
+    /// `answered` are the bells of [`LaneState`], as the run found them, also when it ends in [`Next::Wait`]: from then on the wait
+    /// holds the duty to look again. A bell that is left out counts as one that rang meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError::IntentOpen`] when an intent is open and the run does not end in [`Next::Wait`], which alone comes back to resolve
+    /// it; [`StoreError::Linked`]; [`StoreError::NoLane`] for an elder that does not exist.
+    async fn complete_run(
+        &self,
+        lease: &Lease,
+        answered: &[Bell],
+        change: Change,
+        next: Next,
+    ) -> Result<(), StoreError>;
 
     /// Which lane a record belongs to.
-    async fn lane_of(&self, connection: &str, record: &RecordKey) -> Result<Option<LaneId>, StoreError>;
+    async fn lane_of(
+        &self,
+        connection: &str,
+        record: &RecordKey,
+    ) -> Result<Option<LaneId>, StoreError>;
 
     /// The lane whose link has this engagement.
-    async fn lane_of_engagement(&self, connection: &str, engagement: &str) -> Result<Option<LaneId>, StoreError>;
+    async fn lane_of_engagement(
+        &self,
+        connection: &str,
+        engagement: &str,
+    ) -> Result<Option<LaneId>, StoreError>;
 
     /// Where a stream was read up to.
     async fn cursor(&self, connection: &str, stream: &str) -> Result<Option<String>, StoreError>;
@@ -387,7 +453,11 @@ pub trait Store: Send + Sync + 'static {
     /// Throttles that are still closed.
     async fn throttles(&self, connection: &str) -> Result<Vec<Throttle>, StoreError>;
 
-    /// Makes a lane due now, as a person orders it; also a parked one.
+    /// Makes a lane due now, as a person orders it; also a parked one. Rings all its bells, so that the order outlasts a run that is
+    /// under way. A retired lane stands for its elder.
+    ///
+    /// # Errors
+    /// [`StoreError::NoLane`].
     async fn wake(&self, connection: &str, lane: LaneId, cause: &str) -> Result<(), StoreError>;
 
     /// Counts for people and for health.

@@ -1,0 +1,128 @@
+//! The audit's rows.
+
+use rusqlite::{Connection, params};
+
+use crate::audit::{SCHEME, chain_start, chained};
+use crate::writer::{Desk, Failure};
+use crate::{AuditEntry, AuditLine, ChainBreak, LaneId};
+
+/// Appends lines to a lane's chain and notes its new end on the lane.
+pub(super) fn append(
+    desk: &Desk<'_>,
+    connection: &str,
+    lane: LaneId,
+    lines: &[AuditLine],
+) -> Result<(), Failure> {
+    let (mut sequence, head): (i64, Option<String>) = desk
+        .sql
+        .prepare_cached("SELECT audited, audit_head FROM lane WHERE connection = ?1 AND lane = ?2")?
+        .query_row(params![connection, lane.0], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    let mut hash = head.unwrap_or_else(|| chain_start(connection, lane.0));
+    for line in lines {
+        sequence += 1;
+        hash = chained(&hash, sequence, desk.now, line);
+        desk.sql
+            .prepare_cached(
+                "INSERT INTO audit (connection, lane, sequence, at, kind, message, detail, scheme, hash)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            )?
+            .execute(params![
+                connection,
+                lane.0,
+                sequence,
+                desk.now,
+                line.kind,
+                line.message,
+                line.detail,
+                SCHEME,
+                hash
+            ])?;
+    }
+    desk.sql
+        .prepare_cached(
+            "UPDATE lane SET audited = ?3, audit_head = ?4 WHERE connection = ?1 AND lane = ?2",
+        )?
+        .execute(params![connection, lane.0, sequence, hash])?;
+    Ok(())
+}
+
+/// A lane's entries, oldest first.
+pub(super) fn entries(
+    sql: &Connection,
+    connection: &str,
+    lane: LaneId,
+) -> Result<Vec<AuditEntry>, Failure> {
+    let mut entries = Vec::new();
+    each_entry(sql, connection, lane.0, |_, entry| entries.push(entry))?;
+    Ok(entries)
+}
+
+fn each_entry(
+    sql: &Connection,
+    connection: &str,
+    lane: i64,
+    mut see: impl FnMut(i64, AuditEntry),
+) -> Result<(), Failure> {
+    let mut query = sql.prepare_cached(
+        "SELECT scheme, sequence, at, kind, message, detail, hash FROM audit
+         WHERE connection = ?1 AND lane = ?2 ORDER BY sequence",
+    )?;
+    let mut rows = query.query(params![connection, lane])?;
+    while let Some(row) = rows.next()? {
+        let line = AuditLine {
+            kind: row.get(3)?,
+            message: row.get(4)?,
+            detail: row.get(5)?,
+        };
+        see(
+            row.get(0)?,
+            AuditEntry {
+                sequence: row.get(1)?,
+                at: row.get(2)?,
+                line,
+                hash: row.get(6)?,
+            },
+        );
+    }
+    Ok(())
+}
+
+/// Recomputes every chain, one lane after the other, and compares its end with what the lane says.
+pub(super) fn check(sql: &Connection) -> Result<Vec<ChainBreak>, Failure> {
+    let mut breaks = Vec::new();
+    let mut lanes = sql.prepare_cached(
+        "SELECT connection, lane, audited, audit_head FROM lane ORDER BY connection, lane",
+    )?;
+    let mut rows = lanes.query([])?;
+    while let Some(row) = rows.next()? {
+        let (connection, lane): (String, i64) = (row.get(0)?, row.get(1)?);
+        let (audited, head): (i64, Option<String>) = (row.get(2)?, row.get(3)?);
+        let start = chain_start(&connection, lane);
+        let mut hash = start.clone();
+        let mut sequence = 0;
+        let mut broken = None;
+        each_entry(sql, &connection, lane, |scheme, entry| {
+            if broken.is_some() {
+                return;
+            }
+            let follows = chained(&hash, sequence + 1, entry.at, &entry.line);
+            if scheme != SCHEME || entry.sequence != sequence + 1 || entry.hash != follows {
+                broken = Some(sequence + 1);
+            }
+            sequence += 1;
+            hash = follows;
+        })?;
+        // Entries cut off the end, or added behind it, leave every remaining link whole; only the lane knows.
+        if broken.is_none() && (sequence != audited || hash != head.unwrap_or(start)) {
+            broken = Some(sequence.min(audited) + 1);
+        }
+        breaks.extend(broken.map(|sequence| ChainBreak {
+            connection,
+            lane,
+            sequence,
+        }));
+    }
+    Ok(breaks)
+}

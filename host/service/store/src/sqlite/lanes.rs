@@ -1,0 +1,378 @@
+//! Lanes: born, leased under a fence, made due, ended, retired.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::accept::Ring;
+use super::{chain, links, reads};
+use crate::writer::{Desk, Failure};
+use crate::{Bell, Change, LaneId, Lease, Millis, Next, RecordKey, StoreError};
+
+/// Elders followed from a retired lane. Retiring always points at a living lane, so more than a few in a row are a damaged table.
+const ELDERS_MAX: usize = 64;
+
+/// The words after a retirement rang the bells of the records that moved.
+const CAUSE_RETIRED: &str = "lane-retired";
+
+/// A new lane, at rest until its first bell makes it due.
+pub(super) fn create(desk: &Desk<'_>, connection: &str) -> Result<LaneId, Failure> {
+    let lane: i64 = desk
+        .sql
+        .prepare_cached(
+            "INSERT INTO counter (connection, name, value) VALUES (?1, 'lane', 1)
+             ON CONFLICT (connection, name) DO UPDATE SET value = counter.value + 1
+             RETURNING value",
+        )?
+        .query_row([connection], |row| row.get(0))?;
+    desk.sql
+        .prepare_cached(
+            "INSERT INTO lane (connection, lane, state, fence, attempts, born, audited)
+             VALUES (?1, ?2, 'settled', 0, 0, ?3, 0)",
+        )?
+        .execute(params![connection, lane, desk.now])?;
+    Ok(LaneId(lane))
+}
+
+/// Due now. A leased lane is left alone: when its run ends, the unanswered bell makes it due.
+pub(super) fn make_due(desk: &Desk<'_>, connection: &str, lane: LaneId) -> Result<(), Failure> {
+    desk.sql
+        .prepare_cached(
+            "UPDATE lane SET due_at = ?3
+             WHERE connection = ?1 AND lane = ?2 AND state <> 'retired' AND lease_until IS NULL
+               AND (due_at IS NULL OR due_at > ?3)",
+        )?
+        .execute(params![connection, lane.0, desk.now])?;
+    Ok(())
+}
+
+/// The lane itself, or the living lane into which it retired. None: there is no such lane.
+pub(super) fn elder(
+    sql: &Connection,
+    connection: &str,
+    lane: LaneId,
+) -> Result<Option<LaneId>, Failure> {
+    let mut lane = lane;
+    for _ in 0..ELDERS_MAX {
+        let into: Option<Option<i64>> = sql
+            .prepare_cached("SELECT retired_into FROM lane WHERE connection = ?1 AND lane = ?2")?
+            .query_row(params![connection, lane.0], |row| row.get(0))
+            .optional()?;
+        match into {
+            None => return Ok(None),
+            Some(None) => return Ok(Some(lane)),
+            Some(Some(into)) => lane = LaneId(into),
+        }
+    }
+    Err(Failure::broken(
+        "follow retired lanes",
+        format!("lane {} leads to retired lanes in a ring", lane.0),
+    ))
+}
+
+/// Leased, or with an open intent.
+pub(super) fn is_busy(sql: &Connection, connection: &str, lane: LaneId) -> Result<bool, Failure> {
+    Ok(sql
+        .prepare_cached(
+            "SELECT 1 FROM lane WHERE connection = ?1 AND lane = ?2 AND (lease_until IS NOT NULL
+                 OR EXISTS (SELECT 1 FROM intent WHERE intent.connection = ?1 AND intent.lane = ?2))",
+        )?
+        .exists(params![connection, lane.0])?)
+}
+
+/// Takes the oldest due lanes.
+pub(super) fn claim(
+    desk: &Desk<'_>,
+    owner: &str,
+    lease_ms: Millis,
+    max: usize,
+) -> Result<Vec<Lease>, Failure> {
+    let until = desk.now.saturating_add(lease_ms);
+    let max = i64::try_from(max).unwrap_or(i64::MAX);
+    let mut leases = desk
+        .sql
+        .prepare_cached(
+            "SELECT connection, lane, fence FROM lane WHERE due_at <= ?1 ORDER BY due_at, connection, lane LIMIT ?2",
+        )?
+        .query_map(params![desk.now, max], |row| {
+            Ok(Lease {
+                connection: row.get(0)?,
+                lane: LaneId(row.get(1)?),
+                fence: row.get::<_, i64>(2)? + 1,
+                until,
+            })
+        })?
+        .collect::<Result<Vec<_>, _>>()?;
+    for lease in &mut leases {
+        desk.sql
+            .prepare_cached(
+                "UPDATE lane SET fence = ?3, lease_owner = ?4, lease_until = ?5, due_at = ?5
+                 WHERE connection = ?1 AND lane = ?2",
+            )?
+            .execute(params![
+                lease.connection,
+                lease.lane.0,
+                lease.fence,
+                owner,
+                until
+            ])?;
+    }
+    Ok(leases)
+}
+
+/// Refuses a lease that is not the lane's any more (I3).
+pub(super) fn check_fence(sql: &Connection, lease: &Lease) -> Result<(), Failure> {
+    let held = sql
+        .prepare_cached(
+            "SELECT 1 FROM lane WHERE connection = ?1 AND lane = ?2 AND fence = ?3 AND lease_until IS NOT NULL",
+        )?
+        .exists(params![lease.connection, lease.lane.0, lease.fence])?;
+    if held {
+        Ok(())
+    } else {
+        Err(StoreError::Fenced {
+            lane: lease.lane.0,
+            fence: lease.fence,
+        }
+        .into())
+    }
+}
+
+/// Prolongs a lease that is still the lane's.
+pub(super) fn renew(desk: &Desk<'_>, lease: &Lease, lease_ms: Millis) -> Result<Lease, Failure> {
+    check_fence(desk.sql, lease)?;
+    let until = desk.now.saturating_add(lease_ms);
+    desk.sql
+        .prepare_cached(
+            "UPDATE lane SET lease_until = ?3, due_at = ?3 WHERE connection = ?1 AND lane = ?2",
+        )?
+        .execute(params![lease.connection, lease.lane.0, until])?;
+    Ok(Lease {
+        until,
+        ..lease.clone()
+    })
+}
+
+/// Ends a run.
+pub(super) fn complete_run(
+    desk: &mut Desk<'_>,
+    lease: &Lease,
+    answered: &[Bell],
+    change: &Change,
+    next: &Next,
+) -> Result<(), Failure> {
+    check_fence(desk.sql, lease)?;
+    // Only waiting comes back by itself to find out what became of the write.
+    if !matches!(next, Next::Wait { .. }) && links::intent_open(desk.sql, lease)? {
+        return Err(StoreError::IntentOpen { lane: lease.lane.0 }.into());
+    }
+    links::apply(desk, lease, change)?;
+    let end = match next {
+        Next::Retired { into } => return retire(desk, lease, *into),
+        Next::Settled => End {
+            state: "settled",
+            reason: None,
+            due_at: None,
+            failed: false,
+            failure: Mark::Clear,
+        },
+        Next::Wait {
+            until,
+            failed,
+            reason,
+        } => End {
+            state: "waiting",
+            reason: Some(reason),
+            due_at: Some(*until),
+            failed: *failed,
+            failure: Mark::Keep,
+        },
+        Next::Parked { reasons, failure } => End {
+            state: "parked",
+            reason: Some(reasons),
+            due_at: None,
+            failed: false,
+            failure: Mark::Set(failure),
+        },
+        Next::Held { reason } => End::at_rest("held", reason),
+        Next::Orphaned { reason } => End::at_rest("orphaned", reason),
+        Next::Paused { reason } => End::at_rest("paused", reason),
+    };
+    let rang_meanwhile = answer(desk, lease, answered)?;
+    end.write(desk, lease, rang_meanwhile)
+}
+
+/// How a run leaves its lane.
+struct End<'a> {
+    state: &'static str,
+    reason: Option<&'a str>,
+    due_at: Option<Millis>,
+    failed: bool,
+    failure: Mark<'a>,
+}
+
+/// What happens to the key of the failure that parked the lane last.
+enum Mark<'a> {
+    /// The lane is not in step again: the same failure is still the one that was told.
+    Keep,
+    /// In step; the same failure would be a new one.
+    Clear,
+    Set(&'a str),
+}
+
+impl<'a> End<'a> {
+    const fn at_rest(state: &'static str, reason: &'a str) -> Self {
+        Self {
+            state,
+            reason: Some(reason),
+            due_at: None,
+            failed: false,
+            failure: Mark::Keep,
+        }
+    }
+
+    /// Frees the lane. A bell that rang meanwhile beats whatever the run had in mind (I9).
+    fn write(&self, desk: &Desk<'_>, lease: &Lease, rang_meanwhile: bool) -> Result<(), Failure> {
+        let (set_failure, failure) = match self.failure {
+            Mark::Keep => (false, None),
+            Mark::Clear => (true, None),
+            Mark::Set(key) => (true, Some(key)),
+        };
+        let due_at = if rang_meanwhile {
+            Some(desk.now)
+        } else {
+            self.due_at
+        };
+        desk.sql
+            .prepare_cached(
+                "UPDATE lane SET state = ?3, reason = ?4, due_at = ?5, lease_owner = NULL, lease_until = NULL,
+                     attempts = CASE WHEN ?6 THEN attempts + 1 WHEN ?3 = 'parked' THEN attempts ELSE 0 END,
+                     failure = CASE WHEN ?7 THEN ?8 ELSE failure END
+                 WHERE connection = ?1 AND lane = ?2",
+            )?
+            .execute(params![
+                lease.connection,
+                lease.lane.0,
+                self.state,
+                self.reason,
+                due_at,
+                self.failed,
+                set_failure,
+                failure
+            ])?;
+        Ok(())
+    }
+}
+
+/// Moves the answered counters up to what the run had noted, never down and never past a later ring (I7). True: something rang
+/// that the run did not note.
+fn answer(desk: &mut Desk<'_>, lease: &Lease, noted: &[Bell]) -> Result<bool, Failure> {
+    let mut rang_meanwhile = false;
+    for bell in reads::bells(desk.sql, &lease.connection, lease.lane)? {
+        let RecordKey { side, kind, id } = &bell.record;
+        let up_to = noted
+            .iter()
+            .filter(|noted| noted.record == bell.record)
+            .map(|noted| noted.rung)
+            .max();
+        let answered = up_to.unwrap_or(0).min(bell.rung).max(bell.answered);
+        if answered > bell.answered {
+            // The first ring that is still unanswered, if there is one.
+            let since: Option<Millis> = desk
+                .sql
+                .prepare_cached(
+                    "SELECT at FROM event WHERE connection = ?1 AND side = ?2 AND kind = ?3 AND record = ?4 AND ring = ?5",
+                )?
+                .query_row(params![lease.connection, side, kind, id, answered + 1], |row| row.get(0))
+                .optional()?;
+            desk.sql
+                .prepare_cached(
+                    "UPDATE bell SET answered = ?5, since = ?6
+                     WHERE connection = ?1 AND side = ?2 AND kind = ?3 AND record = ?4",
+                )?
+                .execute(params![
+                    lease.connection,
+                    side,
+                    kind,
+                    id,
+                    answered,
+                    since.unwrap_or(bell.since)
+                ])?;
+            if answered == bell.rung {
+                desk.backlog.waiting -= 1;
+            }
+        }
+        rang_meanwhile |= answered < bell.rung;
+    }
+    Ok(rang_meanwhile)
+}
+
+/// Hands members, and with them bells and events, to the elder (S13). What the retiring run saw does not count for the elder, so
+/// every bell rings once more.
+fn retire(desk: &mut Desk<'_>, lease: &Lease, into: LaneId) -> Result<(), Failure> {
+    let Lease {
+        connection, lane, ..
+    } = lease;
+    let Some(elder) = elder(desk.sql, connection, into)?.filter(|_| into != *lane) else {
+        return Err(StoreError::NoLane { lane: into.0 }.into());
+    };
+    if elder == *lane {
+        // The elder retired into this lane meanwhile. One of them has to stay: this one, and it looks again.
+        let end = End {
+            state: "settled",
+            reason: None,
+            due_at: None,
+            failed: false,
+            failure: Mark::Keep,
+        };
+        return end.write(desk, lease, true);
+    }
+    links::drop_half(desk, lease)?;
+    let records = reads::members(desk.sql, connection, *lane)?;
+    desk.sql
+        .prepare_cached("UPDATE member SET lane = ?3 WHERE connection = ?1 AND lane = ?2")?
+        .execute(params![connection, lane.0, elder.0])?;
+    desk.sql
+        .prepare_cached(
+            "UPDATE lane SET state = 'retired', retired_into = ?3, reason = NULL, due_at = NULL, lease_owner = NULL,
+                 lease_until = NULL, attempts = 0
+             WHERE connection = ?1 AND lane = ?2",
+        )?
+        .execute(params![connection, lane.0, elder.0])?;
+    for record in &records {
+        Ring {
+            connection,
+            record,
+            cause: CAUSE_RETIRED,
+        }
+        .ring(desk, None)?;
+    }
+    make_due(desk, connection, elder)
+}
+
+/// A person's order: rings every bell of the lane, so that it is not lost on a lane that is running.
+pub(super) fn wake(
+    desk: &mut Desk<'_>,
+    connection: &str,
+    lane: LaneId,
+    cause: &str,
+) -> Result<(), Failure> {
+    let Some(lane) = elder(desk.sql, connection, lane)? else {
+        return Err(StoreError::NoLane { lane: lane.0 }.into());
+    };
+    for record in &reads::members(desk.sql, connection, lane)? {
+        Ring {
+            connection,
+            record,
+            cause,
+        }
+        .ring(desk, None)?;
+    }
+    make_due(desk, connection, lane)
+}
+
+/// Appends to the lane's chain and notes its new end on the lane.
+pub(super) fn audit(desk: &Desk<'_>, lease: &Lease, change: &Change) -> Result<(), Failure> {
+    if change.audit.is_empty() {
+        return Ok(());
+    }
+    chain::append(desk, &lease.connection, lease.lane, &change.audit)
+}

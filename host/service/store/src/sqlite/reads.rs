@@ -1,0 +1,182 @@
+//! Everything that only looks. Each reads one snapshot.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{lanes, links};
+use crate::writer::Failure;
+use crate::{Bell, Census, LaneId, LaneState, LaneSummary, Lease, Millis, RecordKey};
+
+/// What a lane is at `?1`, the store's time: how its last run ended, unless the times say otherwise.
+macro_rules! standing {
+    () => {
+        "CASE WHEN lane.state = 'retired' THEN 'retired'
+              WHEN lane.lease_until > ?1 THEN 'running'
+              WHEN lane.due_at <= ?1 THEN 'due'
+              WHEN lane.due_at IS NOT NULL THEN 'waiting'
+              ELSE lane.state END"
+    };
+}
+
+/// Everything a run needs; refused with an old fence.
+pub(super) fn open(sql: &Connection, lease: &Lease) -> Result<LaneState, Failure> {
+    lanes::check_fence(sql, lease)?;
+    let Lease {
+        connection, lane, ..
+    } = lease;
+    let (attempts, failure, born) = sql
+        .prepare_cached(
+            "SELECT attempts, failure, born FROM lane WHERE connection = ?1 AND lane = ?2",
+        )?
+        .query_row(params![connection, lane.0], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
+    Ok(LaneState {
+        members: members(sql, connection, *lane)?,
+        bells: bells(sql, connection, *lane)?,
+        link: links::read_whole(sql, connection, *lane)?,
+        intent: links::intent(sql, connection, *lane)?,
+        attempts,
+        failure,
+        born,
+    })
+}
+
+/// Records of a lane.
+pub(super) fn members(
+    sql: &Connection,
+    connection: &str,
+    lane: LaneId,
+) -> Result<Vec<RecordKey>, Failure> {
+    Ok(sql
+        .prepare_cached(
+            "SELECT side, kind, record FROM member WHERE connection = ?1 AND lane = ?2 ORDER BY side, kind, record",
+        )?
+        .query_map(params![connection, lane.0], |row| {
+            Ok(RecordKey { side: row.get(0)?, kind: row.get(1)?, id: row.get(2)? })
+        })?
+        .collect::<Result<_, _>>()?)
+}
+
+/// Bells of a lane's records, answered ones too. A record that never rang has none.
+pub(super) fn bells(
+    sql: &Connection,
+    connection: &str,
+    lane: LaneId,
+) -> Result<Vec<Bell>, Failure> {
+    Ok(sql
+        .prepare_cached(
+            "SELECT bell.side, bell.kind, bell.record, bell.rung, bell.answered, bell.cause, bell.since
+             FROM member JOIN bell ON bell.connection = member.connection AND bell.side = member.side
+                 AND bell.kind = member.kind AND bell.record = member.record
+             WHERE member.connection = ?1 AND member.lane = ?2
+             ORDER BY bell.side, bell.kind, bell.record",
+        )?
+        .query_map(params![connection, lane.0], |row| {
+            Ok(Bell {
+                record: RecordKey { side: row.get(0)?, kind: row.get(1)?, id: row.get(2)? },
+                rung: row.get(3)?,
+                answered: row.get(4)?,
+                cause: row.get(5)?,
+                since: row.get(6)?,
+            })
+        })?
+        .collect::<Result<_, _>>()?)
+}
+
+/// The next moment at which claiming would find something; ends of leases are such moments.
+pub(super) fn next_due(sql: &Connection) -> Result<Option<Millis>, Failure> {
+    Ok(sql
+        .prepare_cached("SELECT due_at FROM lane WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1")?
+        .query_row([], |row| row.get(0))
+        .optional()?)
+}
+
+/// The lane whose link has this engagement; the oldest, should there be several.
+pub(super) fn lane_of_engagement(
+    sql: &Connection,
+    connection: &str,
+    engagement: &str,
+) -> Result<Option<LaneId>, Failure> {
+    Ok(sql
+        .prepare_cached(
+            "SELECT lane FROM link WHERE connection = ?1 AND engagement = ?2 ORDER BY lane LIMIT 1",
+        )?
+        .query_row(params![connection, engagement], |row| {
+            row.get(0).map(LaneId)
+        })
+        .optional()?)
+}
+
+/// Where a stream was read up to.
+pub(super) fn cursor(
+    sql: &Connection,
+    connection: &str,
+    stream: &str,
+) -> Result<Option<String>, Failure> {
+    Ok(sql
+        .prepare_cached("SELECT value FROM cursor WHERE connection = ?1 AND stream = ?2")?
+        .query_row(params![connection, stream], |row| row.get(0))
+        .optional()?)
+}
+
+/// Counts over everything.
+pub(super) fn census(sql: &Connection, now: Millis) -> Result<Census, Failure> {
+    let lanes = sql
+        .prepare_cached(concat!(
+            "SELECT ",
+            standing!(),
+            " AS standing, count(*) FROM lane GROUP BY standing"
+        ))?
+        .query_map([now], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    let count = |query: &str| sql.prepare_cached(query)?.query_row([], |row| row.get(0));
+    let (bells_unanswered, oldest_unanswered) = sql
+        .prepare_cached("SELECT count(*), min(since) FROM bell WHERE rung > answered")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(Census {
+        lanes,
+        linked: count(
+            "SELECT count(*) FROM link WHERE referral IS NOT NULL AND crm_row IS NOT NULL",
+        )?,
+        events: count("SELECT count(*) FROM event")?,
+        bells_unanswered,
+        oldest_unanswered,
+        intents: count("SELECT count(*) FROM intent")?,
+    })
+}
+
+/// Lanes for people, youngest first.
+pub(super) fn lanes(
+    sql: &Connection,
+    now: Millis,
+    connection: &str,
+    limit: usize,
+) -> Result<Vec<LaneSummary>, Failure> {
+    Ok(sql
+        .prepare_cached(concat!(
+            "SELECT lane.lane, ",
+            standing!(),
+            ", lane.reason, CASE WHEN lane.lease_until > ?1 THEN NULL ELSE lane.due_at END, lane.attempts,
+                 (SELECT coalesce(sum(bell.rung - bell.answered), 0)
+                  FROM member JOIN bell ON bell.connection = member.connection AND bell.side = member.side
+                      AND bell.kind = member.kind AND bell.record = member.record
+                  WHERE member.connection = lane.connection AND member.lane = lane.lane),
+                 link.lane, link.referral, link.microsoft_referral, link.engagement, link.crm_table, link.crm_row,
+                 link.generation, link.etags, link.mark, link.set_hash, link.notes
+             FROM lane LEFT JOIN link ON link.connection = lane.connection AND link.lane = lane.lane
+             WHERE lane.connection = ?2 ORDER BY lane.lane DESC LIMIT ?3"
+        ))?
+        .query_map(params![now, connection, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+            Ok(LaneSummary {
+                connection: connection.to_owned(),
+                lane: LaneId(row.get(0)?),
+                state: row.get(1)?,
+                reason: row.get(2)?,
+                next_at: row.get(3)?,
+                attempts: row.get(4)?,
+                unanswered: row.get(5)?,
+                link: row.get::<_, Option<i64>>(6)?.map(|_| links::link_from(row, 7)).transpose()?,
+            })
+        })?
+        .collect::<Result<_, _>>()?)
+}
