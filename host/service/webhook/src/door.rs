@@ -1,0 +1,360 @@
+//! The routes, and the line that every request walks: method, size, headers, body, proof, JSON, accept.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, StatusCode, header};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use tokio::sync::Semaphore;
+
+use crate::bell::{Accept, AcceptError, AcceptOutcome, Source, VerifiedBell};
+use crate::count::Counters;
+use crate::dataverse::{self, DataverseSettings};
+use crate::partner_center::{self, PartnerCenterSettings};
+use crate::refusal::{QuietLog, Reason, Refusal};
+
+/// Where Partner Center posts; the last part is the connection's id.
+pub const PARTNER_CENTER_PATH: &str = "/webhooks/partner-center/{connection}";
+/// Where Dataverse posts; the last part is the connection's id.
+pub const DATAVERSE_PATH: &str = "/webhooks/dataverse/{connection}";
+
+/// A body arrives at once or is an attempt to hold a socket.
+const BODY_TIME_MAX: Duration = Duration::from_secs(10);
+/// Proofs worked on at once. A proof takes 50 µs, or 5 s when a certificate has to be fetched; more only queue for two cores.
+const PROOFS_MAX: usize = 256;
+/// How long a request waits for its turn to be proven before it hears 429.
+const PROOF_WAIT_MAX: Duration = Duration::from_secs(2);
+/// How long the store may take. Dataverse waits 60 s, Partner Center is said to wait 5 s or more.
+const ACCEPT_TIME_MAX: Duration = Duration::from_secs(20);
+
+/// What a connection listens to.
+#[derive(Debug, Clone)]
+pub struct ConnectionSettings {
+    /// The last part of its addresses.
+    pub id: String,
+    /// None: Partner Center events are refused.
+    pub partner_center: Option<PartnerCenterSettings>,
+    /// None: Dataverse events are refused.
+    pub dataverse: Option<DataverseSettings>,
+}
+
+/// Settings with which no door can be built.
+#[derive(Debug, thiserror::Error)]
+pub enum DoorError {
+    /// Two connections of one id.
+    #[error("connection \"{connection}\" is there twice")]
+    Twice {
+        /// Its id.
+        connection: String,
+    },
+    /// Roots, TLS roots or client.
+    #[error("connection \"{connection}\" cannot check Partner Center's signatures: {problem}")]
+    PartnerCenter {
+        /// Its id.
+        connection: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A secret.
+    #[error("connection \"{connection}\" cannot check Dataverse's secret: {problem}")]
+    Dataverse {
+        /// Its id.
+        connection: String,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+/// Everything that stands behind the routes.
+pub struct Door {
+    connections: BTreeMap<String, Listening>,
+    accept: Arc<dyn Accept>,
+    counters: Counters,
+    log: QuietLog,
+    proofs: Semaphore,
+    clock: Arc<dyn Fn() -> SystemTime + Send + Sync>,
+}
+
+struct Listening {
+    partner_center: Option<partner_center::Listener>,
+    dataverse: Option<dataverse::Listener>,
+}
+
+/// What the caller hears after a 200.
+#[derive(Debug, Clone, Copy)]
+enum Answer {
+    Taken(AcceptOutcome),
+    Test,
+}
+
+/// The routes of the door. Anything but POST hears 405.
+pub fn router(door: Arc<Door>) -> Router {
+    Router::new()
+        .route(PARTNER_CENTER_PATH, post(partner_center).fallback(not_post))
+        .route(DATAVERSE_PATH, post(dataverse).fallback(not_post))
+        .with_state(door)
+}
+
+impl Door {
+    /// Builds the door. Reads certificates, opens no connection.
+    ///
+    /// # Errors
+    /// [`DoorError`] names the connection and what is wrong with it.
+    pub fn new(
+        connections: Vec<ConnectionSettings>,
+        accept: Arc<dyn Accept>,
+    ) -> Result<Self, DoorError> {
+        Self::with_clock(connections, accept, Arc::new(SystemTime::now))
+    }
+
+    /// The same with a clock of the caller's, for tests that turn it by hand.
+    ///
+    /// # Errors
+    /// As [`Door::new`].
+    pub fn with_clock(
+        connections: Vec<ConnectionSettings>,
+        accept: Arc<dyn Accept>,
+        clock: Arc<dyn Fn() -> SystemTime + Send + Sync>,
+    ) -> Result<Self, DoorError> {
+        let mut listening = BTreeMap::new();
+        for ConnectionSettings {
+            id,
+            partner_center,
+            dataverse,
+        } in connections
+        {
+            let partner_center = partner_center
+                .map(partner_center::Listener::new)
+                .transpose()
+                .map_err(|problem| DoorError::PartnerCenter {
+                    connection: id.clone(),
+                    problem,
+                })?;
+            let dataverse = dataverse
+                .as_ref()
+                .map(dataverse::Listener::new)
+                .transpose()
+                .map_err(|problem| DoorError::Dataverse {
+                    connection: id.clone(),
+                    problem,
+                })?;
+            if listening
+                .insert(
+                    id.clone(),
+                    Listening {
+                        partner_center,
+                        dataverse,
+                    },
+                )
+                .is_some()
+            {
+                return Err(DoorError::Twice { connection: id });
+            }
+        }
+        Ok(Self {
+            connections: listening,
+            accept,
+            counters: Counters::default(),
+            log: QuietLog::default(),
+            proofs: Semaphore::new(PROOFS_MAX),
+            clock,
+        })
+    }
+
+    /// What came through so far.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    async fn from_partner_center(&self, id: &str, request: Request) -> Result<Answer, Refusal> {
+        let listener = self
+            .connections
+            .get(id)
+            .and_then(|listening| listening.partner_center.as_ref())
+            .ok_or(Reason::ConnectionUnknown)?;
+        let (Parts { headers, .. }, body) = request.into_parts();
+        check_size(&headers, partner_center::BODY_BYTES_MAX)?;
+        let claim = listener.claim(&headers)?;
+        let body = collect(body, partner_center::BODY_BYTES_MAX).await?;
+        {
+            let _turn = self.turn().await?;
+            listener.prove(&claim, &body, (self.clock)()).await?;
+        }
+        match listener.read(id, &body, (self.clock)())? {
+            partner_center::Event::Bell(bell) => self.ring(bell).await,
+            partner_center::Event::Unknown(event) => {
+                Ok(self.unknown(id, Source::PartnerCenter, &event))
+            }
+            partner_center::Event::Test => {
+                self.counters.test();
+                tracing::info!(
+                    webhook.connection = id,
+                    webhook.source = Source::PartnerCenter.as_str(),
+                    "Partner Center's test event arrived: the signature is checked and good"
+                );
+                Ok(Answer::Test)
+            }
+        }
+    }
+
+    async fn from_dataverse(&self, id: &str, request: Request) -> Result<Answer, Refusal> {
+        let listener = self
+            .connections
+            .get(id)
+            .and_then(|listening| listening.dataverse.as_ref())
+            .ok_or(Reason::ConnectionUnknown)?;
+        let (Parts { headers, uri, .. }, body) = request.into_parts();
+        check_size(&headers, dataverse::BODY_BYTES_MAX)?;
+        listener.prove(&headers, &uri)?;
+        let body = collect(body, dataverse::BODY_BYTES_MAX).await?;
+        match dataverse::Listener::read(id, &body, (self.clock)())? {
+            dataverse::Event::Bell(bell) => self.ring(bell).await,
+            dataverse::Event::Nothing(message) => Ok(self.unknown(id, Source::Dataverse, &message)),
+        }
+    }
+
+    async fn turn(&self) -> Result<tokio::sync::SemaphorePermit<'_>, Refusal> {
+        match tokio::time::timeout(PROOF_WAIT_MAX, self.proofs.acquire()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err(Reason::Busy.into()),
+        }
+    }
+
+    /// Hands a bell over. Only when that has returned does the sender hear 2xx.
+    async fn ring(&self, bell: VerifiedBell) -> Result<Answer, Refusal> {
+        let (id, source, kind) = (
+            bell.connection.clone(),
+            bell.source,
+            format!("{} {}", bell.event, bell.kind),
+        );
+        match tokio::time::timeout(ACCEPT_TIME_MAX, self.accept.accept(bell)).await {
+            Ok(Ok(AcceptOutcome::Unknown)) => Ok(self.unknown(&id, source, &kind)),
+            Ok(Ok(outcome)) => {
+                self.counters.outcome(outcome);
+                Ok(Answer::Taken(outcome))
+            }
+            Ok(Err(AcceptError::Full {
+                what,
+                retry_after_s,
+            })) => Err(Refusal {
+                reason: Reason::StoreFull,
+                retry_after_s: Some(retry_after_s),
+                detail: Some(what),
+            }),
+            Ok(Err(AcceptError::Broken { source })) => {
+                Err(Refusal::told(Reason::StoreBroken, source.to_string()))
+            }
+            Err(_) => Err(Refusal::told(
+                Reason::StoreBroken,
+                format!("no answer within {} s", ACCEPT_TIME_MAX.as_secs()),
+            )),
+        }
+    }
+
+    /// Acknowledged, because the sender would only repeat it; counted, and told once.
+    fn unknown(&self, id: &str, source: Source, kind: &str) -> Answer {
+        self.counters.outcome(AcceptOutcome::Unknown);
+        if self
+            .counters
+            .first_of_kind(&format!("{} {kind}", source.as_str()))
+        {
+            tracing::info!(
+                webhook.connection = id,
+                webhook.source = source.as_str(),
+                webhook.event = kind,
+                "an event of a kind that nobody here listens to; acknowledged, and told only this once"
+            );
+        }
+        Answer::Taken(AcceptOutcome::Unknown)
+    }
+
+    fn answer(&self, source: Source, id: &str, result: Result<Answer, Refusal>) -> Response {
+        match result {
+            Ok(answer) => {
+                let outcome = match answer {
+                    Answer::Taken(AcceptOutcome::Rung) => r#"{"outcome":"accepted"}"#,
+                    Answer::Taken(AcceptOutcome::Duplicate) => r#"{"outcome":"duplicate"}"#,
+                    Answer::Taken(AcceptOutcome::Unknown) => r#"{"outcome":"unknown"}"#,
+                    Answer::Test => r#"{"outcome":"test"}"#,
+                };
+                (
+                    StatusCode::OK,
+                    [(header::CONTENT_TYPE, "application/json")],
+                    outcome,
+                )
+                    .into_response()
+            }
+            Err(refusal) => {
+                self.counters.refused(refusal.reason);
+                let known = self
+                    .connections
+                    .get_key_value(id)
+                    .map(|(id, _)| id.as_str());
+                self.log
+                    .write(Some(source), known, &refusal, (self.clock)());
+                refusal.into_response()
+            }
+        }
+    }
+}
+
+async fn partner_center(
+    State(door): State<Arc<Door>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    let result = door.from_partner_center(&id, request).await;
+    door.answer(Source::PartnerCenter, &id, result)
+}
+
+async fn dataverse(
+    State(door): State<Arc<Door>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    let result = door.from_dataverse(&id, request).await;
+    door.answer(Source::Dataverse, &id, result)
+}
+
+async fn not_post(State(door): State<Arc<Door>>) -> Response {
+    let refusal = Refusal::from(Reason::MethodNotAllowed);
+    door.counters.refused(refusal.reason);
+    door.log.write(None, None, &refusal, (door.clock)());
+    refusal.into_response()
+}
+
+/// What the headers say about the body, before anything of it is read.
+fn check_size(headers: &HeaderMap, bytes_max: usize) -> Result<(), Refusal> {
+    // No number, or several: the server has refused the request already.
+    let length = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.parse::<u64>().ok());
+    if length.is_some_and(|length| length > bytes_max as u64) {
+        return Err(Reason::BodyTooLarge.into());
+    }
+    match headers.get(header::CONTENT_ENCODING) {
+        Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
+            Err(Reason::BodyEncoded.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn collect(body: Body, bytes_max: usize) -> Result<Bytes, Refusal> {
+    match tokio::time::timeout(BODY_TIME_MAX, Limited::new(body, bytes_max).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Reason::BodyTooLarge.into()),
+        Ok(Err(_)) => Err(Reason::BodyBroken.into()),
+        Err(_) => Err(Reason::BodySlow.into()),
+    }
+}

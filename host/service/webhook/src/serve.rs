@@ -1,0 +1,111 @@
+//! A server with time limits, for whoever composes the host: axum's own has none for headers and idle sockets.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+/// Headers of one request, bytes. A signature and a url take 1 KiB.
+const HEADER_BYTES_MAX: usize = 16 * 1024;
+/// After a failed `accept` (no file handles left): long enough not to spin, short enough not to be noticed.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Time and number limits of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServerLimits {
+    /// A request's headers must have arrived within this time after the connection opened or the request before ended; idle sockets end with it.
+    pub header_time: Duration,
+    /// Sockets open at once; further callers wait in the system's queue.
+    pub connections: usize,
+    /// How long running requests may take to end when the server stops.
+    pub drain_time: Duration,
+}
+
+impl Default for ServerLimits {
+    /// 10 s for headers, 4096 sockets (a thousand idle ones must not matter), 10 s to drain.
+    fn default() -> Self {
+        Self {
+            header_time: Duration::from_secs(10),
+            connections: 4096,
+            drain_time: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Serves `router` on `listener` until `stop` resolves, then lets running requests end.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: ServerLimits,
+    stop: impl Future<Output = ()> + Send,
+) {
+    let sockets = Arc::new(Semaphore::new(limits.connections));
+    let (stopping, stopped) = watch::channel(());
+    let mut running = JoinSet::new();
+    let mut stop = pin!(stop);
+    loop {
+        let permit = tokio::select! {
+            () = &mut stop => break,
+            permit = Arc::clone(&sockets).acquire_owned() => permit.expect("the semaphore is never closed"),
+        };
+        let socket = tokio::select! {
+            () = &mut stop => break,
+            accepted = listener.accept() => match accepted {
+                Ok((socket, _)) => socket,
+                Err(error) => {
+                    tracing::warn!(server.error = %error, "could not accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            },
+        };
+        // Answers are small and written at once; waiting to fill a packet only delays them.
+        let _ = socket.set_nodelay(true);
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.header_time)
+            .max_buf_size(HEADER_BYTES_MAX);
+        let connection = builder.serve_connection(
+            TokioIo::new(socket),
+            TowerToHyperService::new(router.clone()),
+        );
+        let mut stopped = stopped.clone();
+        running.spawn(async move {
+            let mut connection = pin!(connection);
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
+                _ = stopped.changed() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = ended {
+                // A caller that goes away is no event worth more.
+                tracing::debug!(server.error = %error, "a connection ended early");
+            }
+            drop(permit);
+        });
+        while running.try_join_next().is_some() {}
+    }
+    drop(listener);
+    drop(stopping);
+    let drained = tokio::time::timeout(limits.drain_time, async {
+        while running.join_next().await.is_some() {}
+    })
+    .await;
+    if drained.is_err() {
+        tracing::warn!(
+            server.connections = running.len(),
+            "requests were still running when the time to drain was over"
+        );
+    }
+}
