@@ -74,6 +74,19 @@ impl PartnerCenterSettings {
             events: WATCHED_EVENTS.map(str::to_owned).to_vec(),
         }
     }
+
+    /// Whether a door could be built with these, without building one: for a configuration that tells all its mistakes at once.
+    ///
+    /// # Errors
+    /// One sentence about the roots.
+    pub fn check(&self) -> Result<(), String> {
+        Trust::new(
+            &self.certificate_roots,
+            &self.organization,
+            &self.certificate_subject,
+        )
+        .map(|_| ())
+    }
 }
 
 /// What a proven body says.

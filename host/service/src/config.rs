@@ -1,0 +1,311 @@
+//! The configuration: a value, built once, from one TOML file. `examples/cosell.toml` is its manual.
+//!
+//! A key that nobody knows is refused, a secret never stands in the file itself, and all mistakes are told together: each with its line, what
+//! is expected and what to do. Files that the configuration points to are read here, so that a host that starts has them.
+
+mod connection;
+mod mistake;
+mod page;
+mod secret;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cosell_webhook::Source;
+use url::Url;
+
+pub use connection::{Connection, Dataverse, Entra, PartnerCenter, Policy};
+pub use mistake::{ConfigErrors, Mistake};
+use page::{Page, Section};
+
+/// Largest configuration file: the commented example has about 15 KiB.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+const LISTEN: &str = "127.0.0.1:8080";
+const LANGUAGE: &str = "en";
+const PLUGIN_CACHE: &str = "plugin-cache";
+/// A file that was copied slowly must not be compiled half; a person must not wait.
+const SETTLE_MS: u64 = 300;
+const LEVEL: &str = "info";
+/// The sweep is the net below the webhooks: minutes are enough, and cost two small calls.
+const SWEEP_S: u64 = 300;
+const SOCKETS: u64 = 4096;
+const HEADER_S: u64 = 10;
+const DRAIN_S: u64 = 10;
+const CALL_S: u64 = 60;
+const DEALS_AT_ONCE: u64 = 24;
+const PLUGIN_CALL_MS: u64 = 50;
+const PLUGIN_MEMORY_MB: u64 = 64;
+
+/// Everything that an operator decides.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the host listens.
+    pub server: Server,
+    /// Where it remembers: the SQLite file. Its folder exists.
+    pub store: PathBuf,
+    /// Where its plugins are.
+    pub plugins: Plugins,
+    /// How it tells what it does.
+    pub log: Log,
+    /// How much it takes at once.
+    pub limits: Limits,
+    /// How often it looks without being rung.
+    pub sweep: Sweep,
+    /// PEM of private roots that are trusted beside the system's, for all calls.
+    pub extra_roots: Option<String>,
+    /// Each partner tenant with its CRM environment. At least one.
+    pub connections: Vec<Connection>,
+}
+
+/// `[server]`
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Where the host listens, plain HTTP; TLS ends before it.
+    pub listen: SocketAddr,
+    /// How the two sides reach it from outside. No slash at the end.
+    pub public_url: Url,
+    /// BCP 47 tag of the people who read reasons.
+    pub language: String,
+}
+
+/// `[plugins]`
+#[derive(Debug, Clone)]
+pub struct Plugins {
+    /// Where people drop `.wasm` files. It exists.
+    pub folder: PathBuf,
+    /// Where compiled plugins are kept, for this host only. Made when it is missing.
+    pub cache: PathBuf,
+    /// A file must have been left alone for so long before it is read.
+    pub settle: Duration,
+}
+
+/// `[log]`
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// For people or for machines.
+    pub format: LogFormat,
+    /// `info`, or a filter such as `info,cosell_webhook=debug`.
+    pub level: String,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Sockets open at once.
+    pub sockets: usize,
+    /// Time for the headers of a request.
+    pub header: Duration,
+    /// Time for running work to end when the host stops.
+    pub drain: Duration,
+    /// Time for one call to Microsoft.
+    pub call: Duration,
+    /// Deals worked on at once.
+    pub deals_at_once: usize,
+    /// Working time of one plugin call.
+    pub plugin_call: Duration,
+    /// Memory of one plugin instance.
+    pub plugin_memory_bytes: usize,
+}
+
+/// `[sweep]`
+#[derive(Debug, Clone)]
+pub struct Sweep {
+    /// Between two polls of Partner Center.
+    pub partner_center: Duration,
+    /// Between two polls of the CRM.
+    pub crm: Duration,
+}
+
+impl Config {
+    /// Reads the file, the files it points to, and the environment variables it names.
+    ///
+    /// # Errors
+    /// All mistakes together.
+    pub fn load(path: &Path) -> Result<Self, ConfigErrors> {
+        Self::load_in(path, &|name| std::env::var(name).ok())
+    }
+
+    /// The same with another environment, for tests.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_in(
+        path: &Path,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigErrors> {
+        let text = read(path)?;
+        let page = Page::new(path, &text, environment);
+        let config = page.root(|root| {
+            let server = root.section("server", server);
+            let store = root.section("store", |section| section.file_to_be("path", None));
+            let plugins = root.section("plugins", |section| plugins(section, store.as_deref()));
+            let log = root.section("log", log);
+            let limits = root.section("limits", limits);
+            let sweep = root.section("sweep", |section| {
+                let partner_center = section.seconds("partner_center_s", 10..=86_400, SWEEP_S);
+                let crm = section.seconds("crm_s", 10..=86_400, SWEEP_S);
+                Some(Sweep {
+                    partner_center: partner_center?,
+                    crm: crm?,
+                })
+            });
+            let tls = root.section("tls", |section| Some(section.pem("extra_roots")));
+            let extra_roots = tls.flatten();
+            let connections = root.each("connection", |section| {
+                connection::read(section, extra_roots.as_deref())
+            });
+            Some(Self {
+                server: server?,
+                store: store?,
+                plugins: plugins?,
+                log: log?,
+                limits: limits?,
+                sweep: sweep?,
+                extra_roots,
+                connections: connections?,
+            })
+        });
+        page.close(config)
+    }
+
+    /// The address that a side is told to post its events to.
+    #[must_use]
+    pub fn webhook_address(&self, source: Source, connection: &str) -> String {
+        let path = match source {
+            Source::PartnerCenter => cosell_webhook::PARTNER_CENTER_PATH,
+            Source::Dataverse => cosell_webhook::DATAVERSE_PATH,
+        };
+        format!(
+            "{}{}",
+            self.server.public_url.as_str().trim_end_matches('/'),
+            path.replace("{connection}", connection)
+        )
+    }
+}
+
+fn read(path: &Path) -> Result<String, ConfigErrors> {
+    let failed = |problem: String, hint: &str| ConfigErrors::one(path, problem, hint);
+    let size = std::fs::metadata(path)
+        .map_err(|error| {
+            failed(
+                format!("the file cannot be read: {error}"),
+                "start from examples/cosell.toml and give its path with --config",
+            )
+        })?
+        .len();
+    if size > FILE_BYTES_MAX {
+        return Err(failed(
+            format!("the file has {size} bytes"),
+            "a configuration stays under 1 MiB; is it the right file?",
+        ));
+    }
+    std::fs::read_to_string(path).map_err(|error| {
+        failed(
+            format!("the file cannot be read: {error}"),
+            "it must be UTF-8 text that this user may read",
+        )
+    })
+}
+
+fn server(section: &Section<'_>) -> Option<Server> {
+    let listen = section.parsed(
+        "listen",
+        Some(LISTEN),
+        "an address and a port such as \"127.0.0.1:8080\"",
+        |text| text.parse().ok(),
+    );
+    let public_url = section.url("public_url", None);
+    let language = section.parsed(
+        "language",
+        Some(LANGUAGE),
+        "a language tag such as \"en\" or \"hu-HU\"",
+        |text| {
+            let fits = !text.is_empty()
+                && text.len() <= 35
+                && text
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+            fits.then(|| text.to_owned())
+        },
+    );
+    Some(Server {
+        listen: listen?,
+        public_url: public_url?,
+        language: language?,
+    })
+}
+
+fn plugins(section: &Section<'_>, store: Option<&Path>) -> Option<Plugins> {
+    let folder = section.folder("folder");
+    let cache = section.file_to_be(
+        "cache",
+        Some(
+            &store
+                .and_then(Path::parent)
+                .unwrap_or(Path::new("."))
+                .join(PLUGIN_CACHE),
+        ),
+    );
+    let settle = section.number("settle_ms", 0..=60_000, SETTLE_MS);
+    Some(Plugins {
+        folder: folder?,
+        cache: cache?,
+        settle: Duration::from_millis(settle?),
+    })
+}
+
+fn log(section: &Section<'_>) -> Option<Log> {
+    let format = section.one_of(
+        "format",
+        "text",
+        &[("text", LogFormat::Text), ("json", LogFormat::Json)],
+    );
+    let level = section.parsed("level", Some(LEVEL), "error, warn, info, debug or trace, also per part of the host: \"info,cosell_webhook=debug\"", |text| {
+        let is_level = |word: &str| ["off", "error", "warn", "info", "debug", "trace"].contains(&word);
+        let is_target = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_:".contains(&byte));
+        let fits = text.split(',').all(|part| match part.trim().split_once('=') {
+            Some((target, level)) => is_target(target) && is_level(level),
+            None => is_level(part.trim()),
+        });
+        fits.then(|| text.to_owned())
+    });
+    Some(Log {
+        format: format?,
+        level: level?,
+    })
+}
+
+fn limits(section: &Section<'_>) -> Option<Limits> {
+    let sockets = section.number("sockets", 16..=100_000, SOCKETS);
+    let header = section.seconds("header_s", 1..=120, HEADER_S);
+    let drain = section.seconds("drain_s", 1..=600, DRAIN_S);
+    let call = section.seconds("call_s", 5..=120, CALL_S);
+    // Dataverse allows 52 requests at once per user.
+    let deals_at_once = section.number("deals_at_once", 1..=52, DEALS_AT_ONCE);
+    let plugin_call = section.number("plugin_call_ms", 1..=10_000, PLUGIN_CALL_MS);
+    let plugin_memory = section.number("plugin_memory_mb", 1..=1024, PLUGIN_MEMORY_MB);
+    let count = |number: u64| usize::try_from(number).ok();
+    Some(Limits {
+        sockets: count(sockets?)?,
+        header: header?,
+        drain: drain?,
+        call: call?,
+        deals_at_once: count(deals_at_once?)?,
+        plugin_call: Duration::from_millis(plugin_call?),
+        plugin_memory_bytes: count(plugin_memory? << 20)?,
+    })
+}
+
+#[cfg(test)]
+mod tests;

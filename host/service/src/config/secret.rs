@@ -1,0 +1,195 @@
+//! Secrets stand beside the configuration, never in it: `{ file = "path" }`, `{ env = "NAME" }` or `{ credential = "name" }`.
+
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::page::Section;
+
+/// Largest secret file. A client secret has 40 characters, a refresh token 2 KiB.
+const SECRET_BYTES_MAX: u64 = 64 * 1024;
+/// Where systemd puts what `LoadCredential=` names.
+const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
+
+const EXPECTED: &str = "{ file = \"path\" }, { env = \"NAME\" } or { credential = \"name\" }";
+
+/// A secret that must be there.
+pub(super) fn required(section: &Section<'_>, key: &'static str) -> Option<SecretString> {
+    if section.get(key).is_none() {
+        section.missing(key, &format!("add {key} = {EXPECTED}"));
+        return None;
+    }
+    optional(section, key).flatten()
+}
+
+/// A secret that may be left out. The outer None: it is there and wrong.
+pub(super) fn optional(section: &Section<'_>, key: &'static str) -> Option<Option<SecretString>> {
+    let Some(value) = section.get(key) else {
+        return Some(None);
+    };
+    let found = place(section, key, value).and_then(|place| match place {
+        Place::File(path) => private_text(&section.resolve(path)),
+        Place::Env(name) => from_environment(section, name),
+        Place::Credential(name) => from_credentials(section, name),
+    });
+    match found {
+        Ok(text) => Some(Some(SecretString::from(text))),
+        Err(Wrong { problem, hint }) => {
+            section.broken(key, value, problem, &hint);
+            None
+        }
+    }
+}
+
+/// A secret that the host replaces as it uses it: only a file can be written back. Returns the path of a file that is there and private.
+pub(super) fn renewed_file(section: &Section<'_>, key: &'static str) -> Option<PathBuf> {
+    let Some(value) = section.get(key) else {
+        section.missing(key, &format!("add {key} = {{ file = \"path\" }}"));
+        return None;
+    };
+    let found = place(section, key, value).and_then(|place| match place {
+        Place::File(path) => {
+            let path = section.resolve(path);
+            private_text(&path).map(|_| path)
+        }
+        _ => Err(Wrong::new(
+            "it must be a file",
+            "the host gets a new token at each use and has to write it back: { file = \"path\" }",
+        )),
+    });
+    found
+        .map_err(|Wrong { problem, hint }| section.broken(key, value, problem, &hint))
+        .ok()
+}
+
+enum Place<'a> {
+    File(&'a str),
+    Env(&'a str),
+    Credential(&'a str),
+}
+
+struct Wrong {
+    problem: String,
+    hint: String,
+}
+
+impl Wrong {
+    fn new(problem: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            problem: problem.into(),
+            hint: hint.into(),
+        }
+    }
+}
+
+fn place<'a>(
+    section: &Section<'_>,
+    key: &str,
+    value: &'a Spanned<DeValue<'a>>,
+) -> Result<Place<'a>, Wrong> {
+    let table: &DeTable<'_> = match value.get_ref() {
+        DeValue::Table(table) => table,
+        // Whatever stands there may be the secret: it is not repeated.
+        DeValue::String(_) => {
+            return Err(Wrong::new(
+                "a secret must not stand in the configuration",
+                format!(
+                    "configurations are copied, mailed and committed: put it into a file that only this user can read, and write {key} = {EXPECTED}; if this file has been shared, replace the secret"
+                ),
+            ));
+        }
+        _ => return Err(Wrong::new(format!("expected {EXPECTED}"), "")),
+    };
+    let mut entries = table.iter();
+    let (Some((name, place)), None) = (entries.next(), entries.next()) else {
+        return Err(Wrong::new(
+            format!("expected exactly one of {EXPECTED}"),
+            "",
+        ));
+    };
+    let Some(text) = place.get_ref().as_str().filter(|text| !text.is_empty()) else {
+        return Err(Wrong::new(
+            format!("expected {EXPECTED}"),
+            "the place is a text in quotes",
+        ));
+    };
+    match name.get_ref().as_ref() {
+        "file" => Ok(Place::File(text)),
+        "env" => Ok(Place::Env(text)),
+        "credential" => Ok(Place::Credential(text)),
+        _ => Err(Wrong::new(
+            format!("{} has no place of this kind", section.key(key)),
+            format!("write {EXPECTED}"),
+        )),
+    }
+}
+
+fn from_environment(section: &Section<'_>, name: &str) -> Result<String, Wrong> {
+    match (section.page.environment)(name).map(|text| text.trim().to_owned()) {
+        Some(text) if !text.is_empty() => Ok(text),
+        _ => Err(Wrong::new(
+            format!("the environment variable {name} is not set"),
+            "set it for the service, or use a file: other programs of this user can read the environment",
+        )),
+    }
+}
+
+fn from_credentials(section: &Section<'_>, name: &str) -> Result<String, Wrong> {
+    if name.contains(['/', '\\']) || name.starts_with('.') {
+        return Err(Wrong::new(
+            format!("\"{name}\" is not the name of a credential"),
+            "write the name that LoadCredential= gives it, without a path",
+        ));
+    }
+    let Some(folder) = (section.page.environment)(CREDENTIALS_DIRECTORY) else {
+        return Err(Wrong::new(
+            format!("{CREDENTIALS_DIRECTORY} is not set"),
+            format!(
+                "systemd sets it for units with LoadCredential={name}:...; elsewhere use {{ file = \"path\" }}"
+            ),
+        ));
+    };
+    // systemd guards the folder itself; its files' mode is not ours to judge.
+    text_of(&Path::new(&folder).join(name))
+}
+
+fn private_text(path: &Path) -> Result<String, Wrong> {
+    #[cfg(unix)]
+    if let Ok(metadata) = std::fs::metadata(path) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = metadata.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(Wrong::new(
+                format!("{} can be read by others (mode {mode:04o})", path.display()),
+                format!("chmod 0600 {}", path.display()),
+            ));
+        }
+    }
+    text_of(path)
+}
+
+fn text_of(path: &Path) -> Result<String, Wrong> {
+    let unread = |error: std::io::Error| {
+        Wrong::new(
+            format!("{} cannot be read: {error}", path.display()),
+            "relative paths start at the configuration file",
+        )
+    };
+    let metadata = std::fs::metadata(path).map_err(unread)?;
+    if !metadata.is_file() || metadata.len() > SECRET_BYTES_MAX {
+        return Err(Wrong::new(
+            format!("{} is no file with a secret in it", path.display()),
+            "a secret is a regular file of less than 64 KiB",
+        ));
+    }
+    let text = std::fs::read_to_string(path).map_err(unread)?;
+    match text.trim() {
+        "" => Err(Wrong::new(
+            format!("{} is empty", path.display()),
+            "write the secret into it",
+        )),
+        text => Ok(text.to_owned()),
+    }
+}
