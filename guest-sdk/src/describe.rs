@@ -115,10 +115,7 @@ impl SettingSpec {
 impl Need {
     /// Columns of `opportunity`, `lead` or a matched row that are read.
     #[must_use]
-    pub fn reads<'a>(
-        table: impl Into<String>,
-        columns: impl IntoIterator<Item = &'a str>,
-    ) -> Self {
+    pub fn reads<'a>(table: impl Into<String>, columns: impl IntoIterator<Item = &'a str>) -> Self {
         Self::Reads(table_columns(table, columns))
     }
 

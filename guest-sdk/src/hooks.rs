@@ -80,11 +80,7 @@ pub trait Country {
 #[allow(unused_variables, reason = "the defaults say nothing")]
 pub trait Status {
     /// Where this row says the deal stands; `None` leaves the draft.
-    fn to_deal(
-        ctx: &Context,
-        seen: &Seen,
-        draft: Option<&DealState>,
-    ) -> Answer<Option<DealState>> {
+    fn to_deal(ctx: &Context, seen: &Seen, draft: Option<&DealState>) -> Answer<Option<DealState>> {
         Ok(None)
     }
 

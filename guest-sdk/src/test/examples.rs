@@ -138,9 +138,9 @@ fn undeclared(said: &Said, needs: &[Need]) -> Vec<String> {
 
 fn meets(said: &Said, expected: &Expected) -> bool {
     match (expected, said) {
-        (Expected::Sets((column, value)), Said::Changes(changes)) => changes.iter().any(|change| {
-            matches!(change, Change::Set((set, to)) if set == column && same(to, value))
-        }),
+        (Expected::Sets((column, value)), Said::Changes(changes)) => changes.iter().any(
+            |change| matches!(change, Change::Set((set, to)) if set == column && same(to, value)),
+        ),
         (Expected::Withdraws(column), Said::Changes(changes)) => changes
             .iter()
             .any(|change| matches!(change, Change::Withdraw(withdrawn) if withdrawn == column)),
@@ -155,18 +155,21 @@ fn meets(said: &Said, expected: &Expected) -> bool {
                 && row.statuscode == state.statuscode
                 && state.closing.iter().all(|cell| row.closing.contains(cell))
         }),
-        (Expected::Verdict(Verdict::Skip(expected)), Said::Verdict(Some(Verdict::Skip(reason)))) => {
-            expected.code == reason.code
-        }
+        (
+            Expected::Verdict(Verdict::Skip(expected)),
+            Said::Verdict(Some(Verdict::Skip(reason))),
+        ) => expected.code == reason.code,
         (Expected::Verdict(verdict), Said::Verdict(answer)) => answer.as_ref() == Some(verdict),
-        (Expected::Resolution(expected), Said::Resolution(Some(answer))) => match (expected, answer) {
-            (Resolution::UseExisting(a), Resolution::UseExisting(b)) => a.id == b.id,
-            (Resolution::CreateNew(a), Resolution::CreateNew(b)) => a == b,
-            (Resolution::Review(a), Resolution::Review(b)) => {
-                a.iter().map(|one| &one.id).eq(b.iter().map(|one| &one.id))
+        (Expected::Resolution(expected), Said::Resolution(Some(answer))) => {
+            match (expected, answer) {
+                (Resolution::UseExisting(a), Resolution::UseExisting(b)) => a.id == b.id,
+                (Resolution::CreateNew(a), Resolution::CreateNew(b)) => a == b,
+                (Resolution::Review(a), Resolution::Review(b)) => {
+                    a.iter().map(|one| &one.id).eq(b.iter().map(|one| &one.id))
+                }
+                _ => false,
             }
-            _ => false,
-        },
+        }
         (Expected::Asks(label), Said::Searches(Some(searches))) => {
             searches.iter().any(|search| search.query.label == *label)
         }

@@ -35,10 +35,7 @@ pub fn opportunity<P: Opportunity>(question: &Question) -> Option<Said> {
             P::to_deal(ctx, &question.row_seen(), &[]),
             Said::Facts,
         )),
-        "opportunity.to-row" => Some(said(
-            P::to_row(ctx, &question.order(), &[]),
-            Said::Changes,
-        )),
+        "opportunity.to-row" => Some(said(P::to_row(ctx, &question.order(), &[]), Said::Changes)),
         _ => None,
     }
 }
@@ -52,10 +49,7 @@ pub fn lead<P: Lead>(question: &Question) -> Option<Said> {
             P::to_deal(ctx, &question.row_seen(), &[]),
             Said::Facts,
         )),
-        "lead.to-row" => Some(said(
-            P::to_row(ctx, &question.order(), &[]),
-            Said::Changes,
-        )),
+        "lead.to-row" => Some(said(P::to_row(ctx, &question.order(), &[]), Said::Changes)),
         _ => None,
     }
 }

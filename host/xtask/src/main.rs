@@ -1,2 +1,92 @@
-//! Placeholder.
-fn main() {}
+//! The workshop behind `cargo demo` and `cargo verify`: builds the guests, runs what stands in the README, checks everything.
+//!
+//! Progress goes to standard error, so that `cargo demo --once --json` keeps standard output for its one object.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line talks to the person before it"
+)]
+
+mod guests;
+mod plugins;
+mod steps;
+mod verify;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+use steps::{Workspace, cargo};
+
+const USAGE: &str = "\
+The workshop of cosell.
+
+  cargo xtask plugins          build every plugin, example and hostile guest into components
+  cargo xtask demo [ARGS]      the same, then `cosell demo`; ARGS go to it (try --once, or --help)
+  cargo xtask verify [--all]   everything that must hold before a push: plugins, fmt, clippy, rustdoc, tests;
+                               --all also builds the release binary and the benches
+
+`cargo demo` and `cargo verify` are short for the last two. Components land in target/plugins (the stock mapping),
+target/examples (things to copy and to drop in) and target/hostile (guests that misbehave, for tests).
+All that is needed is Rust from rustup; the WebAssembly target is added when it is missing.
+";
+
+fn main() -> ExitCode {
+    match run(std::env::args().skip(1).collect()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Vec<String>) -> Result<()> {
+    let mut arguments = arguments.into_iter();
+    let task = arguments.next();
+    let rest: Vec<String> = arguments.collect();
+    match task.as_deref() {
+        Some("plugins") => {
+            refuse(&rest)?;
+            plugins::build(&Workspace::find()?)
+        }
+        Some("demo") => demo(rest),
+        Some("verify") => match rest.as_slice() {
+            [] => verify::run(&Workspace::find()?, verify::Width::Usual),
+            [all] if all == "--all" => verify::run(&Workspace::find()?, verify::Width::All),
+            _ => bail!(
+                "`verify` knows only --all, not {}\n\n{USAGE}",
+                rest.join(" ")
+            ),
+        },
+        Some("help" | "-h" | "--help") | None => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        Some(unknown) => bail!("there is no task \"{unknown}\"\n\n{USAGE}"),
+    }
+}
+
+fn refuse(arguments: &[String]) -> Result<()> {
+    match arguments.first() {
+        None => Ok(()),
+        Some(first) => bail!("\"{first}\" is one argument too many\n\n{USAGE}"),
+    }
+}
+
+/// Components first, then the demo; its own exit code is ours.
+fn demo(arguments: Vec<String>) -> Result<()> {
+    let workspace = Workspace::find()?;
+    plugins::build(&workspace)?;
+    let status = cargo(&workspace)
+        .args(["run", "--quiet", "--package", "cosell", "--", "demo"])
+        .arg("--plugins")
+        .arg(workspace.shelf(guests::Shelf::Stock))
+        .arg("--examples")
+        .arg(workspace.shelf(guests::Shelf::Examples))
+        .args(arguments)
+        .status()
+        .context("cannot start cargo")?;
+    std::process::exit(status.code().unwrap_or(1));
+}

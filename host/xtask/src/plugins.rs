@@ -1,0 +1,113 @@
+//! Guests → core modules (cargo) → components (`wit-component`), without any tool but cargo.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use wit_component::ComponentEncoder;
+
+use crate::guests::{GUESTS, Guest, Shelf};
+use crate::steps::{Workspace, cargo, step};
+
+/// Guests import nothing from a system, so they are built for the target that has none.
+pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
+/// See the workspace manifest.
+const PROFILE: &str = "plugin";
+
+/// Builds what changed; a component whose bytes are the same is not touched, so nobody who watches the folder is woken.
+pub(crate) fn build(workspace: &Workspace) -> Result<()> {
+    ensure_target(workspace)?;
+    let mut modules = cargo(workspace);
+    modules.args([
+        "build",
+        "--quiet",
+        "--lib",
+        "--target",
+        TARGET,
+        "--profile",
+        PROFILE,
+    ]);
+    for guest in GUESTS {
+        modules.args(["--package", guest.package]);
+    }
+    step("plugins", &mut modules)?;
+    for shelf in Shelf::ALL {
+        std::fs::create_dir_all(workspace.shelf(shelf))?;
+    }
+    for guest in GUESTS {
+        encode(workspace, guest)?;
+    }
+    remove_stale(workspace)
+}
+
+fn encode(workspace: &Workspace, guest: &Guest) -> Result<()> {
+    let module = workspace
+        .target()
+        .join(TARGET)
+        .join(PROFILE)
+        .join(format!("{}.wasm", guest.package.replace('-', "_")));
+    let bytes = std::fs::read(&module)
+        .with_context(|| format!("cargo did not leave {}", module.display()))?;
+    let component = ComponentEncoder::default()
+        .validate(true)
+        .module(&bytes)
+        .and_then(|mut encoder| encoder.encode())
+        .with_context(|| format!("{} does not make a component", guest.package))?;
+    let file = workspace.shelf(guest.shelf).join(guest.file);
+    if std::fs::read(&file).is_ok_and(|there| there == component) {
+        return Ok(());
+    }
+    replace(&file, &component)?;
+    eprintln!("   {} ({} KB)", file.display(), component.len() / 1024);
+    Ok(())
+}
+
+/// By rename, so that a watcher never sees half a file.
+fn replace(file: &Path, bytes: &[u8]) -> Result<()> {
+    let half = file.with_extension("tmp");
+    std::fs::write(&half, bytes)
+        .and_then(|()| std::fs::rename(&half, file))
+        .with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// A component that is no longer on the list would go on being loaded.
+fn remove_stale(workspace: &Workspace) -> Result<()> {
+    for shelf in Shelf::ALL {
+        for entry in std::fs::read_dir(workspace.shelf(shelf))? {
+            let path = entry?.path();
+            let listed = GUESTS
+                .iter()
+                .any(|guest| guest.shelf == shelf && path.ends_with(guest.file));
+            if path.extension().is_some_and(|ending| ending == "wasm") && !listed {
+                eprintln!("   removing {}, which is not on the list", path.display());
+                std::fs::remove_file(&path)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn ensure_target(workspace: &Workspace) -> Result<()> {
+    if has_target() {
+        return Ok(());
+    }
+    let mut rustup = Command::new("rustup");
+    rustup.args(["target", "add", TARGET]);
+    rustup.current_dir(workspace.target().parent().unwrap_or(workspace.target()));
+    if step("WebAssembly target", &mut rustup).is_ok() && has_target() {
+        return Ok(());
+    }
+    bail!(
+        "the WebAssembly target is missing and cannot be added from here; type: rustup target add {TARGET}"
+    )
+}
+
+fn has_target() -> bool {
+    Command::new("rustc")
+        .args(["--print", "target-libdir", "--target", TARGET])
+        .output()
+        .is_ok_and(|said| {
+            said.status.success()
+                && Path::new(String::from_utf8_lossy(&said.stdout).trim()).is_dir()
+        })
+}

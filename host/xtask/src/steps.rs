@@ -1,0 +1,110 @@
+//! Steps that are announced, timed, and repeatable by hand when they fail.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use crate::guests::Shelf;
+
+/// Where things are.
+pub(crate) struct Workspace {
+    root: PathBuf,
+    target: PathBuf,
+}
+
+impl Workspace {
+    /// Found through cargo, which started us.
+    pub(crate) fn find() -> Result<Self> {
+        let here = std::env::var_os("CARGO_MANIFEST_DIR")
+            .context("start me with `cargo xtask`, I find the workspace through cargo")?;
+        let root = Path::new(&here)
+            .ancestors()
+            .nth(2)
+            .context("xtask has left its place, host/xtask")?
+            .to_owned();
+        let target = std::env::var_os("CARGO_TARGET_DIR")
+            .map_or_else(|| root.join("target"), |given| root.join(given));
+        Ok(Self { root, target })
+    }
+
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
+    }
+
+    pub(crate) fn shelf(&self, shelf: Shelf) -> PathBuf {
+        self.target.join(shelf.folder())
+    }
+}
+
+/// The cargo that started us, in the workspace.
+pub(crate) fn cargo(workspace: &Workspace) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(&workspace.root);
+    command
+}
+
+/// Runs one step.
+///
+/// # Errors
+/// With the command to repeat, when it fails.
+pub(crate) fn step(title: &str, command: &mut Command) -> Result<()> {
+    eprintln!("── {title}");
+    let started = Instant::now();
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start {}", in_words(command)))?;
+    if !status.success() {
+        bail!("{title}: failed. To repeat it:\n  {}", in_words(command));
+    }
+    eprintln!("   {title}: {:.1} s", started.elapsed().as_secs_f32());
+    Ok(())
+}
+
+/// As a person would type it.
+fn in_words(command: &Command) -> String {
+    let environment = command
+        .get_envs()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .map(|(name, value)| format!("{}={}", name.display(), quoted(&value.to_string_lossy())));
+    let program = Path::new(command.get_program())
+        .file_stem()
+        .unwrap_or(command.get_program())
+        .display()
+        .to_string();
+    let arguments = command
+        .get_args()
+        .map(|argument| quoted(&argument.to_string_lossy()));
+    environment
+        .chain([program])
+        .chain(arguments)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn quoted(word: &str) -> String {
+    if word.contains(' ') {
+        format!("'{word}'")
+    } else {
+        word.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_step_names_the_command_to_repeat() {
+        let mut command = Command::new("false");
+        command
+            .args(["one", "two words"])
+            .env("FLAGS", "-D warnings");
+        let error = step("failing", &mut command).unwrap_err().to_string();
+        assert!(
+            error.ends_with("FLAGS='-D warnings' false one 'two words'"),
+            "{error}"
+        );
+    }
+}

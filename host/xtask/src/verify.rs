@@ -1,0 +1,67 @@
+//! All that must hold, cheapest first. The first failure ends it and names the command to repeat.
+
+use std::time::Instant;
+
+use anyhow::Result;
+
+use crate::guests::GUESTS;
+use crate::plugins::{self, TARGET};
+use crate::steps::{Workspace, cargo, step};
+
+/// How much is verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Width {
+    /// What every push must pass.
+    Usual,
+    /// And what a release must.
+    All,
+}
+
+pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
+    let started = Instant::now();
+    step("fmt", cargo(workspace).args(["fmt", "--all", "--check"]))?;
+    plugins::build(workspace)?;
+    step(
+        "clippy",
+        cargo(workspace).args([
+            "clippy",
+            "--quiet",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ]),
+    )?;
+    let mut guests = cargo(workspace);
+    guests.args(["clippy", "--quiet", "--lib", "--target", TARGET]);
+    for guest in GUESTS {
+        guests.args(["--package", guest.package]);
+    }
+    step(
+        "clippy of the guests",
+        guests.args(["--", "-D", "warnings"]),
+    )?;
+    step(
+        "rustdoc",
+        cargo(workspace)
+            .args(["doc", "--quiet", "--workspace", "--no-deps"])
+            .env("RUSTDOCFLAGS", "-D warnings"),
+    )?;
+    step("tests", cargo(workspace).args(["test", "--workspace"]))?;
+    if width == Width::All {
+        step(
+            "benches",
+            cargo(workspace).args(["bench", "--quiet", "--workspace", "--no-run"]),
+        )?;
+        step(
+            "release",
+            cargo(workspace).args(["build", "--quiet", "--release", "--package", "cosell"]),
+        )?;
+    }
+    eprintln!(
+        "── all of it holds: {:.0} s",
+        started.elapsed().as_secs_f32()
+    );
+    Ok(())
+}
