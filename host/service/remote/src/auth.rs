@@ -1,0 +1,406 @@
+//! Tokens of Microsoft Entra: one per audience, asked for ahead of its end, by one caller at a time.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use http::Method;
+use rand::Rng;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use url::Url;
+
+use crate::error::{Class, RemoteError, Service};
+use crate::http::{Answer, Call, Endpoint, Http, SetupError, fresh_id};
+use crate::json;
+
+pub use keeper::{FileKeeper, KeepError, RefreshTokenKeeper};
+
+mod advice;
+mod keeper;
+
+/// A token is replaced this long before it ends: longer than any call, and than any clock that is off by a little.
+const AHEAD: Duration = Duration::from_secs(300);
+
+/// Up to this much earlier still, at random, so that many hosts do not ask in the same second.
+const AHEAD_JITTER: Duration = Duration::from_secs(60);
+
+/// A failure is answered from memory for this long, or else everybody who waited for the one request would send one of their own.
+const FAILURE_KEPT: Duration = Duration::from_secs(2);
+
+/// A refused credential stays refused until a person does something: ask again twice a minute, not at every deal.
+const REFUSAL_KEPT: Duration = Duration::from_secs(30);
+
+/// Largest answer of the token endpoint: tokens are a few KB.
+const BODY_BYTES_MAX: usize = 256 * 1024;
+
+/// Where Entra is, unless the configuration says otherwise.
+pub const LOGIN_BASE: &str = "https://login.microsoftonline.com";
+
+/// What opens the services.
+#[derive(Clone)]
+pub enum Credential {
+    /// The application as itself. Good for Dataverse and for webhook registration; the referrals API wants a user.
+    ClientCredentials {
+        /// GUID or verified domain.
+        tenant: String,
+        /// GUID of the application.
+        client_id: String,
+        /// Of the application.
+        secret: SecretString,
+    },
+    /// The application for a user who has signed in once, with MFA (Microsoft's Secure Application Model).
+    RefreshToken {
+        /// GUID or verified domain.
+        tenant: String,
+        /// GUID of the application.
+        client_id: String,
+        /// None for a public client.
+        secret: Option<SecretString>,
+        /// Where the refresh token is kept. It changes at every use.
+        keeper: Arc<dyn RefreshTokenKeeper>,
+    },
+}
+
+impl Credential {
+    fn tenant(&self) -> &str {
+        match self {
+            Self::ClientCredentials { tenant, .. } | Self::RefreshToken { tenant, .. } => tenant,
+        }
+    }
+
+    fn client_id(&self) -> &str {
+        match self {
+            Self::ClientCredentials { client_id, .. } | Self::RefreshToken { client_id, .. } => {
+                client_id
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Credential {
+    /// Says who, never how.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self {
+            Self::ClientCredentials { .. } => "ClientCredentials",
+            Self::RefreshToken { .. } => "RefreshToken",
+        };
+        f.debug_struct(kind)
+            .field("tenant", &self.tenant())
+            .field("client_id", &self.client_id())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The tokens of one credential. Cheap to clone; all clones share.
+#[derive(Clone)]
+pub struct Tokens(Arc<Inner>);
+
+struct Inner {
+    http: Http,
+    login: Endpoint,
+    credential: Credential,
+    /// One slot per audience. The outer lock is held for a look-up only, the inner one while a token is fetched.
+    slots: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Slot>>>>,
+    /// Two audiences share one refresh token, and each use replaces it.
+    rotation: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+enum Slot {
+    #[default]
+    Empty,
+    Token {
+        bearer: SecretString,
+        good_until: Instant,
+    },
+    Failed {
+        error: RemoteError,
+        until: Instant,
+    },
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tokens")
+            .field("credential", &self.0.credential)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Tokens {
+    /// `login_base` is [`LOGIN_BASE`] but for national clouds and simulators.
+    ///
+    /// # Errors
+    /// [`SetupError::Address`] when `login_base` cannot be called.
+    pub fn new(login_base: &str, credential: Credential, http: Http) -> Result<Self, SetupError> {
+        let login = Endpoint::new(login_base)?;
+        Ok(Self(Arc::new(Inner {
+            http,
+            login,
+            credential,
+            slots: Mutex::default(),
+            rotation: tokio::sync::Mutex::default(),
+        })))
+    }
+
+    /// A token for this audience (`https://ORG.crm4.dynamics.com`): the one at hand, or a new one. Callers who come while one is
+    /// being fetched wait for that one.
+    ///
+    /// # Errors
+    /// [`Class::Unauthorised`] when Entra refuses the credential, with what to do; [`Class::Transient`] when it cannot be reached, or when
+    /// a new refresh token could not be kept.
+    pub async fn bearer(&self, audience: &str) -> Result<SecretString, RemoteError> {
+        let slot = self.slot(audience);
+        let mut held = slot.lock().await;
+        match &*held {
+            Slot::Token { bearer, good_until } if Instant::now() < *good_until => {
+                return Ok(bearer.clone());
+            }
+            Slot::Failed { error, until } if Instant::now() < *until => return Err(error.clone()),
+            _ => {}
+        }
+        // On its own task: a caller who stops waiting must not cut off the moment between a new refresh token and its safekeeping.
+        let inner = Arc::clone(&self.0);
+        let asked_for = audience.to_owned();
+        let fetched = tokio::spawn(async move { inner.fetch(&asked_for).await }).await;
+        let fetched = fetched.unwrap_or_else(|stopped| {
+            let class = Class::Transient {
+                retry_after: None,
+                throttled: false,
+            };
+            Err(RemoteError::new(
+                class,
+                Service::Entra,
+                format!("get a token for {audience}"),
+                "the request was stopped",
+            )
+            .with_source(stopped))
+        });
+        match fetched {
+            Ok((bearer, lifetime)) => {
+                *held = Slot::Token {
+                    bearer: bearer.clone(),
+                    good_until: Instant::now() + usable(lifetime),
+                };
+                Ok(bearer)
+            }
+            Err(error) => {
+                let kept = if matches!(error.class, Class::Transient { .. }) {
+                    FAILURE_KEPT
+                } else {
+                    REFUSAL_KEPT
+                };
+                *held = Slot::Failed {
+                    error: error.clone(),
+                    until: Instant::now() + kept,
+                };
+                Err(error)
+            }
+        }
+    }
+
+    /// Forgets this very token, because a service did not accept it. A newer one that someone else has fetched meanwhile stays.
+    pub fn invalidate(&self, audience: &str, refused: &SecretString) {
+        let slot = self.slot(audience);
+        // Someone who holds the slot is fetching a new token already.
+        if let Ok(mut held) = slot.try_lock()
+            && matches!(&*held, Slot::Token { bearer, .. } if bearer.expose_secret() == refused.expose_secret())
+        {
+            *held = Slot::Empty;
+        }
+    }
+
+    fn slot(&self, audience: &str) -> Arc<tokio::sync::Mutex<Slot>> {
+        let mut slots = self.0.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(slots.entry(audience.to_owned()).or_default())
+    }
+}
+
+/// How long a token is handed out: until five minutes before its end, and at least for half of a very short life.
+fn usable(lifetime: Duration) -> Duration {
+    let jitter = AHEAD_JITTER.mul_f64(rand::rng().random_range(0.0..1.0));
+    lifetime.saturating_sub(AHEAD + jitter).max(lifetime / 2)
+}
+
+impl Inner {
+    async fn fetch(&self, audience: &str) -> Result<(SecretString, Duration), RemoteError> {
+        match &self.credential {
+            Credential::ClientCredentials {
+                tenant,
+                client_id,
+                secret,
+            } => {
+                let scope = format!("{audience}/.default");
+                let form = [
+                    ("grant_type", "client_credentials"),
+                    ("client_id", client_id),
+                    ("client_secret", secret.expose_secret()),
+                    ("scope", &scope),
+                ];
+                let given = self
+                    .ask(&format!("/{tenant}/oauth2/v2.0/token"), audience, &form)
+                    .await?;
+                Ok((given.access_token, given.lifetime))
+            }
+            Credential::RefreshToken {
+                tenant,
+                client_id,
+                secret,
+                keeper,
+            } => {
+                let _one_at_a_time = self.rotation.lock().await;
+                let refresh_token = kept(keeper, audience, |keeper| keeper.load()).await?;
+                let mut form = vec![
+                    ("grant_type", "refresh_token"),
+                    ("client_id", client_id),
+                    ("resource", audience),
+                    ("scope", "openid"),
+                    ("refresh_token", refresh_token.expose_secret()),
+                ];
+                if let Some(secret) = secret {
+                    form.push(("client_secret", secret.expose_secret()));
+                }
+                let given = self
+                    .ask(&format!("/{tenant}/oauth2/token"), audience, &form)
+                    .await?;
+                if let Some(next) = given.refresh_token
+                    && next.expose_secret() != refresh_token.expose_secret()
+                {
+                    // Before the access token is used: whatever happens after this line, the newest refresh token is safe.
+                    kept(keeper, audience, move |keeper| keeper.keep(&next)).await?;
+                }
+                Ok((given.access_token, given.lifetime))
+            }
+        }
+    }
+
+    async fn ask(
+        &self,
+        path: &str,
+        audience: &str,
+        form: &[(&str, &str)],
+    ) -> Result<Given, RemoteError> {
+        let url: Url = self.login.url(path, None);
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(form)
+            .finish();
+        let mut call = Call::new(
+            Service::Entra,
+            Method::POST,
+            url,
+            format!("get a token for {audience}"),
+        )
+        .header("accept", "application/json")
+        .header("client-request-id", &fresh_id())
+        .body("application/x-www-form-urlencoded", body);
+        // Asking twice does no harm, so the outcome is never "unknown".
+        call.writes = false;
+        call.body_bytes_max = BODY_BYTES_MAX;
+        let answer = self.http.send(&call, None).await?;
+        if !answer.status.is_success() {
+            return Err(self.refusal(&call, &answer));
+        }
+        let given: Wire = serde_json::from_slice(&answer.body).map_err(|_| {
+            answer.unreadable(&call, "the answer of the token endpoint holds no token")
+        })?;
+        let seconds = given
+            .expires_in
+            .as_deref()
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(0);
+        Ok(Given {
+            access_token: SecretString::from(given.access_token),
+            refresh_token: given.refresh_token.map(SecretString::from),
+            lifetime: Duration::from_secs(seconds),
+        })
+    }
+
+    /// 400 and 401 are about the credential, whatever HTTP calls them.
+    fn refusal(&self, call: &Call, answer: &Answer) -> RemoteError {
+        let mut error = answer.failure(call);
+        if matches!(
+            error.class,
+            Class::Refused | Class::Forbidden | Class::NotFound
+        ) {
+            error.class = Class::Unauthorised;
+        }
+        let code = advice::code_in(&error.about.message);
+        // The first line is the sentence; trace and correlation ids follow it.
+        if let Some(end) = error.about.message.find("Trace ID:") {
+            error.about.message.truncate(end);
+            error.about.message = error.about.message.trim_end().to_owned();
+        }
+        if let Some(code) = code {
+            let advice = advice::of(&code)
+                .map(|advice| advice.replace("{client}", self.credential.client_id()));
+            error.about.advice = advice.or(error.about.advice.take());
+            // The code begins the message; once is enough.
+            if let Some(rest) = error.about.message.strip_prefix(&format!("{code}:")) {
+                error.about.message = rest.trim_start().to_owned();
+            }
+            error.about.code = Some(code);
+        } else if error.has_code("invalid_grant") {
+            error.about.advice = Some(advice::SIGN_IN_AGAIN.to_owned());
+        }
+        error
+    }
+}
+
+struct Given {
+    access_token: SecretString,
+    refresh_token: Option<SecretString>,
+    lifetime: Duration,
+}
+
+#[derive(Deserialize)]
+struct Wire {
+    access_token: String,
+    #[serde(default, deserialize_with = "json::lenient_text")]
+    refresh_token: Option<String>,
+    /// A number in v2, a string in v1.
+    #[serde(default, deserialize_with = "json::lenient_text")]
+    expires_in: Option<String>,
+}
+
+/// Runs a keeper where it may block.
+async fn kept<T: Send + 'static>(
+    keeper: &Arc<dyn RefreshTokenKeeper>,
+    audience: &str,
+    work: impl FnOnce(&dyn RefreshTokenKeeper) -> Result<T, KeepError> + Send + 'static,
+) -> Result<T, RemoteError> {
+    let failed = |error: KeepError| {
+        let class = match error {
+            KeepError::Io { .. } => Class::Transient {
+                retry_after: None,
+                throttled: false,
+            },
+            KeepError::Exposed { .. } | KeepError::Missing { .. } => Class::Unauthorised,
+        };
+        RemoteError::new(
+            class,
+            Service::Entra,
+            format!("get a token for {audience}"),
+            error.to_string(),
+        )
+        .with_source(error)
+    };
+    let keeper = Arc::clone(keeper);
+    match tokio::task::spawn_blocking(move || work(&*keeper)).await {
+        Ok(done) => done.map_err(failed),
+        Err(stopped) => {
+            let class = Class::Transient {
+                retry_after: None,
+                throttled: false,
+            };
+            Err(RemoteError::new(
+                class,
+                Service::Entra,
+                format!("get a token for {audience}"),
+                "the keeper of the refresh token stopped",
+            )
+            .with_source(stopped))
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Dataverse: rows of the CRM by logical names, whatever they are called on the wire.
+
+mod batch;
+mod cells;
+mod changes;
+mod client;
+mod codes;
+mod joins;
+mod metadata;
+mod query;
+mod subscribe;
+mod writes;
+
+pub use cells::Cut;
+pub use changes::{ChangePage, Changes, Next, RowVersion};
+pub use client::{Dataverse, Looked, Version, WhoAmI};
+pub use metadata::{
+    Choosable, Column, Key, Kind, LookupRelation, ManyRelation, MoneyPrecision, Table,
+};
+pub use subscribe::{Message, Step, Subscription};
+pub use writes::{Closed, Written};

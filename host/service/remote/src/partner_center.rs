@@ -1,0 +1,14 @@
+//! Partner Center: the referrals API, the registration of webhooks, and *referral ⇄ deal*.
+
+mod client;
+mod elements;
+mod mapping;
+mod patch;
+mod webhooks;
+mod wire;
+
+pub use client::{ListQuery, Order, Pages, PartnerCenter, PartnerCenterSettings, Patched};
+pub use mapping::{CreateOptions, LINK_BASE, PcView, create_body, invite_body, read};
+pub use patch::{PatchOp, patch_ops};
+pub use webhooks::{Registration, TestResult};
+pub use wire::{MICROSOFT, NotAReferral, Referral};

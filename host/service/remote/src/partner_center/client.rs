@@ -1,0 +1,416 @@
+//! Calls to the referrals API.
+
+use std::collections::HashSet;
+
+use cosell_sync::deal::Timestamp;
+use http::{Method, StatusCode};
+
+use crate::auth::Tokens;
+use crate::error::{Class, RemoteError, Service};
+use crate::http::{Answer, Call, Channel, Endpoint, Http, fresh_id, guid, query_text};
+use crate::json::{self, Body, Raw};
+use crate::partner_center::patch::PatchOp;
+use crate::partner_center::wire::Referral;
+
+/// Pages of one list. 100 referrals a page: half a million deals are not one partner's.
+const PAGES_MAX: usize = 5_000;
+
+/// Referrals of one engagement or one external reference. More means that the server ignored the filter.
+const MATCHES_MAX: usize = 1_000;
+
+/// Where Partner Center is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartnerCenterSettings {
+    /// `https://api.partner.microsoft.com/v1.0/engagements`
+    pub referrals: Endpoint,
+    /// `https://api.partnercenter.microsoft.com/webhooks/v1`: another host, another audience.
+    pub webhooks: Endpoint,
+}
+
+/// The referrals API and the webhook registration of one partner tenant.
+#[derive(Debug, Clone)]
+pub struct PartnerCenter {
+    pub(super) referrals: Channel,
+    pub(super) webhooks: Channel,
+}
+
+/// What a list is asked for. Empty fields leave it to the server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListQuery {
+    /// OData, not encoded: `status eq 'Active'`.
+    pub filter: Option<String>,
+    /// Which way to go through.
+    pub order: Option<Order>,
+    /// Referrals a page; a hint that the server may ignore.
+    pub page_size: Option<u16>,
+}
+
+/// The two orders that Partner Center knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// `createdDateTime`, oldest first.
+    Created,
+    /// `updatedDateTime`, oldest first.
+    Updated,
+    /// `updatedDateTime`, newest first.
+    UpdatedLast,
+}
+
+/// The referral after a patch.
+#[derive(Debug, Clone)]
+pub struct Patched {
+    /// As it is now.
+    pub referral: Referral,
+    /// True: the answer to this very write. False: read right after it, so that someone else's edit may be in it (S6).
+    pub from_write: bool,
+}
+
+impl PartnerCenter {
+    /// Connects nothing yet.
+    #[must_use]
+    pub fn new(settings: PartnerCenterSettings, tokens: Tokens, http: Http) -> Self {
+        Self {
+            referrals: Channel {
+                endpoint: settings.referrals,
+                tokens: tokens.clone(),
+                http: http.clone(),
+            },
+            webhooks: Channel {
+                endpoint: settings.webhooks,
+                tokens,
+                http,
+            },
+        }
+    }
+
+    /// Reads one referral.
+    ///
+    /// # Errors
+    /// [`Class::NotFound`] also when it is not visible to us; [`Class::Refused`] when `id` is no GUID.
+    pub async fn get(&self, id: &str) -> Result<Referral, RemoteError> {
+        let doing = format!("read referral {id}");
+        let call = self.call(Method::GET, &Self::path(id, &doing)?, None, doing);
+        self.referral(&call).await
+    }
+
+    /// Reads many, page by page.
+    #[must_use]
+    pub fn list(&self, query: &ListQuery) -> Pages {
+        let mut pairs = Vec::new();
+        if let Some(filter) = &query.filter {
+            pairs.push(("$filter", filter.clone()));
+        }
+        if let Some(order) = query.order {
+            let order = match order {
+                Order::Created => "createdDateTime asc",
+                Order::Updated => "updatedDateTime asc",
+                Order::UpdatedLast => "updatedDateTime desc",
+            };
+            pairs.push(("$orderby", order.to_owned()));
+        }
+        if let Some(size) = query.page_size {
+            pairs.push(("$top", size.to_string()));
+        }
+        Pages {
+            client: self.clone(),
+            next: Some(query_text(&pairs)),
+            seen: HashSet::new(),
+        }
+    }
+
+    /// Every referral of one deal that we may see: our own, and Microsoft's once it is invited.
+    ///
+    /// # Errors
+    /// As [`PartnerCenter::get`].
+    pub async fn engagement(&self, engagement_id: &str) -> Result<Vec<Referral>, RemoteError> {
+        let Some(id) = guid(engagement_id) else {
+            return Err(not_a_guid(
+                engagement_id,
+                format!("read the referrals of engagement {engagement_id}"),
+            ));
+        };
+        self.matching(&format!("engagementId eq '{id}'"), |referral| {
+            referral.engagement_id.eq_ignore_ascii_case(&id)
+        })
+        .await
+    }
+
+    /// Every referral that carries our id for a deal, Microsoft's excepted. More than one is a duplicate.
+    ///
+    /// # Errors
+    /// As [`PartnerCenter::get`].
+    pub async fn by_external_reference(
+        &self,
+        external_reference: &str,
+    ) -> Result<Vec<Referral>, RemoteError> {
+        let filter = format!("externalReferenceId eq '{}'", quoted(external_reference));
+        self.matching(&filter, |referral| {
+            !referral.is_microsofts()
+                && referral
+                    .external_reference
+                    .as_deref()
+                    .is_some_and(|own| own.eq_ignore_ascii_case(external_reference))
+        })
+        .await
+    }
+
+    /// Everything that was changed at this moment or later, oldest first.
+    #[must_use]
+    pub fn updated_since(&self, moment: Timestamp) -> Pages {
+        self.list(&ListQuery {
+            filter: Some(format!("updatedDateTime ge {moment}")),
+            order: Some(Order::Updated),
+            page_size: None,
+        })
+    }
+
+    /// Creates a referral. Not idempotent, and the vendor knows no idempotency key: after [`Class::UnknownOutcome`], look by external
+    /// reference or engagement before another try.
+    ///
+    /// # Errors
+    /// [`Class::Refused`] with the other side's words; [`Class::UnknownOutcome`] when it may have been created.
+    pub async fn create(&self, body: &Body, operation_id: &str) -> Result<Referral, RemoteError> {
+        let call = self
+            .call(
+                Method::POST,
+                "/referrals",
+                None,
+                "create a referral".to_owned(),
+            )
+            .header("ms-correlationid", operation_id)
+            .json(body);
+        self.referral(&call).await
+    }
+
+    /// Changes a referral, if it is still the one with this etag.
+    ///
+    /// # Errors
+    /// [`Class::Conflict`] when it is not; [`Class::UnknownOutcome`] when it may have been changed, also when it was changed and could not
+    /// be read after.
+    pub async fn patch(
+        &self,
+        id: &str,
+        operations: &[PatchOp],
+        etag: &str,
+        operation_id: &str,
+    ) -> Result<Patched, RemoteError> {
+        let doing = format!("change referral {id}");
+        let path = Self::path(id, &doing)?;
+        if etag.is_empty() {
+            return Err(RemoteError::refused(
+                Service::PartnerCenter,
+                doing,
+                "no etag to write under: read the referral first",
+            ));
+        }
+        let call = self
+            .call(Method::PATCH, &path, None, doing)
+            .header("if-match", etag)
+            .header("prefer", "return=representation")
+            .header("ms-correlationid", operation_id)
+            .json(&Body::of(operations));
+        let answer = self.referrals.send(&call).await?;
+        if !answer.status.is_success() {
+            return Err(answer.failure(&call));
+        }
+        if answer.status != StatusCode::NO_CONTENT && !answer.body.is_empty() {
+            return Ok(Patched {
+                referral: parsed(&call, &answer)?,
+                from_write: true,
+            });
+        }
+        match self.get(id).await {
+            Ok(referral) => Ok(Patched {
+                referral,
+                from_write: false,
+            }),
+            Err(mut error) => {
+                error.class = Class::UnknownOutcome;
+                error.about.message = format!(
+                    "changed, but it could not be read after: {}",
+                    error.about.message
+                );
+                Err(error)
+            }
+        }
+    }
+
+    async fn matching(
+        &self,
+        filter: &str,
+        is_meant: impl Fn(&Referral) -> bool,
+    ) -> Result<Vec<Referral>, RemoteError> {
+        let mut pages = self.list(&ListQuery {
+            filter: Some(filter.to_owned()),
+            ..ListQuery::default()
+        });
+        let mut found = Vec::new();
+        let mut read = 0;
+        while let Some(page) = pages.next().await? {
+            read += page.len();
+            // The filter is not documented for every field. A server that ignores it must not hand us somebody else's deal.
+            found.extend(page.into_iter().filter(|referral| is_meant(referral)));
+            if read > MATCHES_MAX {
+                let message = format!(
+                    "more than {MATCHES_MAX} referrals came for the filter {filter}, so it was ignored"
+                );
+                return Err(RemoteError::refused(
+                    Service::PartnerCenter,
+                    "list referrals",
+                    message,
+                ));
+            }
+        }
+        Ok(found)
+    }
+
+    async fn referral(&self, call: &Call) -> Result<Referral, RemoteError> {
+        let answer = self.referrals.send(call).await?;
+        if answer.status.is_success() {
+            parsed(call, &answer)
+        } else {
+            Err(answer.failure(call))
+        }
+    }
+
+    fn call(&self, method: Method, path: &str, query: Option<&str>, doing: String) -> Call {
+        Call::new(
+            Service::PartnerCenter,
+            method,
+            self.referrals.endpoint.url(path, query),
+            doing,
+        )
+        .header("accept", "application/json")
+        .header("client-request-id", &fresh_id())
+    }
+
+    /// The id becomes a part of an address, so it is a GUID or nothing.
+    fn path(id: &str, doing: &str) -> Result<String, RemoteError> {
+        guid(id)
+            .map(|id| format!("/referrals/{id}"))
+            .ok_or_else(|| not_a_guid(id, doing))
+    }
+}
+
+fn not_a_guid(id: &str, doing: impl Into<String>) -> RemoteError {
+    RemoteError::refused(
+        Service::PartnerCenter,
+        doing,
+        format!("\"{}\" is no GUID", crate::http::readable(id)),
+    )
+}
+
+fn parsed(call: &Call, answer: &Answer) -> Result<Referral, RemoteError> {
+    let mut referral = Referral::parse(answer.text(call)?).map_err(|problem| {
+        answer
+            .unreadable(call, "the answer is no referral")
+            .with_source(problem)
+    })?;
+    if referral.etag.is_empty() {
+        answer
+            .header("etag")
+            .unwrap_or_default()
+            .clone_into(&mut referral.etag);
+    }
+    Ok(referral)
+}
+
+/// For an OData string literal.
+fn quoted(text: &str) -> String {
+    text.replace('\'', "''")
+}
+
+/// A list, one page at a time.
+#[derive(Debug)]
+pub struct Pages {
+    client: PartnerCenter,
+    /// Query of the next page; none when there is none.
+    next: Option<String>,
+    /// Queries that were asked already: a link that leads back would never end.
+    seen: HashSet<String>,
+}
+
+impl Pages {
+    /// The next page. None after the last. After an error, the same page is asked again.
+    ///
+    /// # Errors
+    /// As [`PartnerCenter::get`].
+    pub async fn next(&mut self) -> Result<Option<Vec<Referral>>, RemoteError> {
+        let Some(query) = self.next.clone() else {
+            return Ok(None);
+        };
+        let call = self.client.call(
+            Method::GET,
+            "/referrals",
+            Some(&query)
+                .filter(|query| !query.is_empty())
+                .map(String::as_str),
+            "list referrals".to_owned(),
+        );
+        let answer = self.client.referrals.send(&call).await?;
+        if !answer.status.is_success() {
+            return Err(answer.failure(&call));
+        }
+        let page = json::object(answer.text(&call)?)
+            .ok_or_else(|| answer.unreadable(&call, "the answer is no list"))?;
+        let rows: Vec<Raw> = page
+            .get("value")
+            .and_then(|value| json::parse(value))
+            .ok_or_else(|| answer.unreadable(&call, "the answer has no list in \"value\""))?;
+        let mut referrals = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let parsed = Referral::parse(row.get());
+            referrals.push(parsed.map_err(|problem| {
+                answer
+                    .unreadable(&call, "the list holds something that is no referral")
+                    .with_source(problem)
+            })?);
+        }
+        let next = match page
+            .get("@odata.nextLink")
+            .and_then(|link| json::filled(link))
+        {
+            None => None,
+            // The link is known to name the wrong scheme and to lack a part of the path. Only its query is right, and only that may be
+            // trusted: a token is never sent to a host that a body named.
+            Some(link) => match link.split_once('?') {
+                Some((_, rest)) if !rest.is_empty() => {
+                    Some(rest.split('#').next().unwrap_or(rest).to_owned())
+                }
+                _ => {
+                    return Err(answer.unreadable(
+                        &call,
+                        format!(
+                            "the link to the next page has no query: {}",
+                            crate::http::readable(&link)
+                        ),
+                    ));
+                }
+            },
+        };
+        self.seen.insert(query);
+        if next.as_ref().is_some_and(|next| self.seen.contains(next))
+            || self.seen.len() >= PAGES_MAX
+        {
+            return Err(RemoteError::refused(
+                Service::PartnerCenter,
+                "list referrals",
+                "the links from page to page never end",
+            ));
+        }
+        self.next = next;
+        Ok(Some(referrals))
+    }
+
+    /// All pages in one list.
+    ///
+    /// # Errors
+    /// The first that happens; nothing is returned then.
+    pub async fn all(mut self) -> Result<Vec<Referral>, RemoteError> {
+        let mut all = Vec::new();
+        while let Some(page) = self.next().await? {
+            all.extend(page);
+        }
+        Ok(all)
+    }
+}
