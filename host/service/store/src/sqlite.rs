@@ -323,3 +323,6 @@ impl Store for SqliteStore {
         self.read("verify the audit", chain::check).await
     }
 }
+
+#[cfg(test)]
+mod tests;

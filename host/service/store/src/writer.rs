@@ -7,6 +7,7 @@
 //! In memory there is no fsync to share and no thread: the same group of one runs on the caller's thread, so that a seeded
 //! simulation stays on one thread and repeats exactly.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -184,13 +185,26 @@ impl Scribe {
                 now: (self.clock)(),
                 backlog: &mut self.backlog,
             };
-            if !request.execute(&mut desk) {
+            // A panic is one request's mistake and must not take the store from everybody: its savepoint takes all of it back.
+            let kept = catch_unwind(AssertUnwindSafe(|| request.execute(&mut desk)));
+            if !kept.unwrap_or(false) {
                 self.backlog = backlog;
                 self.run("ROLLBACK TO request")?;
             }
             self.run("RELEASE request")?;
         }
         self.run("COMMIT")
+    }
+
+    /// Works outside any transaction.
+    #[cfg(test)]
+    pub(crate) fn desk(&mut self, work: impl FnOnce(&mut Desk<'_>) -> Result<(), Failure>) {
+        let mut desk = Desk {
+            sql: &self.sql,
+            now: (self.clock)(),
+            backlog: &mut self.backlog,
+        };
+        assert!(work(&mut desk).is_ok());
     }
 
     fn run(&self, sql: &str) -> rusqlite::Result<()> {
@@ -328,7 +342,10 @@ where
                 source: Box::new(error),
             }),
             (Some(Ok(answer)), None) => Ok(answer),
-            (None, None) => Err(closed(doing)),
+            (None, None) => Err(StoreError::Broken {
+                doing,
+                source: "the request panicked".into(),
+            }),
         };
         // A caller that went away does not need its answer; the change stands all the same.
         drop(self.reply.send(answer));

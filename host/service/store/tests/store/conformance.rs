@@ -1,0 +1,79 @@
+//! The facts, one function each, over any store. A new one is written in the part where it belongs and named in the list below.
+
+mod accepting;
+mod ending;
+mod leasing;
+mod seeing;
+mod writing;
+
+pub(crate) use accepting::*;
+pub(crate) use ending::*;
+pub(crate) use leasing::*;
+pub(crate) use seeing::*;
+pub(crate) use writing::*;
+
+/// Makes a test of each fact, on the stage that the expression sets up.
+macro_rules! conformance {
+    ($stage:expr) => {
+        crate::conformance::conformance!($stage;
+            // accepting
+            i1_an_accepted_event_is_stored_exactly_once_and_its_bell_has_rung
+            i10_a_cursor_moves_only_together_with_its_events
+            a_duplicate_in_the_same_call_is_a_duplicate
+            connections_do_not_share_dedupe_keys_nor_records
+            an_unknown_record_gets_a_lane_that_is_due_at_once
+            a_known_record_rings_in_its_lane
+            a_callers_lane_wins_over_a_lane_that_has_made_nothing_of_the_record
+            a_callers_lane_does_not_take_a_record_from_a_link_or_a_run
+            a_lane_that_does_not_exist_is_no_lane
+            // leasing
+            i2_a_leased_lane_is_claimed_by_no_one_else
+            a_lease_that_ran_out_is_due_with_a_higher_fence
+            i3_an_old_fence_changes_nothing
+            a_run_that_has_ended_cannot_end_again
+            a_renewed_lease_lasts_longer
+            the_longest_due_lanes_are_claimed_first
+            the_next_due_moment_counts_waits_and_ends_of_leases
+            // writing
+            i5_a_second_intent_is_refused_while_one_is_open
+            i5_a_write_is_closed_only_under_its_own_intent
+            i4_a_referral_or_row_is_linked_once_within_a_connection
+            a_refused_change_leaves_nothing_behind
+            bases_move_one_by_one_and_carry_their_raws
+            a_base_that_names_a_raw_nobody_gave_is_refused
+            a_member_of_another_lane_is_not_taken
+            a_link_is_replaced_and_its_bases_stay
+            // ending
+            i7_a_ring_after_the_look_stays_unanswered
+            i7_answered_never_goes_back_nor_past_what_rang
+            i9_a_lane_is_never_idle_with_an_unanswered_bell
+            i9_an_open_intent_may_only_wait
+            failures_in_a_row_are_counted_until_something_succeeds
+            the_key_of_a_failure_lasts_until_the_lane_is_settled
+            lanes_at_rest_wait_for_a_bell_and_say_why
+            a_bell_ends_a_wait
+            a_retired_lane_hands_everything_to_its_elder
+            a_retired_lane_makes_a_running_elder_run_again
+            a_pair_does_not_retire
+            two_lanes_that_retire_into_each_other_leave_one
+            a_lane_does_not_retire_into_nothing_or_itself
+            waking_a_parked_lane_makes_it_due
+            waking_a_running_lane_is_not_lost
+            // seeing
+            i7_the_audit_chain_verifies_over_many_lanes_and_runs
+            the_later_throttle_wins_and_an_open_one_is_not_shown
+            the_census_counts_what_is_there
+            lanes_are_listed_youngest_first
+            a_lane_is_found_by_record_and_by_engagement
+        );
+    };
+    ($stage:expr; $($fact:ident)*) => {
+        $(
+            #[tokio::test]
+            async fn $fact() {
+                crate::conformance::$fact(&$stage).await;
+            }
+        )*
+    };
+}
+pub(crate) use conformance;

@@ -1,0 +1,20 @@
+//! What every store has to keep, kept by the ones there are. An adapter proves itself with two lines: a module, and
+//! `conformance!` with a way to get an empty store.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a fact that cannot be told fails; clippy.toml exempts test functions, not what they share"
+)]
+
+mod conformance;
+mod crash;
+mod file;
+mod model;
+mod stage;
+
+mod in_memory {
+    crate::conformance::conformance!(crate::stage::Stage::in_memory());
+}
+
+mod in_a_file {
+    crate::conformance::conformance!(crate::stage::Stage::in_a_file());
+}

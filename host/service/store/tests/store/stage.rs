@@ -1,0 +1,258 @@
+//! A store, a clock that is turned by hand, and the words in which the facts are told.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use cosell_store::{
+    Accepted, AcceptedEvent, AuditLine, Bell, Change, Clock, Intent, LaneId, LaneState,
+    LaneSummary, Lease, LinkState, Millis, Next, RecordKey, SqliteStore, Store,
+};
+
+/// The connection of most facts.
+pub(crate) const HERE: &str = "contoso";
+/// How long leases are, unless the fact says otherwise.
+pub(crate) const LEASE_MS: Millis = 60_000;
+/// When every stage begins.
+pub(crate) const BEGIN: Millis = 1_000_000;
+
+/// A clock that stands still until it is turned.
+#[derive(Clone)]
+pub(crate) struct Hand(Arc<AtomicI64>);
+
+impl Hand {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(AtomicI64::new(BEGIN)))
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        let hand = self.0.clone();
+        Arc::new(move || hand.load(Ordering::SeqCst))
+    }
+
+    pub(crate) fn now(&self) -> Millis {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn turn(&self, ms: Millis) {
+        self.0.fetch_add(ms, Ordering::SeqCst);
+    }
+}
+
+/// What a fact is told with.
+pub(crate) struct Stage {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) hand: Hand,
+    // Deleted with the stage.
+    folder: Option<tempfile::TempDir>,
+}
+
+impl Stage {
+    pub(crate) fn in_memory() -> Self {
+        let hand = Hand::new();
+        let store = Arc::new(SqliteStore::in_memory(hand.clock()).expect("memory for a store"));
+        Self {
+            store,
+            hand,
+            folder: None,
+        }
+    }
+
+    pub(crate) fn in_a_file() -> Self {
+        let hand = Hand::new();
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let store = SqliteStore::open(folder.path().join("cosell.db"), hand.clock())
+            .expect("an empty store");
+        Self {
+            store: Arc::new(store),
+            hand,
+            folder: Some(folder),
+        }
+    }
+
+    /// The file, for facts about files.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder
+            .as_ref()
+            .expect("a stage in a file")
+            .path()
+            .join("cosell.db")
+    }
+
+    pub(crate) fn is_in_a_file(&self) -> bool {
+        self.folder.is_some()
+    }
+
+    /// Closes the store and opens its file again.
+    pub(crate) fn reopen(&mut self) {
+        let path = self.path();
+        // The old one goes first, so that nothing is kept but the file.
+        self.store =
+            Arc::new(SqliteStore::in_memory(self.hand.clock()).expect("memory for a store"));
+        self.store =
+            Arc::new(SqliteStore::open(path, self.hand.clock()).expect("the same store again"));
+    }
+
+    /// Rings once, by an event that is like no other.
+    pub(crate) async fn ring(&self, record: &RecordKey) -> LaneId {
+        self.accept(event(record)).await.lane()
+    }
+
+    pub(crate) async fn accept(&self, event: AcceptedEvent) -> Accepted {
+        self.store
+            .accept(vec![event], None)
+            .await
+            .expect("accepted")[0]
+    }
+
+    /// Claims the one lane that is due.
+    pub(crate) async fn claim(&self) -> Lease {
+        let mut leases = self
+            .store
+            .claim("worker", LEASE_MS, 10)
+            .await
+            .expect("claimed");
+        assert_eq!(leases.len(), 1, "one lane is due");
+        leases.remove(0)
+    }
+
+    /// Nothing is due.
+    pub(crate) async fn assert_idle(&self) {
+        assert_eq!(
+            self.store
+                .claim("worker", LEASE_MS, 10)
+                .await
+                .expect("claimed"),
+            []
+        );
+    }
+
+    pub(crate) async fn open(&self, lease: &Lease) -> LaneState {
+        self.store.open(lease).await.expect("opened")
+    }
+
+    /// Claims the one lane that is due, looks at its bells and ends the run so.
+    pub(crate) async fn run(&self, change: Change, next: Next) {
+        let lease = self.claim().await;
+        let bells = self.open(&lease).await.bells;
+        self.store
+            .complete_run(&lease, &bells, change, next)
+            .await
+            .expect("the run ended");
+    }
+
+    pub(crate) async fn lane(&self, lane: LaneId) -> LaneSummary {
+        let lanes = self.store.lanes(HERE, 1_000).await.expect("lanes");
+        lanes
+            .into_iter()
+            .find(|summary| summary.lane == lane)
+            .expect("the lane is listed")
+    }
+}
+
+/// What was accepted, when it rang.
+pub(crate) trait Rang {
+    fn lane(self) -> LaneId;
+}
+
+impl Rang for Accepted {
+    fn lane(self) -> LaneId {
+        match self {
+            Accepted::Rung(lane) => lane,
+            Accepted::Duplicate => panic!("the event was a duplicate"),
+        }
+    }
+}
+
+pub(crate) fn referral(id: &str) -> RecordKey {
+    RecordKey {
+        side: "partner-center".into(),
+        kind: "referral".into(),
+        id: id.into(),
+    }
+}
+
+pub(crate) fn opportunity(id: &str) -> RecordKey {
+    RecordKey {
+        side: "crm".into(),
+        kind: "opportunity".into(),
+        id: id.into(),
+    }
+}
+
+pub(crate) fn event(record: &RecordKey) -> AcceptedEvent {
+    AcceptedEvent {
+        connection: HERE.into(),
+        record: record.clone(),
+        cause: "referral-updated".into(),
+        dedupe: None,
+        lane: None,
+    }
+}
+
+pub(crate) fn event_once(record: &RecordKey, dedupe: &str) -> AcceptedEvent {
+    AcceptedEvent {
+        dedupe: Some(dedupe.into()),
+        ..event(record)
+    }
+}
+
+pub(crate) fn intent(operation: &str) -> Intent {
+    Intent {
+        operation: operation.into(),
+        kind: "update-row".into(),
+        target: opportunity("o1"),
+        precondition: Some("W/\"1\"".into()),
+        detail: "{}".into(),
+        since: 0,
+    }
+}
+
+pub(crate) fn line(message: &str) -> AuditLine {
+    AuditLine {
+        kind: "run".into(),
+        message: message.into(),
+        detail: "{}".into(),
+    }
+}
+
+pub(crate) fn pair(referral: &str, row: &str) -> LinkState {
+    LinkState {
+        referral: Some(referral.into()),
+        crm_table: Some("opportunity".into()),
+        crm_row: Some(row.into()),
+        ..LinkState::default()
+    }
+}
+
+pub(crate) fn linking(link: LinkState) -> Change {
+    Change {
+        link: Some(link),
+        ..Change::default()
+    }
+}
+
+pub(crate) fn wait(until: Millis, failed: bool) -> Next {
+    Next::Wait {
+        until,
+        failed,
+        reason: "because".into(),
+    }
+}
+
+pub(crate) fn parked(failure: &str) -> Next {
+    Next::Parked {
+        reasons: "[]".into(),
+        failure: failure.into(),
+    }
+}
+
+pub(crate) fn noted(record: &RecordKey, rung: i64) -> Bell {
+    Bell {
+        record: record.clone(),
+        rung,
+        answered: 0,
+        cause: String::new(),
+        since: 0,
+    }
+}
