@@ -1,1 +1,54 @@
-//! Placeholder.
+//! The plugin engine: wasmtime lives here and nowhere else.
+//!
+//! A [`PluginFolder`] watches a directory of components and keeps an immutable [`PluginSet`] ready; a run takes the set once and uses it
+//! to its end, so a reload is a swap and no deal ever meets two versions. The set's hooks are the questions of the contract
+//! (`wit/`), asked of every plugin that serves them, in file-name order, the last word winning. Questions and answers are the domain's words;
+//! what `bindgen!` generates stays inside.
+//!
+//! A guest is not trusted: it gets no clock, file, network or environment; every call has a budget of time, memory and output
+//! ([`limits`]), and every answer is checked against what the plugin declared before anybody acts on it.
+//!
+//! Reading order: [`question`] (what is asked), [`stop`] (why there may be no answer), [`set`] and `hooks` (the chain), [`folder`] and
+//! `load` (how a file becomes a plugin), `engine`, `instance`, `call` (how a guest is run).
+
+pub mod question;
+pub mod stop;
+
+mod hooks;
+pub mod set;
+
+mod examples;
+pub mod folder;
+mod load;
+pub mod operator;
+mod prescan;
+pub mod rejection;
+pub mod report;
+mod settings;
+mod standard;
+
+mod cache;
+mod compile;
+mod declared;
+mod engine;
+mod instance;
+pub mod limits;
+mod plugin;
+mod threads;
+mod ticker;
+
+mod bindings;
+mod convert;
+
+pub use engine::{Engine, EngineError, EngineSettings};
+pub use folder::{FolderError, FolderSettings, PluginEvent, PluginFolder, What};
+pub use limits::Limits;
+pub use plugin::Hook;
+pub use question::{
+    Arrival, Asking, Candidate, ContactQuestion, Draft, Likeness, Order, Outcome, Reading, Report,
+    Resolution, Search, Strength, Verdict,
+};
+pub use rejection::{Phase, Rejection, RejectionKind};
+pub use report::{CheckReport, check_file};
+pub use set::{PluginInfo, PluginSet};
+pub use stop::{FaultKind, PluginFault, Speaker, Spoken, Stop, StopKind};

@@ -1,0 +1,13 @@
+//! What `bindgen!` makes of the contract. Nobody outside this room sees these types: `convert` turns them into the domain's words.
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    reason = "generated from the contract, whose documentation is in `wit/`"
+)]
+
+wasmtime::component::bindgen!({
+    path: "../../../wit",
+    world: "every-hook",
+    additional_derives: [PartialEq],
+});

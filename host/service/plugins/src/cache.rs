@@ -1,0 +1,279 @@
+//! Compiled components, kept between starts so that a restart is ready in milliseconds.
+//!
+//! Compiled code is machine code: whoever can put a file here runs in the host. So the directory is private (0700), a file's name and
+//! contents are authenticated with a key that only this directory holds, and nothing is ever deserialised from anywhere else, least of all
+//! from the plugin folder.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::hash::{Hash, Hasher};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use hmac::{Hmac, Mac};
+use rand::TryRngCore;
+use sha2::{Digest, Sha256};
+use wasmtime::component::Component;
+
+use crate::limits::CACHED_FILES_MAX;
+
+/// Bytes of the host key: as long as the hash that it keys.
+const KEY_BYTES: usize = 32;
+/// Bytes of the tag in front of the compiled code.
+const TAG_BYTES: usize = 32;
+const KEY_FILE: &str = "host.key";
+
+/// Why the directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    /// Reading or writing failed.
+    #[error("cannot use {}", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Others can read or write it: code from there could be anybody's.
+    #[error("{} is open to other users (mode {mode:o}): make it private (chmod {should:o}) or name another directory", path.display())]
+    NotPrivate {
+        /// The file or directory.
+        path: PathBuf,
+        /// As it is.
+        mode: u32,
+        /// As it should be.
+        should: u32,
+    },
+    /// The key is not one that we wrote.
+    #[error("{} is not a host key: remove the directory, it is only a cache", path.display())]
+    BadKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The operating system gave no random bytes.
+    #[error("the operating system gives no random bytes: {why}")]
+    NoRandom {
+        /// Its words.
+        why: String,
+    },
+}
+
+/// The directory, its key, and what the engine's compiled code depends on.
+pub(crate) struct Cache {
+    dir: PathBuf,
+    key: [u8; KEY_BYTES],
+    engine: [u8; 32],
+}
+
+impl Cache {
+    pub(crate) fn open(dir: PathBuf, engine: &wasmtime::Engine) -> Result<Self, CacheError> {
+        make_private_dir(&dir)?;
+        let key = host_key(&dir.join(KEY_FILE))?;
+        let mut state = Fingerprint(Sha256::new());
+        engine.precompile_compatibility_hash().hash(&mut state);
+        Ok(Self {
+            dir,
+            key,
+            engine: state.0.finalize().into(),
+        })
+    }
+
+    /// The compiled component of this source, if this very host compiled it for this very engine.
+    pub(crate) fn load(
+        &self,
+        engine: &wasmtime::Engine,
+        wasm_sha256: &[u8; 32],
+    ) -> Option<Component> {
+        let path = self.path(wasm_sha256);
+        let mut bytes = Vec::new();
+        File::open(&path)
+            .and_then(|mut file| file.read_to_end(&mut bytes))
+            .ok()?;
+        let component = self.trusted(engine, wasm_sha256, &bytes);
+        if component.is_none() {
+            tracing::warn!(file = %path.display(), "a compiled plugin in the cache is not ours or is damaged: it is compiled anew");
+            // Best effort: the next store replaces the file anyway.
+            let _ = fs::remove_file(&path);
+        }
+        component
+    }
+
+    #[allow(
+        unsafe_code,
+        reason = "deserialising compiled code is wasmtime's own unsafe contract: the bytes must come from `serialize`. The tag, made with a \
+                  key that never leaves this private directory, proves that this host wrote them"
+    )]
+    fn trusted(
+        &self,
+        engine: &wasmtime::Engine,
+        wasm_sha256: &[u8; 32],
+        bytes: &[u8],
+    ) -> Option<Component> {
+        let (tag, code) = bytes.split_at_checked(TAG_BYTES)?;
+        self.mac(b"code", wasm_sha256)
+            .chain_update(code)
+            .verify_slice(tag)
+            .ok()?;
+        // SAFETY: see the reason above.
+        unsafe { Component::deserialize(engine, code) }.ok()
+    }
+
+    /// Keeps a component. A failure is logged and costs only time at the next start.
+    pub(crate) fn store(&self, component: &Component, wasm_sha256: &[u8; 32]) {
+        let kept = component
+            .serialize()
+            .map_err(|error| format!("{error:#}"))
+            .and_then(|code| {
+                self.write(&code, wasm_sha256)
+                    .map_err(|error| error.to_string())
+            });
+        match kept {
+            Ok(()) => self.prune(),
+            Err(why) => {
+                tracing::warn!(%why, dir = %self.dir.display(), "a compiled plugin cannot be kept: the next start compiles it again")
+            }
+        }
+    }
+
+    fn write(&self, code: &[u8], wasm_sha256: &[u8; 32]) -> io::Result<()> {
+        let tag = self
+            .mac(b"code", wasm_sha256)
+            .chain_update(code)
+            .finalize()
+            .into_bytes();
+        let path = self.path(wasm_sha256);
+        let unfinished = path.with_extension(format!("{}.part", std::process::id()));
+        let mut file = private_file(&unfinished, false)?;
+        file.write_all(&tag)?;
+        file.write_all(code)?;
+        file.sync_all()?;
+        fs::rename(&unfinished, &path)
+    }
+
+    /// Oldest first; a set of plugins is a dozen files.
+    fn prune(&self) {
+        let Ok(entries) = fs::read_dir(&self.dir) else {
+            return;
+        };
+        let mut files: Vec<_> = entries
+            .flatten()
+            .filter(|entry| entry.file_name() != KEY_FILE)
+            .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+            .collect();
+        files.sort();
+        let surplus = files.len().saturating_sub(CACHED_FILES_MAX);
+        for (_, path) in files.iter().take(surplus) {
+            // Somebody else removed it: fine.
+            let _ = fs::remove_file(path);
+        }
+    }
+
+    fn path(&self, wasm_sha256: &[u8; 32]) -> PathBuf {
+        self.dir.join(hex::encode(
+            self.mac(b"name", wasm_sha256).finalize().into_bytes(),
+        ))
+    }
+
+    fn mac(&self, purpose: &[u8], wasm_sha256: &[u8; 32]) -> Hmac<Sha256> {
+        Hmac::<Sha256>::new_from_slice(&self.key)
+            .expect("HMAC takes keys of any length")
+            .chain_update(purpose)
+            .chain_update(wasm_sha256)
+            .chain_update(self.engine)
+    }
+}
+
+/// Turns a `Hash` into SHA-256, so that the fingerprint is the same in every process.
+struct Fingerprint(Sha256);
+
+impl Hasher for Fingerprint {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        0
+    }
+}
+
+fn make_private_dir(dir: &Path) -> Result<(), CacheError> {
+    let failed = |source| CacheError::Io {
+        path: dir.to_owned(),
+        source,
+    };
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir).map_err(failed)?;
+    private(dir, 0o700)
+}
+
+fn host_key(path: &Path) -> Result<[u8; KEY_BYTES], CacheError> {
+    let failed = |source| CacheError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    match private_file(path, true) {
+        Ok(mut file) => {
+            let mut key = [0; KEY_BYTES];
+            rand::rngs::OsRng
+                .try_fill_bytes(&mut key)
+                .map_err(|error| CacheError::NoRandom {
+                    why: error.to_string(),
+                })?;
+            file.write_all(&key)
+                .and_then(|()| file.sync_all())
+                .map_err(failed)?;
+            Ok(key)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            private(path, 0o600)?;
+            let bytes = fs::read(path).map_err(failed)?;
+            bytes.try_into().map_err(|_| CacheError::BadKey {
+                path: path.to_owned(),
+            })
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+fn private_file(path: &Path, must_be_new: bool) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true);
+    if must_be_new {
+        options.create_new(true);
+    } else {
+        options.create(true).truncate(true);
+    }
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+#[cfg(unix)]
+fn private(path: &Path, should: u32) -> Result<(), CacheError> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = fs::symlink_metadata(path)
+        .map_err(|source| CacheError::Io {
+            path: path.to_owned(),
+            source,
+        })?
+        .permissions()
+        .mode()
+        & 0o777;
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    Err(CacheError::NotPrivate {
+        path: path.to_owned(),
+        mode,
+        should,
+    })
+}
+
+#[cfg(not(unix))]
+fn private(_path: &Path, _should: u32) -> Result<(), CacheError> {
+    // Elsewhere the user's own data directory is private by inheritance.
+    Ok(())
+}

@@ -1,0 +1,186 @@
+//! What lies in the folder, without trusting it: regular files only, read once.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read};
+use std::path::Path;
+use std::time::SystemTime;
+
+use crate::limits::{FILE_BYTES_MAX, OPERATOR_FILE_BYTES_MAX};
+use crate::load::{operator_file, too_big};
+use crate::rejection::{Phase, Rejection, RejectionKind};
+
+/// Tells one state of a file from another without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    len: u64,
+    modified: Option<SystemTime>,
+    inode: (u64, u64),
+    is_file: bool,
+}
+
+/// A component and the operator file beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Print {
+    wasm: Stamp,
+    operator: Option<Stamp>,
+}
+
+/// By file name. Hidden and temporary files are nobody's business.
+pub(super) type Scan = BTreeMap<String, Print>;
+
+pub(super) fn scan(dir: &Path) -> io::Result<Scan> {
+    let mut found = Scan::new();
+    for entry in fs::read_dir(dir)? {
+        let Ok(name) = entry?.file_name().into_string() else {
+            continue;
+        };
+        if !is_offered(&name) {
+            continue;
+        }
+        // It may be gone again between the two calls.
+        let Ok(wasm) = fs::symlink_metadata(dir.join(&name)) else {
+            continue;
+        };
+        let operator = fs::symlink_metadata(dir.join(operator_file(&name))).ok();
+        found.insert(
+            name,
+            Print {
+                wasm: Stamp::of(&wasm),
+                operator: operator.as_ref().map(Stamp::of),
+            },
+        );
+    }
+    Ok(found)
+}
+
+/// `.cwasm` too: whoever drops one should hear why it is not taken.
+fn is_offered(name: &str) -> bool {
+    !name.starts_with('.')
+        && !name.starts_with('~')
+        && (name.ends_with(".wasm") || name.ends_with(".cwasm"))
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            len: metadata.len(),
+            modified: metadata.modified().ok(),
+            inode: inode(metadata),
+            is_file: metadata.is_file(),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn inode(metadata: &Metadata) -> (u64, u64) {
+    use std::os::unix::fs::MetadataExt;
+    (metadata.dev(), metadata.ino())
+}
+
+#[cfg(not(unix))]
+fn inode(_: &Metadata) -> (u64, u64) {
+    (0, 0)
+}
+
+/// The component's bytes.
+pub(crate) fn read_component(path: &Path) -> Result<Vec<u8>, Rejection> {
+    read(path, FILE_BYTES_MAX).map_err(|trouble| match trouble {
+        Trouble::TooBig => too_big(),
+        trouble => trouble.told(Phase::Read, "the file"),
+    })
+}
+
+/// The operator file's text; none, no file.
+pub(crate) fn read_operator(component: &Path) -> Result<Option<String>, Rejection> {
+    let name = component
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    let path = component.with_file_name(operator_file(name));
+    match read(&path, OPERATOR_FILE_BYTES_MAX) {
+        Ok(bytes) => String::from_utf8(bytes).map(Some).map_err(|_| {
+            Rejection::new(
+                Phase::Operator,
+                RejectionKind::Settings,
+                "the operator file beside it is not UTF-8 text",
+            )
+        }),
+        Err(Trouble::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(trouble) => Err(trouble.told(Phase::Operator, "the operator file beside it")),
+    }
+}
+
+enum Trouble {
+    NotRegular(&'static str),
+    Moving,
+    TooBig,
+    Io(io::Error),
+}
+
+/// Looks before it opens (a pipe would block), and again after (somebody may have swapped the file).
+fn read(path: &Path, max: u64) -> Result<Vec<u8>, Trouble> {
+    let before = fs::symlink_metadata(path).map_err(Trouble::Io)?;
+    if !before.is_file() {
+        return Err(Trouble::NotRegular(what_is(&before)));
+    }
+    if before.len() > max {
+        return Err(Trouble::TooBig);
+    }
+    let mut file = File::open(path).map_err(Trouble::Io)?;
+    let opened = Stamp::of(&file.metadata().map_err(Trouble::Io)?);
+    if opened != Stamp::of(&before) {
+        return Err(Trouble::Moving);
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(before.len()).unwrap_or_default());
+    Read::by_ref(&mut file)
+        .take(max + 1)
+        .read_to_end(&mut bytes)
+        .map_err(Trouble::Io)?;
+    let after = Stamp::of(&file.metadata().map_err(Trouble::Io)?);
+    if after != opened || bytes.len() as u64 != opened.len {
+        return Err(Trouble::Moving);
+    }
+    Ok(bytes)
+}
+
+fn what_is(metadata: &Metadata) -> &'static str {
+    if metadata.is_symlink() {
+        "a symbolic link: what it points to could change unseen"
+    } else if metadata.is_dir() {
+        "a directory"
+    } else {
+        "a pipe, socket or device"
+    }
+}
+
+impl Trouble {
+    fn told(self, phase: Phase, which: &str) -> Rejection {
+        match self {
+            Self::NotRegular(what) => {
+                Rejection::new(phase, RejectionKind::NotAFile, format!("{which} is {what}"))
+                    .with_hint("copy the file itself into the folder")
+            }
+            Self::Moving => Rejection::new(
+                phase,
+                RejectionKind::NotAFile,
+                format!("{which} changed while it was read"),
+            )
+            .with_hint(
+                "copy under another name and rename; it is tried again when it stands still",
+            ),
+            Self::TooBig => Rejection::new(
+                phase,
+                RejectionKind::TooBig,
+                format!("{which} is too large"),
+            ),
+            Self::Io(error) => Rejection::new(
+                phase,
+                RejectionKind::NotAFile,
+                format!("{which} cannot be read"),
+            )
+            .because([error.to_string()])
+            .with_hint("give the host's user the right to read it"),
+        }
+    }
+}

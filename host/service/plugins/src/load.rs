@@ -1,0 +1,350 @@
+//! How bytes become a plugin: scan, compile, link, ask who it is, settle its settings, ask what it needs, run its examples.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use wasmtime::component::InstancePre;
+
+use crate::bindings::cosell::mapping::types as wit;
+use crate::bindings::exports::cosell::mapping as hooks;
+use crate::compile::compile;
+use crate::convert::{heard, is_label};
+use crate::declared::Declared;
+use crate::engine::Engine;
+use crate::examples;
+use crate::instance::{GuestState, Instance, Places};
+use crate::limits::FILE_BYTES_MAX;
+use crate::operator::Operator;
+use crate::plugin::{Guest, Hook, Plugin};
+use crate::prescan::{Outline, PACKAGE, VERSION, prescan};
+use crate::rejection::{Phase, Rejection, RejectionKind};
+use crate::settings;
+use crate::stop::{FaultKind, PluginFault, Speaker};
+
+/// Hex digits of the hash that people see.
+const SHORT_HASH: usize = 12;
+
+/// A plugin that passed, and what passing cost.
+pub(crate) struct Loaded {
+    pub(crate) plugin: Arc<Plugin>,
+    pub(crate) manifest: wit::PluginManifest,
+    pub(crate) outline: Outline,
+    pub(crate) compile: Duration,
+    pub(crate) from_cache: bool,
+    pub(crate) examples: usize,
+}
+
+/// Loads a component; `file` is its name in the folder. The rejection carries all that is known by then.
+pub(crate) fn load(
+    engine: &Engine,
+    file: &str,
+    bytes: &[u8],
+    operator: &Operator,
+) -> Result<Loaded, Rejection> {
+    let digest: [u8; 32] = Sha256::digest(bytes).into();
+    let hash = hex::encode(digest);
+    let mut known = Known { plugin: None };
+    known
+        .load(engine, file, bytes, &digest, operator)
+        .map_err(|rejection| Rejection {
+            file: file.to_owned(),
+            plugin: known.plugin,
+            hash: Some(hash),
+            ..rejection
+        })
+}
+
+/// What is known about a plugin while it is being loaded.
+struct Known {
+    plugin: Option<String>,
+}
+
+impl Known {
+    fn load(
+        &mut self,
+        engine: &Engine,
+        file: &str,
+        bytes: &[u8],
+        digest: &[u8; 32],
+        operator: &Operator,
+    ) -> Result<Loaded, Rejection> {
+        if bytes.len() as u64 > FILE_BYTES_MAX {
+            return Err(too_big());
+        }
+        let outline = prescan(bytes)?;
+        let compiled = compile(engine, bytes, digest).map_err(|error| {
+            Rejection::new(Phase::Compile, RejectionKind::Compile, "the component is not valid or uses what this host does not offer")
+                .because(causes(&error))
+                .with_hint("check it with `wasm-tools validate`; threads, 64-bit memories, exceptions and garbage collection are off")
+        })?;
+        let limits = operator.limits(engine.limits());
+        let pre = engine
+            .linker()
+            .instantiate_pre(&compiled.component)
+            .map_err(|error| incompatible(&error))?;
+        let places = places(&pre, &outline)?;
+        let guest = Guest::new(engine.clone(), pre, places, limits);
+        compare_types(&guest, &outline)?;
+
+        let manifest = manifest(&guest)?;
+        self.plugin = Some(manifest.id.clone());
+        let settings =
+            settings::settle(&manifest.settings, &operator.settings).map_err(|mistakes| {
+                Rejection::new(
+                    Phase::Settings,
+                    RejectionKind::Settings,
+                    "its settings are not right",
+                )
+                .because(mistakes)
+                .with_hint(format!(
+                    "settings stand in {} under [settings]",
+                    operator_file(file)
+                ))
+            })?;
+        let declared = describe(&guest, &settings)?;
+        let hash = hex::encode(digest);
+        let plugin = Plugin {
+            speaker: Speaker {
+                plugin: manifest.id.clone(),
+                version: manifest.version.clone(),
+                hash: hash[..SHORT_HASH].to_owned(),
+            },
+            file: file.to_owned(),
+            sha256: hash,
+            summary: manifest.summary.clone(),
+            hooks: outline.hooks.clone(),
+            settings,
+            declared,
+            guest,
+        };
+        let examples = if outline.has_examples {
+            examples::run(&plugin, &manifest)?
+        } else {
+            0
+        };
+        Ok(Loaded {
+            plugin: Arc::new(plugin),
+            manifest,
+            outline,
+            compile: compiled.took,
+            from_cache: compiled.from_cache,
+            examples,
+        })
+    }
+}
+
+/// `NAME.toml` of `NAME.wasm`.
+pub(crate) fn operator_file(file: &str) -> String {
+    format!("{}.toml", file.strip_suffix(".wasm").unwrap_or(file))
+}
+
+pub(crate) fn too_big() -> Rejection {
+    Rejection::new(
+        Phase::Read,
+        RejectionKind::TooBig,
+        format!("the file is larger than {} MiB", FILE_BYTES_MAX >> 20),
+    )
+    .with_hint("strip debug information; even a Python plugin needs only 18 MB")
+}
+
+pub(crate) fn causes(error: &wasmtime::Error) -> Vec<String> {
+    error.chain().map(|cause| cause.to_string()).collect()
+}
+
+fn incompatible(error: &wasmtime::Error) -> Rejection {
+    Rejection::new(
+        Phase::Link,
+        RejectionKind::Incompatible,
+        format!("its types are not those of {PACKAGE} {VERSION}"),
+    )
+    .because(causes(error))
+    .with_hint("build it against the contract of this host (guest SDK 1.0); a released type never changes within 1.x")
+}
+
+fn places(pre: &InstancePre<GuestState>, outline: &Outline) -> Result<Places, Rejection> {
+    let has = |hook: Hook| outline.hooks.contains(&hook);
+    let find = || -> wasmtime::Result<Places> {
+        Ok(Places {
+            plugin: hooks::plugin::GuestIndices::new(pre)?,
+            examples: outline
+                .has_examples
+                .then(|| hooks::examples::GuestIndices::new(pre))
+                .transpose()?,
+            should_sync: has(Hook::ShouldSync)
+                .then(|| hooks::should_sync::GuestIndices::new(pre))
+                .transpose()?,
+            opportunity: has(Hook::Opportunity)
+                .then(|| hooks::opportunity::GuestIndices::new(pre))
+                .transpose()?,
+            lead: has(Hook::Lead)
+                .then(|| hooks::lead::GuestIndices::new(pre))
+                .transpose()?,
+            country: has(Hook::Country)
+                .then(|| hooks::country::GuestIndices::new(pre))
+                .transpose()?,
+            status: has(Hook::Status)
+                .then(|| hooks::status::GuestIndices::new(pre))
+                .transpose()?,
+            account: has(Hook::Account)
+                .then(|| hooks::account::GuestIndices::new(pre))
+                .transpose()?,
+            contact: has(Hook::Contact)
+                .then(|| hooks::contact::GuestIndices::new(pre))
+                .transpose()?,
+            decorate: has(Hook::Decorate)
+                .then(|| hooks::decorate::GuestIndices::new(pre))
+                .transpose()?,
+        })
+    };
+    find().map_err(|error| incompatible(&error))
+}
+
+/// Only loading a function compares its types, and only its message names the field that differs.
+fn compare_types(guest: &Guest, outline: &Outline) -> Result<(), Rejection> {
+    let mut difference = None;
+    let compared = guest.call_fresh(guest.limits.start_ms, |instance, places| {
+        difference = load_all(instance, places, outline).err();
+        Ok(())
+    });
+    compared.map_err(|fault| rejected(Phase::Link, "does not come up", fault))?;
+    match difference {
+        Some(error) => Err(incompatible(&error)),
+        None => Ok(()),
+    }
+}
+
+fn load_all(instance: &mut Instance, places: &Places, outline: &Outline) -> wasmtime::Result<()> {
+    instance.plugin(places)?;
+    if outline.has_examples {
+        instance.examples(places)?;
+    }
+    for hook in &outline.hooks {
+        match hook {
+            Hook::ShouldSync => drop(instance.should_sync(places)?),
+            Hook::Opportunity => drop(instance.opportunity(places)?),
+            Hook::Lead => drop(instance.lead(places)?),
+            Hook::Country => drop(instance.country(places)?),
+            Hook::Status => drop(instance.status(places)?),
+            Hook::Account => drop(instance.account(places)?),
+            Hook::Contact => drop(instance.contact(places)?),
+            Hook::Decorate => drop(instance.decorate(places)?),
+        }
+    }
+    Ok(())
+}
+
+fn manifest(guest: &Guest) -> Result<wit::PluginManifest, Rejection> {
+    let ask = || {
+        guest
+            .call_fresh(guest.limits.start_ms, |instance, places| {
+                let (plugin, store) = instance.plugin(places)?;
+                plugin.call_manifest(store)
+            })
+            .map_err(|fault| rejected(Phase::Manifest, "cannot say who it is", fault))
+    };
+    let manifest = ask()?;
+    let mut mistakes = settings::mistakes_of(&manifest.settings);
+    if !is_label(&manifest.id) {
+        mistakes.insert(
+            0,
+            format!("the id {:?} is not [a-z0-9-]{{1,64}}", manifest.id),
+        );
+    }
+    if !is_version(&manifest.version) {
+        mistakes.push(format!(
+            "the version {:?} is not semver, 1.2.3",
+            manifest.version
+        ));
+    }
+    if manifest != ask()? {
+        mistakes.push("the manifest is another one each time; it has to be constant".to_owned());
+    }
+    if mistakes.is_empty() {
+        return Ok(manifest);
+    }
+    Err(Rejection::new(
+        Phase::Manifest,
+        RejectionKind::Output,
+        "its manifest is not right",
+    )
+    .because(mistakes))
+}
+
+fn is_version(text: &str) -> bool {
+    let core = text.split(['-', '+']).next().unwrap_or_default();
+    let numbers: Vec<_> = core.split('.').collect();
+    text.len() <= 64
+        && numbers.len() == 3
+        && numbers
+            .iter()
+            .all(|number| !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()))
+        && text
+            .bytes()
+            .all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, b'.' | b'-' | b'+'))
+}
+
+/// What the plugin needs under these settings.
+pub(crate) fn describe(guest: &Guest, settings: &[wit::Setting]) -> Result<Declared, Rejection> {
+    let answer = guest
+        .call_fresh(guest.limits.start_ms, |instance, places| {
+            let (plugin, store) = instance.plugin(places)?;
+            plugin.call_describe(store, settings)
+        })
+        .map_err(|fault| rejected(Phase::Describe, "cannot say what it needs", fault))?;
+    let needs = answer.map_err(|reasons| {
+        let words = reasons
+            .iter()
+            .map(heard::reason)
+            .map(|reason| match reason.hint {
+                Some(hint) => format!("{} ({hint})", reason.message),
+                None => reason.message,
+            });
+        Rejection::new(
+            Phase::Describe,
+            RejectionKind::Settings,
+            "it does not accept these settings",
+        )
+        .because(words)
+    })?;
+    Declared::read(&needs).map_err(|mistakes| {
+        Rejection::new(
+            Phase::Describe,
+            RejectionKind::Output,
+            "what it says that it needs is not right",
+        )
+        .because(mistakes)
+    })
+}
+
+/// A fault while loading.
+pub(crate) fn rejected(phase: Phase, what: &str, fault: PluginFault) -> Rejection {
+    let kind = match fault.kind {
+        FaultKind::Timeout => RejectionKind::Timeout,
+        FaultKind::Memory => RejectionKind::Memory,
+        FaultKind::Output | FaultKind::Fault | FaultKind::Host => RejectionKind::Output,
+        FaultKind::Trap | FaultKind::Panic => RejectionKind::Trap,
+    };
+    let trace = fault
+        .trace
+        .into_iter()
+        .map(|trace| format!("it logged: {trace}"));
+    let frames = fault.frames.into_iter().map(|frame| format!("in {frame}"));
+    Rejection::new(phase, kind, what)
+        .because(std::iter::once(fault.message).chain(trace).chain(frames))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_semver() {
+        for good in ["0.1.0", "1.2.3", "1.0.0-rc.1+build5"] {
+            assert!(is_version(good), "{good}");
+        }
+        for bad in ["", "1", "1.2", "1.2.x", "v1.2.3", "1.2.3 "] {
+            assert!(!is_version(bad), "{bad}");
+        }
+    }
+}

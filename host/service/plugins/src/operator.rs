@@ -1,0 +1,156 @@
+//! `NAME.toml` beside `NAME.wasm`: what the operator says about a plugin.
+//!
+//! ```toml
+//! enabled = true            # false: the file stays, nobody asks it
+//!
+//! [settings]                # as the plugin's manifest names them
+//! check-mark = true
+//! value-column = "new_dealvalue"
+//! loss-reasons = { "100000004" = "Price" }
+//!
+//! [limits]                  # what is not named keeps its default
+//! call_ms = 100
+//! start_ms = 1000
+//! memory_mb = 128
+//! fresh_per_call = true     # a new instance for every call
+//! ```
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::limits::Limits;
+use crate::rejection::{Phase, Rejection, RejectionKind};
+
+/// Nobody's mapping works for a second; longer and a loop holds a thread.
+const CALL_MS_MAX: u64 = 1_000;
+/// A guest that needs longer to come up is compiled wrongly.
+const START_MS_MAX: u64 = 10_000;
+/// Four instances of this on a small machine are still bearable.
+const MEMORY_MB_MAX: u64 = 512;
+
+/// What the operator said, or what holds when there is no file.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Operator {
+    pub(crate) enabled: bool,
+    pub(crate) settings: BTreeMap<String, toml::Value>,
+    pub(crate) limits: LimitsSaid,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct LimitsSaid {
+    call_ms: Option<u64>,
+    start_ms: Option<u64>,
+    memory_mb: Option<u64>,
+    fresh_per_call: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    enabled: bool,
+    settings: BTreeMap<String, toml::Value>,
+    limits: LimitsSaid,
+}
+
+impl Default for File {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            settings: BTreeMap::new(),
+            limits: LimitsSaid::default(),
+        }
+    }
+}
+
+impl Default for Operator {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            settings: BTreeMap::new(),
+            limits: LimitsSaid::default(),
+        }
+    }
+}
+
+impl Operator {
+    pub(crate) fn read(text: &str) -> Result<Self, Rejection> {
+        let refused =
+            |message: String| Rejection::new(Phase::Operator, RejectionKind::Settings, message);
+        let file: File = toml::from_str(text).map_err(|error| {
+            refused("the operator file beside it cannot be read".to_owned())
+                .because([error.to_string().trim_end().to_owned()])
+                .with_hint("it has the keys `enabled`, [settings] and [limits] with call_ms, start_ms, memory_mb, fresh_per_call")
+        })?;
+        let mut mistakes = Vec::new();
+        for (name, said, max) in [
+            ("call_ms", file.limits.call_ms, CALL_MS_MAX),
+            ("start_ms", file.limits.start_ms, START_MS_MAX),
+            ("memory_mb", file.limits.memory_mb, MEMORY_MB_MAX),
+        ] {
+            if said.is_some_and(|said| said == 0 || said > max) {
+                mistakes.push(format!("limits.{name} is 1 to {max}"));
+            }
+        }
+        if mistakes.is_empty() {
+            return Ok(Self {
+                enabled: file.enabled,
+                settings: file.settings,
+                limits: file.limits,
+            });
+        }
+        Err(
+            refused("the operator file beside it asks for impossible limits".to_owned())
+                .because(mistakes),
+        )
+    }
+
+    pub(crate) fn limits(&self, default: Limits) -> Limits {
+        Limits {
+            call_ms: self.limits.call_ms.unwrap_or(default.call_ms),
+            start_ms: self.limits.start_ms.unwrap_or(default.start_ms),
+            memory_bytes: self
+                .limits
+                .memory_mb
+                .and_then(|mb| usize::try_from(mb << 20).ok())
+                .unwrap_or(default.memory_bytes),
+            fresh_per_call: self.limits.fresh_per_call.unwrap_or(default.fresh_per_call),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name() {
+        let rejection = Operator::read("enabld = true").unwrap_err();
+        assert!(rejection.causes[0].contains("enabld"), "{rejection}");
+        assert!(Operator::read("[limits]\ncall = 5").is_err());
+    }
+
+    #[test]
+    fn impossible_limits_are_told_together() {
+        let rejection = Operator::read("[limits]\ncall_ms = 0\nmemory_mb = 100000").unwrap_err();
+        assert_eq!(
+            rejection.causes,
+            [
+                "limits.call_ms is 1 to 1000",
+                "limits.memory_mb is 1 to 512"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_not_said_keeps_its_default() {
+        let operator = Operator::read("[limits]\nmemory_mb = 1").unwrap();
+        let limits = operator.limits(Limits::default());
+        assert_eq!(
+            (limits.memory_bytes, limits.call_ms),
+            (1 << 20, Limits::default().call_ms)
+        );
+        assert_eq!(Operator::read("").unwrap(), Operator::default());
+    }
+}

@@ -1,0 +1,272 @@
+//! A plugin in service: who it is, what it declared, and its warm instances.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use wasmtime::component::InstancePre;
+
+use crate::bindings::cosell::mapping::types as wit;
+use crate::convert::{given, heard};
+use crate::declared::Declared;
+use crate::engine::Engine;
+use crate::instance::{GuestState, Instance, LogBook, Places};
+use crate::limits::{Limits, REUSE_MAX};
+use crate::question::Asking;
+use crate::stop::{FaultKind, PluginFault, Speaker, Stop, StopKind};
+
+/// The hooks of the contract, in the order of asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(
+    missing_docs,
+    reason = "the names are those of the interfaces in `wit/`"
+)]
+pub enum Hook {
+    ShouldSync,
+    Opportunity,
+    Lead,
+    Country,
+    Status,
+    Account,
+    Contact,
+    Decorate,
+}
+
+impl Hook {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::ShouldSync,
+        Self::Opportunity,
+        Self::Lead,
+        Self::Country,
+        Self::Status,
+        Self::Account,
+        Self::Contact,
+        Self::Decorate,
+    ];
+
+    /// The interface's name, `should-sync`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ShouldSync => "should-sync",
+            Self::Opportunity => "opportunity",
+            Self::Lead => "lead",
+            Self::Country => "country",
+            Self::Status => "status",
+            Self::Account => "account",
+            Self::Contact => "contact",
+            Self::Decorate => "decorate",
+        }
+    }
+
+    /// Reads what [`Hook::as_str`] wrote.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|hook| hook.as_str() == text)
+    }
+}
+
+impl fmt::Display for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A component that was loaded and checked.
+pub(crate) struct Plugin {
+    pub(crate) speaker: Speaker,
+    /// Name in the folder.
+    pub(crate) file: String,
+    /// Of the component, hex.
+    pub(crate) sha256: String,
+    pub(crate) summary: String,
+    pub(crate) hooks: Vec<Hook>,
+    /// Every setting that has a value, defaults filled in, in the manifest's order.
+    pub(crate) settings: Vec<wit::Setting>,
+    pub(crate) declared: Declared,
+    pub(crate) guest: Guest,
+}
+
+/// What instances are made from, and those that are warm.
+pub(crate) struct Guest {
+    pub(crate) engine: Engine,
+    pub(crate) pre: InstancePre<GuestState>,
+    pub(crate) places: Places,
+    pub(crate) limits: Limits,
+    pub(crate) idle: Mutex<Vec<Instance>>,
+}
+
+impl Guest {
+    pub(crate) fn new(
+        engine: Engine,
+        pre: InstancePre<GuestState>,
+        places: Places,
+        limits: Limits,
+    ) -> Self {
+        Self {
+            engine,
+            pre,
+            places,
+            limits,
+            idle: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// One call on a warm or new instance.
+    pub(crate) fn call<R>(
+        &self,
+        question: impl FnOnce(&mut Instance, &Places) -> wasmtime::Result<R>,
+    ) -> (Result<R, PluginFault>, LogBook) {
+        let _passing = self.engine.pass_time();
+        let warm = self
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        let mut instance = match warm.map_or_else(|| Instance::start(&self.pre, &self.limits), Ok) {
+            Ok(instance) => instance,
+            Err(fault) => return (Err(fault), LogBook::default()),
+        };
+        let answer = instance.ask(self.limits.call_ms, |instance| {
+            question(instance, &self.places)
+        });
+        let log = instance.take_log();
+        if answer.is_ok() {
+            self.keep(instance);
+        }
+        (answer, log)
+    }
+
+    /// One call on an instance of its own, with the starting budget: for loading and examples.
+    pub(crate) fn call_fresh<R>(
+        &self,
+        budget_ms: u64,
+        question: impl FnOnce(&mut Instance, &Places) -> wasmtime::Result<R>,
+    ) -> Result<R, PluginFault> {
+        let _passing = self.engine.pass_time();
+        let mut instance = Instance::start(&self.pre, &self.limits)?;
+        instance.ask(budget_ms, |instance| question(instance, &self.places))
+    }
+
+    /// Back to the warm ones, unless it has served long or grown fat.
+    fn keep(&self, instance: Instance) {
+        let spent = self.limits.fresh_per_call
+            || instance.calls() >= REUSE_MAX
+            || instance.memory_bytes() > self.limits.memory_bytes / 2;
+        if spent {
+            return;
+        }
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < self.engine.thread_count() {
+            idle.push(instance);
+        }
+    }
+
+    fn drop_warm(&self) {
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+}
+
+impl Plugin {
+    pub(crate) fn id(&self) -> &str {
+        &self.speaker.plugin
+    }
+
+    /// The context of one question, with this plugin's settings and the rows that it asked for.
+    pub(crate) fn context(&self, asking: &Asking) -> wit::Context {
+        context(asking, self.id(), &self.settings, &self.declared)
+    }
+
+    /// The record as this plugin may see it.
+    pub(crate) fn seen(&self, seen: &cosell_sync::row::Seen) -> wit::Seen {
+        given::seen(seen, self.id(), &self.declared.reads, &self.declared.joined)
+    }
+
+    /// A row that was read or found, as this plugin may see it.
+    pub(crate) fn row(&self, row: &cosell_sync::row::Row) -> wit::Row {
+        given::row(row, |column| self.may_see(&row.table, column))
+    }
+
+    pub(crate) fn may_see(&self, table: &str, column: &str) -> bool {
+        given::may(&self.declared.reads, table, column)
+            || given::may(&self.declared.asks, table, column)
+    }
+
+    /// Asks, and books a stop to this plugin.
+    pub(crate) fn ask<R>(
+        &self,
+        question: &'static str,
+        call: impl FnOnce(&mut Instance, &Places) -> wasmtime::Result<Result<R, wit::Stop>>,
+    ) -> Result<R, Stop> {
+        let (answer, log) = self.guest.call(call);
+        self.tell(question, &log);
+        let kind = match answer {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(stop)) => heard::stop(&self.declared, self.id(), stop),
+            Err(fault) => StopKind::Fault(fault),
+        };
+        if let StopKind::Fault(PluginFault {
+            kind: FaultKind::Fault,
+            ..
+        }) = kind
+        {
+            // It says itself that it is broken: whatever state it is in, nobody else should meet it.
+            self.guest.drop_warm();
+        }
+        Err(self.stop(question, kind))
+    }
+
+    pub(crate) fn stop(&self, question: &'static str, kind: StopKind) -> Stop {
+        Stop {
+            plugin: self.speaker.clone(),
+            hook: question,
+            kind,
+        }
+    }
+
+    /// An answer that does not hold.
+    pub(crate) fn bad(&self, question: &'static str, bad: heard::Bad) -> Stop {
+        self.stop(question, StopKind::Fault(bad.into()))
+    }
+
+    fn tell(&self, question: &str, log: &LogBook) {
+        let plugin = self.id();
+        for (level, line) in &log.lines {
+            match level {
+                wit::Level::Debug => {
+                    tracing::debug!(target: "cosell::plugin", plugin, question, "{line}")
+                }
+                wit::Level::Info => {
+                    tracing::info!(target: "cosell::plugin", plugin, question, "{line}")
+                }
+                wit::Level::Warn => {
+                    tracing::warn!(target: "cosell::plugin", plugin, question, "{line}")
+                }
+                wit::Level::Error => {
+                    tracing::error!(target: "cosell::plugin", plugin, question, "{line}")
+                }
+            }
+        }
+        if log.dropped > 0 {
+            tracing::warn!(target: "cosell::plugin", plugin, question, dropped.lines = log.dropped, "it logged too much; the rest was dropped");
+        }
+    }
+}
+
+pub(crate) fn context(
+    asking: &Asking,
+    plugin: &str,
+    settings: &[wit::Setting],
+    declared: &Declared,
+) -> wit::Context {
+    wit::Context {
+        now: crate::convert::timestamp_text(asking.now),
+        language: asking.language.clone(),
+        settings: settings.to_vec(),
+        found: given::found(&asking.found, plugin, &declared.asks),
+        more: Vec::new(),
+    }
+}

@@ -1,0 +1,299 @@
+//! What the folder would say about a file, for `cosell plugin check FILE`.
+
+use std::fmt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use cosell_sync::row::Needs;
+use sha2::{Digest, Sha256};
+
+use crate::bindings::cosell::mapping::types as wit;
+use crate::engine::Engine;
+use crate::examples::{QUESTIONS, answer, answer_warm, undeclared};
+use crate::folder::{read_component, read_operator};
+use crate::instance::Instance;
+use crate::load::{Loaded, load};
+use crate::operator::Operator;
+use crate::plugin::Hook;
+use crate::prescan::prescan;
+use crate::rejection::Rejection;
+use crate::standard::Question;
+
+/// Calls over which the time of one is taken.
+const WARM_CALLS: u32 = 20;
+
+/// The report. Its `Display` is what the command prints.
+#[derive(Debug, Clone)]
+pub struct CheckReport {
+    /// Name of the file.
+    pub file: String,
+    /// Size in bytes; 0 if it could not be read.
+    pub bytes: u64,
+    /// SHA-256 of the component, hex; empty if it could not be read.
+    pub sha256: String,
+    /// What it imports.
+    pub imports: Vec<String>,
+    /// What it exports.
+    pub exports: Vec<String>,
+    /// Who it is and what it cost, if it came that far.
+    pub plugin: Option<CheckedPlugin>,
+    /// Worth telling, stops nothing.
+    pub notes: Vec<String>,
+    /// What breaks when it is asked about the standard deal. The folder would take it all the same; its deals would stop.
+    pub warnings: Vec<String>,
+    /// What the folder would say.
+    pub verdict: Result<(), Rejection>,
+}
+
+/// A plugin that the folder would take.
+#[derive(Debug, Clone)]
+pub struct CheckedPlugin {
+    /// Its id.
+    pub id: String,
+    /// Its version.
+    pub version: String,
+    /// One sentence.
+    pub summary: String,
+    /// Hooks that it serves.
+    pub hooks: Vec<Hook>,
+    /// Name, what it is for, whether it must be set.
+    pub settings: Vec<(String, String, bool)>,
+    /// What it declares under these settings.
+    pub needs: Needs,
+    /// Golden examples that passed.
+    pub examples: usize,
+    /// Time to compile, or to take it from the cache.
+    pub compile: Duration,
+    /// It had been compiled before.
+    pub from_cache: bool,
+    /// A new instance.
+    pub start: Duration,
+    /// One question on a warm instance, the slowest hook, about the standard deal. None: no question was answered.
+    pub call: Option<(String, Duration)>,
+}
+
+impl CheckReport {
+    /// The folder would take it, and it answers about the standard deal.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.verdict.is_ok() && self.warnings.is_empty()
+    }
+}
+
+/// Does everything that the folder would do with this file and the operator file beside it, and asks every question once.
+///
+/// Blocks: compiling takes seconds for the largest guests.
+#[must_use]
+pub fn check_file(engine: &Engine, path: &Path) -> CheckReport {
+    let file = path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let mut report = CheckReport {
+        file: file.clone(),
+        bytes: 0,
+        sha256: String::new(),
+        imports: Vec::new(),
+        exports: Vec::new(),
+        plugin: None,
+        notes: Vec::new(),
+        warnings: Vec::new(),
+        verdict: Ok(()),
+    };
+    report.verdict = check(engine, path, &file, &mut report)
+        .map_err(|rejection| Rejection { file, ..rejection });
+    report
+}
+
+fn check(
+    engine: &Engine,
+    path: &Path,
+    file: &str,
+    report: &mut CheckReport,
+) -> Result<(), Rejection> {
+    let bytes = read_component(path)?;
+    report.bytes = bytes.len() as u64;
+    report.sha256 = hex::encode(Sha256::digest(&bytes));
+    if let Ok(outline) = prescan(&bytes) {
+        report.imports = outline.imports;
+        report.exports = outline.exports;
+    }
+    let operator = Operator::read(&read_operator(path)?.unwrap_or_default())?;
+    let loaded = load(engine, file, &bytes, &operator)?;
+    report.notes.clone_from(&loaded.outline.notes);
+    if !operator.enabled {
+        report
+            .notes
+            .push("it is switched off in its operator file".to_owned());
+    }
+    let start = start_time(&loaded);
+    let call = ask_everything(&loaded, &mut report.warnings);
+    let mut needs = Needs::default();
+    loaded
+        .plugin
+        .declared
+        .add_to(loaded.plugin.id(), &mut needs);
+    report.plugin = Some(CheckedPlugin {
+        id: loaded.plugin.id().to_owned(),
+        version: loaded.plugin.speaker.version.clone(),
+        summary: loaded.plugin.summary.clone(),
+        hooks: loaded.plugin.hooks.clone(),
+        settings: loaded.manifest.settings.iter().map(setting).collect(),
+        needs,
+        examples: loaded.examples,
+        compile: loaded.compile,
+        from_cache: loaded.from_cache,
+        start,
+        call,
+    });
+    Ok(())
+}
+
+fn setting(spec: &wit::SettingSpec) -> (String, String, bool) {
+    (
+        spec.name.clone(),
+        spec.doc.trim().to_owned(),
+        spec.required && spec.default_value.is_none(),
+    )
+}
+
+fn start_time(loaded: &Loaded) -> Duration {
+    let guest = &loaded.plugin.guest;
+    let _passing = guest.engine.pass_time();
+    let began = Instant::now();
+    // It came up before: a failure now is the machine's, and the time says it.
+    let _ = Instance::start(&guest.pre, &guest.limits);
+    began.elapsed()
+}
+
+/// Puts every question of its hooks once, and the slowest of those answered again on a warm instance.
+fn ask_everything(loaded: &Loaded, warnings: &mut Vec<String>) -> Option<(String, Duration)> {
+    let plugin = &loaded.plugin;
+    let mut slowest: Option<(String, Duration)> = None;
+    for (hook, name) in QUESTIONS {
+        if !plugin.hooks.contains(&hook) {
+            continue;
+        }
+        let question = Question::new(name, plugin.settings.clone());
+        let began = Instant::now();
+        match answer(plugin, &question) {
+            Ok(Ok(said)) => {
+                warnings.extend(
+                    undeclared(&plugin.declared, plugin.id(), &question, &said)
+                        .map(|why| format!("{name}: {why}")),
+                );
+                let took = began.elapsed();
+                if slowest.as_ref().is_none_or(|(_, slowest)| took > *slowest) {
+                    slowest = Some((name.to_owned(), took));
+                }
+            }
+            Ok(Err(fault)) => warnings.push(format!("{name}: {fault}")),
+            Err(why) => warnings.push(format!("{name}: {why}")),
+        }
+    }
+    let (name, _) = slowest?;
+    let question = Question::new(&name, plugin.settings.clone());
+    let began = Instant::now();
+    for _ in 0..WARM_CALLS {
+        // Answered a moment ago; only the time counts here.
+        let _ = answer_warm(plugin, &question);
+    }
+    Some((name, began.elapsed() / WARM_CALLS))
+}
+
+impl fmt::Display for CheckReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{}  {} KiB  sha256 {}",
+            self.file,
+            self.bytes.div_ceil(1024),
+            short(&self.sha256)
+        )?;
+        if let Some(plugin) = &self.plugin {
+            writeln!(f, "  {} {}: {}", plugin.id, plugin.version, plugin.summary)?;
+            let hooks: Vec<_> = plugin.hooks.iter().map(|hook| hook.as_str()).collect();
+            writeln!(f, "  hooks     {}", hooks.join(", "))?;
+        }
+        list(f, "imports", &self.imports)?;
+        list(f, "exports", &self.exports)?;
+        if let Some(plugin) = &self.plugin {
+            plugin.fmt_needs(f)?;
+            for (name, doc, is_needed) in &plugin.settings {
+                let needed = if *is_needed { " (must be set)" } else { "" };
+                writeln!(f, "  setting   {name}{needed}: {doc}")?;
+            }
+            let how = if plugin.from_cache {
+                "from cache"
+            } else {
+                "compiled"
+            };
+            write!(
+                f,
+                "  cost      {how} in {} ms, new instance {} µs",
+                plugin.compile.as_millis(),
+                plugin.start.as_micros()
+            )?;
+            match &plugin.call {
+                Some((question, took)) => writeln!(f, ", {question} {} µs", took.as_micros())?,
+                None => writeln!(f)?,
+            }
+            writeln!(f, "  examples  {} passed, each twice", plugin.examples)?;
+        }
+        list(f, "note", &self.notes)?;
+        list(f, "warning", &self.warnings)?;
+        match &self.verdict {
+            Ok(()) if self.warnings.is_empty() => {
+                write!(f, "good: the folder would put it into service")
+            }
+            Ok(()) => write!(
+                f,
+                "the folder would put it into service, and its deals would stop: see the warnings"
+            ),
+            Err(rejection) => write!(f, "refused ({}): {rejection}", rejection.phase.as_str()),
+        }
+    }
+}
+
+impl CheckedPlugin {
+    fn fmt_needs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (word, tables) in [
+            ("reads", &self.needs.reads),
+            ("writes", &self.needs.writes),
+            ("asks", &self.needs.asks),
+        ] {
+            for (table, columns) in tables {
+                let columns: Vec<_> = columns.iter().map(String::as_str).collect();
+                writeln!(f, "  {word:<9} {table}: {}", columns.join(", "))?;
+            }
+        }
+        for join in &self.needs.joins {
+            writeln!(
+                f,
+                "  joins     {} ({} below {}): {}",
+                join.label,
+                join.table,
+                join.above,
+                join.columns.join(", ")
+            )?;
+        }
+        for own in &self.needs.brings {
+            writeln!(
+                f,
+                "  brings    {}.{} \"{}\"",
+                own.table, own.column, own.label
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn list(f: &mut fmt::Formatter<'_>, word: &str, lines: &[String]) -> fmt::Result {
+    lines
+        .iter()
+        .try_for_each(|line| writeln!(f, "  {word:<9} {line}"))
+}
+
+fn short(hash: &str) -> &str {
+    hash.get(..12).unwrap_or(hash)
+}

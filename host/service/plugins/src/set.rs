@@ -1,0 +1,140 @@
+//! The immutable set of plugins that a run starts and ends with.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use cosell_sync::row::Needs;
+use sha2::{Digest, Sha256};
+
+use crate::engine::Engine;
+use crate::plugin::{Hook, Plugin};
+
+/// Plugins in file-name order. The questions are in the `hooks` module.
+pub struct PluginSet {
+    pub(crate) engine: Engine,
+    pub(crate) chain: Arc<Chain>,
+    generation: u64,
+    hash: String,
+    infos: Vec<PluginInfo>,
+    needs: Needs,
+}
+
+/// The plugins themselves, shared with the threads that ask them.
+pub(crate) struct Chain {
+    pub(crate) plugins: Vec<Arc<Plugin>>,
+}
+
+impl Chain {
+    /// Those that serve `hook`, in the order of asking.
+    pub(crate) fn of(&self, hook: Hook) -> impl Iterator<Item = &Plugin> {
+        self.plugins
+            .iter()
+            .map(AsRef::as_ref)
+            .filter(move |plugin| plugin.hooks.contains(&hook))
+    }
+}
+
+/// What can be told about a plugin in service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are the doc")]
+pub struct PluginInfo {
+    pub id: String,
+    pub version: String,
+    /// Name in the folder.
+    pub file: String,
+    /// Of the component, hex.
+    pub sha256: String,
+    pub hooks: Vec<Hook>,
+    /// One sentence, the plugin's own.
+    pub summary: String,
+}
+
+impl PluginSet {
+    pub(crate) fn new(engine: Engine, generation: u64, plugins: Vec<Arc<Plugin>>) -> Self {
+        let infos = plugins.iter().map(|plugin| info(plugin)).collect();
+        Self {
+            engine,
+            generation,
+            hash: hash_of(&plugins),
+            infos,
+            needs: needs_of(&plugins),
+            chain: Arc::new(Chain { plugins }),
+        }
+    }
+
+    /// Counts the swaps of this process, from 1.
+    #[must_use]
+    pub const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// SHA-256 over ids, components and settings in order, hex: the same set has the same hash in every process.
+    #[must_use]
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// The plugins, in the order of asking.
+    #[must_use]
+    pub fn plugins(&self) -> &[PluginInfo] {
+        &self.infos
+    }
+
+    /// What all of them together declare. Labels of joins are `plugin-id/label`; columns that a plugin brings along count as read.
+    #[must_use]
+    pub const fn needs(&self) -> &Needs {
+        &self.needs
+    }
+}
+
+impl std::fmt::Debug for PluginSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PluginSet")
+            .field("generation", &self.generation)
+            .field("hash", &self.hash)
+            .field("plugins", &self.infos)
+            .finish_non_exhaustive()
+    }
+}
+
+fn info(plugin: &Plugin) -> PluginInfo {
+    PluginInfo {
+        id: plugin.id().to_owned(),
+        version: plugin.speaker.version.clone(),
+        file: plugin.file.clone(),
+        sha256: plugin.sha256.clone(),
+        hooks: plugin.hooks.clone(),
+        summary: plugin.summary.clone(),
+    }
+}
+
+fn hash_of(plugins: &[Arc<Plugin>]) -> String {
+    let mut hash = Sha256::new();
+    for plugin in plugins {
+        // Debug text of plain data: every text is quoted and escaped, so no two sets run together.
+        hash.update(format!(
+            "{:?} {:?} {:?}\n",
+            plugin.id(),
+            plugin.sha256,
+            plugin.settings
+        ));
+    }
+    hex::encode(hash.finalize())
+}
+
+fn needs_of(plugins: &[Arc<Plugin>]) -> Needs {
+    let mut needs = Needs::default();
+    let mut changing = BTreeSet::new();
+    for plugin in plugins {
+        plugin.declared.add_to(plugin.id(), &mut needs);
+        changing.extend(plugin.declared.changing.iter().cloned());
+    }
+    // Steady only if nobody says otherwise.
+    needs.steady = needs
+        .asks
+        .keys()
+        .filter(|table| !changing.contains(*table))
+        .cloned()
+        .collect();
+    needs
+}

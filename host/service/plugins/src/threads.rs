@@ -1,0 +1,112 @@
+//! The threads on which guests run. Never tokio's: a guest holds its thread until it answers or its budget is used up.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::limits::THREAD_STACK_BYTES;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// A fixed number of threads behind a bounded queue. Dropping it ends them when their jobs are done.
+pub(crate) struct GuestThreads {
+    jobs: mpsc::Sender<Job>,
+    seats: Arc<Semaphore>,
+}
+
+/// The job panicked: a bug of the host, in words if it had any.
+#[derive(Debug)]
+pub(crate) struct Lost(pub(crate) String);
+
+impl GuestThreads {
+    pub(crate) fn start(count: usize) -> std::io::Result<Self> {
+        let (jobs, waiting) = mpsc::channel::<Job>();
+        let waiting = Arc::new(Mutex::new(waiting));
+        for number in 0..count {
+            let waiting = Arc::clone(&waiting);
+            std::thread::Builder::new()
+                .name(format!("plugin-{number}"))
+                .stack_size(THREAD_STACK_BYTES)
+                .spawn(move || {
+                    loop {
+                        let job = waiting
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .recv();
+                        match job {
+                            Ok(job) => job(),
+                            Err(mpsc::RecvError) => return,
+                        }
+                    }
+                })?;
+        }
+        Ok(Self {
+            jobs,
+            // One running and one waiting for each thread; whoever comes later waits without a thread.
+            seats: Arc::new(Semaphore::new(count * 2)),
+        })
+    }
+
+    /// Runs `work` on a guest thread. A caller that goes away does not stop it: its budget does.
+    pub(crate) async fn run<R: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, Lost> {
+        let gone = || Lost("the plugin threads have ended".to_owned());
+        let seat = Arc::clone(&self.seats)
+            .acquire_owned()
+            .await
+            .map_err(|_| gone())?;
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move || {
+            let outcome =
+                catch_unwind(AssertUnwindSafe(work)).map_err(|panic| Lost(words(panic.as_ref())));
+            drop(seat);
+            // Nobody waits any more: the caller was cancelled, and the answer is nobody's.
+            let _ = answer.send(outcome);
+        });
+        self.jobs.send(job).map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?
+    }
+}
+
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "a panic without words".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_in_one_job_is_told_and_the_thread_lives_on() {
+        let threads = GuestThreads::start(1).unwrap();
+        let lost = threads
+            .run(|| panic!("seven is odd"))
+            .await
+            .map(|(): ()| ())
+            .unwrap_err();
+        assert_eq!(lost.0, "seven is odd");
+        assert_eq!(threads.run(|| 7).await.unwrap(), 7);
+    }
+
+    #[tokio::test]
+    async fn more_jobs_than_seats_all_get_their_turn() {
+        let threads = Arc::new(GuestThreads::start(2).unwrap());
+        let all = (0..50_u32).map(|n| {
+            let threads = Arc::clone(&threads);
+            tokio::spawn(async move { threads.run(move || n).await.unwrap() })
+        });
+        let mut sum = 0;
+        for one in all.collect::<Vec<_>>() {
+            sum += one.await.unwrap();
+        }
+        assert_eq!(sum, 1225);
+    }
+}
