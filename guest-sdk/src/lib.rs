@@ -6,7 +6,8 @@
 //! ```
 //! use cosell_guest_sdk::prelude::*;
 //!
-//! struct Acme;
+//! /// Our own mapping.
+//! pub struct Acme;
 //!
 //! impl Plugin for Acme {
 //!     fn manifest() -> PluginManifest {

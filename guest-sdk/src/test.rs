@@ -1,19 +1,44 @@
 //! Trying a plugin with plain `cargo test`, without a host and without wasm.
 //!
-//! ```ignore
+//! ```
 //! use cosell_guest_sdk::{prelude::*, test};
 //!
-//! #[test]
-//! fn the_golden_examples_hold() {
-//!     test::check_examples::<Acme>();
+//! /// Notes are what stands in the first line of our own column.
+//! pub struct Acme;
+//!
+//! impl Plugin for Acme {
+//!     fn manifest() -> PluginManifest {
+//!         PluginManifest::new("acme", "1.0.0", "Notes come from a column of ours.")
+//!     }
+//!
+//!     fn describe(_: Settings) -> Result<Vec<Need>, Vec<Reason>> {
+//!         Ok(vec![Need::reads("opportunity", ["new_summary"])])
+//!     }
 //! }
 //!
-//! #[test]
-//! fn a_blank_topic_says_nothing() {
-//!     let seen = test::seen(Row::new("opportunity", test::ROW_ID).with("name", Value::Empty));
-//!     let facts = <Acme as Opportunity>::to_deal(&test::context::<Acme>(), &seen, &[]).unwrap();
-//!     assert!(facts.is_empty());
+//! impl Opportunity for Acme {
+//!     fn to_deal(_: &Context, seen: &Seen, _: &[Fact]) -> Answer<Vec<Fact>> {
+//!         let line = seen.row.text("new_summary").and_then(|text| text.lines().next());
+//!         Ok(line.map(|line| Fact::Notes(Some(line.to_owned()))).into_iter().collect())
+//!     }
 //! }
+//!
+//! impl Examples for Acme {
+//!     fn cases() -> Vec<Example> {
+//!         vec![Example::new("the first line counts", "opportunity.to-deal")
+//!             .given(Row::new("opportunity", test::ROW_ID).with("new_summary", "Moves\nin May"))
+//!             .expects(Fact::Notes(Some("Moves".to_owned())))]
+//!     }
+//! }
+//!
+//! plugin!(Acme: opportunity, examples);
+//!
+//! # fn main() {
+//! // In a #[test]:
+//! test::check_examples::<Acme>();
+//! let blank = test::seen(Row::new("opportunity", test::ROW_ID).with("new_summary", Value::Empty));
+//! assert_eq!(<Acme as Opportunity>::to_deal(&test::context::<Acme>(), &blank, &[]), Ok(vec![]));
+//! # }
 //! ```
 
 mod examples;

@@ -1,5 +1,7 @@
 //! The guests, as data: what is built, and where it lands.
 
+use std::collections::BTreeSet;
+
 /// A folder of components under the target directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shelf {
@@ -23,19 +25,66 @@ impl Shelf {
     }
 }
 
-/// A crate that becomes one component. The number in front of the file name is its place in the chain.
+/// A cargo target that becomes one component. The number in front of a file name is its place in the chain.
 pub(crate) struct Guest {
     pub(crate) package: &'static str,
+    /// `None`: the package's library; else one of its examples.
+    pub(crate) example: Option<&'static str>,
     pub(crate) shelf: Shelf,
     pub(crate) file: &'static str,
 }
 
-const fn stock(package: &'static str, file: &'static str) -> Guest {
+impl Guest {
+    /// Where cargo leaves the core module, below the profile's folder.
+    pub(crate) fn module(&self) -> String {
+        match self.example {
+            Some(example) => format!("examples/{example}.wasm"),
+            None => format!("{}.wasm", self.package.replace('-', "_")),
+        }
+    }
+}
+
+const fn library(shelf: Shelf, package: &'static str, file: &'static str) -> Guest {
     Guest {
         package,
-        shelf: Shelf::Stock,
+        example: None,
+        shelf,
         file,
     }
 }
 
-pub(crate) const GUESTS: &[Guest] = &[stock("plugin-opportunity", "10-opportunity.wasm")];
+const fn hostile(example: &'static str, file: &'static str) -> Guest {
+    Guest {
+        package: "hostile-guests",
+        example: Some(example),
+        shelf: Shelf::Hostile,
+        file,
+    }
+}
+
+pub(crate) const GUESTS: &[Guest] = &[
+    library(Shelf::Stock, "plugin-opportunity", "10-opportunity.wasm"),
+    library(Shelf::Stock, "plugin-account", "20-account.wasm"),
+    library(Shelf::Stock, "plugin-contact", "25-contact.wasm"),
+    library(Shelf::Stock, "plugin-country", "30-country.wasm"),
+    library(Shelf::Stock, "plugin-status", "40-status.wasm"),
+    library(Shelf::Stock, "plugin-decorate", "90-decorate.wasm"),
+    library(Shelf::Examples, "example-lookup-country", "50-acme.wasm"),
+    hostile("deceives", "deceives.wasm"),
+    hostile("eats_memory", "eats-memory.wasm"),
+    hostile("exports_nothing", "exports-nothing.wasm"),
+    hostile("fails_its_example", "fails-its-example.wasm"),
+    hostile("floods_the_log", "floods-the-log.wasm"),
+    hostile("imports_another", "imports-another.wasm"),
+    hostile("loops", "loops.wasm"),
+    hostile("loops_at_load", "loops-at-load.wasm"),
+    hostile("panics", "panics.wasm"),
+    hostile("recurses", "recurses.wasm"),
+    hostile("returns_too_much", "returns-too-much.wasm"),
+    hostile("sets_undeclared", "sets-undeclared.wasm"),
+];
+
+/// Every package once, as cargo wants them named.
+pub(crate) fn packages() -> BTreeSet<&'static str> {
+    GUESTS.iter().map(|guest| guest.package).collect()
+}

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use wit_component::ComponentEncoder;
+use wit_component::{ComponentEncoder, DecodedWasm};
 
-use crate::guests::{GUESTS, Guest, Shelf};
+use crate::guests::{GUESTS, Guest, Shelf, packages};
 use crate::steps::{Workspace, cargo, step};
 
 /// Guests import nothing from a system, so they are built for the target that has none.
@@ -22,13 +22,14 @@ pub(crate) fn build(workspace: &Workspace) -> Result<()> {
         "build",
         "--quiet",
         "--lib",
+        "--examples",
         "--target",
         TARGET,
         "--profile",
         PROFILE,
     ]);
-    for guest in GUESTS {
-        modules.args(["--package", guest.package]);
+    for package in packages() {
+        modules.args(["--package", package]);
     }
     step("plugins", &mut modules)?;
     for shelf in Shelf::ALL {
@@ -45,20 +46,42 @@ fn encode(workspace: &Workspace, guest: &Guest) -> Result<()> {
         .target()
         .join(TARGET)
         .join(PROFILE)
-        .join(format!("{}.wasm", guest.package.replace('-', "_")));
+        .join(guest.module());
     let bytes = std::fs::read(&module)
         .with_context(|| format!("cargo did not leave {}", module.display()))?;
     let component = ComponentEncoder::default()
         .validate(true)
         .module(&bytes)
         .and_then(|mut encoder| encoder.encode())
-        .with_context(|| format!("{} does not make a component", guest.package))?;
+        .with_context(|| format!("{} does not make a component", module.display()))?;
+    if guest.shelf != Shelf::Hostile {
+        refuse_imports(guest.file, &component)?;
+    }
     let file = workspace.shelf(guest.shelf).join(guest.file);
     if std::fs::read(&file).is_ok_and(|there| there == component) {
         return Ok(());
     }
     replace(&file, &component)?;
     eprintln!("   {} ({} KB)", file.display(), component.len() / 1024);
+    Ok(())
+}
+
+/// What a well-behaved component may import: types, which are no functions, and the log.
+const IMPORTS: [&str; 2] = ["cosell:mapping/types@", "cosell:mapping/log@"];
+
+/// A call must be a function of its arguments. Whoever brings in a crate that wants a clock finds out here and not in a partner's host.
+fn refuse_imports(file: &str, component: &[u8]) -> Result<()> {
+    let DecodedWasm::Component(resolve, world) = wit_component::decode(component)? else {
+        bail!("{file} is no component");
+    };
+    for (key, _) in &resolve.worlds[world].imports {
+        let name = resolve.name_world_key(key);
+        if !IMPORTS.iter().any(|allowed| name.starts_with(allowed)) {
+            bail!(
+                "{file} imports {name}; a plugin imports nothing but the log. Which dependency needs it?"
+            );
+        }
+    }
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use crate::guests::GUESTS;
+use crate::guests::packages;
 use crate::plugins::{self, TARGET};
 use crate::steps::{Workspace, cargo, step};
 
@@ -34,9 +34,16 @@ pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
         ]),
     )?;
     let mut guests = cargo(workspace);
-    guests.args(["clippy", "--quiet", "--lib", "--target", TARGET]);
-    for guest in GUESTS {
-        guests.args(["--package", guest.package]);
+    guests.args([
+        "clippy",
+        "--quiet",
+        "--lib",
+        "--examples",
+        "--target",
+        TARGET,
+    ]);
+    for package in packages() {
+        guests.args(["--package", package]);
     }
     step(
         "clippy of the guests",

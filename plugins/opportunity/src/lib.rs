@@ -68,3 +68,6 @@ impl Examples for StockOpportunity {
 }
 
 plugin!(StockOpportunity: opportunity, should_sync, examples);
+
+#[cfg(test)]
+mod tests;

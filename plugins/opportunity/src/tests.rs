@@ -1,7 +1,7 @@
 //! Facts about the stock mapping that golden examples cannot tell: what stays silent, and the way there and back.
 
+use crate::StockOpportunity as Stock;
 use cosell_guest_sdk::{prelude::*, test};
-use plugin_opportunity::StockOpportunity as Stock;
 
 const VALUE: &str = "estimatedvalue";
 const USER: &str = "0f0f0f0f-0000-4000-8000-000000000001";

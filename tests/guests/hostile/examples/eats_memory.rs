@@ -1,0 +1,29 @@
+//! Allocates until it is stopped.
+
+use cosell_guest_sdk::prelude::*;
+use hostile_guests::{harmless, modest_needs};
+
+/// The attacker.
+pub struct Hostile;
+
+impl Plugin for Hostile {
+    fn manifest() -> PluginManifest {
+        harmless("eats-memory")
+    }
+
+    fn describe(_: Settings<'_>) -> Result<Vec<Need>, Vec<Reason>> {
+        Ok(modest_needs())
+    }
+}
+
+impl Opportunity for Hostile {
+    fn to_row(_: &Context, _: &Order, _: &[Cell]) -> Answer<Vec<Change>> {
+        let mut hoard: Vec<Vec<u8>> = Vec::new();
+        loop {
+            // Filled with something, so that no page is left to the imagination.
+            hoard.push(vec![hoard.len() as u8 | 1; 1 << 20]);
+        }
+    }
+}
+
+plugin!(Hostile: opportunity);

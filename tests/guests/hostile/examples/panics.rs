@@ -1,0 +1,25 @@
+//! Panics.
+
+use cosell_guest_sdk::prelude::*;
+use hostile_guests::{harmless, modest_needs};
+
+/// The attacker.
+pub struct Hostile;
+
+impl Plugin for Hostile {
+    fn manifest() -> PluginManifest {
+        harmless("panics")
+    }
+
+    fn describe(_: Settings<'_>) -> Result<Vec<Need>, Vec<Reason>> {
+        Ok(modest_needs())
+    }
+}
+
+impl Opportunity for Hostile {
+    fn to_row(_: &Context, _: &Order, _: &[Cell]) -> Answer<Vec<Change>> {
+        panic!("this plugin panics on every deal")
+    }
+}
+
+plugin!(Hostile: opportunity);
