@@ -8,6 +8,7 @@ mod mistake;
 mod page;
 mod secret;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -146,36 +147,7 @@ impl Config {
     ) -> Result<Self, ConfigErrors> {
         let text = read(path)?;
         let page = Page::new(path, &text, environment);
-        let config = page.root(|root| {
-            let server = root.section("server", server);
-            let store = root.section("store", |section| section.file_to_be("path", None));
-            let plugins = root.section("plugins", |section| plugins(section, store.as_deref()));
-            let log = root.section("log", log);
-            let limits = root.section("limits", limits);
-            let sweep = root.section("sweep", |section| {
-                let partner_center = section.seconds("partner_center_s", 10..=86_400, SWEEP_S);
-                let crm = section.seconds("crm_s", 10..=86_400, SWEEP_S);
-                Some(Sweep {
-                    partner_center: partner_center?,
-                    crm: crm?,
-                })
-            });
-            let tls = root.section("tls", |section| Some(section.pem("extra_roots")));
-            let extra_roots = tls.flatten();
-            let connections = root.each("connection", |section| {
-                connection::read(section, extra_roots.as_deref())
-            });
-            Some(Self {
-                server: server?,
-                store: store?,
-                plugins: plugins?,
-                log: log?,
-                limits: limits?,
-                sweep: sweep?,
-                extra_roots,
-                connections: connections?,
-            })
-        });
+        let config = read_root(&page);
         page.close(config)
     }
 
@@ -192,6 +164,40 @@ impl Config {
             path.replace("{connection}", connection)
         )
     }
+}
+
+fn read_root(page: &Page<'_>) -> Option<Config> {
+    page.root(|root| {
+        let server = root.section("server", server);
+        let store = root.section("store", |section| section.file_to_be("path", None));
+        let plugins = root.section("plugins", |section| plugins(section, store.as_deref()));
+        let log = root.section("log", log);
+        let limits = root.section("limits", limits);
+        let sweep = root.section("sweep", |section| {
+            let partner_center = section.seconds("partner_center_s", 10..=86_400, SWEEP_S);
+            let crm = section.seconds("crm_s", 10..=86_400, SWEEP_S);
+            Some(Sweep {
+                partner_center: partner_center?,
+                crm: crm?,
+            })
+        });
+        let tls = root.section("tls", |section| Some(section.pem("extra_roots")));
+        let extra_roots = tls.flatten();
+        let mut ids = BTreeSet::new();
+        let connections = root.each("connection", |section| {
+            connection::read(section, extra_roots.as_deref(), &mut ids)
+        });
+        Some(Config {
+            server: server?,
+            store: store?,
+            plugins: plugins?,
+            log: log?,
+            limits: limits?,
+            sweep: sweep?,
+            extra_roots,
+            connections: connections?,
+        })
+    })
 }
 
 fn read(path: &Path) -> Result<String, ConfigErrors> {

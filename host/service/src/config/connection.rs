@@ -1,6 +1,6 @@
 //! `[[connection]]`: one partner tenant with one CRM environment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use cosell_sync::course::Patience;
@@ -103,7 +103,12 @@ pub struct Policy {
     pub contacts_may_be_shared: bool,
 }
 
-pub(super) fn read(section: &Section<'_>, extra_roots: Option<&str>) -> Option<Connection> {
+/// `ids`: those of the connections before this one.
+pub(super) fn read(
+    section: &Section<'_>,
+    extra_roots: Option<&str>,
+    ids: &mut BTreeSet<String>,
+) -> Option<Connection> {
     let id = section.parsed(
         "id",
         None,
@@ -118,6 +123,16 @@ pub(super) fn read(section: &Section<'_>, extra_roots: Option<&str>) -> Option<C
             fits.then(|| text.to_owned())
         },
     );
+    if let (Some(id), Some(value)) = (&id, section.get("id"))
+        && !ids.insert(id.clone())
+    {
+        section.broken(
+            "id",
+            value,
+            format!("the connection \"{id}\" is there twice"),
+            "give each connection an id of its own",
+        );
+    }
     let entra = section.section("entra", |section| {
         let authority = section.url("authority", Some(AUTHORITY));
         let tenant = section.parsed("tenant", None, TENANT, tenant);

@@ -1,1 +1,658 @@
+//! The manual is true, and every mistake is told.
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use cosell_sync::deal::Unit;
+use cosell_sync::merge::Policy as Winner;
+use cosell_sync::side::Side;
+use secrecy::ExposeSecret as _;
+use tempfile::TempDir;
+
+use super::*;
+
+const EXAMPLE: &str = include_str!("../../../../examples/cosell.toml");
+const ROOT: &str = include_str!("test-root.pem");
+const SECRET: &str = "a-secret-that-nobody-may-see";
+
+/// The folder that the example describes, with this text as `cosell.toml`.
+struct Place(TempDir);
+
+impl Place {
+    fn new(text: &str) -> Self {
+        let place = Self(TempDir::new().unwrap());
+        for folder in ["data", "plugins", "secrets"] {
+            fs::create_dir(place.path(folder)).unwrap();
+        }
+        place.put("cosell.toml", text);
+        place.put("microsoft-roots.pem", ROOT);
+        for name in [
+            "partner-center-secret",
+            "partner-center-refresh-token",
+            "dataverse-secret",
+            "webhook-secret",
+        ] {
+            let file = format!("secrets/{name}");
+            place.put(&file, &format!("{SECRET}-{name}\n"));
+            place.mode(&file, 0o600);
+        }
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn put(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    fn mode(&self, name: &str, mode: u32) {
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn load(&self) -> Result<Config, ConfigErrors> {
+        self.load_with(&|_| None)
+    }
+
+    fn load_with(
+        &self,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Config, ConfigErrors> {
+        Config::load_in(&self.path("cosell.toml"), environment)
+    }
+}
+
+fn example_with(from: &str, to: &str) -> String {
+    assert_eq!(EXAMPLE.matches(from).count(), 1, "{from}");
+    EXAMPLE.replace(from, to)
+}
+
+/// Loads the example with one change and expects exactly this mistake: key, a part of the problem, a part of the hint; in the line of `to`.
+fn check_mistake(from: &str, to: &str, key: &str, problem: &str, hint: &str) {
+    let text = example_with(from, to);
+    let errors = Place::new(&text).load().unwrap_err();
+    let [mistake] = &errors.mistakes[..] else {
+        panic!("{errors}")
+    };
+    assert_eq!(mistake.key, key, "{errors}");
+    assert!(mistake.problem.contains(problem), "{errors}");
+    assert!(mistake.hint.contains(hint), "{errors}");
+    if !to.is_empty() && !mistake.problem.contains("missing") {
+        let line = text.lines().nth(mistake.line.unwrap() - 1).unwrap();
+        assert!(
+            to.contains(line) && !line.is_empty(),
+            "line {:?} is {line:?}",
+            mistake.line
+        );
+    }
+}
+
+#[test]
+fn the_example_loads() {
+    let place = Place::new(EXAMPLE);
+    let config = place.load().unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.store, place.path("data/cosell.db"));
+    assert_eq!(config.plugins.cache, place.path("data/plugin-cache"));
+    assert_eq!(
+        config.webhook_address(Source::Dataverse, "contoso"),
+        "https://cosell.contoso.example/webhooks/dataverse/contoso"
+    );
+    let [connection] = &config.connections[..] else {
+        panic!("{config:?}")
+    };
+    assert_eq!(connection.dataverse.tenant, "contoso.onmicrosoft.com");
+    assert_eq!(
+        connection.dataverse.secret.expose_secret(),
+        format!("{SECRET}-dataverse-secret")
+    );
+    assert_eq!(
+        connection.dataverse.webhook.secret.expose_secret(),
+        format!("{SECRET}-webhook-secret")
+    );
+    assert_eq!(
+        connection.partner_center.refresh_token,
+        place.path("secrets/partner-center-refresh-token")
+    );
+    assert_eq!(
+        connection.partner_center.link_base,
+        "https://partner.microsoft.com/referrals/v2/inbox?id="
+    );
+    assert_eq!(connection.policy.patience.quiet_ms, 60_000);
+    assert_eq!(connection.policy.policies.conflict, Winner::Ask);
+    assert_eq!(
+        connection.policy.policies.conflict_of.get(&Unit::Value),
+        Some(&Winner::Wins(Side::Crm))
+    );
+}
+
+#[test]
+fn every_default_in_the_manual_is_true() {
+    let is_default = |line: &str| {
+        line.strip_prefix('#')
+            .is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_lowercase()))
+    };
+    let spelt: String = EXAMPLE
+        .lines()
+        .map(|line| {
+            if is_default(line) {
+                line[1..].to_owned() + "\n"
+            } else {
+                line.to_owned() + "\n"
+            }
+        })
+        .collect();
+    assert!(EXAMPLE.lines().filter(|line| is_default(line)).count() > 20);
+    let place = Place::new(EXAMPLE);
+    let silent = place.load().unwrap();
+    place.put("cosell.toml", &spelt);
+    let spoken = place.load().unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(format!("{silent:#?}"), format!("{spoken:#?}"));
+}
+
+#[test]
+fn every_key_is_in_the_manual_and_the_manual_has_no_other() {
+    let place = Place::new(EXAMPLE);
+    let file = place.path("cosell.toml");
+    let page = Page::new(&file, EXAMPLE, &|_| None);
+    assert!(read_root(&page).is_some());
+    let asked = page.asked();
+
+    let mut shown = BTreeSet::new();
+    let mut section = String::new();
+    for line in EXAMPLE.lines() {
+        let line = line
+            .strip_prefix("# ")
+            .or(line.strip_prefix('#'))
+            .unwrap_or(line);
+        if let Some(name) = line.strip_prefix('[') {
+            section = name.trim_matches(['[', ']']).to_owned();
+            // A section is a key of its parent, and so are its parents.
+            let parts: Vec<_> = section.split('.').collect();
+            (1..=parts.len()).for_each(|end| {
+                shown.insert(parts[..end].join("."));
+            });
+        } else if let Some((key, _)) = line.split_once(" = ").filter(|(key, _)| {
+            key.bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+        }) {
+            // Free keys: units, not ours.
+            if section != "connection.policy.on_conflict_of" {
+                shown.insert(format!("{section}.{key}"));
+            }
+        }
+    }
+    assert_eq!(
+        asked.difference(&shown).collect::<Vec<_>>(),
+        Vec::<&String>::new(),
+        "known to the host, not in the manual"
+    );
+    assert_eq!(
+        shown.difference(&asked).collect::<Vec<_>>(),
+        Vec::<&String>::new(),
+        "in the manual, not known to the host"
+    );
+}
+
+#[test]
+fn no_secret_can_be_printed() {
+    let config = Place::new(EXAMPLE).load().unwrap();
+    let text = format!("{config:?} {config:#?}");
+    assert!(!text.contains(SECRET), "{text}");
+}
+
+#[test]
+fn a_misspelt_key_is_refused_with_a_guess() {
+    check_mistake(
+        "#settle_ms = 300",
+        "setle_ms = 300",
+        "plugins.setle_ms",
+        "no such key",
+        "did you mean \"settle_ms\"?",
+    );
+    check_mistake(
+        "[sweep]\n",
+        "[swep]\n",
+        "swep",
+        "no such key",
+        "did you mean \"sweep\"?",
+    );
+    check_mistake(
+        "#language = \"en\"",
+        "colour = \"en\"",
+        "server.colour",
+        "no such key",
+        "known here: language, listen, public_url",
+    );
+}
+
+#[test]
+fn wrong_kinds_and_ranges_say_what_is_expected() {
+    for (from, to, key, problem) in [
+        (
+            "#listen = \"127.0.0.1:8080\"",
+            "listen = \"here\"",
+            "server.listen",
+            "expected an address and a port such as \"127.0.0.1:8080\", found \"here\"",
+        ),
+        (
+            "#listen = \"127.0.0.1:8080\"",
+            "listen = 8080",
+            "server.listen",
+            "found 8080",
+        ),
+        (
+            "#settle_ms = 300",
+            "settle_ms = \"300\"",
+            "plugins.settle_ms",
+            "expected a whole number from 0 to 60000, found \"300\"",
+        ),
+        (
+            "#deals_at_once = 24",
+            "deals_at_once = 53",
+            "limits.deals_at_once",
+            "from 1 to 52, found 53",
+        ),
+        ("#crm_s = 300", "crm_s = -1", "sweep.crm_s", "found -1"),
+        (
+            "#format = \"text\"",
+            "format = \"xml\"",
+            "log.format",
+            "expected \"text\" or \"json\", found \"xml\"",
+        ),
+        (
+            "#level = \"info\"",
+            "level = \"loud\"",
+            "log.level",
+            "found \"loud\"",
+        ),
+        (
+            "#subscribe = true",
+            "subscribe = \"yes\"",
+            "connection.dataverse.subscribe",
+            "expected true or false",
+        ),
+        (
+            "id = \"contoso\"",
+            "id = \"Contoso Ltd\"",
+            "connection.id",
+            "found \"Contoso Ltd\"",
+        ),
+        (
+            "#on_link = \"ask\"",
+            "on_link = \"newest\"",
+            "connection.policy.on_link",
+            "expected \"partner-center\" or \"crm\" or \"ask\"",
+        ),
+        (
+            "value = \"crm\"",
+            "worth = \"crm\"",
+            "connection.policy.on_conflict_of",
+            "a deal has no unit \"worth\"",
+        ),
+        (
+            "value = \"crm\"",
+            "value = \"me\"",
+            "connection.policy.on_conflict_of",
+            "found \"me\"",
+        ),
+        (
+            "client_id = \"22222222-2222-4222-8222-222222222222\"",
+            "client_id = \"22222222\"",
+            "connection.dataverse.client_id",
+            "a GUID",
+        ),
+        (
+            "#organization = \"Microsoft Corporation\"",
+            "organization = \"\"",
+            "connection.partner_center.webhook.organization",
+            "expected an organisation's name",
+        ),
+        (
+            "#certificate_hosts = [\"*.microsoft.com\", \"3psostorageacct.blob.core.windows.net\"]",
+            "certificate_hosts = [\"https://x.example/\"]",
+            "connection.partner_center.webhook.certificate_hosts",
+            "a host, host:port or *.domain",
+        ),
+    ] {
+        check_mistake(from, to, key, problem, "");
+    }
+}
+
+#[test]
+fn addresses_are_https_unless_on_this_machine() {
+    let from = "url = \"https://contoso.crm4.dynamics.com\"";
+    for bad in [
+        "http://contoso.crm4.dynamics.com",
+        "ftp://localhost",
+        "contoso.crm4.dynamics.com",
+    ] {
+        check_mistake(
+            from,
+            &format!("url = \"{bad}\""),
+            "connection.dataverse.url",
+            "https://",
+            "",
+        );
+    }
+    for bad in [
+        "https://user:hunter2@contoso.crm4.dynamics.com",
+        "https://contoso.crm4.dynamics.com/?x=1",
+    ] {
+        let text = example_with(from, &format!("url = \"{bad}\""));
+        let errors = Place::new(&text).load().unwrap_err().to_string();
+        assert!(
+            errors.contains("more than host, port and path") && !errors.contains("hunter2"),
+            "{errors}"
+        );
+    }
+    for good in [
+        "http://localhost:4711",
+        "http://127.0.0.1:4711",
+        "http://[::1]:4711",
+        "https://contoso.crm4.dynamics.com/",
+    ] {
+        Place::new(&example_with(from, &format!("url = \"{good}\"")))
+            .load()
+            .unwrap_or_else(|errors| panic!("{errors}"));
+    }
+}
+
+#[test]
+fn a_secret_in_the_file_is_refused_and_not_repeated() {
+    let from = "secret = { file = \"secrets/dataverse-secret\" }";
+    let text = example_with(from, "secret = \"hunter2-hunter2\"");
+    let errors = Place::new(&text).load().unwrap_err();
+    assert_eq!(errors.mistakes.len(), 1);
+    let told = errors.to_string();
+    assert!(
+        told.contains("a secret must not stand in the configuration") && told.contains("{ file = "),
+        "{told}"
+    );
+    assert!(!told.contains("hunter2"), "{told}");
+    for (to, problem) in [
+        ("secret = 7", "expected { file"),
+        ("secret = {}", "exactly one"),
+        ("secret = { file = \"a\", env = \"B\" }", "exactly one"),
+        ("secret = { vault = \"a\" }", "no place of this kind"),
+        ("secret = { file = 7 }", "expected { file"),
+        ("secret = { file = \"secrets/none\" }", "cannot be read"),
+        ("secret = { file = \"secrets\" }", "secrets"),
+        ("secret = { env = \"NOT_SET\" }", "NOT_SET is not set"),
+        (
+            "secret = { credential = \"x\" }",
+            "CREDENTIALS_DIRECTORY is not set",
+        ),
+        (
+            "secret = { credential = \"../x\" }",
+            "not the name of a credential",
+        ),
+    ] {
+        check_mistake(from, to, "connection.dataverse.secret", problem, "");
+    }
+    check_mistake(
+        from,
+        "",
+        "connection.dataverse.secret",
+        "missing",
+        "{ credential = \"name\" }",
+    );
+    check_mistake(
+        "refresh_token = { file = \"secrets/partner-center-refresh-token\" }",
+        "refresh_token = { env = \"TOKEN\" }",
+        "connection.partner_center.refresh_token",
+        "must be a file",
+        "write it back",
+    );
+}
+
+#[test]
+fn a_secret_file_that_others_can_read_is_refused() {
+    let place = Place::new(EXAMPLE);
+    for mode in [0o644, 0o640, 0o604, 0o620] {
+        place.mode("secrets/dataverse-secret", mode);
+        let errors = place.load().unwrap_err();
+        let [mistake] = &errors.mistakes[..] else {
+            panic!("{errors}")
+        };
+        assert!(
+            mistake.problem.contains(&format!("mode {mode:04o}"))
+                && mistake.hint.starts_with("chmod 0600 "),
+            "{errors}"
+        );
+    }
+    place.mode("secrets/dataverse-secret", 0o400);
+    place.load().unwrap();
+    place.mode("secrets/dataverse-secret", 0o600);
+    place.put("secrets/dataverse-secret", " \n");
+    assert!(place.load().unwrap_err().to_string().contains("is empty"));
+}
+
+#[test]
+fn secrets_come_from_the_environment_and_from_systemd() {
+    let text = example_with(
+        "secret = { file = \"secrets/dataverse-secret\" }",
+        "secret = { env = \"CRM_SECRET\" }",
+    )
+    .replace(
+        "webhook_secret = { file = \"secrets/webhook-secret\" }",
+        "webhook_secret = { credential = \"webhook\" }",
+    );
+    let place = Place::new(&text);
+    place.put("secrets/webhook", "from-systemd-0123456789");
+    let folder = place.path("secrets").display().to_string();
+    let config = place
+        .load_with(&|name| match name {
+            "CRM_SECRET" => Some("from-env\n".to_owned()),
+            "CREDENTIALS_DIRECTORY" => Some(folder.clone()),
+            _ => None,
+        })
+        .unwrap_or_else(|errors| panic!("{errors}"));
+    let dataverse = &config.connections[0].dataverse;
+    assert_eq!(dataverse.secret.expose_secret(), "from-env");
+    assert_eq!(
+        dataverse.webhook.secret.expose_secret(),
+        "from-systemd-0123456789"
+    );
+}
+
+#[test]
+fn a_short_webhook_secret_is_refused() {
+    let place = Place::new(EXAMPLE);
+    place.put("secrets/webhook-secret", "short");
+    let errors = place.load().unwrap_err();
+    assert!(
+        errors.to_string().contains("has 5 characters")
+            && errors.mistakes[0].hint.contains("openssl rand"),
+        "{errors}"
+    );
+}
+
+#[test]
+fn folders_and_roots_must_be_there() {
+    check_mistake(
+        "folder = \"plugins\"",
+        "folder = \"nowhere\"",
+        "plugins.folder",
+        "there is no folder",
+        "make it",
+    );
+    check_mistake(
+        "path = \"data/cosell.db\"",
+        "path = \"nowhere/cosell.db\"",
+        "store.path",
+        "there is no folder",
+        "make the folder",
+    );
+    let (from, key) = (
+        "certificate_roots = \"microsoft-roots.pem\"",
+        "connection.partner_center.webhook.certificate_roots",
+    );
+    check_mistake(from, "", key, "missing", "nothing is trusted by default");
+    check_mistake(
+        from,
+        "certificate_roots = \"none.pem\"",
+        key,
+        "cannot be read",
+        "BEGIN CERTIFICATE",
+    );
+    check_mistake(
+        from,
+        "certificate_roots = \"cosell.toml\"",
+        key,
+        "there is no certificate in",
+        "",
+    );
+    check_mistake(
+        from,
+        "certificate_roots = \"secrets\"",
+        key,
+        "there is no certificate in",
+        "",
+    );
+    let place = Place::new(EXAMPLE);
+    place.put(
+        "microsoft-roots.pem",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    );
+    assert!(
+        place
+            .load()
+            .unwrap_err()
+            .to_string()
+            .contains("a root certificate cannot be read")
+    );
+    let place = Place::new(&example_with(from, "certificate_roots = \"roots\""));
+    fs::create_dir(place.path("roots")).unwrap();
+    place.put("roots/a.pem", ROOT);
+    place.put("roots/readme.txt", "not a certificate");
+    place.load().unwrap_or_else(|errors| panic!("{errors}"));
+}
+
+#[test]
+fn an_empty_file_names_everything_that_is_required() {
+    let errors = Place::new("").load().unwrap_err();
+    let missing: Vec<&str> = errors
+        .mistakes
+        .iter()
+        .filter(|mistake| mistake.problem == "it is missing")
+        .map(|mistake| mistake.key.as_str())
+        .collect();
+    assert_eq!(missing.len(), errors.mistakes.len(), "{errors}");
+    for key in [
+        "server.public_url",
+        "store.path",
+        "plugins.folder",
+        "connection",
+        "connection.id",
+        "connection.entra.tenant",
+        "connection.partner_center.client_id",
+        "connection.partner_center.refresh_token",
+        "connection.partner_center.webhook.certificate_roots",
+        "connection.dataverse.url",
+        "connection.dataverse.client_id",
+        "connection.dataverse.secret",
+        "connection.dataverse.webhook_secret",
+    ] {
+        assert!(missing.contains(&key), "{key} in {errors}");
+    }
+}
+
+#[test]
+fn all_mistakes_are_told_together_in_the_order_of_the_file() {
+    let text = EXAMPLE
+        .replace("#listen = \"127.0.0.1:8080\"", "listen = \"here\"")
+        .replace("#settle_ms = 300", "setle_ms = 300")
+        .replace("#call_s = 60", "call_s = 0")
+        .replace("id = \"contoso\"", "id = \"Contoso\"")
+        .replace(
+            "secret = { file = \"secrets/dataverse-secret\" }",
+            "secret = \"hunter2\"",
+        )
+        .replace("#on_conflict = \"ask\"", "on_conflict = \"me\"");
+    let errors = Place::new(&text).load().unwrap_err();
+    let keys: Vec<&str> = errors
+        .mistakes
+        .iter()
+        .map(|mistake| mistake.key.as_str())
+        .collect();
+    let expected = [
+        "server.listen",
+        "plugins.setle_ms",
+        "limits.call_s",
+        "connection.id",
+        "connection.dataverse.secret",
+        "connection.policy.on_conflict",
+    ];
+    assert_eq!(keys, expected, "{errors}");
+    assert!(
+        errors
+            .to_string()
+            .starts_with(&format!("{}: 6 mistakes\n  line ", errors.file.display())),
+        "{errors}"
+    );
+}
+
+#[test]
+fn syntax_errors_are_told_with_their_lines_and_hide_nothing_else() {
+    let text = EXAMPLE
+        .replace("#language = \"en\"", "language = \"en")
+        .replace("#settle_ms = 300", "setle_ms = 300")
+        .replace("[sweep]", "[sweep");
+    let errors = Place::new(&text).load().unwrap_err();
+    let line = |part: &str| text.lines().position(|line| line == part).map(|at| at + 1);
+    let lines: Vec<_> = errors
+        .mistakes
+        .iter()
+        .filter(|mistake| mistake.problem.starts_with("this is not TOML"))
+        .map(|mistake| mistake.line)
+        .collect();
+    assert!(
+        lines.contains(&line("language = \"en")) && lines.contains(&line("[sweep")),
+        "{errors}"
+    );
+    assert!(
+        errors
+            .mistakes
+            .iter()
+            .any(|mistake| mistake.key == "plugins.setle_ms"),
+        "{errors}"
+    );
+    assert!(!errors.to_string().contains("it is missing"), "{errors}");
+}
+
+#[test]
+fn two_connections_of_one_id_are_refused() {
+    let at = EXAMPLE.find("\n[[connection]]").unwrap();
+    let second = EXAMPLE[at..].to_owned();
+    let errors = Place::new(&(EXAMPLE.to_owned() + &second))
+        .load()
+        .unwrap_err();
+    let [mistake] = &errors.mistakes[..] else {
+        panic!("{errors}")
+    };
+    assert!(
+        mistake.key == "connection.id" && mistake.problem.contains("\"contoso\" is there twice"),
+        "{errors}"
+    );
+    let two = Place::new(
+        &(EXAMPLE.to_owned() + &second.replace("id = \"contoso\"", "id = \"fabrikam\"")),
+    )
+    .load()
+    .unwrap();
+    assert_eq!(two.connections.len(), 2);
+}
+
+#[test]
+fn a_file_that_is_not_there_says_where_to_start() {
+    let error = Config::load(Path::new("nowhere/cosell.toml"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("nowhere/cosell.toml: 1 mistake") && error.contains("examples/cosell.toml"),
+        "{error}"
+    );
+}
