@@ -1,0 +1,503 @@
+//! Tables, columns, relationships and keys: what `$metadata` would tell.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rust_decimal::Decimal;
+
+use crate::config::{ColumnConfig, ColumnKind, SimulatorConfig};
+
+/// The standard tables as data.
+const STANDARD: &str = include_str!("standard_tables.txt");
+/// Object type code of the first custom table.
+const FIRST_CUSTOM_CODE: i32 = 10_200;
+
+/// A logical name, shared by all rows.
+pub(crate) type Name = Arc<str>;
+
+/// All tables.
+#[derive(Debug, Default)]
+pub(crate) struct Schema {
+    pub(crate) tables: BTreeMap<Name, Table>,
+    pub(crate) many: Vec<ManyToMany>,
+    sets: BTreeMap<String, Name>,
+    navigations: BTreeMap<Name, BTreeMap<String, Navigation>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) logical: Name,
+    pub(crate) schema_name: String,
+    pub(crate) set: String,
+    pub(crate) key: Name,
+    pub(crate) primary_name: Name,
+    pub(crate) code: i32,
+    pub(crate) custom: bool,
+    pub(crate) tracked: bool,
+    pub(crate) columns: BTreeMap<Name, Column>,
+    /// Alternate keys: lists of columns.
+    pub(crate) keys: Vec<Vec<Name>>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Column {
+    pub(crate) logical: Name,
+    pub(crate) schema_name: String,
+    pub(crate) kind: Kind,
+    pub(crate) required: Required,
+    pub(crate) create: bool,
+    pub(crate) update: bool,
+    pub(crate) read: bool,
+    pub(crate) custom: bool,
+    /// Value of a choice or yes/no column when a create does not name it.
+    pub(crate) default: Option<i32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Required {
+    No,
+    Recommended,
+    /// Enforced by forms, not by the Web API.
+    Application,
+    /// Enforced by the Web API.
+    System,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Kind {
+    Text { max: usize },
+    Memo { max: usize },
+    Int { min: i64, max: i64 },
+    BigInt,
+    Decimal { precision: u32, min: Decimal, max: Decimal },
+    Money { min: Decimal, max: Decimal },
+    Double { min: f64, max: f64 },
+    Bool,
+    Choice(Vec<Choice>),
+    /// `of` is the default status of the state.
+    State(Vec<Choice>),
+    /// `of` is the state of the status.
+    Status(Vec<Choice>),
+    Date,
+    Time,
+    Guid,
+    Lookup(Vec<Target>),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Choice {
+    pub(crate) value: i32,
+    pub(crate) label: String,
+    pub(crate) of: i32,
+}
+
+/// One table that a lookup may refer to.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) table: Name,
+    /// Name of the single-valued navigation property.
+    pub(crate) navigation: String,
+    /// Schema name of the relationship, and name of the collection on the other side.
+    pub(crate) relationship: String,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct ManyToMany {
+    pub(crate) schema_name: String,
+    pub(crate) intersect: String,
+    pub(crate) first: (Name, String),
+    pub(crate) second: (Name, String),
+}
+
+/// Where a navigation property leads.
+#[derive(Clone, Debug)]
+pub(crate) enum Navigation {
+    One { column: Name, table: Name },
+    Children { table: Name, column: Name },
+    Many { relationship: usize, table: Name, here_is_first: bool },
+}
+
+impl Schema {
+    /// The standard tables plus those of the configuration.
+    pub(crate) fn new(config: &SimulatorConfig) -> Result<Self, String> {
+        let mut schema = Self::default();
+        schema.read(STANDARD)?;
+        for (index, table) in config.tables.iter().enumerate() {
+            let logical = table.schema_name.to_lowercase();
+            if schema.tables.contains_key(logical.as_str()) {
+                return Err(format!("table '{logical}' exists already"));
+            }
+            let code = FIRST_CUSTOM_CODE + i32::try_from(index).unwrap_or(i32::MAX - FIRST_CUSTOM_CODE);
+            let mut made = blank_table(&logical, &table.entity_set, &format!("{logical}id"), &table.primary_name, code);
+            made.schema_name.clone_from(&table.schema_name);
+            made.custom = true;
+            system_columns(&mut made, true, true);
+            for column in &table.columns {
+                add(&mut made, custom_column(&logical, column));
+            }
+            if !made.columns.contains_key(table.primary_name.as_str()) {
+                return Err(format!("table '{logical}' has no column '{}' to be its primary name", table.primary_name));
+            }
+            for key in &table.keys {
+                if let Some(missing) = key.iter().find(|name| !made.columns.contains_key(name.as_str())) {
+                    return Err(format!("a key of table '{logical}' names column '{missing}', which does not exist"));
+                }
+                made.keys.push(key.iter().map(|name| Name::from(name.as_str())).collect());
+            }
+            schema.tables.insert(made.logical.clone(), made);
+        }
+        for extra in &config.columns {
+            let table = schema.tables.get_mut(extra.table.as_str());
+            let table = table.ok_or_else(|| format!("there is no table '{}' for a custom column", extra.table))?;
+            add(table, custom_column(&extra.table, &extra.column));
+        }
+        schema.index()?;
+        Ok(schema)
+    }
+
+    pub(crate) fn table(&self, logical: &str) -> Option<&Table> {
+        self.tables.get(logical)
+    }
+
+    pub(crate) fn of_set(&self, set: &str) -> Option<&Table> {
+        self.tables.get(self.sets.get(set)?)
+    }
+
+    pub(crate) fn navigation(&self, table: &str, name: &str) -> Option<&Navigation> {
+        self.navigations.get(table)?.get(name)
+    }
+
+    pub(crate) fn navigations(&self, table: &str) -> impl Iterator<Item = (&String, &Navigation)> {
+        self.navigations.get(table).into_iter().flatten()
+    }
+
+    fn read(&mut self, text: &str) -> Result<(), String> {
+        let mut current: Option<Table> = None;
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            match words[0] {
+                "table" => {
+                    if let Some(done) = current.replace(table_line(&words)?) {
+                        self.tables.insert(done.logical.clone(), done);
+                    }
+                }
+                "many" => self.many.push(many_line(&words)?),
+                _ => {
+                    let table = current.as_mut().ok_or_else(|| format!("column before any table: {line}"))?;
+                    let column = column_line(&table.logical, &words).map_err(|reason| format!("{reason}: {line}"))?;
+                    add(table, column);
+                }
+            }
+        }
+        if let Some(done) = current {
+            self.tables.insert(done.logical.clone(), done);
+        }
+        Ok(())
+    }
+
+    /// Fills the indexes; every lookup must lead to a table.
+    fn index(&mut self) -> Result<(), String> {
+        let mut put = Vec::new();
+        for table in self.tables.values() {
+            self.sets.insert(table.set.clone(), table.logical.clone());
+            for column in table.columns.values() {
+                let Kind::Lookup(targets) = &column.kind else { continue };
+                for target in targets {
+                    if !self.tables.contains_key(&target.table) {
+                        return Err(format!("lookup {}.{} leads to '{}', which does not exist", table.logical, column.logical, target.table));
+                    }
+                    let one = Navigation::One { column: column.logical.clone(), table: target.table.clone() };
+                    put.push((table.logical.clone(), target.navigation.clone(), one));
+                    let children = Navigation::Children { table: table.logical.clone(), column: column.logical.clone() };
+                    put.push((target.table.clone(), target.relationship.clone(), children));
+                }
+            }
+        }
+        for (relationship, many) in self.many.iter().enumerate() {
+            for (here, there, here_is_first) in [(&many.first, &many.second, true), (&many.second, &many.first, false)] {
+                let navigation = Navigation::Many { relationship, table: there.0.clone(), here_is_first };
+                put.push((here.0.clone(), here.1.clone(), navigation));
+            }
+        }
+        for (table, name, navigation) in put {
+            self.navigations.entry(table).or_default().insert(name, navigation);
+        }
+        Ok(())
+    }
+}
+
+impl Table {
+    pub(crate) fn column(&self, logical: &str) -> Option<&Column> {
+        self.columns.get(logical)
+    }
+
+    /// The column behind a property of the wire: a logical name, or `_x_value` for a lookup.
+    pub(crate) fn property(&self, name: &str) -> Option<&Column> {
+        match name.strip_prefix('_').and_then(|rest| rest.strip_suffix("_value")) {
+            Some(lookup) => self.columns.get(lookup).filter(|column| matches!(column.kind, Kind::Lookup(_))),
+            None => self.columns.get(name).filter(|column| !matches!(column.kind, Kind::Lookup(_))),
+        }
+    }
+}
+
+impl Column {
+    /// The name of this column on the wire.
+    pub(crate) fn wire_name(&self) -> String {
+        match self.kind {
+            Kind::Lookup(_) => format!("_{}_value", self.logical),
+            _ => self.logical.to_string(),
+        }
+    }
+}
+
+fn blank_table(logical: &str, set: &str, key: &str, primary_name: &str, code: i32) -> Table {
+    Table {
+        logical: logical.into(),
+        schema_name: capitalised(logical),
+        set: set.to_owned(),
+        key: key.into(),
+        primary_name: primary_name.into(),
+        code,
+        custom: false,
+        tracked: true,
+        columns: BTreeMap::new(),
+        keys: Vec::new(),
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+fn table_line(words: &[&str]) -> Result<Table, String> {
+    let value = |name: &str| {
+        let found = words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+        found.ok_or_else(|| format!("table {} has no {name}", words[1]))
+    };
+    let code = value("code")?.parse().map_err(|_| format!("code of table {}", words[1]))?;
+    let mut table = blank_table(words[1], value("set")?, value("key")?, value("name")?, code);
+    table.custom = table.logical.starts_with("msft_");
+    table.tracked = !words.contains(&"plain");
+    system_columns(&mut table, words.contains(&"owned"), words.contains(&"states"));
+    Ok(table)
+}
+
+fn system_columns(table: &mut Table, owned: bool, states: bool) {
+    let key = table.key.clone();
+    let mut primary = plain_column(&key, Kind::Guid);
+    (primary.update, primary.required) = (false, Required::System);
+    add(table, primary);
+    let logical = table.logical.clone();
+    for name in ["createdon", "modifiedon"] {
+        add(table, read_only(plain_column(name, Kind::Time)));
+    }
+    for name in ["createdby", "modifiedby", "createdonbehalfby", "modifiedonbehalfby"] {
+        let target = Target {
+            table: "systemuser".into(),
+            navigation: name.to_owned(),
+            relationship: format!("lk_{logical}_{name}"),
+        };
+        add(table, read_only(plain_column(name, Kind::Lookup(vec![target]))));
+    }
+    add(table, read_only(plain_column("versionnumber", Kind::BigInt)));
+    for (name, kind) in [("overriddencreatedon", Kind::Time), ("importsequencenumber", Kind::Int { min: -2_147_483_648, max: 2_147_483_647 })] {
+        let mut column = plain_column(name, kind);
+        column.update = false;
+        add(table, column);
+    }
+    if owned {
+        let target = |to: &str| Target {
+            table: to.into(),
+            navigation: "ownerid".to_owned(),
+            relationship: format!("{}_{logical}s", if to == "team" { "team" } else { "user" }),
+        };
+        let mut owner = plain_column("ownerid", Kind::Lookup(vec![target("systemuser"), target("team")]));
+        owner.required = Required::System;
+        add(table, owner);
+    }
+    if states {
+        let choices = |list: [(i32, &str, i32); 2]| {
+            list.map(|(value, label, of)| Choice { value, label: label.to_owned(), of }).to_vec()
+        };
+        add(table, plain_column("statecode", Kind::State(choices([(0, "Active", 1), (1, "Inactive", 2)]))));
+        add(table, plain_column("statuscode", Kind::Status(choices([(1, "Active", 0), (2, "Inactive", 1)]))));
+    }
+}
+
+fn plain_column(logical: &str, kind: Kind) -> Column {
+    Column {
+        logical: logical.into(),
+        schema_name: capitalised(logical),
+        kind,
+        required: Required::No,
+        create: true,
+        update: true,
+        read: true,
+        custom: false,
+        default: None,
+    }
+}
+
+fn read_only(mut column: Column) -> Column {
+    (column.create, column.update) = (false, false);
+    column
+}
+
+/// Adds a column, and its base-currency shadow when it holds money.
+fn add(table: &mut Table, column: Column) {
+    if let Kind::Money { min, max } = &column.kind {
+        let mut base = read_only(plain_column(&format!("{}_base", column.logical), Kind::Money { min: *min, max: *max }));
+        base.custom = column.custom;
+        table.columns.insert(base.logical.clone(), base);
+    }
+    table.columns.insert(column.logical.clone(), column);
+}
+
+fn column_line(table: &str, words: &[&str]) -> Result<Column, String> {
+    let (name, kind) = (words[0], *words.get(1).ok_or("no kind")?);
+    let argument = |index: usize| words.get(index + 2).copied().ok_or("an argument is missing");
+    let number = |index: usize| -> Result<Decimal, String> {
+        argument(index)?.parse().map_err(|_| "an argument is not a number".to_owned())
+    };
+    let whole = |index: usize| -> Result<i64, String> {
+        argument(index)?.parse().map_err(|_| "an argument is not a whole number".to_owned())
+    };
+    let size = |index: usize| -> Result<usize, String> {
+        argument(index)?.parse().map_err(|_| "an argument is not a length".to_owned())
+    };
+    let option = |name: &str| words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+    let relationships: Vec<&str> = option("rel").map(|list| list.split(',').collect()).unwrap_or_default();
+    let schema_name = option("schema").map_or_else(|| capitalised(name), str::to_owned);
+    let lookup = |polymorphic: bool| -> Result<Kind, String> {
+        let tables: Vec<&str> = argument(0)?.split(',').collect();
+        let targets = tables.iter().enumerate().map(|(index, to)| Target {
+            table: (*to).into(),
+            navigation: match (polymorphic, option("schema")) {
+                (true, _) => format!("{name}_{to}"),
+                (false, Some(schema)) => schema.to_owned(),
+                (false, None) => name.to_owned(),
+            },
+            relationship: relationships.get(index).map_or_else(|| format!("{to}_{table}_{name}"), |held| (*held).to_owned()),
+        });
+        Ok(Kind::Lookup(targets.collect()))
+    };
+    let kind = match kind {
+        "text" => Kind::Text { max: size(0)? },
+        "memo" => Kind::Memo { max: size(0)? },
+        "int" => Kind::Int { min: whole(0)?, max: whole(1)? },
+        "bigint" => Kind::BigInt,
+        "decimal" => Kind::Decimal {
+            precision: u32::try_from(size(0)?).map_err(|_| "precision")?,
+            min: number(1)?,
+            max: number(2)?,
+        },
+        "money" => Kind::Money { min: number(0)?, max: number(1)? },
+        "double" => Kind::Double {
+            min: argument(0)?.parse().map_err(|_| "an argument is not a number")?,
+            max: argument(1)?.parse().map_err(|_| "an argument is not a number")?,
+        },
+        "bool" => Kind::Bool,
+        "choice" => Kind::Choice(choices(argument(0)?)?),
+        "state" => Kind::State(choices(argument(0)?)?),
+        "status" => Kind::Status(choices(argument(0)?)?),
+        "date" => Kind::Date,
+        "datetime" => Kind::Time,
+        "guid" => Kind::Guid,
+        "lookup" => lookup(false)?,
+        "customer" | "eventhandler" => lookup(true)?,
+        other => return Err(format!("unknown kind {other}")),
+    };
+    let flag = |name: &str| words.contains(&name);
+    let mut column = plain_column(name, kind);
+    column.schema_name = schema_name;
+    column.custom = name.starts_with("msft_");
+    column.required = match () {
+        () if flag("sys") => Required::System,
+        () if flag("app") => Required::Application,
+        () if flag("rec") => Required::Recommended,
+        () => Required::No,
+    };
+    column.default = option("default").and_then(|value| value.parse().ok());
+    if matches!(column.kind, Kind::Bool) {
+        column.default = argument(0)?.parse().ok();
+    }
+    if flag("ro") {
+        column = read_only(column);
+    }
+    column.read = !flag("secret");
+    Ok(column)
+}
+
+fn choices(text: &str) -> Result<Vec<Choice>, String> {
+    text.split(',')
+        .map(|part| {
+            let mut fields = part.split(':');
+            let value = fields.next().and_then(|value| value.parse().ok()).ok_or_else(|| format!("choice {part}"))?;
+            let label = fields.next().ok_or_else(|| format!("choice {part}"))?.replace('_', " ");
+            let of = fields.next().and_then(|of| of.parse().ok()).unwrap_or(0);
+            Ok(Choice { value, label, of })
+        })
+        .collect()
+}
+
+fn many_line(words: &[&str]) -> Result<ManyToMany, String> {
+    let [_, schema_name, intersect, first, second] = words else { return Err(format!("many: {words:?}")) };
+    let side = |text: &str| -> Result<(Name, String), String> {
+        let (table, navigation) = text.split_once(':').ok_or_else(|| format!("many side {text}"))?;
+        Ok((table.into(), navigation.to_owned()))
+    };
+    Ok(ManyToMany {
+        schema_name: (*schema_name).to_owned(),
+        intersect: (*intersect).to_owned(),
+        first: side(first)?,
+        second: side(second)?,
+    })
+}
+
+fn custom_column(table: &str, config: &ColumnConfig) -> Column {
+    let billion = Decimal::from(100_000_000_000_i64);
+    let kind = match &config.kind {
+        ColumnKind::Text { max_length } => Kind::Text { max: *max_length },
+        ColumnKind::Memo { max_length } => Kind::Memo { max: *max_length },
+        ColumnKind::Whole => Kind::Int { min: i64::from(i32::MIN), max: i64::from(i32::MAX) },
+        ColumnKind::Decimal { precision } => Kind::Decimal { precision: *precision, min: -billion, max: billion },
+        ColumnKind::Money => Kind::Money { min: -billion, max: billion },
+        ColumnKind::Boolean => Kind::Bool,
+        ColumnKind::DateOnly => Kind::Date,
+        ColumnKind::DateTime => Kind::Time,
+        ColumnKind::Choice { options } => {
+            Kind::Choice(options.iter().map(|(value, label)| Choice { value: *value, label: label.clone(), of: 0 }).collect())
+        }
+        // A custom lookup's navigation property keeps the casing of the schema name.
+        ColumnKind::Lookup { target } => Kind::Lookup(vec![Target {
+            table: target.as_str().into(),
+            navigation: config.schema_name.clone(),
+            relationship: format!("new_{target}_{table}_{}", config.schema_name),
+        }]),
+    };
+    let mut column = plain_column(&config.schema_name.to_lowercase(), kind);
+    column.schema_name.clone_from(&config.schema_name);
+    column.custom = true;
+    if config.required {
+        column.required = Required::System;
+    }
+    column
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_standard_tables_read_without_a_mistake() {
+        let schema = Schema::new(&SimulatorConfig::demo()).unwrap();
+        let opportunity = schema.table("opportunity").unwrap();
+        assert_eq!(opportunity.set, "opportunities");
+        assert!(opportunity.column("estimatedvalue_base").is_some_and(|column| !column.update));
+        assert!(schema.navigation("opportunity", "customerid_account").is_some());
+        assert!(schema.navigation("account", "new_CountryId").is_some());
+        assert!(schema.navigation("account", "new_countryid").is_none());
+        assert!(schema.navigation("account", "opportunity_customer_accounts").is_some());
+    }
+}

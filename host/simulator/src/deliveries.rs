@@ -1,0 +1,219 @@
+//! Sending webhooks: attempts, waits, faults, and a record of what became of each.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::sync::Semaphore;
+
+use crate::clock::real_ms;
+use crate::faults::{Faults, Service, WebhookFaultKind};
+
+/// Deliveries at a time: enough for a burst, few enough not to look like an attack.
+const AT_ONCE: usize = 64;
+/// A receiver has this long to answer: Dataverse documents 60 s.
+const ANSWER_WAIT: Duration = Duration::from_secs(60);
+/// Longest wait between two attempts; the vendor's spacing is not known, ours is short so that tests end.
+const RETRY_WAIT_MS_MAX: u64 = 5_000;
+/// Records kept: older ones are dropped first.
+const RECORDS_MAX: usize = 20_000;
+
+/// One webhook to be sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Delivery {
+    pub(crate) service: Service,
+    pub(crate) event: String,
+    pub(crate) record: String,
+    pub(crate) url: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) attempts_max: u32,
+    pub(crate) retry: Retry,
+}
+
+/// When a failed attempt is followed by another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Retry {
+    /// Anything but 2xx, after a wait that doubles from this many milliseconds.
+    Always { first_wait_ms: u64 },
+    /// Only 502, 503 and 504, at once.
+    GatewayErrors,
+}
+
+/// What became of a webhook.
+#[derive(Clone, Debug, Serialize)]
+pub struct DeliveryRecord {
+    /// The sender.
+    pub service: Service,
+    /// `referral-updated`, or `Update opportunity`.
+    pub event: String,
+    /// The record it is about.
+    pub record: String,
+    /// Where it went.
+    pub url: String,
+    /// Status of each attempt; none when no answer came.
+    pub attempts: Vec<Option<u16>>,
+    /// When it ended, real time, milliseconds since 1970.
+    pub ended_ms: i64,
+    /// `delivered`, `failed` or `dropped`.
+    pub outcome: String,
+}
+
+/// The sender. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Deliveries {
+    client: reqwest::Client,
+    runtime: tokio::runtime::Handle,
+    gate: Arc<Semaphore>,
+    faults: Arc<Faults>,
+    records: Arc<Mutex<VecDeque<DeliveryRecord>>>,
+    waiting: Arc<std::sync::atomic::AtomicUsize>,
+}
+
+impl Deliveries {
+    pub(crate) fn new(
+        client: reqwest::Client,
+        runtime: tokio::runtime::Handle,
+        faults: Arc<Faults>,
+    ) -> Self {
+        Self {
+            client,
+            runtime,
+            gate: Arc::new(Semaphore::new(AT_ONCE)),
+            faults,
+            records: Arc::default(),
+            waiting: Arc::default(),
+        }
+    }
+
+    /// Webhooks that are on their way.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(std::sync::atomic::Ordering::Acquire)
+    }
+
+    pub(crate) fn records(&self) -> Vec<DeliveryRecord> {
+        self.records
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .cloned()
+            .collect()
+    }
+
+    /// Sends in the background; `done` hears the record once it is settled.
+    pub(crate) fn send(
+        &self,
+        mut delivery: Delivery,
+        done: impl FnOnce(&DeliveryRecord) + Send + 'static,
+    ) {
+        let fault = self.faults.strike_webhook(delivery.service);
+        if fault == Some(WebhookFaultKind::Drop) {
+            self.note(record_of(&delivery, Vec::new(), "dropped"));
+            return;
+        }
+        if fault == Some(WebhookFaultKind::Tamper)
+            && let Some(byte) = delivery
+                .body
+                .iter_mut()
+                .find(|byte| byte.is_ascii_lowercase())
+        {
+            *byte = byte.to_ascii_uppercase();
+        }
+        if fault == Some(WebhookFaultKind::Duplicate) {
+            self.spawn(delivery.clone(), 0, |_| {});
+        }
+        let wait_ms = if let Some(WebhookFaultKind::Delay { ms }) = fault {
+            ms
+        } else {
+            0
+        };
+        self.spawn(delivery, wait_ms, done);
+    }
+
+    fn spawn(
+        &self,
+        delivery: Delivery,
+        wait_ms: u64,
+        done: impl FnOnce(&DeliveryRecord) + Send + 'static,
+    ) {
+        let sender = self.clone();
+        self.waiting
+            .fetch_add(1, std::sync::atomic::Ordering::AcqRel);
+        self.runtime.spawn(async move {
+            if wait_ms > 0 {
+                tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+            }
+            let record = sender.attempt(&delivery).await;
+            done(&record);
+            sender.note(record);
+            sender
+                .waiting
+                .fetch_sub(1, std::sync::atomic::Ordering::AcqRel);
+        });
+    }
+
+    async fn attempt(&self, delivery: &Delivery) -> DeliveryRecord {
+        let mut statuses = Vec::new();
+        loop {
+            let status = self.post(delivery).await;
+            statuses.push(status);
+            if status.is_some_and(|status| (200..300).contains(&status)) {
+                return record_of(delivery, statuses, "delivered");
+            }
+            let tried = u32::try_from(statuses.len()).unwrap_or(u32::MAX);
+            let again = match delivery.retry {
+                Retry::Always { .. } => true,
+                Retry::GatewayErrors => matches!(status, Some(502..=504)),
+            };
+            if !again || tried >= delivery.attempts_max {
+                return record_of(delivery, statuses, "failed");
+            }
+            if let Retry::Always { first_wait_ms } = delivery.retry {
+                let wait_ms = first_wait_ms
+                    .saturating_mul(1 << (tried - 1).min(16))
+                    .min(RETRY_WAIT_MS_MAX);
+                tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+            }
+        }
+    }
+
+    async fn post(&self, delivery: &Delivery) -> Option<u16> {
+        let _turn = self.gate.acquire().await.ok()?;
+        let mut request = self
+            .client
+            .post(&delivery.url)
+            .timeout(ANSWER_WAIT)
+            .body(delivery.body.clone());
+        for (name, value) in &delivery.headers {
+            request = request.header(name, value);
+        }
+        match request.send().await {
+            Ok(answer) => Some(answer.status().as_u16()),
+            Err(error) => {
+                tracing::debug!(%error, url = %delivery.url, "a webhook got no answer");
+                None
+            }
+        }
+    }
+
+    fn note(&self, record: DeliveryRecord) {
+        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        if records.len() == RECORDS_MAX {
+            records.pop_front();
+        }
+        records.push_back(record);
+    }
+}
+
+fn record_of(delivery: &Delivery, attempts: Vec<Option<u16>>, outcome: &str) -> DeliveryRecord {
+    DeliveryRecord {
+        service: delivery.service,
+        event: delivery.event.clone(),
+        record: delivery.record.clone(),
+        url: delivery.url.clone(),
+        attempts,
+        ended_ms: real_ms(),
+        outcome: outcome.to_owned(),
+    }
+}

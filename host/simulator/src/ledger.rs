@@ -1,0 +1,161 @@
+//! The ledger: every write that an API accepted, in order. It is what the host's tests are judged by.
+//!
+//! What people do through [`Control`](crate::Control) is kept apart as *acts*, so that "at most two writes per human
+//! edit" can be counted.
+
+use std::sync::{Mutex, PoisonError};
+
+use serde::Serialize;
+
+use crate::clock::real_ms;
+use crate::faults::Service;
+
+/// Who sent a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Caller {
+    /// The app registration's client id.
+    pub client_id: String,
+    /// The user: a systemuser id at Dataverse, the signed-in user's mail at Partner Center, none for app-only tokens.
+    pub user: Option<String>,
+}
+
+/// One accepted write.
+#[derive(Clone, Debug, Serialize)]
+pub struct Entry {
+    /// Position in the ledger, from 1, without gaps.
+    pub sequence: u64,
+    /// Real time, milliseconds since 1970.
+    pub time_ms: i64,
+    /// Which API accepted it.
+    pub service: Service,
+    /// Who asked for it.
+    pub caller: Caller,
+    /// HTTP method of the request (inside a `$batch`: of the part).
+    pub method: String,
+    /// Path and query as sent.
+    pub url: String,
+    /// `If-Match` or `If-None-Match` as sent, with its name in front.
+    pub precondition: Option<String>,
+    /// What happened: `create`, `update`, `delete`, `win`, `lose`, `associate`, `register` …
+    pub operation: String,
+    /// Table, or `referral`, or `registration`.
+    pub kind: String,
+    /// The record's id.
+    pub record: String,
+    /// Columns or paths that the request named.
+    pub changed: Vec<String>,
+    /// The `?tag=` of a Dataverse request.
+    pub tag: Option<String>,
+}
+
+/// One thing that a person did through control.
+#[derive(Clone, Debug, Serialize)]
+pub struct Act {
+    /// Position among the acts, from 1.
+    pub sequence: u64,
+    /// Real time just before it was committed, milliseconds since 1970.
+    pub time_ms: i64,
+    /// `seller`, `partner-user`, `microsoft` or `operator`.
+    pub who: String,
+    /// What they did, such as `update opportunity`.
+    pub what: String,
+    /// The record's id.
+    pub record: String,
+}
+
+/// One write that an API refused: what a host tried and should not have, or lost a race for.
+#[derive(Clone, Debug, Serialize)]
+pub struct RefusedWrite {
+    /// Real time, milliseconds since 1970.
+    pub time_ms: i64,
+    /// Which API refused it.
+    pub service: Service,
+    /// HTTP method.
+    pub method: String,
+    /// Path and query as sent.
+    pub url: String,
+    /// HTTP status of the refusal.
+    pub status: u16,
+    /// Error code: the innermost one at Partner Center, `0x…` at Dataverse.
+    pub code: String,
+    /// The refusal in words.
+    pub message: String,
+}
+
+/// Refused writes kept: older ones are dropped first.
+const REFUSED_MAX: usize = 10_000;
+
+/// All entries and acts so far.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    pages: Mutex<Pages>,
+}
+
+#[derive(Debug, Default)]
+struct Pages {
+    entries: Vec<Entry>,
+    acts: Vec<Act>,
+    refused: std::collections::VecDeque<RefusedWrite>,
+}
+
+impl Ledger {
+    /// Enters an accepted write; sequence and time are given here.
+    pub(crate) fn enter(&self, mut entry: Entry) -> u64 {
+        let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+        entry.sequence = pages.entries.len() as u64 + 1;
+        entry.time_ms = real_ms();
+        pages.entries.push(entry);
+        pages.entries.len() as u64
+    }
+
+    /// Notes a refused write; its time is given here.
+    pub(crate) fn refuse(&self, mut refused: RefusedWrite) {
+        let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+        if pages.refused.len() == REFUSED_MAX {
+            pages.refused.pop_front();
+        }
+        refused.time_ms = real_ms();
+        pages.refused.push_back(refused);
+    }
+
+    pub(crate) fn refused(&self) -> Vec<RefusedWrite> {
+        self.pages
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .refused
+            .iter()
+            .cloned()
+            .collect()
+    }
+
+    /// Notes a control act that was begun at `time_ms`.
+    pub(crate) fn act(&self, time_ms: i64, who: &str, what: &str, record: &str) -> Act {
+        let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+        let act = Act {
+            sequence: pages.acts.len() as u64 + 1,
+            time_ms,
+            who: who.to_owned(),
+            what: what.to_owned(),
+            record: record.to_owned(),
+        };
+        pages.acts.push(act.clone());
+        act
+    }
+
+    /// Entries after `sequence`, oldest first.
+    pub(crate) fn entries_after(&self, sequence: u64) -> Vec<Entry> {
+        let pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = usize::try_from(sequence)
+            .unwrap_or(usize::MAX)
+            .min(pages.entries.len());
+        pages.entries[from..].to_vec()
+    }
+
+    pub(crate) fn acts(&self) -> Vec<Act> {
+        self.pages
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .acts
+            .clone()
+    }
+}

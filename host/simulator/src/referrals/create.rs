@@ -1,0 +1,270 @@
+//! Creating a referral, and inviting Microsoft to one. (partner-center 2.5, 3.1, 4)
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::book::{Book, Change};
+use super::{MICROSOFT, Organization, Refusal, shape};
+use crate::assumptions::Assumptions;
+use crate::clock::fraction;
+
+/// Days in which an invited side has to answer.
+pub(crate) const ANSWER_DAYS: i64 = 14;
+/// The enums of the resource.
+pub(crate) const STATUSES: [&str; 4] = ["None", "New", "Active", "Closed"];
+pub(crate) const SUBSTATUSES: [&str; 8] = [
+    "None", "Pending", "Received", "Accepted", "Won", "Lost", "Declined", "Expired",
+];
+const QUALIFICATIONS: [&str; 4] = ["None", "Direct", "MarketingQualified", "SalesQualified"];
+const HELP_CODES: [&str; 7] = [
+    "Unknown",
+    "WorkloadSpecificValueProposition",
+    "CustomerTechnicalArchitecture",
+    "ProofOfConceptOrDemo",
+    "QuotesOrLicensing",
+    "PostSalesCustomerSuccess",
+    "GeneralOrOther",
+];
+
+/// A referral that was just made.
+#[derive(Debug)]
+pub(crate) struct Created {
+    pub(crate) id: String,
+    pub(crate) changes: Vec<Change>,
+}
+
+/// Creates `input` for `organization`; a target `msft` with a known engagement makes the referral Microsoft's.
+pub(crate) fn create(
+    book: &mut Book,
+    input: &Value,
+    organization: &Organization,
+    assumptions: &Assumptions,
+    now: Timestamp,
+    via: Option<String>,
+) -> Result<Created, Refusal> {
+    let mut referral = checked(input)?;
+    let engagement = referral["engagementId"].as_str().map(str::to_lowercase);
+    if let Some(engagement) = &engagement
+        && !book.knows_engagement(engagement)
+    {
+        return Err(Refusal::missing(format!(
+            "There is no engagement '{engagement}'."
+        )));
+    }
+    let to_microsoft = referral["target"].as_array().is_some_and(|targets| {
+        targets
+            .iter()
+            .any(|target| target["id"] == MICROSOFT && target["type"] == "BusinessProfileLocation")
+    });
+    let shared_with_sellers =
+        referral["consent"]["consentToShareReferralWithMicrosoftSellers"] == true;
+    let solutions = referral["details"]["requirements"]["solutions"]
+        .as_array()
+        .map_or(0, Vec::len);
+    if (to_microsoft || shared_with_sellers) && solutions == 0 {
+        return Err(Refusal::invalid(
+            "solutionIdRequired",
+            "Solution ID is required to share a deal with Microsoft.",
+        ));
+    }
+    let mut changes = Vec::new();
+    let created = fraction(now);
+    referral["id"] = json!(book.ids.guid_text());
+    referral["createdDateTime"] = json!(created);
+    referral["createdVia"] = json!(via);
+    referral["lastModifiedVia"] = json!(via);
+    if to_microsoft {
+        let engagement = engagement.ok_or_else(|| {
+            Refusal::invalid(
+                "engagementRequired",
+                "A referral to 'msft' needs the engagementId of your own referral.",
+            )
+        })?;
+        invite(
+            book,
+            &mut referral,
+            &engagement,
+            organization,
+            now,
+            &mut changes,
+        )?;
+    } else {
+        referral["engagementId"] = json!(engagement.unwrap_or_else(|| book.ids.guid_text()));
+        referral["organizationId"] = json!(organization.id);
+        referral["organizationName"] = json!(organization.name);
+        referral["status"] = json!("Active");
+        referral["substatus"] = json!("Accepted");
+        referral["acceptedDateTime"] = json!(created);
+        referral["direction"] = json!(if assumptions.own_deals_say_incoming {
+            "Incoming"
+        } else {
+            "Outgoing"
+        });
+        referral["inviteContext"]["invitedBy"] =
+            json!({"organizationId": organization.id, "organizationName": organization.name});
+        if referral["mpnId"].is_null() {
+            referral["mpnId"] = json!(organization.mpn_id);
+        }
+    }
+    let change = book.put(referral, now);
+    let id = change.id.clone();
+    changes.push(change);
+    Ok(Created { id, changes })
+}
+
+/// Makes the referral Microsoft's, and the inviter's own deal a shared one.
+fn invite(
+    book: &mut Book,
+    referral: &mut Value,
+    engagement: &str,
+    organization: &Organization,
+    now: Timestamp,
+    changes: &mut Vec<Change>,
+) -> Result<(), Refusal> {
+    let Some(own) = book
+        .in_engagement(engagement, &organization.id)
+        .and_then(|id| book.get(id))
+        .cloned()
+    else {
+        return Err(Refusal::missing(format!(
+            "There is no engagement '{engagement}' that you are part of."
+        )));
+    };
+    if own["status"] == "Closed" {
+        return Err(Refusal::invalid(
+            "referralClosed",
+            "Microsoft cannot be invited to a closed deal.",
+        ));
+    }
+    let help = referral["inviteContext"]["assistanceRequestCode"]
+        .as_str()
+        .unwrap_or("Unknown");
+    let contacts = referral["customerProfile"]["team"]
+        .as_array()
+        .map_or(0, Vec::len);
+    if help != "Unknown" && contacts == 0 {
+        return Err(Refusal::invalid(
+            "customerContactRequired",
+            "A customer contact is required when help from Microsoft is requested.",
+        ));
+    }
+    referral["engagementId"] = json!(engagement);
+    referral["organizationId"] = json!(MICROSOFT);
+    referral["organizationName"] = json!("Microsoft");
+    referral["status"] = json!("New");
+    referral["substatus"] = json!("Pending");
+    referral["type"] = json!("Shared");
+    referral["direction"] = json!("Incoming");
+    referral["expirationDateTime"] = json!(fraction(deadline(now)));
+    referral["inviteContext"]["invitedBy"] =
+        json!({"organizationId": organization.id, "organizationName": organization.name});
+    // `type` cannot be patched, so the server turns an independent deal into a shared one itself.
+    if own["type"] != "Shared" {
+        let mut own = own;
+        own["type"] = json!("Shared");
+        changes.push(book.put(own, now));
+    }
+    Ok(())
+}
+
+/// A referral from Microsoft to `organization`: unanswered, with Microsoft's own accepted one beside it.
+pub(crate) fn inbound(
+    book: &mut Book,
+    input: &Value,
+    organization: &Organization,
+    now: Timestamp,
+) -> Result<Created, Refusal> {
+    let mut ours = checked(input)?;
+    let engagement = book.ids.guid_text();
+    let created = fraction(now);
+    let invited_by = json!({"organizationId": MICROSOFT, "organizationName": "Microsoft"});
+    ours["id"] = json!(book.ids.guid_text());
+    ours["engagementId"] = json!(engagement);
+    ours["createdDateTime"] = json!(created);
+    ours["organizationId"] = json!(organization.id);
+    ours["organizationName"] = json!(organization.name);
+    ours["mpnId"] = json!(organization.mpn_id);
+    ours["inviteContext"]["invitedBy"] = invited_by;
+    let mut theirs = ours.clone();
+    ours["status"] = json!("New");
+    ours["substatus"] = json!("Pending");
+    ours["direction"] = json!("Incoming");
+    ours["expirationDateTime"] = json!(fraction(deadline(now)));
+    theirs["id"] = json!(book.ids.guid_text());
+    theirs["organizationId"] = json!(MICROSOFT);
+    theirs["organizationName"] = json!("Microsoft");
+    theirs["mpnId"] = Value::Null;
+    theirs["status"] = json!("Active");
+    theirs["substatus"] = json!("Accepted");
+    theirs["acceptedDateTime"] = json!(created);
+    theirs["direction"] = json!("Outgoing");
+    theirs["trackingInfo"]["microsoftMsxId"] = json!(format!("7-{:08X}", book.ids.word()));
+    let related = book.put(theirs, now);
+    let own = book.put(ours, now);
+    Ok(Created {
+        id: own.id.clone(),
+        changes: vec![own, related],
+    })
+}
+
+fn deadline(now: Timestamp) -> Timestamp {
+    now.saturating_add(SignedDuration::from_hours(24 * ANSWER_DAYS))
+        .unwrap_or(Timestamp::MAX)
+}
+
+/// Required blocks, enums and the two-letter country.
+fn checked(input: &Value) -> Result<Value, Refusal> {
+    let Some(fields) = input.as_object() else {
+        return Err(Refusal::invalid(
+            "malformedReferral",
+            "The body is not a referral object.",
+        ));
+    };
+    for block in ["type", "customerProfile", "consent", "details"] {
+        let given = fields
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(block))
+            .map(|(_, value)| value);
+        let fits = given.is_some_and(|value| {
+            if block == "type" {
+                value.is_string()
+            } else {
+                value.is_object()
+            }
+        });
+        if !fits {
+            return Err(Refusal::invalid(
+                "requiredField",
+                format!("The field '{block}' is required."),
+            ));
+        }
+    }
+    let referral = shape::fill(fields)?;
+    for (path, known) in [
+        ("/type", &["Independent", "Shared"][..]),
+        ("/status", &STATUSES),
+        ("/substatus", &SUBSTATUSES),
+        ("/qualification", &QUALIFICATIONS),
+        ("/inviteContext/assistanceRequestCode", &HELP_CODES),
+    ] {
+        let value = referral
+            .pointer(path)
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        if !known.contains(&value) {
+            let message = format!(
+                "'{value}' is not a value of '{path}'. Known values: {}.",
+                known.join(", ")
+            );
+            return Err(Refusal::invalid("invalidEnum", message));
+        }
+    }
+    let country = referral["customerProfile"]["address"]["country"]
+        .as_str()
+        .unwrap_or_default();
+    if country.len() != 2 || !country.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+        let message = format!("'{country}' is not a two-letter country code (ISO 3166-1 alpha-2).");
+        return Err(Refusal::invalid("invalidCountry", message));
+    }
+    Ok(referral)
+}

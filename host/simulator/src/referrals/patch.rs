@@ -1,0 +1,203 @@
+//! Changing a referral: JSON Patch with `add` and `replace`, a whitelist of paths, and the state machine.
+//! (partner-center 2.5, 3.4)
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::book::{Book, Change};
+use super::create::{STATUSES, SUBSTATUSES};
+use super::{Refusal, shape};
+use crate::clock::fraction;
+
+/// Most operations in one patch: a generous multiple of the whitelist.
+const OPERATIONS_MAX: usize = 200;
+/// What the API lets a partner change.
+const WHITELIST: [&str; 18] = [
+    "/campaignId",
+    "/consent/consentToShareReferralWithMicrosoftSellers",
+    "/customerProfile/team",
+    "/customerProfile/team/-",
+    "/details/closingDateTime",
+    "/details/currency",
+    "/details/dealValue",
+    "/details/notes",
+    "/details/requirements/solutions",
+    "/details/requirements/solutions/-",
+    "/externalReferenceId",
+    "/referralProgram",
+    "/salesStage",
+    "/status",
+    "/substatus",
+    "/statusReason",
+    "/team",
+    "/team/-",
+];
+/// What people can also change on the site, or Microsoft in its own CRM.
+const BY_HAND: [&str; 3] = ["/name", "/trackingInfo/microsoftMsxId", "/favorite"];
+
+/// One operation.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Operation {
+    pub(crate) path: String,
+    pub(crate) value: Value,
+}
+
+/// Who patches: the API holds a partner to the whitelist, a person on the site has a little more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Actor {
+    Partner,
+    ByHand,
+}
+
+/// Reads a JSON Patch body.
+pub(crate) fn operations(body: &Value) -> Result<Vec<Operation>, Refusal> {
+    let malformed = |message: &str| Refusal::invalid("malformedPatch", message);
+    let list = body.as_array().ok_or_else(|| {
+        malformed("The body is not a JSON Patch: a list of operations is expected.")
+    })?;
+    if list.is_empty() || list.len() > OPERATIONS_MAX {
+        return Err(malformed(
+            "A JSON Patch has between 1 and 200 operations here.",
+        ));
+    }
+    list.iter()
+        .map(|item| {
+            let op = item["op"]
+                .as_str()
+                .ok_or_else(|| malformed("An operation has no 'op'."))?;
+            if !op.eq_ignore_ascii_case("add") && !op.eq_ignore_ascii_case("replace") {
+                return Err(malformed(&format!(
+                    "The operation '{op}' is not supported: only 'add' and 'replace' are."
+                )));
+            }
+            let path = item["path"]
+                .as_str()
+                .ok_or_else(|| malformed("An operation has no 'path'."))?
+                .to_owned();
+            let value = item
+                .get("value")
+                .cloned()
+                .ok_or_else(|| malformed("An operation has no 'value'."))?;
+            Ok(Operation { path, value })
+        })
+        .collect()
+}
+
+/// Applies all operations or none.
+pub(crate) fn apply(
+    book: &mut Book,
+    id: &str,
+    operations: &[Operation],
+    actor: Actor,
+    now: Timestamp,
+    via: Option<String>,
+) -> Result<Change, Refusal> {
+    let before = book
+        .get(&id.to_lowercase())
+        .ok_or_else(|| Refusal::missing(format!("There is no referral '{id}'.")))?;
+    if before["status"] == "Closed" {
+        return Err(Refusal::invalid(
+            "referralClosed",
+            "A closed referral cannot be changed.",
+        ));
+    }
+    let mut after = before.clone();
+    for operation in operations {
+        let path = operation.path.as_str();
+        let listed =
+            WHITELIST.contains(&path) || (actor == Actor::ByHand && BY_HAND.contains(&path));
+        if !listed {
+            return Err(Refusal::invalid(
+                "invalidPath",
+                format!("The path '{path}' cannot be patched."),
+            ));
+        }
+        let value = shape::coerce(path, &operation.value)?;
+        let appended = path.strip_suffix("/-");
+        let place = after.pointer_mut(appended.unwrap_or(path));
+        let place = place.ok_or_else(|| {
+            Refusal::invalid("invalidPath", format!("The path '{path}' does not exist."))
+        })?;
+        match (appended, place) {
+            (Some(_), Value::Array(list)) => list.push(value),
+            (_, place) => *place = value,
+        }
+    }
+    let consent = "/consent/consentToShareReferralWithMicrosoftSellers";
+    if before.pointer(consent) == Some(&json!(true)) && after.pointer(consent) != Some(&json!(true))
+    {
+        return Err(Refusal::invalid(
+            "consentIrrevocable",
+            "Sharing with Microsoft sellers cannot be taken back.",
+        ));
+    }
+    if after.pointer(consent) == Some(&json!(true))
+        && after["details"]["requirements"]["solutions"]
+            .as_array()
+            .is_none_or(Vec::is_empty)
+    {
+        return Err(Refusal::invalid(
+            "solutionIdRequired",
+            "Solution ID is required to share a deal with Microsoft.",
+        ));
+    }
+    transition(before, &mut after, now)?;
+    after["lastModifiedVia"] = json!(via);
+    Ok(book.put(after, now))
+}
+
+/// Checks the step from one state to the next and stamps it. A lone `/status` ends in a pair that does not exist.
+fn transition(before: &Value, after: &mut Value, now: Timestamp) -> Result<(), Refusal> {
+    let pair = |referral: &Value| -> (String, String) {
+        let text = |field: &str| referral[field].as_str().unwrap_or_default().to_owned();
+        (text("status"), text("substatus"))
+    };
+    let (old, new) = (pair(before), pair(after));
+    if old == new {
+        return Ok(());
+    }
+    if !STATUSES.contains(&new.0.as_str()) || !SUBSTATUSES.contains(&new.1.as_str()) {
+        return Err(Refusal::invalid(
+            "invalidEnum",
+            format!("'{}'/'{}' is not a status and substatus.", new.0, new.1),
+        ));
+    }
+    let goes_together = matches!(
+        (new.0.as_str(), new.1.as_str()),
+        ("New", "Pending" | "Received")
+            | ("Active", "Accepted")
+            | ("Closed", "Won" | "Lost" | "Declined" | "Expired")
+    );
+    if !goes_together {
+        let message = format!(
+            "The status '{}' does not go with the substatus '{}': change both in one patch.",
+            new.0, new.1
+        );
+        return Err(Refusal::invalid("invalidStatusPair", message));
+    }
+    let allowed = matches!(
+        (
+            old.0.as_str(),
+            old.1.as_str(),
+            new.0.as_str(),
+            new.1.as_str()
+        ),
+        ("New", "Pending", "New", "Received")
+            | ("New", _, "Active", "Accepted")
+            | ("New", _, "Closed", "Declined")
+            | ("Active", _, "Closed", "Won" | "Lost")
+    );
+    if !allowed {
+        let message = format!(
+            "A referral cannot go from {}/{} to {}/{}.",
+            old.0, old.1, new.0, new.1
+        );
+        return Err(Refusal::invalid("invalidTransition", message));
+    }
+    match new.0.as_str() {
+        "Active" => after["acceptedDateTime"] = json!(fraction(now)),
+        "Closed" => after["closedDateTime"] = json!(fraction(now)),
+        _ => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,407 @@
+//! Partner Center's webhooks: the registration API, and the signed notifications. (partner-center 5)
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::Method;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::COLLECTION;
+use crate::assumptions::Assumptions;
+use crate::clock::Clock;
+use crate::deliveries::{Deliveries, Delivery, Retry};
+use crate::entra::{Audience, Entra, Identity};
+use crate::faults::Service;
+use crate::ids::Ids;
+use crate::ledger::{Entry, Ledger};
+use crate::signing::WebhookSigner;
+use crate::wire::{Reply, Request};
+
+/// Path of the registration.
+const REGISTRATION: &str = "/webhooks/v1/registration";
+/// Attempts before an event is given up. (partner-center 5.5)
+const ATTEMPTS_MAX: u32 = 10;
+/// Validation events in a minute.
+const VALIDATIONS_A_MINUTE: usize = 2;
+/// What `GET …/events` lists: ours, and a few of the neighbours that share the registration.
+const EVENTS: [&str; 9] = [
+    "referral-created",
+    "referral-updated",
+    "related-referral-created",
+    "related-referral-updated",
+    "test-created",
+    "subscription-updated",
+    "usagerecords-thresholdExceeded",
+    "invoice-ready",
+    "azure-fraud-event-detected",
+];
+
+/// One tenant's registration: there is only ever one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Registration {
+    subscriber_id: String,
+    url: String,
+    events: Vec<String>,
+    token_in_ms_header: bool,
+}
+
+#[derive(Debug)]
+struct Books {
+    ids: Ids,
+    by_tenant: BTreeMap<String, Registration>,
+    validations: BTreeMap<String, Validation>,
+}
+
+#[derive(Clone, Debug)]
+struct Validation {
+    tenant: String,
+    at: Timestamp,
+    callback: String,
+    results: Option<Vec<Value>>,
+}
+
+/// The registration API and the sender behind it.
+pub(crate) struct Registrations {
+    pub(crate) clock: Arc<Clock>,
+    pub(crate) entra: Arc<Entra>,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) deliveries: Deliveries,
+    pub(crate) signer: Arc<WebhookSigner>,
+    pub(crate) assumptions: Assumptions,
+    pub(crate) certificate_url: String,
+    pub(crate) retry_ms: u64,
+    books: Mutex<Books>,
+}
+
+impl Registrations {
+    pub(crate) fn new(
+        clock: Arc<Clock>,
+        entra: Arc<Entra>,
+        ledger: Arc<Ledger>,
+        deliveries: Deliveries,
+        signer: Arc<WebhookSigner>,
+        assumptions: Assumptions,
+        certificate_url: String,
+        retry_ms: u64,
+        seed: u64,
+    ) -> Arc<Self> {
+        let books = Books {
+            ids: Ids::new(seed, 0x5E),
+            by_tenant: BTreeMap::new(),
+            validations: BTreeMap::new(),
+        };
+        let books = Mutex::new(books);
+        Arc::new(Self {
+            clock,
+            entra,
+            ledger,
+            deliveries,
+            signer,
+            assumptions,
+            certificate_url,
+            retry_ms,
+            books,
+        })
+    }
+
+    /// Sends an event about a referral to the tenant, if its registration asks for it.
+    pub(crate) fn announce(
+        self: &Arc<Self>,
+        tenant: &str,
+        event: &str,
+        referral: &str,
+        at: Timestamp,
+    ) {
+        let uri = if self.assumptions.resource_uri_is_real_address {
+            format!("https://api.partner.microsoft.com{COLLECTION}/{referral}")
+        } else {
+            format!("https://api.partnercenter.microsoft.com/engagements/v1/referrals/{referral}")
+        };
+        let registration = {
+            let books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+            books
+                .by_tenant
+                .get(tenant)
+                .filter(|held| held.events.iter().any(|name| name == event))
+                .cloned()
+        };
+        if let Some(registration) = registration {
+            self.send(&registration, event, "referral", &uri, referral, at, None);
+        }
+    }
+
+    fn send(
+        self: &Arc<Self>,
+        registration: &Registration,
+        event: &str,
+        resource: &str,
+        uri: &str,
+        record: &str,
+        at: Timestamp,
+        validation: Option<String>,
+    ) {
+        // Compact, PascalCase, in the order of the samples: receivers verify the bytes.
+        let body = json!({
+            "EventName": event,
+            "ResourceUri": uri,
+            "ResourceName": resource,
+            "AuditUri": null,
+            "ResourceChangeUtcDate": at.strftime("%Y-%m-%dT%H:%M:%S%.7f+00:00").to_string(),
+        })
+        .to_string()
+        .into_bytes();
+        let signature = match self.signer.sign(&body) {
+            Ok(signature) => signature,
+            Err(error) => {
+                tracing::error!(%error, "a notification could not be signed");
+                return;
+            }
+        };
+        let token_header = if registration.token_in_ms_header {
+            "x-ms-signature"
+        } else {
+            "authorization"
+        };
+        let delivery = Delivery {
+            service: Service::PartnerCenter,
+            event: event.to_owned(),
+            record: record.to_owned(),
+            url: registration.url.clone(),
+            headers: vec![
+                ("content-type".to_owned(), "application/json".to_owned()),
+                ("accept-encoding".to_owned(), "gzip, deflate".to_owned()),
+                (token_header.to_owned(), format!("Signature {signature}")),
+                (
+                    "x-ms-certificate-url".to_owned(),
+                    self.certificate_url.clone(),
+                ),
+                (
+                    "x-ms-signature-algorithm".to_owned(),
+                    "rsa-sha256".to_owned(),
+                ),
+            ],
+            body,
+            attempts_max: ATTEMPTS_MAX,
+            retry: Retry::Always {
+                first_wait_ms: self.retry_ms,
+            },
+        };
+        let this = Arc::clone(self);
+        self.deliveries.send(delivery, move |record| {
+            let Some(id) = validation else { return };
+            let now = crate::clock::fraction(this.clock.now());
+            let results = record.attempts.iter().map(|status| json!({
+                "responseCode": status.map_or("NoResponse".to_owned(), |s| if s == 200 { "OK".to_owned() } else { s.to_string() }),
+                "responseMessage": "", "systemError": status.is_none(), "dateTimeUtc": now,
+            }));
+            let results = results.collect();
+            let mut books = this.books.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(held) = books.validations.get_mut(&id) {
+                held.results = Some(results);
+            }
+        });
+    }
+
+    /// Answers a request to the Partner Center host.
+    pub(crate) fn handle(self: &Arc<Self>, request: &Request) -> Reply {
+        let mut reply = self.route(request).unwrap_or_else(|refusal| refusal);
+        for name in ["ms-correlationid", "ms-requestid"] {
+            let id = request
+                .header(name)
+                .map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned);
+            reply = reply.with(name, id);
+        }
+        reply
+    }
+
+    fn route(self: &Arc<Self>, request: &Request) -> Result<Reply, Reply> {
+        let Some(rest) = request
+            .path
+            .trim_end_matches('/')
+            .strip_prefix(REGISTRATION)
+        else {
+            return Err(error(404, "2000", "The resource was not found."));
+        };
+        let identity = self
+            .entra
+            .check(request.bearer(), Audience::PartnerCenter)
+            .map_err(|_| {
+                error(
+                    401,
+                    "900000",
+                    "The access token is missing, expired or for another audience.",
+                )
+            })?;
+        match (rest, &request.method) {
+            ("/events", &Method::GET) => Ok(Reply::json(200, &json!(EVENTS))),
+            ("", &Method::GET) => {
+                let books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+                let held = books.by_tenant.get(&identity.tenant);
+                held.map(|held| Reply::json(200, &shown(held)))
+                    .ok_or_else(|| error(404, "600033", "There is no registration."))
+            }
+            ("", &Method::POST) => self.register(request, &identity, false),
+            ("", &Method::PUT) => self.register(request, &identity, true),
+            ("/validationEvents", &Method::POST) => self.validate(&identity),
+            (path, &Method::GET) if path.starts_with("/validationEvents/") => {
+                self.validation(path.trim_start_matches("/validationEvents/"), &identity)
+            }
+            _ => Err(error(405, "2001", "The method is not supported here.")),
+        }
+    }
+
+    fn register(
+        &self,
+        request: &Request,
+        identity: &Identity,
+        replace: bool,
+    ) -> Result<Reply, Reply> {
+        let body = request
+            .json()
+            .map_err(|_| error(400, "600001", "The body is not valid JSON."))?;
+        let field = |name: &str| {
+            body.as_object()?
+                .iter()
+                .find(|(held, _)| held.eq_ignore_ascii_case(name))
+                .map(|(_, value)| value)
+        };
+        let url = field("WebhookUrl")
+            .and_then(Value::as_str)
+            .and_then(|text| url::Url::parse(text).ok());
+        let url = url.ok_or_else(|| error(400, "600002", "WebhookUrl is not an absolute URL."))?;
+        let events: Option<Vec<String>> = field("WebhookEvents")
+            .and_then(Value::as_array)
+            .and_then(|list| {
+                list.iter()
+                    .map(|name| name.as_str().map(str::to_owned))
+                    .collect()
+            });
+        let events = events
+            .filter(|list| !list.is_empty())
+            .ok_or_else(|| error(400, "600003", "WebhookEvents is not a list of names."))?;
+        if let Some(unknown) = events.iter().find(|name| !EVENTS.contains(&name.as_str())) {
+            return Err(error(
+                400,
+                "600004",
+                &format!("There is no event '{unknown}'."),
+            ));
+        }
+        let token_in_ms_header = field("SignatureTokenToMsSignatureHeader")
+            .and_then(Value::as_bool)
+            .unwrap_or(false);
+        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = books.by_tenant.get(&identity.tenant).cloned();
+        match (&held, replace) {
+            (Some(_), false) => {
+                return Err(error(
+                    409,
+                    "600032",
+                    "A registration exists already: use PUT.",
+                ));
+            }
+            (None, true) => return Err(error(404, "600033", "There is no registration.")),
+            _ => {}
+        }
+        let subscriber_id = held.map_or_else(|| books.ids.guid_text(), |held| held.subscriber_id);
+        let registration = Registration {
+            subscriber_id,
+            url: url.to_string(),
+            events,
+            token_in_ms_header,
+        };
+        let reply = Reply::json(200, &shown(&registration));
+        books
+            .by_tenant
+            .insert(identity.tenant.clone(), registration);
+        drop(books);
+        self.ledger.enter(Entry {
+            sequence: 0,
+            time_ms: 0,
+            service: Service::PartnerCenter,
+            caller: identity.caller(),
+            method: request.method.to_string(),
+            url: request.target(),
+            precondition: request.precondition(),
+            operation: "register".to_owned(),
+            kind: "registration".to_owned(),
+            record: identity.tenant.clone(),
+            changed: vec!["WebhookUrl".to_owned(), "WebhookEvents".to_owned()],
+            tag: None,
+        });
+        Ok(reply)
+    }
+
+    fn validate(self: &Arc<Self>, identity: &Identity) -> Result<Reply, Reply> {
+        let now = self.clock.now();
+        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        let registration = books
+            .by_tenant
+            .get(&identity.tenant)
+            .filter(|held| held.events.iter().any(|name| name == "test-created"));
+        let Some(registration) = registration.cloned() else {
+            return Err(error(404, "600034", "Register for 'test-created' first."));
+        };
+        let recent = books.validations.values().filter(|held| {
+            held.tenant == identity.tenant && now.duration_since(held.at).as_secs() < 60
+        });
+        if recent.count() >= VALIDATIONS_A_MINUTE {
+            let body = json!({"statusCode": 429, "message": "Rate limit is exceeded. Try again in 60 seconds."});
+            return Err(Reply::json(429, &body).with("retry-after", "60"));
+        }
+        let id = books.ids.guid_text();
+        let validation = Validation {
+            tenant: identity.tenant.clone(),
+            at: now,
+            callback: registration.url.clone(),
+            results: None,
+        };
+        books.validations.insert(id.clone(), validation);
+        drop(books);
+        // The documented address of a test event is `http:`.
+        let uri =
+            format!("http://api.partnercenter.microsoft.com{REGISTRATION}/validationEvents/{id}");
+        self.send(
+            &registration,
+            "test-created",
+            "test",
+            &uri,
+            &id,
+            now,
+            Some(id.clone()),
+        );
+        Ok(Reply::json(200, &json!({ "correlationId": id })))
+    }
+
+    fn validation(&self, id: &str, identity: &Identity) -> Result<Reply, Reply> {
+        let books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = books
+            .validations
+            .get(id)
+            .filter(|held| held.tenant == identity.tenant);
+        let held =
+            held.ok_or_else(|| error(404, "600035", "There is no such validation event."))?;
+        Ok(Reply::json(
+            200,
+            &json!({
+                "correlationId": id,
+                "partnerId": identity.tenant,
+                "status": if held.results.is_some() { "completed" } else { "pending" },
+                "callbackUrl": held.callback,
+                "results": held.results.clone().unwrap_or_default(),
+            }),
+        ))
+    }
+}
+
+fn shown(registration: &Registration) -> Value {
+    json!({"SubscriberId": registration.subscriber_id, "WebhookUrl": registration.url, "WebhookEvents": registration.events})
+}
+
+/// The error shape of this host. (partner-center 5.6)
+fn error(status: u16, code: &str, description: &str) -> Reply {
+    Reply::json(
+        status,
+        &json!({"code": code, "description": description, "data": [], "source": "PartnerFD"}),
+    )
+}

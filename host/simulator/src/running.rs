@@ -1,0 +1,469 @@
+//! Starting a world, and what a caller is told about it.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use rustls::pki_types::CertificateDer;
+use serde::Serialize;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+
+use crate::clock::Clock;
+use crate::config::{OrganizationConfig, SimulatorConfig};
+use crate::control::Control;
+use crate::dataverse::{CrmUsers, Dataverse};
+use crate::deliveries::Deliveries;
+use crate::entra::{App, Audience, Entra};
+use crate::faults::{Faults, Service};
+use crate::ids::Ids;
+use crate::ledger::Ledger;
+use crate::referrals::registration::Registrations;
+use crate::referrals::{Organization, Referrals};
+use crate::signing::{KeyError, TlsIdentity, WebhookSigner};
+use crate::world::World;
+
+/// Name under which the webhook certificate is served.
+const CERTIFICATE_PATH: &str = "/cert/pcnotifications-dispatch.microsoft.com.cer";
+/// The listeners in the order of their ports.
+const SERVICES: [Service; 6] = [
+    Service::Entra,
+    Service::Referrals,
+    Service::PartnerCenter,
+    Service::Dataverse,
+    Service::Certificates,
+    Service::Control,
+];
+
+/// Where worlds are started.
+#[derive(Debug)]
+pub struct Simulator;
+
+/// Why a world could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum SimulatorError {
+    /// A port is taken, or there is none.
+    #[error("port {port} on 127.0.0.1 cannot be listened on; choose another base port")]
+    Bind {
+        /// The port asked for; 0 means any.
+        port: u16,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Keys or certificates could not be made.
+    #[error("keys and certificates could not be made")]
+    Keys {
+        /// What the key library said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The configuration describes tables or rows that cannot be.
+    #[error("the configuration of the CRM does not fit: {reason}")]
+    Config {
+        /// Which table, column or row, and why.
+        reason: String,
+    },
+}
+
+impl From<KeyError> for SimulatorError {
+    fn from(source: KeyError) -> Self {
+        Self::Keys {
+            source: Box::new(source),
+        }
+    }
+}
+
+/// Roots of the listeners, without trailing slash.
+#[derive(Clone, Debug, Serialize)]
+pub struct Urls {
+    /// Token endpoints: `{entra}/{tenant}/oauth2/token` and `…/oauth2/v2.0/token`.
+    pub entra: String,
+    /// Referrals API; the collection is at `/v1.0/engagements/referrals`.
+    pub referrals: String,
+    /// Webhook registration API; at `/webhooks/v1/registration`.
+    pub partner_center: String,
+    /// Dataverse; the Web API is at `/api/data/v9.2/`.
+    pub dataverse: String,
+    /// Host of the webhook certificate.
+    pub certificates: String,
+    /// Control; `GET /` lists its routes.
+    pub control: String,
+}
+
+/// A partner organisation and how to sign in for it.
+#[derive(Clone, Debug, Serialize)]
+pub struct OrganizationAccess {
+    /// Organisation id at Partner Center.
+    pub id: String,
+    /// Display name.
+    pub name: String,
+    /// Entra tenant.
+    pub tenant_id: String,
+    /// Client id of the app for Partner Center.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: String,
+    /// A refresh token of the user that consented; good for both Partner Center audiences.
+    pub refresh_token: String,
+    /// That user's mail.
+    pub user_mail: String,
+}
+
+/// The CRM organisation and how to sign in to it.
+#[derive(Clone, Debug, Serialize)]
+pub struct CrmAccess {
+    /// Entra tenant: that of the first organisation.
+    pub tenant_id: String,
+    /// Client id of the app for Dataverse.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: String,
+    /// `OrganizationId` as `WhoAmI` tells it.
+    pub organization_id: String,
+    /// systemuserid of the app's user.
+    pub app_user_id: String,
+    /// systemuserid of the seller that control acts as.
+    pub seller_id: String,
+    /// Mail of that seller.
+    pub seller_mail: String,
+}
+
+/// A running world. Dropping it stops it.
+pub struct Running {
+    /// Where the services listen.
+    pub urls: Urls,
+    /// The authority (PEM) that clients of the listeners have to trust; none without TLS.
+    pub ca_pem: Option<String>,
+    /// The root (PEM) that a webhook receiver pins for Partner Center's notifications.
+    pub webhook_root_pem: String,
+    /// Where notifications say their certificate is.
+    pub certificate_url: String,
+    /// Partner organisations.
+    pub organizations: Vec<OrganizationAccess>,
+    /// The CRM.
+    pub crm: CrmAccess,
+    control: Control,
+    stop: watch::Sender<bool>,
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Running")
+            .field("urls", &self.urls)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Running {
+    /// The hands on this world.
+    pub fn control(&self) -> &Control {
+        &self.control
+    }
+
+    /// Stops listening and closes all connections.
+    pub fn shutdown(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.stop.send(true);
+    }
+}
+
+impl Simulator {
+    /// Starts a world on loopback. Must be called inside a tokio runtime, which then runs the listeners.
+    pub async fn start(config: SimulatorConfig) -> Result<Running, SimulatorError> {
+        let mut listeners = Vec::new();
+        for (index, _) in SERVICES.iter().enumerate() {
+            let offset = u16::try_from(index).unwrap_or(u16::MAX);
+            let port = config
+                .base_port
+                .map_or(0, |base| base.saturating_add(offset));
+            let bound = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await;
+            listeners.push(bound.map_err(|source| SimulatorError::Bind { port, source })?);
+        }
+        // An RSA key takes a while: not on the runtime's threads.
+        let keys = tokio::task::spawn_blocking(|| {
+            Ok::<_, KeyError>((TlsIdentity::generate()?, WebhookSigner::generate()?))
+        });
+        let (identity, signer) = keys.await.map_err(|error| SimulatorError::Keys {
+            source: Box::new(error),
+        })??;
+        let urls = urls(&config, &listeners)?;
+        let (world, access) = world(&config, &urls, &identity, signer)?;
+        let tls = if config.tls {
+            Some(acceptor(&identity)?)
+        } else {
+            None
+        };
+        let (stop, stopped) = watch::channel(false);
+        for (listener, service) in listeners.into_iter().zip(SERVICES) {
+            let (tls, world, stopped) = (tls.clone(), Arc::clone(&world), stopped.clone());
+            tokio::spawn(crate::server::serve(listener, tls, service, world, stopped));
+        }
+        Ok(Running {
+            certificate_url: format!("{}{CERTIFICATE_PATH}", urls.certificates),
+            urls,
+            ca_pem: config.tls.then(|| identity.ca_pem.clone()),
+            webhook_root_pem: world.signer.root_pem.clone(),
+            organizations: access.organizations,
+            crm: access.crm,
+            control: Control::over(&world),
+            stop,
+        })
+    }
+}
+
+fn urls(config: &SimulatorConfig, listeners: &[TcpListener]) -> Result<Urls, SimulatorError> {
+    let scheme = if config.tls { "https" } else { "http" };
+    let mut roots = Vec::new();
+    for listener in listeners {
+        let address = listener
+            .local_addr()
+            .map_err(|source| SimulatorError::Bind { port: 0, source })?;
+        roots.push(format!("{scheme}://{address}"));
+    }
+    let mut roots = roots.into_iter();
+    let mut next = || roots.next().unwrap_or_default();
+    Ok(Urls {
+        entra: next(),
+        referrals: next(),
+        partner_center: next(),
+        dataverse: next(),
+        certificates: next(),
+        control: next(),
+    })
+}
+
+struct Access {
+    organizations: Vec<OrganizationAccess>,
+    crm: CrmAccess,
+}
+
+fn world(
+    config: &SimulatorConfig,
+    urls: &Urls,
+    identity: &TlsIdentity,
+    signer: WebhookSigner,
+) -> Result<(Arc<World>, Access), SimulatorError> {
+    let mut ids = Ids::new(config.seed, 0xAA);
+    let clock = Arc::new(Clock::default());
+    let ledger = Arc::new(Ledger::default());
+    let faults = Arc::new(Faults::default());
+    let configured = if config.organizations.is_empty() {
+        vec![OrganizationConfig {
+            name: "Contoso Partner".to_owned(),
+            mpn_id: "4567890".to_owned(),
+            user_mail: "cosell@contoso.example".to_owned(),
+        }]
+    } else {
+        config.organizations.clone()
+    };
+    let mut organizations = Vec::new();
+    let mut apps = Vec::new();
+    for held in &configured {
+        let tenant = ids.guid_text();
+        organizations.push(Organization {
+            id: ids.guid_text(),
+            name: held.name.clone(),
+            tenant: tenant.clone(),
+            mpn_id: held.mpn_id.clone(),
+        });
+        apps.push(App {
+            client_id: ids.guid_text(),
+            secret: ids.secret(30),
+            tenant,
+        });
+    }
+    let crm_app = App {
+        client_id: ids.guid_text(),
+        secret: ids.secret(30),
+        tenant: apps[0].tenant.clone(),
+    };
+    let mut all_apps = apps.clone();
+    all_apps.push(crm_app.clone());
+    let entra = Arc::new(Entra::new(
+        Arc::clone(&clock),
+        config.seed,
+        all_apps,
+        audiences(urls),
+        config.assumptions.old_refresh_tokens_keep_working,
+    ));
+    let access: Vec<OrganizationAccess> = organizations
+        .iter()
+        .zip(&apps)
+        .zip(&configured)
+        .map(|((organization, app), held)| OrganizationAccess {
+            id: organization.id.clone(),
+            name: organization.name.clone(),
+            tenant_id: organization.tenant.clone(),
+            client_id: app.client_id.clone(),
+            client_secret: app.secret.clone(),
+            refresh_token: entra.consent(app, &held.user_mail),
+            user_mail: held.user_mail.clone(),
+        })
+        .collect();
+    let client = webhook_client(config, &identity.ca_der)?;
+    let deliveries = Deliveries::new(
+        client,
+        tokio::runtime::Handle::current(),
+        Arc::clone(&faults),
+    );
+    let signer = Arc::new(signer);
+    let registrations = Registrations::new(
+        Arc::clone(&clock),
+        Arc::clone(&entra),
+        Arc::clone(&ledger),
+        deliveries.clone(),
+        Arc::clone(&signer),
+        config.assumptions.clone(),
+        format!("{}{CERTIFICATE_PATH}", urls.certificates),
+        config.webhook_retry_ms,
+        config.seed,
+    );
+    let referrals = Referrals::new(
+        Arc::clone(&clock),
+        Arc::clone(&entra),
+        Arc::clone(&ledger),
+        Arc::clone(&registrations),
+        config.assumptions.clone(),
+        organizations,
+        config.referral_page_size.max(1),
+        config.seed,
+    );
+    let users = CrmUsers {
+        organization: ids.guid(),
+        business_unit: ids.guid(),
+        app_user: ids.guid(),
+        seller: ids.guid(),
+        app_client_id: crm_app.client_id.clone(),
+        seller_mail: "sally.seller@contoso.example".to_owned(),
+    };
+    let crm = CrmAccess {
+        tenant_id: crm_app.tenant.clone(),
+        client_id: crm_app.client_id.clone(),
+        client_secret: crm_app.secret.clone(),
+        organization_id: users.organization.to_string(),
+        app_user_id: users.app_user.to_string(),
+        seller_id: users.seller.to_string(),
+        seller_mail: users.seller_mail.clone(),
+    };
+    let dataverse = Dataverse::new(
+        Arc::clone(&clock),
+        Arc::clone(&entra),
+        Arc::clone(&ledger),
+        deliveries.clone(),
+        config,
+        users,
+        format!("{}/{}", urls.entra, crm_app.tenant),
+        urls.dataverse.clone(),
+    )
+    .map_err(|reason| SimulatorError::Config { reason })?;
+    let about = json!({
+        "urls": urls,
+        "certificate_url": format!("{}{CERTIFICATE_PATH}", urls.certificates),
+        "ca_pem": config.tls.then_some(&identity.ca_pem),
+        "webhook_root_pem": signer.root_pem,
+        "organizations": access,
+        "crm": crm,
+    });
+    let world = World {
+        clock,
+        ledger,
+        faults,
+        deliveries,
+        entra,
+        referrals,
+        registrations,
+        dataverse,
+        signer,
+        certificate_as_pem: config.assumptions.certificate_as_pem,
+        certificate_with_chain: config.assumptions.certificate_with_chain,
+        latency_ms: AtomicU64::new(config.latency_ms),
+        about,
+    };
+    Ok((
+        Arc::new(world),
+        Access {
+            organizations: access,
+            crm,
+        },
+    ))
+}
+
+/// The names of the real services, and the local addresses under both names of this machine.
+fn audiences(urls: &Urls) -> Vec<(String, Audience)> {
+    let mut out = vec![
+        (
+            "https://api.partner.microsoft.com".to_owned(),
+            Audience::Referrals,
+        ),
+        (
+            "https://api.partnercenter.microsoft.com".to_owned(),
+            Audience::PartnerCenter,
+        ),
+    ];
+    for (url, audience) in [
+        (&urls.referrals, Audience::Referrals),
+        (&urls.partner_center, Audience::PartnerCenter),
+        (&urls.dataverse, Audience::Dataverse),
+    ] {
+        out.push((url.to_ascii_lowercase(), audience));
+        out.push((
+            url.replace("127.0.0.1", "localhost").to_ascii_lowercase(),
+            audience,
+        ));
+    }
+    out
+}
+
+fn keys(error: impl std::error::Error + Send + Sync + 'static) -> SimulatorError {
+    SimulatorError::Keys {
+        source: Box::new(error),
+    }
+}
+
+fn acceptor(identity: &TlsIdentity) -> Result<TlsAcceptor, SimulatorError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(keys)?
+        .with_no_client_auth()
+        .with_single_cert(identity.chain.clone(), identity.key.clone_key())
+        .map_err(keys)?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// The client that delivers webhooks: no redirects, own roots only.
+fn webhook_client(
+    config: &SimulatorConfig,
+    own: &CertificateDer<'static>,
+) -> Result<reqwest::Client, SimulatorError> {
+    use rustls::pki_types::pem::PemObject as _;
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(own.clone()).map_err(keys)?;
+    for root in CertificateDer::pem_slice_iter(
+        config
+            .trusted_roots_pem
+            .as_deref()
+            .unwrap_or_default()
+            .as_bytes(),
+    ) {
+        roots.add(root.map_err(keys)?).map_err(keys)?;
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(keys)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .map_err(keys)
+}

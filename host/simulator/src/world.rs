@@ -1,0 +1,66 @@
+//! One simulated world: its services, and what they share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::clock::Clock;
+use crate::control::Control;
+use crate::dataverse::Dataverse;
+use crate::deliveries::Deliveries;
+use crate::entra::Entra;
+use crate::faults::{Faults, Service};
+use crate::ledger::Ledger;
+use crate::referrals::Referrals;
+use crate::referrals::registration::Registrations;
+use crate::signing::WebhookSigner;
+use crate::wire::{Reply, Request};
+
+/// Everything that runs behind the listeners.
+pub(crate) struct World {
+    pub(crate) clock: Arc<Clock>,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) faults: Arc<Faults>,
+    pub(crate) deliveries: Deliveries,
+    pub(crate) entra: Arc<Entra>,
+    pub(crate) referrals: Referrals,
+    pub(crate) registrations: Arc<Registrations>,
+    pub(crate) dataverse: Dataverse,
+    pub(crate) signer: Arc<WebhookSigner>,
+    pub(crate) certificate_as_pem: bool,
+    pub(crate) certificate_with_chain: bool,
+    pub(crate) latency_ms: AtomicU64,
+    /// What `GET /` of control tells: addresses and seeded ids.
+    pub(crate) about: serde_json::Value,
+}
+
+impl World {
+    pub(crate) fn latency_ms(&self) -> u64 {
+        self.latency_ms.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn handle(self: &Arc<Self>, service: Service, request: &Request) -> Reply {
+        match service {
+            Service::Entra => self.entra.handle(request),
+            Service::Referrals => self.referrals.handle(request),
+            Service::PartnerCenter => self.registrations.handle(request),
+            Service::Dataverse => self.dataverse.handle(request),
+            Service::Certificates => self.certificate(request),
+            Service::Control => Control::over(self).answer(request),
+        }
+    }
+
+    /// The leaf that signs notifications: DER, or PEM when the world assumes so. (partner-center 5.4 step 3)
+    fn certificate(&self, request: &Request) -> Reply {
+        if !request.path.ends_with(".cer") {
+            return Reply::empty(404);
+        }
+        let body = match (self.certificate_as_pem, self.certificate_with_chain) {
+            (false, _) => self.signer.leaf_der.clone(),
+            (true, false) => self.signer.leaf_pem.clone().into_bytes(),
+            (true, true) => {
+                format!("{}{}", self.signer.leaf_pem, self.signer.intermediate_pem).into_bytes()
+            }
+        };
+        Reply::bytes(200, "application/pkix-cert", body)
+    }
+}
