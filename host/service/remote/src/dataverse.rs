@@ -1,6 +1,7 @@
 //! Dataverse: rows of the CRM by logical names, whatever they are called on the wire.
 
 mod batch;
+mod catalogue;
 mod cells;
 mod changes;
 mod client;
@@ -10,6 +11,12 @@ mod metadata;
 mod query;
 mod subscribe;
 mod writes;
+
+/// The platform's own column for the state of a row.
+pub const STATE_COLUMN: &str = "statecode";
+
+/// The platform's own column for the status reason of a row.
+pub const STATUS_COLUMN: &str = "statuscode";
 
 pub use cells::Cut;
 pub use changes::{ChangePage, Changes, Next, RowVersion};

@@ -1,6 +1,7 @@
 //! Partner Center: the referrals API, the registration of webhooks, and *referral ⇄ deal*.
 
 mod client;
+mod create;
 mod elements;
 mod mapping;
 mod patch;
@@ -8,7 +9,8 @@ mod webhooks;
 mod wire;
 
 pub use client::{ListQuery, Order, Pages, PartnerCenter, PartnerCenterSettings, Patched};
-pub use mapping::{CreateOptions, LINK_BASE, PcView, create_body, invite_body, read};
+pub use create::{CreateOptions, create_body, invite_body};
+pub use mapping::{LINK_BASE, PcView, read};
 pub use patch::{PatchOp, patch_ops};
 pub use webhooks::{Registration, TestResult};
 pub use wire::{MICROSOFT, NotAReferral, Referral};
