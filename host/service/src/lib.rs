@@ -1,2 +1,22 @@
-//! Placeholder.
+//! The co-sell host. A bell rings; we look at both sides; plugins read them into one language; a pure function plans; plugins write it
+//! out; we act; we remember.
+//!
+//! The rooms beside this package (`store`, `remote`, `plugins`, `webhook`) do one thing each; what is decided is decided in `cosell-sync`. Here is
+//! the line that connects them: [`app`] composes, [`bell`] writes down, [`worker`] takes turns, [`pipeline`] runs the line, [`sweep`] rings for events
+//! that never came.
+#![forbid(unsafe_code)]
+
+pub mod app;
 pub mod config;
+pub mod desk;
+
+pub mod bell;
+pub mod pipeline;
+pub mod sweep;
+pub mod trouble;
+pub mod worker;
+
+pub mod link;
+pub mod raw;
+pub mod status;
+mod subscribe;

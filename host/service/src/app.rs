@@ -1,0 +1,287 @@
+//! The composition root: config → build → announce → run → drain with a deadline. A plain list of what the process owns.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
+use cosell_plugins::{Engine, EngineError, EngineSettings, FolderError, FolderSettings, Limits, PluginEvent, PluginFolder, What};
+use cosell_remote::auth::FileKeeper;
+use cosell_remote::partner_center::PartnerCenterSettings;
+use cosell_remote::{Credential, Dataverse, Endpoint, Http, HttpSettings, PartnerCenter, SetupError, Tokens};
+use cosell_store::{SqliteStore, Store, StoreError, system_clock};
+use cosell_webhook::{ConnectionSettings, Door, DoorError, ServerLimits};
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinSet;
+use tracing::{error, info, warn};
+
+use crate::bell::Belfry;
+use crate::config::{self, Config};
+use crate::desk::{Connection, Desk};
+use crate::subscribe::subscribe;
+use crate::sweep::{Every, sweep};
+use crate::worker::work;
+
+/// Plugin events that wait for the host to act on them; they come by hand, a few a day.
+const EVENTS_MAX: usize = 256;
+/// Lanes that are woken when the set of plugins changes.
+const PARKED_MAX: usize = 100_000;
+
+/// Why the host did not start. Each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store could not be opened.
+    #[error("the store {path} cannot be opened; check that this user may write there and that no newer cosell has used it")]
+    Store {
+        /// The file.
+        path: String,
+        /// Why.
+        #[source]
+        source: StoreError,
+    },
+    /// The plugin engine could not be made.
+    #[error("the plugin engine cannot start; check that the plugin cache folder is private and writable")]
+    Engine(#[source] EngineError),
+    /// The plugin folder could not be watched.
+    #[error("the plugin folder cannot be used")]
+    Folder(#[source] FolderError),
+    /// A client could not be made.
+    #[error("connection \"{connection}\" cannot be set up")]
+    Connection {
+        /// Its id.
+        connection: String,
+        /// Why.
+        #[source]
+        source: SetupError,
+    },
+    /// The door could not be built.
+    #[error("webhooks cannot be received")]
+    Door(#[source] DoorError),
+    /// The address is taken, or not ours.
+    #[error("cannot listen on {address}; is another host running there? Choose another address under [server] listen")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// A running host.
+pub struct Host {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What runs share.
+    pub desk: Arc<Desk>,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+impl Host {
+    /// Builds everything and starts it. Ready when this returns: bells are taken and lanes are worked on.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(config: &Config) -> Result<Self, StartError> {
+        let began = Instant::now();
+        let clock = system_clock();
+        let store = SqliteStore::open(&config.store, Arc::clone(&clock))
+            .map_err(|source| StartError::Store { path: config.store.display().to_string(), source })?;
+        let store: Arc<dyn Store> = Arc::new(store);
+        let (plugin_events, events) = mpsc::channel(EVENTS_MAX);
+        let plugins = plugins(config, plugin_events)?;
+        let mut connections = BTreeMap::new();
+        for settings in &config.connections {
+            let connection = connection(config, settings)
+                .map_err(|source| StartError::Connection { connection: settings.id.clone(), source })?;
+            connections.insert(settings.id.clone(), connection);
+        }
+        let rope = Arc::new(Notify::new());
+        let desk = Arc::new(Desk {
+            store: Arc::clone(&store),
+            clock,
+            plugins,
+            connections,
+            rope: Arc::clone(&rope),
+            owner: format!("{}-{}", std::process::id(), uuid::Uuid::new_v4()),
+            language: config.server.language.clone(),
+        });
+        let doors = config.connections.iter().map(listening).collect();
+        let door = Door::new(doors, Arc::new(Belfry { store, rope })).map_err(StartError::Door)?;
+        let listener = TcpListener::bind(config.server.listen)
+            .await
+            .map_err(|source| StartError::Listen { address: config.server.listen, source })?;
+        let address = listener.local_addr().unwrap_or(config.server.listen);
+
+        let (stop, stopping) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        let router = cosell_webhook::router(Arc::new(door)).merge(health(Arc::clone(&desk)));
+        let limits =
+            ServerLimits { header_time: config.limits.header, connections: config.limits.sockets, drain_time: config.limits.drain };
+        let mut closing = stopping.clone();
+        tasks.spawn(async move {
+            cosell_webhook::serve(listener, router, limits, async move {
+                let _ = closing.wait_for(|stop| *stop).await;
+            })
+            .await;
+        });
+        tasks.spawn(work(Arc::clone(&desk), config.limits.deals_at_once, stopping.clone()));
+        let every = Every { partner_center: config.sweep.partner_center, crm: config.sweep.crm };
+        for settings in &config.connections {
+            tasks.spawn(sweep(Arc::clone(&desk), settings.id.clone(), every, stopping.clone()));
+        }
+        tasks.spawn(follow_plugins(Arc::clone(&desk), config.clone(), events, stopping));
+        let set = desk.plugins.current();
+        info!(
+            host.address = %address,
+            host.plugins = set.plugins().len(),
+            host.ready_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "ready: bells are taken and deals are kept in step"
+        );
+        Ok(Self { address, desk, stop, tasks })
+    }
+
+    /// Takes no more work, lets running deals end, and returns. What is not finished within the drain time is taken up by the next start.
+    pub async fn stop(mut self, drain: std::time::Duration) {
+        self.stop.send_replace(true);
+        self.desk.rope.notify_waiters();
+        let drained = tokio::time::timeout(drain, async { while self.tasks.join_next().await.is_some() {} }).await;
+        if drained.is_err() {
+            warn!("the time to drain was over; the next start takes up what was left");
+        }
+    }
+}
+
+fn plugins(config: &Config, events: mpsc::Sender<PluginEvent>) -> Result<PluginFolder, StartError> {
+    let limits = Limits {
+        call_ms: u64::try_from(config.limits.plugin_call.as_millis()).unwrap_or(u64::MAX),
+        memory_bytes: config.limits.plugin_memory_bytes,
+        ..Limits::default()
+    };
+    let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let engine = Engine::new(EngineSettings { cache_dir: Some(config.plugins.cache.clone()), limits, threads })
+        .map_err(StartError::Engine)?;
+    let settings = FolderSettings { settle: config.plugins.settle, ..FolderSettings::default() };
+    let on_event = move |event: &PluginEvent| {
+        // Full only if hundreds of files change at once; the swap itself has happened, only its follow-up is late.
+        if events.try_send(event.clone()).is_err() {
+            warn!("a plugin event was not followed up; restart the host if webhook filters are out of date");
+        }
+    };
+    PluginFolder::open(engine, &config.plugins.folder, settings, on_event).map_err(StartError::Folder)
+}
+
+fn connection(config: &Config, settings: &config::Connection) -> Result<Connection, SetupError> {
+    let http = Http::new(&HttpSettings {
+        timeout: config.limits.call,
+        extra_roots_pem: config.extra_roots.iter().cloned().collect(),
+        ..HttpSettings::default()
+    })?;
+    let authority = settings.entra.authority.as_str();
+    let partner_center = Tokens::new(
+        authority,
+        Credential::RefreshToken {
+            tenant: settings.entra.tenant.clone(),
+            client_id: settings.partner_center.client_id.clone(),
+            secret: settings.partner_center.secret.clone(),
+            keeper: Arc::new(FileKeeper::new(&settings.partner_center.refresh_token)),
+        },
+        http.clone(),
+    )?;
+    let dataverse = Tokens::new(
+        authority,
+        Credential::ClientCredentials {
+            tenant: settings.dataverse.tenant.clone(),
+            client_id: settings.dataverse.client_id.clone(),
+            secret: settings.dataverse.secret.clone(),
+        },
+        http.clone(),
+    )?;
+    let endpoints = PartnerCenterSettings {
+        referrals: Endpoint::new(settings.partner_center.base_url.as_str())?,
+        webhooks: Endpoint::new(settings.partner_center.webhook_url.as_str())?,
+    };
+    Ok(Connection {
+        id: settings.id.clone(),
+        partner_center: PartnerCenter::new(endpoints, partner_center, http.clone()),
+        dataverse: Dataverse::new(Endpoint::new(settings.dataverse.url.as_str())?, dataverse, http),
+        policies: settings.policy.policies.clone(),
+        link_base: settings.partner_center.link_base.clone(),
+        partner_location: settings.partner_center.location.clone(),
+        contacts_consent_declared: settings.policy.contacts_may_be_shared,
+        patience: settings.policy.patience,
+    })
+}
+
+fn listening(settings: &config::Connection) -> ConnectionSettings {
+    ConnectionSettings {
+        id: settings.id.clone(),
+        partner_center: Some(settings.partner_center.webhook.clone()),
+        dataverse: Some(settings.dataverse.webhook.clone()),
+    }
+}
+
+/// `/healthz`: the process answers. `/readyz`: it can remember, and has plugins to work with.
+fn health(desk: Arc<Desk>) -> Router {
+    let ready = move || {
+        let desk = Arc::clone(&desk);
+        async move {
+            if desk.plugins.current().plugins().is_empty() {
+                return (StatusCode::SERVICE_UNAVAILABLE, "no plugin is loaded: put the stock plugins into the plugin folder\n");
+            }
+            match desk.store.next_due().await {
+                Ok(_) => (StatusCode::OK, "ready\n"),
+                Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer: see the log\n"),
+            }
+        }
+    };
+    Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready))
+}
+
+/// After each swap: what the new set reads is subscribed to first (S31), and what was parked is tried again (S26). The first round is the start itself.
+async fn follow_plugins(desk: Arc<Desk>, config: Config, mut events: mpsc::Receiver<PluginEvent>, mut stop: watch::Receiver<bool>) {
+    let mut subscribed = BTreeSet::new();
+    loop {
+        let mut incomplete = false;
+        for settings in &config.connections {
+            if let Err(error) = subscribe(&desk, &config, settings, &mut subscribed).await {
+                incomplete = true;
+                warn!(
+                    connection = %settings.id,
+                    error = %error,
+                    "webhooks are not registered yet; the sweep finds changes meanwhile, and registration is tried again in a minute"
+                );
+            }
+        }
+        let retry = tokio::time::sleep(crate::subscribe::RETRY);
+        tokio::select! {
+            _ = stop.changed() => return,
+            () = retry, if incomplete => continue,
+            event = events.recv() => match event {
+                Some(event) if matches!(event.what, What::Swapped { .. }) => wake_parked(&desk).await,
+                Some(_) => continue,
+                None => return,
+            },
+        }
+    }
+}
+
+async fn wake_parked(desk: &Desk) {
+    for connection in desk.connections.keys() {
+        let lanes = match desk.store.lanes(connection, PARKED_MAX).await {
+            Ok(lanes) => lanes,
+            Err(error) => return error!(error = %error, "parked deals could not be woken after a change of plugins"),
+        };
+        for lane in lanes.into_iter().filter(|lane| lane.state == "parked") {
+            if let Err(error) = desk.store.wake(connection, lane.lane, "plugins changed").await {
+                error!(error = %error, lane = lane.lane.0, "a parked deal could not be woken");
+            }
+        }
+    }
+    desk.rope.notify_one();
+}

@@ -1,0 +1,57 @@
+//! What every run has at hand: a plain struct of what the process owns.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use cosell_plugins::PluginFolder;
+use cosell_remote::{Dataverse, PartnerCenter};
+use cosell_store::{Clock, ConnectionId, Millis, Store};
+use cosell_sync::course::Patience;
+use cosell_sync::merge::Policies;
+use tokio::sync::Notify;
+
+/// Everything of the process that runs share.
+pub struct Desk {
+    /// What we remember.
+    pub store: Arc<dyn Store>,
+    /// The store's clock.
+    pub clock: Clock,
+    /// The plugins; a run pins the set that is current when it begins (S29).
+    pub plugins: PluginFolder,
+    /// The partner tenants and their CRM environments.
+    pub connections: BTreeMap<ConnectionId, Connection>,
+    /// Wakes the worker.
+    pub rope: Arc<Notify>,
+    /// Who we are in leases.
+    pub owner: String,
+    /// BCP 47 tag of the people who read reasons.
+    pub language: String,
+}
+
+impl Desk {
+    /// Now, by the store's clock.
+    #[must_use]
+    pub fn now(&self) -> Millis {
+        (self.clock)()
+    }
+}
+
+/// One partner tenant with one CRM environment.
+pub struct Connection {
+    /// Leads every key.
+    pub id: ConnectionId,
+    /// The referrals.
+    pub partner_center: PartnerCenter,
+    /// The CRM.
+    pub dataverse: Dataverse,
+    /// Who wins when both sides have changed a unit.
+    pub policies: Policies,
+    /// A referral's page for people is this, followed by its id.
+    pub link_base: String,
+    /// The PartnerID location that owns new deals; none leaves it to Partner Center.
+    pub partner_location: Option<String>,
+    /// The operator has declared that every customer's contacts may be shared; else consent stands in the row (S24).
+    pub contacts_consent_declared: bool,
+    /// When a new deal may cross.
+    pub patience: Patience,
+}

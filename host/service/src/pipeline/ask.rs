@@ -1,0 +1,35 @@
+//! Questions that need rows first: fetch what a plugin asks for, and ask the same question again.
+
+use cosell_plugins::Asking;
+use cosell_sync::row::Query;
+use futures_util::future::try_join_all;
+
+use super::run::Run;
+use crate::trouble::Trouble;
+
+/// Asks, fetches what is asked back, and asks again: at most as many rounds as the contract allows. The last answer counts.
+macro_rules! rounds {
+    ($run:expr, |$asking:ident| $question:expr) => {{
+        let mut $asking = $run.asking();
+        let mut round = 0;
+        loop {
+            match $question.await {
+                Err(cosell_plugins::Stop { kind: cosell_plugins::StopKind::Ask(queries), .. })
+                    if round < cosell_plugins::limits::ASK_ROUNDS_MAX =>
+                {
+                    round += 1;
+                    super::ask::fetch($run, &mut $asking, &queries).await?;
+                }
+                other => break other.map_err(crate::trouble::Trouble::from),
+            }
+        }
+    }};
+}
+pub(super) use rounds;
+
+/// Fetches all queries of a round side by side.
+pub(super) async fn fetch(run: &Run<'_>, asking: &mut Asking, queries: &[Query]) -> Result<(), Trouble> {
+    let found = try_join_all(queries.iter().map(|query| run.connection.dataverse.query(query))).await?;
+    asking.found.extend(found);
+    Ok(())
+}

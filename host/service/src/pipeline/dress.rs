@@ -1,0 +1,215 @@
+//! Derived columns (S28): identifier, link, program, Microsoft's id, the audit line and the mark. They never enter the merge; they ride along
+//! with a real write, or follow a fact that Partner Center has changed.
+
+use cosell_plugins::{Outcome, Report};
+use cosell_store::{Change, LaneState, Lease};
+use cosell_sync::columns::Cells;
+use cosell_sync::course::Presence;
+use cosell_sync::deal::{DealState, Standing, Timestamp, Unit, UnitValue};
+use cosell_sync::mark::put;
+use cosell_sync::merge::Carry;
+use cosell_sync::row::{Cell, Reason, RecordKind, Role, Row, Seen};
+use cosell_sync::side::{Side, Sides};
+use serde_json::Value;
+use tracing::warn;
+
+use super::ask::rounds;
+use super::look::{Sight, fetch};
+use super::read::{Reading, without_mark};
+use super::run::Run;
+use super::crm;
+use crate::desk::Desk;
+use crate::trouble::{Trouble, sentences};
+
+/// Brings the facts of Partner Center into the row when nothing else is left to do. True when something was written.
+pub(super) async fn in_step(run: &mut Run<'_>, sight: &Sight, reading: &Reading) -> Result<bool, Trouble> {
+    let (Some(row), Some(seen)) = (&sight.row, &reading.seen) else { return Ok(false) };
+    // Closed rows are read-only; nothing is ever reopened to write a receipt (S16).
+    if is_closed(reading) {
+        return Ok(false);
+    }
+    let mut cells = facts(run, reading, &seen.row);
+    let microsoft = microsoft_stands(reading);
+    let news = microsoft.is_some() && microsoft != run.notes.microsoft;
+    let healed = run.link.mark.is_some() && {
+        let name = name_of(run, seen).await?;
+        let mark = mark(run, sight.kind, reading, Outcome::InStep, &name).await?;
+        run.link.mark.as_deref() != Some(mark.as_str())
+    };
+    if cells.is_empty() && !news && !healed {
+        return Ok(false);
+    }
+    let story = match (&microsoft, news) {
+        (Some(standing), true) => format!("Microsoft's referral: {standing}"),
+        _ => "in step with Partner Center".to_owned(),
+    };
+    ride_along(run, reading, sight.kind, seen, &mut cells, &story).await?;
+    if cells.is_empty() {
+        run.notes.microsoft = microsoft;
+        return Ok(false);
+    }
+    run.tell("write", format!("{story}; told the CRM"), &Value::Null);
+    crm::write(run, sight, row, &cells, None).await?;
+    run.notes.microsoft = microsoft;
+    run.close("done", "").await?;
+    Ok(true)
+}
+
+/// Adds to a write what rides along: facts, audit line, mark.
+pub(super) async fn ride_along(
+    run: &mut Run<'_>,
+    reading: &Reading,
+    kind: RecordKind,
+    seen: &Seen,
+    cells: &mut Cells,
+    story: &str,
+) -> Result<(), Trouble> {
+    cells.extend(facts(run, reading, &seen.row));
+    let line = line(run, story);
+    cells.extend(audit(run, &seen.row, &line));
+    put_mark(run, reading, kind, seen, Outcome::InStep, cells).await
+}
+
+/// The columns that only Partner Center fills, where the row does not hold them yet.
+pub(super) fn facts(run: &Run<'_>, reading: &Reading, row: &Row) -> Cells {
+    let Some(facts) = &reading.facts else { return Cells::new() };
+    let values = [
+        (Role::Identifier, Some(&facts.id)),
+        (Role::Link, Some(&facts.link)),
+        (Role::Program, facts.program.as_ref()),
+        (Role::MicrosoftId, facts.microsoft_crm_id.as_ref()),
+    ];
+    let wanted = values.into_iter().filter_map(|(role, value)| {
+        let column = run.set.needs().column(&row.table, role)?;
+        let cell = Cell::Text(value?.clone());
+        let holds = row.cells.get(column).is_some_and(|held| held.same(&cell));
+        (!holds).then(|| (column.to_owned(), cell))
+    });
+    wanted.collect()
+}
+
+/// Whether the customer's consent is on record in the row (S24).
+pub(super) fn consent_on_record(run: &Run<'_>, row: &Row) -> bool {
+    let column = run.set.needs().column(&row.table, Role::Consent);
+    column.and_then(|column| row.cells.get(column)) == Some(&Cell::Bool(true))
+}
+
+/// A line of the audit column, as Microsoft's connector dates its own.
+pub(super) fn line(run: &Run<'_>, story: &str) -> String {
+    let now = Timestamp::from_millisecond(run.desk.now()).unwrap_or(Timestamp::UNIX_EPOCH);
+    format!("{} - {story}.", now.strftime("%Y-%m-%d %H:%M"))
+}
+
+/// The audit column with the line on top: when the column is full, the oldest lines fall off.
+pub(super) fn audit(run: &Run<'_>, row: &Row, line: &str) -> Cells {
+    let Some(column) = run.set.needs().column(&row.table, Role::Audit) else { return Cells::new() };
+    let text = match row.cells.get(column) {
+        Some(Cell::Text(before)) if !before.trim().is_empty() => format!("{line}\n{before}"),
+        _ => line.to_owned(),
+    };
+    Cells::from([(column.to_owned(), Cell::Text(text))])
+}
+
+/// What a write is about, for the audit column: `value and close-date from Partner Center`.
+pub(super) fn story(carries: &[&Carry]) -> String {
+    let units: Vec<String> = carries.iter().map(|carry| carry.unit.as_text()).collect();
+    match units.split_last() {
+        Some((last, [])) => format!("{last} from Partner Center"),
+        Some((last, rest)) => format!("{} and {last} from Partner Center", rest.join(", ")),
+        None => "in step with Partner Center".to_owned(),
+    }
+}
+
+/// What the plugins want before the name; no mark when nobody answers.
+pub(super) async fn mark(run: &Run<'_>, kind: RecordKind, reading: &Reading, outcome: Outcome, name: &str) -> Result<String, Trouble> {
+    let state = [&reading.crm.units, &reading.partner_center].into_iter().find_map(|units| match units.get(&Unit::State) {
+        Some(UnitValue::State(state)) => Some(state.clone()),
+        _ => None,
+    });
+    let state = state.unwrap_or(DealState { standing: Standing::Accepted, reason: None });
+    let report = Report { kind, outcome, name: name.to_owned(), state };
+    Ok(rounds!(run, |asking| run.set.mark(&asking, report.clone()))?.map(|spoken| spoken.value).unwrap_or_default())
+}
+
+async fn put_mark(
+    run: &mut Run<'_>,
+    reading: &Reading,
+    kind: RecordKind,
+    seen: &Seen,
+    outcome: Outcome,
+    cells: &mut Cells,
+) -> Result<(), Trouble> {
+    let primary = run.name_column(kind.table()).await?;
+    let held = name_of(run, seen).await?;
+    let name = match cells.get(&primary) {
+        Some(Cell::Text(name)) => name.clone(),
+        _ => held,
+    };
+    let mark = mark(run, kind, reading, outcome, &name).await?;
+    if cells.contains_key(&primary) || run.link.mark.as_deref().unwrap_or_default() != mark {
+        cells.insert(primary, Cell::Text(put(&name, &mark)));
+        run.link.mark = Some(mark);
+    }
+    Ok(())
+}
+
+async fn name_of(run: &Run<'_>, seen: &Seen) -> Result<String, Trouble> {
+    let primary = run.name_column(&seen.row.table).await?;
+    Ok(match seen.row.cells.get(&primary) {
+        Some(Cell::Text(name)) => name.clone(),
+        _ => String::new(),
+    })
+}
+
+fn is_closed(reading: &Reading) -> bool {
+    matches!(reading.crm.units.get(&Unit::State), Some(UnitValue::State(state)) if state.standing.is_closed())
+}
+
+fn microsoft_stands(reading: &Reading) -> Option<String> {
+    let microsoft = reading.facts.as_ref()?.microsoft.as_ref()?;
+    Some(microsoft.state.standing.as_str().to_owned())
+}
+
+/// Shows a failure where the seller looks: a cross before the name, and a line in the audit column. Once per distinct failure (S26). A
+/// CRM that cannot be written just now is no second failure.
+pub async fn tell_failure(desk: &Desk, lease: &Lease, state: &LaneState, reasons: &str) -> Change {
+    let mut told = Change::default();
+    let list: Vec<Reason> = serde_json::from_str::<Vec<Value>>(reasons).unwrap_or_default().iter().map(reason_of).collect();
+    told.audit.push(cosell_store::AuditLine { kind: "park".into(), message: sentences(&list), detail: reasons.to_owned() });
+    if let Err(trouble) = cross(desk, lease, state, &list).await {
+        warn!(error = %trouble, "the failure could not be shown in the CRM; it stands in our own audit");
+    }
+    told
+}
+
+async fn cross(desk: &Desk, lease: &Lease, state: &LaneState, reasons: &[Reason]) -> Result<(), Trouble> {
+    // The run that failed may have closed its intent since `state` was read.
+    let fresh = desk.store.open(lease).await?;
+    let mut run = Run::begin(desk, lease, &fresh).await?;
+    let crm = Side::Crm.as_str();
+    let kind = RecordKind::Opportunity;
+    let row = run.link.crm_row.clone().or_else(|| {
+        state.members.iter().find(|member| member.side == crm && member.kind == kind.table()).map(|member| member.id.clone())
+    });
+    let (Some(id), None) = (row, &run.intent) else { return Ok(()) };
+    let row = fetch(&run, kind, &id).await?;
+    let seen = without_mark(&run, &row.seen).await?;
+    let presence = Sides { partner_center: Presence::Never, crm: Presence::Here };
+    let sight = Sight { own: None, microsoft: None, row: Some(row.clone()), kind, presence };
+    let reading = Reading::of_row(seen.clone());
+    let line = line(&run, &format!("not in step: {}", sentences(reasons).trim_end_matches('.')));
+    let mut cells = audit(&run, &seen.row, &line);
+    put_mark(&mut run, &reading, kind, &seen, Outcome::Failed(reasons.to_vec()), &mut cells).await?;
+    if cells.is_empty() {
+        return Ok(());
+    }
+    crm::write(&mut run, &sight, &row, &cells, None).await?;
+    run.link.crm_table = Some(kind.table().to_owned());
+    run.link.crm_row = Some(id);
+    run.close("done", "").await
+}
+
+fn reason_of(value: &Value) -> Reason {
+    let text = |name: &str| value[name].as_str().map(str::to_owned);
+    Reason { code: text("code").unwrap_or_default(), message: text("message").unwrap_or_default(), about: text("about"), hint: text("hint") }
+}

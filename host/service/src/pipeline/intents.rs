@@ -1,0 +1,155 @@
+//! Intents: committed before a write, closed after it, and resolved by reading when a run was cut off in between (I5).
+
+use cosell_remote::{Class, RemoteError};
+use cosell_store::{Intent, Millis, RecordKey};
+use cosell_sync::deal::Units;
+use cosell_sync::row::RecordKind;
+use cosell_sync::side::Side;
+use serde_json::Value;
+
+use super::run::Run;
+use super::{born, partner_center};
+use crate::link::decode_units;
+use crate::trouble::Trouble;
+
+/// A referral that was not found is looked for once more after so long, before another POST: Partner Center's list may lag (S14).
+const SECOND_LOOK_MS: Millis = 60_000;
+
+/// What a write does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    CreateReferral,
+    InviteMicrosoft,
+    PatchReferral,
+    CreateRow,
+    UpdateRow,
+    CloseRow,
+    DeleteRow,
+}
+
+impl Kind {
+    const ALL: [Self; 7] = [
+        Self::CreateReferral,
+        Self::InviteMicrosoft,
+        Self::PatchReferral,
+        Self::CreateRow,
+        Self::UpdateRow,
+        Self::CloseRow,
+        Self::DeleteRow,
+    ];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::CreateReferral => "create-referral",
+            Self::InviteMicrosoft => "invite-microsoft",
+            Self::PatchReferral => "patch-referral",
+            Self::CreateRow => "create-row",
+            Self::UpdateRow => "update-row",
+            Self::CloseRow => "close-row",
+            Self::DeleteRow => "delete-row",
+        }
+    }
+}
+
+/// A new intent with an operation id of its own.
+pub(super) fn new(run: &Run<'_>, kind: Kind, target: RecordKey, precondition: Option<String>, detail: Value) -> Intent {
+    Intent {
+        operation: uuid::Uuid::new_v4().hyphenated().to_string(),
+        kind: kind.as_str().to_owned(),
+        target,
+        precondition,
+        detail: detail.to_string(),
+        since: run.desk.now(),
+    }
+}
+
+/// What the other side answered. A failure closes the intent, unless the write may have happened.
+pub(super) async fn answered<T>(run: &mut Run<'_>, call: Result<T, RemoteError>) -> Result<T, Trouble> {
+    match call {
+        Ok(answer) => Ok(answer),
+        Err(error) => {
+            let outcome = match error.class {
+                Class::UnknownOutcome => return Err(error.into()),
+                Class::Conflict => "conflict",
+                Class::Transient { .. } | Class::Unauthorised => "transient",
+                Class::Forbidden | Class::NotFound | Class::Refused => "refused",
+            };
+            run.close(outcome, &error.to_string()).await?;
+            Err(error.into())
+        }
+    }
+}
+
+/// A creation under "only if it does not exist": a conflict says that it does.
+pub(super) fn exists_already<T>(call: Result<T, RemoteError>) -> Result<Option<T>, RemoteError> {
+    match call {
+        Ok(made) => Ok(Some(made)),
+        Err(error) if error.class == Class::Conflict => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Resolves the intent that an earlier run left open, by reading its target; no plugin is asked (S29).
+pub(super) async fn settle(run: &mut Run<'_>) -> Result<(), Trouble> {
+    let Some(intent) = run.intent.clone() else { return Ok(()) };
+    let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == intent.kind);
+    match kind {
+        Some(Kind::CreateReferral) => find_referral(run, &intent).await,
+        Some(Kind::InviteMicrosoft) => find_invitation(run, &intent).await,
+        // Conditional, or with an id that we chose: a fresh look shows what became of it, and the plan starts from there.
+        _ => run.close("unknown", "resolved by looking again").await,
+    }
+}
+
+async fn find_referral(run: &mut Run<'_>, intent: &Intent) -> Result<(), Trouble> {
+    let row = &intent.target.id;
+    let found = run.connection.partner_center.by_external_reference(row).await?;
+    if let [first, rest @ ..] = found.as_slice() {
+        if !rest.is_empty() {
+            let ids: Vec<&str> = found.iter().map(|referral| referral.id.as_str()).collect();
+            let message = format!("more than one referral carries our id {row}: {}; the first is linked, please close the others", ids.join(", "));
+            run.tell_once("duplicate", &message, &serde_json::json!({ "referrals": ids }));
+        }
+        let first = first.clone();
+        born::adopt_referral(run, &first);
+        let kind = if intent.target.kind == RecordKind::Lead.table() { RecordKind::Lead } else { RecordKind::Opportunity };
+        born::adopt_row(run, kind, row);
+        let raw = run.keep_raw(&first.raw);
+        // What was sent is what both sides last agreed on: an edit since then is an edit.
+        for (unit, value) in sent(intent).into_iter().filter(|(unit, _)| *unit != cosell_sync::deal::Unit::Help) {
+            for side in Side::BOTH {
+                run.remember(&unit, side, &value, &raw);
+            }
+        }
+        return run.close("done", "found by our id after an unknown outcome").await;
+    }
+    absent(run, intent, "no referral carries our id").await
+}
+
+async fn find_invitation(run: &mut Run<'_>, intent: &Intent) -> Result<(), Trouble> {
+    let detail: Value = serde_json::from_str(&intent.detail).unwrap_or_default();
+    let engagement = detail["engagement"].as_str().unwrap_or_default().to_owned();
+    let found = run.connection.partner_center.engagement(&engagement).await?;
+    match found.into_iter().find(cosell_remote::partner_center::Referral::is_microsofts) {
+        Some(microsoft) => {
+            partner_center::adopt_microsofts(run, &microsoft);
+            run.close("done", "found in the engagement after an unknown outcome").await
+        }
+        None => absent(run, intent, "Microsoft has no referral in the engagement").await,
+    }
+}
+
+/// Absent once may be a list that lags; absent twice, so long apart, is absent.
+async fn absent(run: &mut Run<'_>, intent: &Intent, what: &str) -> Result<(), Trouble> {
+    let second_look = intent.since + SECOND_LOOK_MS;
+    if run.desk.now() < second_look {
+        let reason = format!("{what} yet, and it is unknown whether the last call made one: looking once more before trying again");
+        return Err(Trouble::NotYet { until: second_look, reason });
+    }
+    run.close("absent", what).await
+}
+
+fn sent(intent: &Intent) -> Units {
+    let detail: Value = serde_json::from_str(&intent.detail).unwrap_or_default();
+    decode_units(&detail["units"])
+}

@@ -1,0 +1,128 @@
+//! Write out and act, towards Partner Center: one conditional patch, and the invitation of Microsoft.
+
+use cosell_remote::partner_center::{Referral, invite_body, patch_ops, read};
+use cosell_sync::course::help;
+use cosell_sync::deal::{Deal, Unit, UnitValue, Units};
+use cosell_sync::element::carry_list;
+use cosell_sync::merge::{Carry, Plan};
+use cosell_sync::row::Refusal;
+use cosell_sync::side::Side;
+use serde_json::json;
+
+use super::intents::{self, Kind};
+use super::look::Sight;
+use super::read::Reading;
+use super::run::Run;
+use crate::bell::REFERRAL;
+use crate::trouble::Trouble;
+
+/// Writes what the plan carries to Partner Center. True when something was written.
+pub(super) async fn carry(run: &mut Run<'_>, sight: &Sight, reading: &Reading, plan: &Plan) -> Result<bool, Trouble> {
+    let Some(own) = &sight.own else { return Ok(false) };
+    let carries: Vec<&Carry> = plan.carries.iter().filter(|carry| carry.to == Side::PartnerCenter).collect();
+    // Help lives on Microsoft's own referral: asking for it is an invitation, not a patch (S12).
+    let (asked, patched): (Vec<&Carry>, Vec<&Carry>) = carries.into_iter().partition(|carry| carry.unit == Unit::Help);
+    let mut wrote = patch(run, own, sight.microsoft.as_ref(), &patched).await?;
+    // A patch has moved the referral; the invitation follows in the next round, from a fresh look.
+    if !wrote && let Some(carry) = asked.first() {
+        let mut deal = reading.deal_as_crm_shows();
+        deal.units.extend(plan.units_to(Side::PartnerCenter));
+        invite(run, own, &deal, carry).await?;
+        wrote = true;
+    }
+    Ok(wrote)
+}
+
+async fn patch(run: &mut Run<'_>, own: &Referral, microsoft: Option<&Referral>, carries: &[&Carry]) -> Result<bool, Trouble> {
+    if carries.is_empty() {
+        return Ok(false);
+    }
+    let mut changes: Units = carries.iter().map(|carry| (carry.unit.clone(), run.onto(carry))).collect();
+    let operations = loop {
+        match patch_ops(own, &changes) {
+            Ok(operations) => break operations,
+            // Refused units stay; the others go on.
+            Err(refusals) => {
+                run.tell_refusals("Partner Center", &refusals);
+                let before = changes.len();
+                changes.retain(|unit, _| !refusals.iter().any(|refusal| refusal.unit == *unit));
+                if changes.is_empty() || changes.len() == before {
+                    return Ok(false);
+                }
+            }
+        }
+    };
+    if operations.is_empty() {
+        return Ok(false);
+    }
+    let written: Vec<&Carry> = carries.iter().copied().filter(|carry| changes.contains_key(&carry.unit)).collect();
+    run.tell_carries(&written);
+    let target = Run::record(Side::PartnerCenter, REFERRAL, &own.id);
+    let intent = intents::new(run, Kind::PatchReferral, target, Some(own.etag.clone()), json!({ "paths": operations.iter().map(|operation| operation.path()).collect::<Vec<_>>() }));
+    let operation = intent.operation.clone();
+    run.intend(intent).await?;
+    let call = run.connection.partner_center.patch(&own.id, &operations, &own.etag, &operation).await;
+    let patched = intents::answered(run, call).await?;
+    // S6: from the representation that this very write returned; if it was read later, from what was sent.
+    let shown = patched.from_write.then(|| read(&patched.referral, microsoft, run.link_base()).units);
+    let raw = run.keep_raw(&patched.referral.raw);
+    run.link.etags.insert("referral".into(), patched.referral.etag.clone());
+    for carry in written {
+        let sent = &changes[&carry.unit];
+        let now = shown.as_ref().and_then(|shown| shown.get(&carry.unit)).unwrap_or(sent).clone();
+        run.remember(&carry.unit, Side::PartnerCenter, &now, &raw);
+        run.remember_source(carry);
+    }
+    run.close("done", "").await?;
+    Ok(true)
+}
+
+/// The second of the two calls that make a co-sell deal.
+async fn invite(run: &mut Run<'_>, own: &Referral, deal: &Deal, carry: &Carry) -> Result<(), Trouble> {
+    let Some(help) = help(&deal.units).cloned() else { return Ok(()) };
+    let body = invite_body(own, deal, &help).map_err(|refusals| Trouble::Refused(reasons(refusals)))?;
+    // A portal user, or a run that was cut off, may have invited already.
+    let engagement = run.connection.partner_center.engagement(&own.engagement_id).await?;
+    if let Some(microsoft) = engagement.into_iter().find(Referral::is_microsofts) {
+        adopt_microsofts(run, &microsoft);
+        return Ok(());
+    }
+    run.tell_carries(&[carry]);
+    let target = Run::record(Side::PartnerCenter, REFERRAL, &own.id);
+    let intent = intents::new(run, Kind::InviteMicrosoft, target, None, json!({ "engagement": own.engagement_id }));
+    let operation = intent.operation.clone();
+    run.intend(intent).await?;
+    let call = run.connection.partner_center.create(&body, &operation).await;
+    let microsoft = intents::answered(run, call).await?;
+    adopt_microsofts(run, &microsoft);
+    let raw = run.keep_raw(&microsoft.raw);
+    run.remember(&Unit::Help, Side::PartnerCenter, &UnitValue::Help(Some(help)), &raw);
+    run.remember_source(carry);
+    run.close("done", "").await
+}
+
+/// Microsoft's referral is known from now on.
+pub(super) fn adopt_microsofts(run: &mut Run<'_>, microsoft: &Referral) {
+    run.link.microsoft_referral = Some(microsoft.id.clone());
+    run.link.etags.insert("microsoft-referral".into(), microsoft.etag.clone());
+    run.belongs(Run::record(Side::PartnerCenter, REFERRAL, &microsoft.id));
+}
+
+/// The reasons of refusals, for a person.
+pub(super) fn reasons(refusals: Vec<Refusal>) -> Vec<cosell_sync::row::Reason> {
+    refusals.into_iter().map(|refusal| refusal.reason).collect()
+}
+
+impl Run<'_> {
+    /// What is written for a carry: lists are merged by element onto what the receiver holds (S11).
+    pub(super) fn onto(&self, carry: &Carry) -> UnitValue {
+        let base = self.bases.get(&carry.unit).and_then(|bases| bases[carry.to.other()].as_ref());
+        carry_list(base, &carry.value, &carry.was)
+    }
+
+    /// The side that a value came from is in step as it was seen.
+    pub(super) fn remember_source(&mut self, carry: &Carry) {
+        let raw = self.raw_of(carry.to.other());
+        self.remember(&carry.unit, carry.to.other(), &carry.value, &raw);
+    }
+}

@@ -1,0 +1,96 @@
+//! What the store says about the deals, for people and programs. Reads only; a host may be running beside it.
+
+use cosell_store::{Census, LaneSummary, Millis, SqliteStore, Store, StoreError, system_clock};
+use serde::Serialize;
+
+use crate::config::Config;
+
+/// Deals listed at most; `cosell deals` pages through all of them, one day.
+const DEALS_MAX: usize = 10_000;
+
+/// The whole answer.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    /// Lanes by state.
+    pub lanes: std::collections::BTreeMap<String, i64>,
+    /// Deals with both records.
+    pub linked: i64,
+    /// Events accepted since the store was made.
+    pub events: i64,
+    /// Bells that no run has answered yet.
+    pub bells_unanswered: i64,
+    /// How long the oldest of them waits, in milliseconds.
+    pub oldest_unanswered_ms: Option<Millis>,
+    /// Writes whose outcome is not known yet.
+    pub open_writes: i64,
+    /// The audit's hash chains verify.
+    pub audit_whole: bool,
+    /// One line per deal, youngest first.
+    pub deals: Vec<Deal>,
+}
+
+/// One deal.
+#[derive(Debug, Serialize)]
+pub struct Deal {
+    /// The connection.
+    pub connection: String,
+    /// The lane's number.
+    pub lane: i64,
+    /// `settled`, `due`, `running`, `waiting`, `held`, `parked`, `orphaned`, `paused`, `retired`.
+    pub state: String,
+    /// Why, when it is not settled.
+    pub reason: Option<String>,
+    /// Our referral.
+    pub referral: Option<String>,
+    /// Microsoft's.
+    pub microsoft_referral: Option<String>,
+    /// Logical name of the CRM row's table.
+    pub crm_table: Option<String>,
+    /// The CRM row.
+    pub crm_row: Option<String>,
+    /// When it is looked at next, milliseconds since the epoch.
+    pub next_at: Option<Millis>,
+    /// Rings that no run has answered yet.
+    pub unanswered: i64,
+}
+
+/// Reads the store of a configuration.
+///
+/// # Errors
+/// The store cannot be opened or read.
+pub async fn status(config: &Config) -> Result<Status, StoreError> {
+    let clock = system_clock();
+    let now = clock();
+    let store = SqliteStore::open(&config.store, clock)?;
+    let census: Census = store.census().await?;
+    let mut deals = Vec::new();
+    for connection in &config.connections {
+        deals.extend(store.lanes(&connection.id, DEALS_MAX).await?.into_iter().map(deal));
+    }
+    Ok(Status {
+        lanes: census.lanes,
+        linked: census.linked,
+        events: census.events,
+        bells_unanswered: census.bells_unanswered,
+        oldest_unanswered_ms: census.oldest_unanswered.map(|since| now - since),
+        open_writes: census.intents,
+        audit_whole: store.check_audit().await?.is_empty(),
+        deals,
+    })
+}
+
+fn deal(summary: LaneSummary) -> Deal {
+    let link = summary.link.unwrap_or_default();
+    Deal {
+        connection: summary.connection,
+        lane: summary.lane.0,
+        state: summary.state,
+        reason: summary.reason,
+        referral: link.referral,
+        microsoft_referral: link.microsoft_referral,
+        crm_table: link.crm_table,
+        crm_row: link.crm_row,
+        next_at: summary.next_at,
+        unanswered: summary.unanswered,
+    }
+}

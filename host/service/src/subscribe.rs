@@ -1,0 +1,89 @@
+//! Subscriptions: both sides are told where to post, and the CRM which columns matter (S31). Idempotent; the sweep covers what is not told.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use cosell_remote::RemoteError;
+use cosell_remote::dataverse::{Message, Step};
+use cosell_remote::partner_center::Registration;
+use cosell_sync::row::{Needs, RecordKind, Role};
+use cosell_webhook::Source;
+use tracing::{info, warn};
+
+use crate::config::{self, Config};
+use crate::desk::Desk;
+
+/// How soon a registration that failed is tried again.
+pub(crate) const RETRY: Duration = Duration::from_secs(60);
+
+/// Registers what the current set of plugins follows, unless it is known to be registered.
+///
+/// # Errors
+/// The first call that failed; all of it can be done again.
+pub(crate) async fn subscribe(
+    desk: &Desk,
+    config: &Config,
+    settings: &config::Connection,
+    done: &mut BTreeSet<String>,
+) -> Result<(), RemoteError> {
+    let set = desk.plugins.current();
+    let mark = format!("{}/{}", settings.id, set.hash());
+    let Some(connection) = desk.connections.get(&settings.id).filter(|_| !done.contains(&mark)) else { return Ok(()) };
+    if settings.partner_center.register_webhook {
+        let wanted = Registration {
+            url: config.webhook_address(Source::PartnerCenter, &settings.id),
+            events: settings.partner_center.webhook.events.clone(),
+            signature_header: false,
+        };
+        register(&connection.partner_center, wanted).await?;
+    }
+    if settings.dataverse.subscribe {
+        let url = config.webhook_address(Source::Dataverse, &settings.id);
+        let webhook = &settings.dataverse.webhook;
+        let name = format!("cosell {}", settings.id);
+        let endpoint = connection.dataverse.ensure_endpoint(&name, &url, &webhook.secret_header, &webhook.secret).await?;
+        let steps = steps(set.needs());
+        connection.dataverse.ensure_steps(&endpoint, &steps).await?;
+        info!(connection = %settings.id, steps = steps.len(), "the CRM posts its changes to us");
+    }
+    done.insert(mark);
+    Ok(())
+}
+
+/// A tenant has one registration for everything: what others listen to there is kept, and a foreign address is named before it goes.
+async fn register(partner_center: &cosell_remote::PartnerCenter, mut wanted: Registration) -> Result<(), RemoteError> {
+    match partner_center.registration().await? {
+        None => drop(partner_center.create_registration(&wanted).await?),
+        Some(there) => {
+            for event in &there.events {
+                if !wanted.events.contains(event) {
+                    wanted.events.push(event.clone());
+                }
+            }
+            let same_events = wanted.events.iter().all(|event| there.events.contains(event));
+            if there.url == wanted.url && same_events && there.signature_header == wanted.signature_header {
+                return Ok(());
+            }
+            if there.url != wanted.url {
+                warn!(old.url = %there.url, new.url = %wanted.url, "Partner Center posted to another address until now; a tenant has only one");
+            }
+            partner_center.replace_registration(&wanted).await?;
+        }
+    }
+    info!(url = %wanted.url, "Partner Center posts its events to us");
+    Ok(())
+}
+
+fn steps(needs: &Needs) -> Vec<Step> {
+    let table = RecordKind::Opportunity.table();
+    // What only the host writes (audit, identifier, link) must not ring; what a person edits must.
+    let ours = |column: &String| {
+        let own = needs.brings.iter().find(|own| own.table == table && own.column == *column);
+        own.and_then(|own| own.role).is_some_and(|role| !matches!(role, Role::Gate | Role::Consent))
+    };
+    let columns = needs.reads.get(table).into_iter().flatten().filter(|column| !ours(column)).cloned().collect();
+    [(Message::Create, Vec::new()), (Message::Update, columns), (Message::Delete, Vec::new())]
+        .into_iter()
+        .map(|(message, columns)| Step { message, table: table.to_owned(), columns })
+        .collect()
+}

@@ -1,0 +1,191 @@
+//! What went wrong in a run, and what that means for its lane. The only page that turns an error into "again", "refuse" or "call someone".
+
+use std::time::Duration;
+
+use cosell_plugins::{PluginFault, Stop, StopKind};
+use cosell_remote::{Class, RemoteError, Service};
+use cosell_store::{Millis, Next, StoreError, Throttle};
+use cosell_sync::row::Reason;
+use cosell_sync::schedule::{Retry, retry};
+
+use crate::link::fingerprint;
+
+/// After an unknown outcome: long enough for a slow service to finish what it may have begun.
+const UNKNOWN_MS: Millis = 5_000;
+/// A credential that is not accepted is tried again so often; a person has to act, and then it resumes by itself.
+const CREDENTIAL_MS: Millis = 60_000;
+/// A plugin that says "later" without saying when.
+const LATER_MS: Millis = 60_000;
+
+/// Why a run could not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// A call to one of the two sides failed.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+    /// A plugin gave no answer.
+    #[error("{0}")]
+    Plugin(Box<Stop>),
+    /// The store failed, or the lane was taken over.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It cannot be done until a person changes something.
+    #[error("{}", sentences(.0))]
+    Refused(Vec<Reason>),
+    /// The record changed underneath us again and again.
+    #[error("the record changed {rounds} times while we worked on it")]
+    Restless {
+        /// How often we looked.
+        rounds: u32,
+    },
+    /// Something has to be looked at again at a certain moment; no failure.
+    #[error("{reason}")]
+    NotYet {
+        /// When.
+        until: Millis,
+        /// For people.
+        reason: String,
+    },
+}
+
+impl From<Stop> for Trouble {
+    fn from(stop: Stop) -> Self {
+        Self::Plugin(Box::new(stop))
+    }
+}
+
+/// What becomes of the lane, and which credential rests.
+#[derive(Debug)]
+pub struct Verdict {
+    /// Where the lane stands now.
+    pub next: Next,
+    /// The credential that must not be used for a while.
+    pub throttle: Option<Throttle>,
+}
+
+impl Trouble {
+    /// Decides. `failures` counts the lane's failures in a row so far, `random` is drawn by the caller.
+    #[must_use]
+    pub fn verdict(&self, failures: u32, random: u32, now: Millis) -> Verdict {
+        let wait = |until: Millis, failed: bool| Verdict {
+            next: Next::Wait { until, failed, reason: self.to_string() },
+            throttle: None,
+        };
+        match self {
+            Self::Remote(error) => remote(error, failures, random, now),
+            Self::Plugin(stop) => match &stop.kind {
+                StopKind::Refuse(reasons) => parked(reasons.clone()),
+                StopKind::Later { seconds, .. } => {
+                    wait(now + seconds.map_or(LATER_MS, |seconds| Millis::from(seconds) * 1_000), false)
+                }
+                StopKind::Fault(fault) => parked(vec![plugin_fault(stop, fault)]),
+                StopKind::Ask(_) => parked(vec![reason(
+                    "too-many-questions",
+                    &format!("plugin \"{}\" asked for more rows in every round", stop.plugin.plugin),
+                    "it may ask four times per question: ask for everything at once, or declare a join",
+                )]),
+            },
+            Self::Store(_) | Self::Restless { .. } => again(self.to_string(), failures, random, now, None),
+            Self::Refused(reasons) => parked(reasons.clone()),
+            Self::NotYet { until, .. } => wait(*until, false),
+        }
+    }
+}
+
+fn remote(error: &RemoteError, failures: u32, random: u32, now: Millis) -> Verdict {
+    let text = error.to_string();
+    let resting = |until: Millis| Throttle { credential: credential(error.service).to_owned(), until, reason: text.clone() };
+    match error.class {
+        Class::Transient { retry_after, throttled } => {
+            let asked = retry_after.map(millis);
+            let mut verdict = again(text.clone(), failures, random, now, asked);
+            if let (true, Next::Wait { until, .. }) = (throttled, &verdict.next) {
+                verdict.throttle = Some(resting(*until));
+            }
+            verdict
+        }
+        Class::Unauthorised => Verdict {
+            // The deal is not to blame: it waits for its credential and counts no failure.
+            next: Next::Wait { until: now + CREDENTIAL_MS, failed: false, reason: text.clone() },
+            throttle: Some(resting(now + CREDENTIAL_MS)),
+        },
+        Class::UnknownOutcome => Verdict { next: Next::Wait { until: now + UNKNOWN_MS, failed: true, reason: text }, throttle: None },
+        Class::Conflict => again(text, failures, random, now, None),
+        Class::Forbidden | Class::NotFound | Class::Refused => {
+            let mut reasons = error.about.reasons.clone();
+            if reasons.is_empty() {
+                let hint = error.about.advice.clone();
+                reasons.push(Reason { code: error.code().unwrap_or("refused").to_owned(), message: text, about: None, hint });
+            }
+            parked(reasons)
+        }
+    }
+}
+
+fn again(reason: String, failures: u32, random: u32, now: Millis, asked: Option<u64>) -> Verdict {
+    match retry(failures, random, asked) {
+        Retry::After(ms) => {
+            let until = now.saturating_add(Millis::try_from(ms).unwrap_or(Millis::MAX));
+            Verdict { next: Next::Wait { until, failed: true, reason }, throttle: None }
+        }
+        Retry::GiveUp => parked(vec![Reason {
+            code: "gave-up".into(),
+            message: format!("it failed for about a day, last: {reason}"),
+            about: None,
+            hint: Some("mend the cause, then retry the deal".into()),
+        }]),
+    }
+}
+
+/// Parks the lane with these reasons. The same reasons are the same failure: marked and told once (S26).
+#[must_use]
+pub fn parked(reasons: Vec<Reason>) -> Verdict {
+    let list: Vec<_> = reasons.iter().map(reason_json).collect();
+    let reasons = serde_json::Value::from(list).to_string();
+    let failure = fingerprint(&reasons);
+    Verdict { next: Next::Parked { reasons, failure }, throttle: None }
+}
+
+fn plugin_fault(stop: &Stop, fault: &PluginFault) -> Reason {
+    Reason {
+        code: "plugin-fault".into(),
+        message: format!("plugin \"{}\" {} failed in {}: {}", stop.plugin.plugin, stop.plugin.version, stop.hook, fault.message),
+        about: None,
+        hint: Some("put the version before back into the plugin folder, or mend it; the deal is tried again when the set changes".into()),
+    }
+}
+
+/// A reason with a hint.
+#[must_use]
+pub fn reason(code: &str, message: &str, hint: &str) -> Reason {
+    Reason { code: code.to_owned(), message: message.to_owned(), about: None, hint: Some(hint.to_owned()) }
+}
+
+/// A reason as JSON, for stores and for `--json`.
+#[must_use]
+pub fn reason_json(reason: &Reason) -> serde_json::Value {
+    serde_json::json!({ "code": reason.code, "message": reason.message, "about": reason.about, "hint": reason.hint })
+}
+
+/// Reasons as a person reads them, in one line.
+#[must_use]
+pub fn sentences(reasons: &[Reason]) -> String {
+    let one = |reason: &Reason| match &reason.hint {
+        Some(hint) => format!("{}: {hint}", reason.message),
+        None => reason.message.clone(),
+    };
+    reasons.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+/// Which credential a service is called with.
+#[must_use]
+pub const fn credential(service: Service) -> &'static str {
+    match service {
+        Service::Dataverse => "dataverse",
+        Service::Entra | Service::PartnerCenter | Service::PartnerCenterWebhooks => "partner-center",
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

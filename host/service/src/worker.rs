@@ -1,0 +1,125 @@
+//! Takes due lanes and runs them: one run at a time per deal, many deals in parallel. The only retry loop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cosell_store::{Change, LaneState, Lease, Millis, Next, StoreError};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tracing::{Instrument, error, info, info_span, warn};
+
+use crate::desk::Desk;
+use crate::pipeline;
+use crate::trouble::Trouble;
+
+/// A lease outlives the longest run by far; a host that dies gives its lanes back after so long.
+pub const LEASE_MS: Millis = 60_000;
+/// The worker looks at least so often, in case a wake-up was lost.
+const IDLE_MAX: Duration = Duration::from_secs(5);
+
+/// Works on up to `lanes_at_once` lanes until `stop` turns true, then lets the runs end that have begun. A run waits for the network most of
+/// its life; Dataverse allows 52 requests at once per user.
+pub async fn work(desk: Arc<Desk>, lanes_at_once: usize, mut stop: watch::Receiver<bool>) {
+    let free = Arc::new(Semaphore::new(lanes_at_once));
+    let mut runs = JoinSet::new();
+    while !*stop.borrow() {
+        let claimed = match desk.store.claim(&desk.owner, LEASE_MS, free.available_permits()).await {
+            Ok(leases) => leases,
+            Err(error) => {
+                error!(error = %error, "the store did not hand out any lane; trying again");
+                Vec::new()
+            }
+        };
+        let idle = claimed.is_empty();
+        for lease in claimed {
+            let permit = Arc::clone(&free).acquire_owned().await.expect("the semaphore is never closed");
+            let desk = Arc::clone(&desk);
+            let span = info_span!("run", connection = %lease.connection, lane = lease.lane.0, fence = lease.fence);
+            runs.spawn(
+                async move {
+                    run(&desk, &lease).await;
+                    drop(permit);
+                    desk.rope.notify_one();
+                }
+                .instrument(span),
+            );
+        }
+        while let Some(ended) = runs.try_join_next() {
+            report_panic(ended);
+        }
+        if idle {
+            let pause = pause(&desk).await;
+            tokio::select! {
+                () = desk.rope.notified() => {}
+                () = tokio::time::sleep(pause) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+    while let Some(ended) = runs.join_next().await {
+        report_panic(ended);
+    }
+}
+
+fn report_panic(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        // The lane comes back when its lease runs out; nothing is lost but time.
+        error!(error = %error, "a run panicked: this is a bug in the host, please report it");
+    }
+}
+
+async fn pause(desk: &Desk) -> Duration {
+    match desk.store.next_due().await {
+        Ok(Some(due)) => {
+            let ms = due.saturating_sub(desk.now()).max(1);
+            Duration::from_millis(ms.unsigned_abs()).min(IDLE_MAX)
+        }
+        _ => IDLE_MAX,
+    }
+}
+
+/// One run, whatever comes: its lane is free again when this returns, or its lease runs out.
+async fn run(desk: &Desk, lease: &Lease) {
+    let state = match desk.store.open(lease).await {
+        Ok(state) => state,
+        Err(error) => return given_up(&error),
+    };
+    let (next, change) = match pipeline::run(desk, lease, &state).await {
+        Ok(ended) => (ended.next, ended.change),
+        Err(trouble) => settle_trouble(desk, lease, &state, &trouble).await,
+    };
+    if let Err(error) = desk.store.complete_run(lease, &state.bells, change, next).await {
+        given_up(&error);
+    }
+}
+
+async fn settle_trouble(desk: &Desk, lease: &Lease, state: &LaneState, trouble: &Trouble) -> (Next, Change) {
+    let failures = u32::try_from(state.attempts).unwrap_or(u32::MAX);
+    let mut verdict = trouble.verdict(failures, rand::random(), desk.now());
+    if let Some(throttle) = verdict.throttle.take() {
+        warn!(credential = %throttle.credential, until_ms = throttle.until, reason = %throttle.reason, "the credential rests");
+        if let Err(error) = desk.store.set_throttle(&lease.connection, throttle).await {
+            error!(error = %error, "could not write down that a credential rests");
+        }
+    }
+    let mut change = Change::default();
+    match &verdict.next {
+        Next::Parked { reasons, failure } if state.failure.as_deref() != Some(failure) => {
+            warn!(reasons = %reasons, "parked: a person is needed");
+            change = pipeline::tell_failure(desk, lease, state, reasons).await;
+        }
+        Next::Parked { .. } => {}
+        Next::Wait { until, reason, failed } => {
+            info!(until_ms = until, failed, reason = %reason, "waits");
+        }
+        _ => {}
+    }
+    (verdict.next, change)
+}
+
+fn given_up(error: &StoreError) {
+    match error {
+        StoreError::Fenced { .. } => info!(error = %error, "another run has the lane now"),
+        other => error!(error = %other, "the run could not be written down; the lane comes back when its lease runs out"),
+    }
+}
