@@ -156,7 +156,7 @@ fn write_and_sync(folder: &Path, bytes: usize, growing: bool, count: u64) -> Dur
             file.rewind().expect("back at the beginning");
         }
         file.write_all(&body).expect("written");
-        file.sync_data().expect("synced");
+        file.sync_all().expect("synced");
     }
     begin.elapsed()
 }

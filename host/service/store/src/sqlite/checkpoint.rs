@@ -50,7 +50,7 @@ pub(crate) fn start(sql: Connection) -> std::io::Result<(Nudge, JoinHandle<()>)>
 
 fn serve(sql: &Connection, nudges: &Receiver<()>) {
     while nudges.recv().is_ok() {
-        if let Err(error) = checkpoint(sql) {
+        if let Err(error) = checkpoint(sql, LOG_PAGES_MAX) {
             // Nothing is lost: the log keeps everything, it only grows until a checkpoint succeeds.
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
@@ -61,10 +61,74 @@ fn serve(sql: &Connection, nudges: &Receiver<()>) {
 }
 
 /// Gentle first. Only a log that has grown too long is brought to its end while the writer waits; the gentle one has left little.
-fn checkpoint(sql: &Connection) -> rusqlite::Result<()> {
+fn checkpoint(sql: &Connection, log_pages_max: i64) -> rusqlite::Result<()> {
     let pages: i64 = sql.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1))?;
-    if pages > LOG_PAGES_MAX {
+    if pages > log_pages_max {
         sql.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::schema::{open_checkpointer, open_writer};
+
+    fn write(sql: &Connection, rows: i64) {
+        for row in 0..rows {
+            sql.execute(
+                "INSERT INTO cursor VALUES ('c', ?1, 'v', 0) ON CONFLICT DO UPDATE SET at = at + 1",
+                [row.to_string()],
+            )
+            .unwrap();
+        }
+    }
+
+    #[test]
+    fn the_checkpointer_is_told_when_enough_has_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let sql = open_writer(&folder.path().join("cosell.db")).unwrap();
+        let (bell, nudges) = sync_channel(1);
+        let mut nudge = Nudge {
+            bell,
+            changes_before: sql.total_changes(),
+        };
+        write(&sql, 5);
+        nudge.after_commit(&sql);
+        assert!(nudges.try_recv().is_err(), "hardly anything yet");
+        sql.execute_batch("BEGIN").unwrap();
+        write(&sql, CHECKPOINT_ROWS as i64);
+        sql.execute_batch("COMMIT").unwrap();
+        nudge.after_commit(&sql);
+        assert!(nudges.try_recv().is_ok());
+        nudge.after_commit(&sql);
+        assert!(nudges.try_recv().is_err(), "once is enough");
+    }
+
+    #[test]
+    fn a_log_that_was_too_long_is_written_from_its_beginning_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cosell.db");
+        let (writer, checkpointer) = (
+            open_writer(&path).unwrap(),
+            open_checkpointer(&path).unwrap(),
+        );
+        let log = || {
+            std::fs::metadata(folder.path().join("cosell.db-wal"))
+                .unwrap()
+                .len()
+        };
+        write(&writer, 50);
+        let grown = log();
+        write(&writer, 50);
+        assert!(log() > grown, "nobody but the checkpointer checkpoints");
+        let grown = log();
+        checkpoint(&checkpointer, 10).unwrap();
+        write(&writer, 50);
+        assert_eq!(log(), grown);
+        let rows: i64 = writer
+            .query_row("SELECT count(*) FROM cursor", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(rows, 50);
+    }
 }
