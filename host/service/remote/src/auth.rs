@@ -404,3 +404,21 @@ async fn kept<T: Send + 'static>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_replaced_five_minutes_ahead_and_a_short_one_at_half_its_life() {
+        for _ in 0..100 {
+            let hour = usable(Duration::from_secs(3600));
+            assert!(
+                hour <= Duration::from_secs(55 * 60) && hour >= Duration::from_secs(54 * 60),
+                "{hour:?}"
+            );
+        }
+        assert_eq!(usable(Duration::from_secs(60)), Duration::from_secs(30));
+        assert_eq!(usable(Duration::ZERO), Duration::ZERO);
+    }
+}

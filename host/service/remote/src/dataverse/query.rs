@@ -245,10 +245,12 @@ fn key_path(table: &Table, key: &RowKey, conditions: &[Condition]) -> Option<Str
         let Test::Equals(cell) = &condition.test else {
             return None;
         };
+        let value = encode(&literal(table.column(&condition.column)?, cell)?);
+        // Quotes need no encoding in a path, and not every server would undo it there.
         parts.push(format!(
             "{}={}",
             table.wire_name(&condition.column),
-            encode(&literal(table.column(&condition.column)?, cell)?)
+            value.replace("%27", "'")
         ));
     }
     Some(format!("/{}({})", table.set, parts.join(",")))

@@ -250,3 +250,6 @@ pub(super) fn refusal(unit: Unit, code: &str, message: &str, hint: &str) -> Refu
         },
     }
 }
+
+#[cfg(test)]
+mod tests;
