@@ -53,7 +53,7 @@ impl DataverseSettings {
 /// What a proven body says.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    Bell(VerifiedBell),
+    Bell(Box<VerifiedBell>),
     /// A message about no record.
     Nothing(String),
 }
@@ -139,7 +139,7 @@ impl Listener {
         // RequestId is null for asynchronous steps, OperationId is what they have instead.
         let operation = id("OperationId").or_else(|| id("RequestId"));
         let created = text_of(&context, "OperationCreatedOn").unwrap_or_default();
-        Ok(Event::Bell(VerifiedBell {
+        Ok(Event::Bell(Box::new(VerifiedBell {
             connection: connection.to_owned(),
             source: Source::Dataverse,
             event: message.to_owned(),
@@ -153,7 +153,7 @@ impl Listener {
             organization: id("OrganizationId"),
             initiator: id("InitiatingUserId"),
             received_at: now,
-        }))
+        })))
     }
 }
 
@@ -186,7 +186,7 @@ mod tests {
 
     fn bell(body: &Value) -> VerifiedBell {
         match Listener::read("acme", body.to_string().as_bytes(), SystemTime::UNIX_EPOCH).unwrap() {
-            Event::Bell(bell) => bell,
+            Event::Bell(bell) => *bell,
             Event::Nothing(message) => panic!("{message} is about nothing"),
         }
     }

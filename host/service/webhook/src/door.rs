@@ -175,7 +175,7 @@ impl Door {
         &self.counters
     }
 
-    async fn from_partner_center(&self, id: &str, request: Request) -> Result<Answer, Refusal> {
+    async fn hear_partner_center(&self, id: &str, request: Request) -> Result<Answer, Refusal> {
         let listener = self
             .connections
             .get(id)
@@ -190,7 +190,7 @@ impl Door {
             listener.prove(&claim, &body, (self.clock)()).await?;
         }
         match listener.read(id, &body, (self.clock)())? {
-            partner_center::Event::Bell(bell) => self.ring(bell).await,
+            partner_center::Event::Bell(bell) => self.ring(*bell).await,
             partner_center::Event::Unknown(event) => {
                 Ok(self.unknown(id, Source::PartnerCenter, &event))
             }
@@ -206,7 +206,7 @@ impl Door {
         }
     }
 
-    async fn from_dataverse(&self, id: &str, request: Request) -> Result<Answer, Refusal> {
+    async fn hear_dataverse(&self, id: &str, request: Request) -> Result<Answer, Refusal> {
         let listener = self
             .connections
             .get(id)
@@ -217,7 +217,7 @@ impl Door {
         listener.prove(&headers, &uri)?;
         let body = collect(body, dataverse::BODY_BYTES_MAX).await?;
         match dataverse::Listener::read(id, &body, (self.clock)())? {
-            dataverse::Event::Bell(bell) => self.ring(bell).await,
+            dataverse::Event::Bell(bell) => self.ring(*bell).await,
             dataverse::Event::Nothing(message) => Ok(self.unknown(id, Source::Dataverse, &message)),
         }
     }
@@ -312,7 +312,7 @@ async fn partner_center(
     Path(id): Path<String>,
     request: Request,
 ) -> Response {
-    let result = door.from_partner_center(&id, request).await;
+    let result = door.hear_partner_center(&id, request).await;
     door.answer(Source::PartnerCenter, &id, result)
 }
 
@@ -321,7 +321,7 @@ async fn dataverse(
     Path(id): Path<String>,
     request: Request,
 ) -> Response {
-    let result = door.from_dataverse(&id, request).await;
+    let result = door.hear_dataverse(&id, request).await;
     door.answer(Source::Dataverse, &id, result)
 }
 

@@ -92,7 +92,7 @@ impl PartnerCenterSettings {
 /// What a proven body says.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    Bell(VerifiedBell),
+    Bell(Box<VerifiedBell>),
     /// An event that is not watched.
     Unknown(String),
     Test,
@@ -192,7 +192,7 @@ impl Listener {
             .and_then(guid)
             .ok_or(Reason::RecordMalformed)?;
         let changed = field(&fields, "ResourceChangeUtcDate");
-        Ok(Event::Bell(VerifiedBell {
+        Ok(Event::Bell(Box::new(VerifiedBell {
             connection: connection.to_owned(),
             source: Source::PartnerCenter,
             event: event.to_owned(),
@@ -204,7 +204,7 @@ impl Listener {
             organization: None,
             initiator: None,
             received_at: now,
-        }))
+        })))
     }
 }
 
