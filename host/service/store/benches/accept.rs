@@ -2,7 +2,8 @@
 //!
 //! A number of accepts per second says something about the disk first. So the bare disk is measured in the same run: as many bytes as one
 //! accept adds to the log, one sync each; once appended to a growing file, as the log is written before its first checkpoint, and once over
-//! a file that has its length, as afterwards. One caller comes near the second at best; many share a sync and should leave it behind.
+//! a file that has its length, as afterwards. Many callers share a sync and should leave both behind. Ratios mean something on a quiet
+//! machine only: a sync waits for what others write, too.
 #![allow(missing_docs, reason = "the macros of criterion make public items")]
 #![allow(
     clippy::print_stderr,
