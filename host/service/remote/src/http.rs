@@ -97,6 +97,12 @@ impl Http {
         call: &Call,
         bearer: Option<&SecretString>,
     ) -> Result<Answer, RemoteError> {
+        if let Some(name) = call.spoilt {
+            let message = format!(
+                "the value for the header {name} holds characters that no header can carry"
+            );
+            return Err(call.refused(&message));
+        }
         let mut request = reqwest::Request::new(call.method.clone(), call.url.clone());
         *request.headers_mut() = call.headers.clone();
         if let Some(bearer) = bearer {
@@ -162,6 +168,8 @@ pub(crate) struct Call {
     /// Read after "to" in the error.
     pub(crate) doing: String,
     pub(crate) body_bytes_max: usize,
+    /// Name of a header that could not be set.
+    spoilt: Option<&'static str>,
 }
 
 impl Call {
@@ -181,13 +189,15 @@ impl Call {
             writes,
             doing: doing.into(),
             body_bytes_max: BODY_BYTES_MAX,
+            spoilt: None,
         }
     }
 
+    /// A value that no header can carry spoils the call: sent without it, a conditional write would be a blind one.
     pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
-        // Values come from us or were read from a header; anything else is dropped rather than sent in a changed form.
-        if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.insert(HeaderName::from_static(name), value);
+        match HeaderValue::from_str(value) {
+            Ok(value) => drop(self.headers.insert(HeaderName::from_static(name), value)),
+            Err(_) => self.spoilt = Some(name),
         }
         self
     }

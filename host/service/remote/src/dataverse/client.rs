@@ -9,10 +9,10 @@ use http::Method;
 
 use crate::auth::Tokens;
 use crate::dataverse::catalogue::Catalogue;
-use crate::dataverse::cells::{World, currency_of, read_row};
+use crate::dataverse::cells::{CURRENCY_COLUMN, World, currency_of, read_row};
 use crate::dataverse::codes::{UNKNOWN_NAMES, explain};
 use crate::dataverse::joins::Tree;
-use crate::dataverse::metadata::{Kind, Table};
+use crate::dataverse::metadata::{Column, Kind, Table};
 use crate::error::{Class, RemoteError, Service};
 use crate::http::{Answer, Call, Channel, Endpoint, Http, fresh_id, guid, query_text};
 use crate::json::{self, Object, Raw};
@@ -142,7 +142,16 @@ impl Dataverse {
         tables.insert(table.to_owned(), Arc::clone(&root));
         let tree =
             Tree::of(&root, joins, &tables).map_err(|problem| refused(doing.clone(), problem))?;
-        let mut query = vec![("$select", select(&root, columns.iter().map(String::as_str)))];
+        let mut wanted = select(&root, columns.iter().map(String::as_str));
+        let is_money = |column: &Column| matches!(column.kind, Kind::Money { .. });
+        // A later write must know what the row's amounts are in, also when none is read now.
+        if root.column(CURRENCY_COLUMN).is_some()
+            && root.columns.values().any(is_money)
+            && !wanted.contains("_transactioncurrencyid_value")
+        {
+            wanted.push_str(",_transactioncurrencyid_value");
+        }
+        let mut query = vec![("$select", wanted)];
         if let Some(expand) = tree.expand_text() {
             query.push(("$expand", expand));
         }
@@ -316,11 +325,7 @@ pub(super) fn select<'a>(table: &Table, columns: impl IntoIterator<Item = &'a st
         );
         names.insert(table.wire_name(column));
     }
-    if money
-        && table
-            .column(crate::dataverse::cells::CURRENCY_COLUMN)
-            .is_some()
-    {
+    if money && table.column(CURRENCY_COLUMN).is_some() {
         names.insert("_transactioncurrencyid_value".to_owned());
     }
     if names.is_empty() {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cosell_sync::row::{Cell, Reference, Row, RowState};
-use http::{Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 
 use crate::dataverse::batch::{self, Part};
 use crate::dataverse::cells::{self, Body, Cut, World, currency_of, read_row};
@@ -162,6 +162,7 @@ impl Dataverse {
             "close opportunity {id} as {}",
             if won { "won" } else { "lost" }
         );
+        can_be_a_condition(&seen.etag, &doing)?;
         let path = self.row_path("opportunity", id, &doing).await?;
         let (_, last, _) = self
             .prepare(
@@ -177,7 +178,8 @@ impl Dataverse {
                 "opportunityclose",
                 &state.closing,
                 true,
-                seen.currency.as_deref(),
+                // A row of its own: without a currency of its own it would get the organisation's.
+                None,
                 &doing,
             )
             .await?;
@@ -239,6 +241,9 @@ impl Dataverse {
                 format!("\"{}\" is no GUID", crate::http::readable(id)),
             ));
         };
+        if let Some(seen) = seen {
+            can_be_a_condition(&seen.etag, &doing)?;
+        }
         let currency = seen.and_then(|seen| seen.currency.as_deref());
         let (known, body, written) = self
             .prepare(table, cells, seen.is_none(), currency, &doing)
@@ -443,4 +448,15 @@ fn gone_is_good(result: Result<Answer, RemoteError>) -> Result<(), RemoteError> 
         }
         other => other.map(drop),
     }
+}
+
+/// Without a version, or with one that cannot be sent, a write would not be conditional, and there is no other kind.
+fn can_be_a_condition(etag: &str, doing: &str) -> Result<(), RemoteError> {
+    if etag.is_empty() || HeaderValue::from_str(etag).is_err() {
+        return Err(refused(
+            doing,
+            "no version to write under: read the row first",
+        ));
+    }
+    Ok(())
 }

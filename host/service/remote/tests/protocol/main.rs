@@ -1,4 +1,8 @@
 //! The clients against small fakes on loopback: what goes over the wire, and what every answer means.
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy knows test functions, but not the helpers of an integration test"
+)]
 
 mod auth;
 mod dataverse;
