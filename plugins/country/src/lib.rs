@@ -2,7 +2,7 @@
 //!
 //! Reads whatever people write in the account's country column (`HU`, `HUN`, `Hungary`, `South Korea`, `Türkiye`) and writes the
 //! alpha-2 code or the English name, as the setting `kept-as` says. Codes and names are those of the `iso3166` crate; spellings
-//! that people use beside them stand in [`names`].
+//! that people use beside them stand in `names.rs`.
 //!
 //! A country that nobody can read is refused with a reason: without a country Partner Center takes no deal.
 
