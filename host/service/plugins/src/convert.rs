@@ -1,5 +1,6 @@
 //! Between the domain's words and the contract's. `given` speaks to a guest; `heard` listens, and believes nothing unchecked.
 
+pub(crate) mod asked;
 pub(crate) mod given;
 pub(crate) mod heard;
 mod lexical;

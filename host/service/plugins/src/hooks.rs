@@ -219,13 +219,13 @@ impl PluginSet {
                     hash: String::new(),
                 },
                 hook: question,
-                kind: StopKind::Fault(PluginFault::new(
+                kind: StopKind::Fault(Box::new(PluginFault::new(
                     FaultKind::Host,
                     format!(
                         "the host itself failed while it asked plugins: {}; please report this",
                         lost.0
                     ),
-                )),
+                ))),
             }),
         }
     }

@@ -311,12 +311,13 @@ impl log::Host for GuestState {
 impl LogBook {
     fn write(&mut self, level: wit::Level, message: &str) {
         let line = one_line(message);
-        if self.bytes + line.len() > LOG_CALL_BYTES {
+        // An empty line costs as well, or a million of them would be free.
+        let cost = line.len().max(16);
+        if self.bytes + cost > LOG_CALL_BYTES {
             self.dropped = self.dropped.saturating_add(1);
             return;
         }
-        // An empty line costs as well, or a million of them would be free.
-        self.bytes += line.len().max(16);
+        self.bytes += cost;
         self.lines.push((level, line));
     }
 }

@@ -9,7 +9,12 @@
 //! ([`limits`]), and every answer is checked against what the plugin declared before anybody acts on it.
 //!
 //! Reading order: [`question`] (what is asked), [`stop`] (why there may be no answer), [`set`] and `hooks` (the chain), [`folder`] and
-//! `load` (how a file becomes a plugin), `engine`, `instance`, `call` (how a guest is run).
+//! `load` (how a file becomes a plugin), `plugin`, `instance`, `engine` (how a guest is run).
+
+#![allow(
+    clippy::result_large_err,
+    reason = "a rejection is made once for a refused file, and tells everything; boxing it would only hide that"
+)]
 
 pub mod question;
 pub mod stop;

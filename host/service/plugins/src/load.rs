@@ -221,14 +221,30 @@ fn load_all(instance: &mut Instance, places: &Places, outline: &Outline) -> wasm
     }
     for hook in &outline.hooks {
         match hook {
-            Hook::ShouldSync => drop(instance.should_sync(places)?),
-            Hook::Opportunity => drop(instance.opportunity(places)?),
-            Hook::Lead => drop(instance.lead(places)?),
-            Hook::Country => drop(instance.country(places)?),
-            Hook::Status => drop(instance.status(places)?),
-            Hook::Account => drop(instance.account(places)?),
-            Hook::Contact => drop(instance.contact(places)?),
-            Hook::Decorate => drop(instance.decorate(places)?),
+            Hook::ShouldSync => {
+                instance.should_sync(places)?;
+            }
+            Hook::Opportunity => {
+                instance.opportunity(places)?;
+            }
+            Hook::Lead => {
+                instance.lead(places)?;
+            }
+            Hook::Country => {
+                instance.country(places)?;
+            }
+            Hook::Status => {
+                instance.status(places)?;
+            }
+            Hook::Account => {
+                instance.account(places)?;
+            }
+            Hook::Contact => {
+                instance.contact(places)?;
+            }
+            Hook::Decorate => {
+                instance.decorate(places)?;
+            }
         }
     }
     Ok(())

@@ -206,13 +206,9 @@ impl Plugin {
         let kind = match answer {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(stop)) => heard::stop(&self.declared, self.id(), stop),
-            Err(fault) => StopKind::Fault(fault),
+            Err(fault) => StopKind::Fault(Box::new(fault)),
         };
-        if let StopKind::Fault(PluginFault {
-            kind: FaultKind::Fault,
-            ..
-        }) = kind
-        {
+        if matches!(&kind, StopKind::Fault(fault) if fault.kind == FaultKind::Fault) {
             // It says itself that it is broken: whatever state it is in, nobody else should meet it.
             self.guest.drop_warm();
         }
@@ -229,7 +225,7 @@ impl Plugin {
 
     /// An answer that does not hold.
     pub(crate) fn bad(&self, question: &'static str, bad: heard::Bad) -> Stop {
-        self.stop(question, StopKind::Fault(bad.into()))
+        self.stop(question, bad.into())
     }
 
     fn tell(&self, question: &str, log: &LogBook) {

@@ -160,18 +160,30 @@ fn malformed(error: wasmparser::BinaryReaderError) -> Rejection {
     .with_hint("copy it again, best under another name and then rename it")
 }
 
-/// `cosell:mapping/log@1.0.0` in parts; None: not an interface name.
-fn interface(name: &str) -> Option<(&str, &str, Option<(u64, u64)>)> {
-    let (path, version) = match name.split_once('@') {
+/// `cosell:mapping/log@1.0.0` in parts.
+struct Interface<'a> {
+    package: &'a str,
+    name: &'a str,
+    /// Major and minor.
+    version: Option<(u64, u64)>,
+}
+
+/// None: not an interface's name.
+fn interface(text: &str) -> Option<Interface<'_>> {
+    let (path, version) = match text.split_once('@') {
         Some((path, version)) => (path, Some(version)),
-        None => (name, None),
+        None => (text, None),
     };
-    let (package, interface) = path.split_once('/')?;
-    let numbers = version.and_then(|version| {
+    let (package, name) = path.split_once('/')?;
+    let version = version.and_then(|version| {
         let mut parts = version.split(['.', '-', '+']);
         Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
     });
-    Some((package, interface, numbers))
+    Some(Interface {
+        package,
+        name,
+        version,
+    })
 }
 
 fn allowed(import: &str) -> Result<(), Rejection> {
@@ -179,8 +191,16 @@ fn allowed(import: &str) -> Result<(), Rejection> {
         Err(Rejection::new(Phase::Imports, RejectionKind::Import, message).with_hint(hint))
     };
     match interface(import) {
-        Some((PACKAGE, "log" | "types", Some((1, 0)))) => Ok(()),
-        Some((PACKAGE, "log" | "types", version)) => refused(
+        Some(Interface {
+            package: PACKAGE,
+            name: "log" | "types",
+            version: Some((1, 0)),
+        }) => Ok(()),
+        Some(Interface {
+            package: PACKAGE,
+            name: "log" | "types",
+            version,
+        }) => refused(
             format!("imports `{import}`, and this host offers {PACKAGE} {VERSION}"),
             if version.is_some_and(|version| version > (1, 0)) {
                 "update the host, or build the plugin with a guest SDK 1.0"
@@ -188,13 +208,15 @@ fn allowed(import: &str) -> Result<(), Rejection> {
                 "build the plugin with a guest SDK 1.0"
             },
         ),
-        Some((PACKAGE, ..)) => refused(
+        Some(Interface {
+            package: PACKAGE, ..
+        }) => refused(
             format!(
                 "imports `{import}`, which a host does not offer: hooks are exported, and the only import is `{PACKAGE}/log`"
             ),
             "export the interface instead of importing it: look at the `world` of the plugin",
         ),
-        Some((package, ..)) if package.starts_with("wasi:") => refused(
+        Some(Interface { package, .. }) if package.starts_with("wasi:") => refused(
             format!(
                 "imports `{import}`: plugins get no system interfaces, neither files nor clocks nor network"
             ),
@@ -214,7 +236,12 @@ fn sort_exports(outline: &mut Outline) -> Result<(), Rejection> {
     let mut other_major = None;
     let mut has_plugin = false;
     for export in &outline.exports {
-        let Some((PACKAGE, name, version)) = interface(export) else {
+        let Some(Interface {
+            package: PACKAGE,
+            name,
+            version,
+        }) = interface(export)
+        else {
             continue;
         };
         match (Hook::parse(name), name, version) {

@@ -57,7 +57,7 @@ pub enum StopKind {
         seconds: Option<u32>,
     },
     /// The plugin is broken.
-    Fault(PluginFault),
+    Fault(Box<PluginFault>),
 }
 
 impl fmt::Display for StopKind {

@@ -2,6 +2,7 @@
 
 use super::asking::Said;
 use crate::bindings::cosell::mapping::types as wit;
+use crate::convert::asked;
 use crate::convert::heard::{self, Bad};
 use crate::convert::units::{state_heard, statement};
 use crate::declared::Declared;
@@ -41,9 +42,9 @@ pub(crate) fn undeclared(
         Said::Text(Some(text)) => heard::mark(text).map(|_| ()),
         Said::State(Some(state)) => state_heard(state).map(|_| ()),
         Said::RowState(Some(state)) => heard::row_state(declared, state).map(|_| ()),
-        Said::Searches(Some(list)) => heard::searches(declared, &[], &[], list).map(|_| ()),
+        Said::Searches(Some(list)) => asked::searches(declared, &[], &[], list).map(|_| ()),
         Said::Resolution(Some(resolution)) => {
-            heard::resolution(&question.candidates, resolution).map(|_| ())
+            asked::resolution(&question.candidates, resolution).map(|_| ())
         }
         Said::Stopped(stop) => {
             return match heard::stop(declared, plugin, stop.clone()) {

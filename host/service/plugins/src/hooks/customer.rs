@@ -6,7 +6,7 @@ use cosell_sync::row::Row;
 use super::deciding::last_word;
 use super::writing::{Desk, write_country};
 use crate::bindings::cosell::mapping::types as wit;
-use crate::convert::{given, heard};
+use crate::convert::{asked, given};
 use crate::instance::{Instance, Places};
 use crate::plugin::{Hook, Plugin};
 use crate::question::{Asking, Candidate, ContactQuestion, Draft, Resolution, Search};
@@ -69,7 +69,7 @@ pub(super) fn account_choose(
                 hook.call_choose(store, &context, deal, &shown, draft)
             }
         },
-        |plugin, resolution| heard::resolution(&candidates_shown(plugin, candidates), resolution),
+        |plugin, resolution| asked::resolution(&candidates_shown(plugin, candidates), resolution),
     )
 }
 
@@ -94,7 +94,7 @@ pub(super) fn contact_choose(
                 hook.call_choose(store, &context, question, &shown, draft)
             }
         },
-        |plugin, resolution| heard::resolution(&candidates_shown(plugin, candidates), resolution),
+        |plugin, resolution| asked::resolution(&candidates_shown(plugin, candidates), resolution),
     )
 }
 
@@ -168,7 +168,7 @@ fn searches(
         })?;
         let Some(list) = answer else { continue };
         let before = last.as_ref().map_or(&[][..], |spoken| &spoken.value);
-        let value = heard::searches(&plugin.declared, &draft, before, &list)
+        let value = asked::searches(&plugin.declared, &draft, before, &list)
             .map_err(|bad| plugin.bad(question, bad))?;
         let by = plugin.speaker.clone();
         last = Some(Spoken { value, by });

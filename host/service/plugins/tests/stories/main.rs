@@ -1,0 +1,15 @@
+//! Stories of the plugin engine, told with guests that are made on the spot.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper of a test fails as a test does"
+)]
+
+mod cache;
+mod check;
+mod examples;
+mod folder;
+mod guest;
+mod house;
+mod limits;
+mod loading;
+mod questions;
