@@ -9,3 +9,4 @@ mod dataverse;
 mod fake;
 mod organisation;
 mod partner_center;
+mod tls;
