@@ -5,6 +5,7 @@
 
 pub(crate) mod eval;
 pub(crate) mod filter;
+pub(crate) mod json;
 pub(crate) mod options;
 
 use jiff::{Timestamp, civil::Date};

@@ -65,13 +65,30 @@ pub(crate) enum Required {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Kind {
-    Text { max: usize },
-    Memo { max: usize },
-    Int { min: i64, max: i64 },
+    Text {
+        max: usize,
+    },
+    Memo {
+        max: usize,
+    },
+    Int {
+        min: i64,
+        max: i64,
+    },
     BigInt,
-    Decimal { precision: u32, min: Decimal, max: Decimal },
-    Money { min: Decimal, max: Decimal },
-    Double { min: f64, max: f64 },
+    Decimal {
+        precision: u32,
+        min: Decimal,
+        max: Decimal,
+    },
+    Money {
+        min: Decimal,
+        max: Decimal,
+    },
+    Double {
+        min: f64,
+        max: f64,
+    },
     Bool,
     Choice(Vec<Choice>),
     /// `of` is the default status of the state.
@@ -112,9 +129,19 @@ pub(crate) struct ManyToMany {
 /// Where a navigation property leads.
 #[derive(Clone, Debug)]
 pub(crate) enum Navigation {
-    One { column: Name, table: Name },
-    Children { table: Name, column: Name },
-    Many { relationship: usize, table: Name, here_is_first: bool },
+    One {
+        column: Name,
+        table: Name,
+    },
+    Children {
+        table: Name,
+        column: Name,
+    },
+    Many {
+        relationship: usize,
+        table: Name,
+        here_is_first: bool,
+    },
 }
 
 impl Schema {
@@ -127,8 +154,15 @@ impl Schema {
             if schema.tables.contains_key(logical.as_str()) {
                 return Err(format!("table '{logical}' exists already"));
             }
-            let code = FIRST_CUSTOM_CODE + i32::try_from(index).unwrap_or(i32::MAX - FIRST_CUSTOM_CODE);
-            let mut made = blank_table(&logical, &table.entity_set, &format!("{logical}id"), &table.primary_name, code);
+            let code =
+                FIRST_CUSTOM_CODE + i32::try_from(index).unwrap_or(i32::MAX - FIRST_CUSTOM_CODE);
+            let mut made = blank_table(
+                &logical,
+                &table.entity_set,
+                &format!("{logical}id"),
+                &table.primary_name,
+                code,
+            );
             made.schema_name.clone_from(&table.schema_name);
             made.custom = true;
             system_columns(&mut made, true, true);
@@ -136,19 +170,30 @@ impl Schema {
                 add(&mut made, custom_column(&logical, column));
             }
             if !made.columns.contains_key(table.primary_name.as_str()) {
-                return Err(format!("table '{logical}' has no column '{}' to be its primary name", table.primary_name));
+                return Err(format!(
+                    "table '{logical}' has no column '{}' to be its primary name",
+                    table.primary_name
+                ));
             }
             for key in &table.keys {
-                if let Some(missing) = key.iter().find(|name| !made.columns.contains_key(name.as_str())) {
-                    return Err(format!("a key of table '{logical}' names column '{missing}', which does not exist"));
+                if let Some(missing) = key
+                    .iter()
+                    .find(|name| !made.columns.contains_key(name.as_str()))
+                {
+                    return Err(format!(
+                        "a key of table '{logical}' names column '{missing}', which does not exist"
+                    ));
                 }
-                made.keys.push(key.iter().map(|name| Name::from(name.as_str())).collect());
+                made.keys
+                    .push(key.iter().map(|name| Name::from(name.as_str())).collect());
             }
             schema.tables.insert(made.logical.clone(), made);
         }
         for extra in &config.columns {
             let table = schema.tables.get_mut(extra.table.as_str());
-            let table = table.ok_or_else(|| format!("there is no table '{}' for a custom column", extra.table))?;
+            let table = table.ok_or_else(|| {
+                format!("there is no table '{}' for a custom column", extra.table)
+            })?;
             add(table, custom_column(&extra.table, &extra.column));
         }
         schema.index()?;
@@ -173,7 +218,11 @@ impl Schema {
 
     fn read(&mut self, text: &str) -> Result<(), String> {
         let mut current: Option<Table> = None;
-        for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        for line in text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        {
             let words: Vec<&str> = line.split_whitespace().collect();
             match words[0] {
                 "table" => {
@@ -183,8 +232,11 @@ impl Schema {
                 }
                 "many" => self.many.push(many_line(&words)?),
                 _ => {
-                    let table = current.as_mut().ok_or_else(|| format!("column before any table: {line}"))?;
-                    let column = column_line(&table.logical, &words).map_err(|reason| format!("{reason}: {line}"))?;
+                    let table = current
+                        .as_mut()
+                        .ok_or_else(|| format!("column before any table: {line}"))?;
+                    let column = column_line(&table.logical, &words)
+                        .map_err(|reason| format!("{reason}: {line}"))?;
                     add(table, column);
                 }
             }
@@ -201,26 +253,47 @@ impl Schema {
         for table in self.tables.values() {
             self.sets.insert(table.set.clone(), table.logical.clone());
             for column in table.columns.values() {
-                let Kind::Lookup(targets) = &column.kind else { continue };
+                let Kind::Lookup(targets) = &column.kind else {
+                    continue;
+                };
                 for target in targets {
                     if !self.tables.contains_key(&target.table) {
-                        return Err(format!("lookup {}.{} leads to '{}', which does not exist", table.logical, column.logical, target.table));
+                        return Err(format!(
+                            "lookup {}.{} leads to '{}', which does not exist",
+                            table.logical, column.logical, target.table
+                        ));
                     }
-                    let one = Navigation::One { column: column.logical.clone(), table: target.table.clone() };
+                    let one = Navigation::One {
+                        column: column.logical.clone(),
+                        table: target.table.clone(),
+                    };
                     put.push((table.logical.clone(), target.navigation.clone(), one));
-                    let children = Navigation::Children { table: table.logical.clone(), column: column.logical.clone() };
+                    let children = Navigation::Children {
+                        table: table.logical.clone(),
+                        column: column.logical.clone(),
+                    };
                     put.push((target.table.clone(), target.relationship.clone(), children));
                 }
             }
         }
         for (relationship, many) in self.many.iter().enumerate() {
-            for (here, there, here_is_first) in [(&many.first, &many.second, true), (&many.second, &many.first, false)] {
-                let navigation = Navigation::Many { relationship, table: there.0.clone(), here_is_first };
+            for (here, there, here_is_first) in [
+                (&many.first, &many.second, true),
+                (&many.second, &many.first, false),
+            ] {
+                let navigation = Navigation::Many {
+                    relationship,
+                    table: there.0.clone(),
+                    here_is_first,
+                };
                 put.push((here.0.clone(), here.1.clone(), navigation));
             }
         }
         for (table, name, navigation) in put {
-            self.navigations.entry(table).or_default().insert(name, navigation);
+            self.navigations
+                .entry(table)
+                .or_default()
+                .insert(name, navigation);
         }
         Ok(())
     }
@@ -233,9 +306,18 @@ impl Table {
 
     /// The column behind a property of the wire: a logical name, or `_x_value` for a lookup.
     pub(crate) fn property(&self, name: &str) -> Option<&Column> {
-        match name.strip_prefix('_').and_then(|rest| rest.strip_suffix("_value")) {
-            Some(lookup) => self.columns.get(lookup).filter(|column| matches!(column.kind, Kind::Lookup(_))),
-            None => self.columns.get(name).filter(|column| !matches!(column.kind, Kind::Lookup(_))),
+        match name
+            .strip_prefix('_')
+            .and_then(|rest| rest.strip_suffix("_value"))
+        {
+            Some(lookup) => self
+                .columns
+                .get(lookup)
+                .filter(|column| matches!(column.kind, Kind::Lookup(_))),
+            None => self
+                .columns
+                .get(name)
+                .filter(|column| !matches!(column.kind, Kind::Lookup(_))),
         }
     }
 }
@@ -267,19 +349,30 @@ fn blank_table(logical: &str, set: &str, key: &str, primary_name: &str, code: i3
 
 fn capitalised(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+    chars
+        .next()
+        .map(|first| first.to_uppercase().chain(chars).collect())
+        .unwrap_or_default()
 }
 
 fn table_line(words: &[&str]) -> Result<Table, String> {
     let value = |name: &str| {
-        let found = words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+        let found = words
+            .iter()
+            .find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
         found.ok_or_else(|| format!("table {} has no {name}", words[1]))
     };
-    let code = value("code")?.parse().map_err(|_| format!("code of table {}", words[1]))?;
+    let code = value("code")?
+        .parse()
+        .map_err(|_| format!("code of table {}", words[1]))?;
     let mut table = blank_table(words[1], value("set")?, value("key")?, value("name")?, code);
     table.custom = table.logical.starts_with("msft_");
     table.tracked = !words.contains(&"plain");
-    system_columns(&mut table, words.contains(&"owned"), words.contains(&"states"));
+    system_columns(
+        &mut table,
+        words.contains(&"owned"),
+        words.contains(&"states"),
+    );
     Ok(table)
 }
 
@@ -292,16 +385,36 @@ fn system_columns(table: &mut Table, owned: bool, states: bool) {
     for name in ["createdon", "modifiedon"] {
         add(table, read_only(plain_column(name, Kind::Time)));
     }
-    for name in ["createdby", "modifiedby", "createdonbehalfby", "modifiedonbehalfby"] {
+    for name in [
+        "createdby",
+        "modifiedby",
+        "createdonbehalfby",
+        "modifiedonbehalfby",
+    ] {
         let target = Target {
             table: "systemuser".into(),
             navigation: name.to_owned(),
             relationship: format!("lk_{logical}_{name}"),
         };
-        add(table, read_only(plain_column(name, Kind::Lookup(vec![target]))));
+        add(
+            table,
+            read_only(plain_column(name, Kind::Lookup(vec![target]))),
+        );
     }
-    add(table, read_only(plain_column("versionnumber", Kind::BigInt)));
-    for (name, kind) in [("overriddencreatedon", Kind::Time), ("importsequencenumber", Kind::Int { min: -2_147_483_648, max: 2_147_483_647 })] {
+    add(
+        table,
+        read_only(plain_column("versionnumber", Kind::BigInt)),
+    );
+    for (name, kind) in [
+        ("overriddencreatedon", Kind::Time),
+        (
+            "importsequencenumber",
+            Kind::Int {
+                min: -2_147_483_648,
+                max: 2_147_483_647,
+            },
+        ),
+    ] {
         let mut column = plain_column(name, kind);
         column.update = false;
         add(table, column);
@@ -312,16 +425,36 @@ fn system_columns(table: &mut Table, owned: bool, states: bool) {
             navigation: "ownerid".to_owned(),
             relationship: format!("{}_{logical}s", if to == "team" { "team" } else { "user" }),
         };
-        let mut owner = plain_column("ownerid", Kind::Lookup(vec![target("systemuser"), target("team")]));
+        let mut owner = plain_column(
+            "ownerid",
+            Kind::Lookup(vec![target("systemuser"), target("team")]),
+        );
         owner.required = Required::System;
         add(table, owner);
     }
     if states {
         let choices = |list: [(i32, &str, i32); 2]| {
-            list.map(|(value, label, of)| Choice { value, label: label.to_owned(), of }).to_vec()
+            list.map(|(value, label, of)| Choice {
+                value,
+                label: label.to_owned(),
+                of,
+            })
+            .to_vec()
         };
-        add(table, plain_column("statecode", Kind::State(choices([(0, "Active", 1), (1, "Inactive", 2)]))));
-        add(table, plain_column("statuscode", Kind::Status(choices([(1, "Active", 0), (2, "Inactive", 1)]))));
+        add(
+            table,
+            plain_column(
+                "statecode",
+                Kind::State(choices([(0, "Active", 1), (1, "Inactive", 2)])),
+            ),
+        );
+        add(
+            table,
+            plain_column(
+                "statuscode",
+                Kind::Status(choices([(1, "Active", 0), (2, "Inactive", 1)])),
+            ),
+        );
     }
 }
 
@@ -347,7 +480,13 @@ fn read_only(mut column: Column) -> Column {
 /// Adds a column, and its base-currency shadow when it holds money.
 fn add(table: &mut Table, column: Column) {
     if let Kind::Money { min, max } = &column.kind {
-        let mut base = read_only(plain_column(&format!("{}_base", column.logical), Kind::Money { min: *min, max: *max }));
+        let mut base = read_only(plain_column(
+            &format!("{}_base", column.logical),
+            Kind::Money {
+                min: *min,
+                max: *max,
+            },
+        ));
         base.custom = column.custom;
         table.columns.insert(base.logical.clone(), base);
     }
@@ -356,18 +495,35 @@ fn add(table: &mut Table, column: Column) {
 
 fn column_line(table: &str, words: &[&str]) -> Result<Column, String> {
     let (name, kind) = (words[0], *words.get(1).ok_or("no kind")?);
-    let argument = |index: usize| words.get(index + 2).copied().ok_or("an argument is missing");
+    let argument = |index: usize| {
+        words
+            .get(index + 2)
+            .copied()
+            .ok_or("an argument is missing")
+    };
     let number = |index: usize| -> Result<Decimal, String> {
-        argument(index)?.parse().map_err(|_| "an argument is not a number".to_owned())
+        argument(index)?
+            .parse()
+            .map_err(|_| "an argument is not a number".to_owned())
     };
     let whole = |index: usize| -> Result<i64, String> {
-        argument(index)?.parse().map_err(|_| "an argument is not a whole number".to_owned())
+        argument(index)?
+            .parse()
+            .map_err(|_| "an argument is not a whole number".to_owned())
     };
     let size = |index: usize| -> Result<usize, String> {
-        argument(index)?.parse().map_err(|_| "an argument is not a length".to_owned())
+        argument(index)?
+            .parse()
+            .map_err(|_| "an argument is not a length".to_owned())
     };
-    let option = |name: &str| words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
-    let relationships: Vec<&str> = option("rel").map(|list| list.split(',').collect()).unwrap_or_default();
+    let option = |name: &str| {
+        words
+            .iter()
+            .find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
+    };
+    let relationships: Vec<&str> = option("rel")
+        .map(|list| list.split(',').collect())
+        .unwrap_or_default();
     let schema_name = option("schema").map_or_else(|| capitalised(name), str::to_owned);
     let lookup = |polymorphic: bool| -> Result<Kind, String> {
         let tables: Vec<&str> = argument(0)?.split(',').collect();
@@ -378,24 +534,36 @@ fn column_line(table: &str, words: &[&str]) -> Result<Column, String> {
                 (false, Some(schema)) => schema.to_owned(),
                 (false, None) => name.to_owned(),
             },
-            relationship: relationships.get(index).map_or_else(|| format!("{to}_{table}_{name}"), |held| (*held).to_owned()),
+            relationship: relationships
+                .get(index)
+                .map_or_else(|| format!("{to}_{table}_{name}"), |held| (*held).to_owned()),
         });
         Ok(Kind::Lookup(targets.collect()))
     };
     let kind = match kind {
         "text" => Kind::Text { max: size(0)? },
         "memo" => Kind::Memo { max: size(0)? },
-        "int" => Kind::Int { min: whole(0)?, max: whole(1)? },
+        "int" => Kind::Int {
+            min: whole(0)?,
+            max: whole(1)?,
+        },
         "bigint" => Kind::BigInt,
         "decimal" => Kind::Decimal {
             precision: u32::try_from(size(0)?).map_err(|_| "precision")?,
             min: number(1)?,
             max: number(2)?,
         },
-        "money" => Kind::Money { min: number(0)?, max: number(1)? },
+        "money" => Kind::Money {
+            min: number(0)?,
+            max: number(1)?,
+        },
         "double" => Kind::Double {
-            min: argument(0)?.parse().map_err(|_| "an argument is not a number")?,
-            max: argument(1)?.parse().map_err(|_| "an argument is not a number")?,
+            min: argument(0)?
+                .parse()
+                .map_err(|_| "an argument is not a number")?,
+            max: argument(1)?
+                .parse()
+                .map_err(|_| "an argument is not a number")?,
         },
         "bool" => Kind::Bool,
         "choice" => Kind::Choice(choices(argument(0)?)?),
@@ -433,8 +601,14 @@ fn choices(text: &str) -> Result<Vec<Choice>, String> {
     text.split(',')
         .map(|part| {
             let mut fields = part.split(':');
-            let value = fields.next().and_then(|value| value.parse().ok()).ok_or_else(|| format!("choice {part}"))?;
-            let label = fields.next().ok_or_else(|| format!("choice {part}"))?.replace('_', " ");
+            let value = fields
+                .next()
+                .and_then(|value| value.parse().ok())
+                .ok_or_else(|| format!("choice {part}"))?;
+            let label = fields
+                .next()
+                .ok_or_else(|| format!("choice {part}"))?
+                .replace('_', " ");
             let of = fields.next().and_then(|of| of.parse().ok()).unwrap_or(0);
             Ok(Choice { value, label, of })
         })
@@ -442,9 +616,13 @@ fn choices(text: &str) -> Result<Vec<Choice>, String> {
 }
 
 fn many_line(words: &[&str]) -> Result<ManyToMany, String> {
-    let [_, schema_name, intersect, first, second] = words else { return Err(format!("many: {words:?}")) };
+    let [_, schema_name, intersect, first, second] = words else {
+        return Err(format!("many: {words:?}"));
+    };
     let side = |text: &str| -> Result<(Name, String), String> {
-        let (table, navigation) = text.split_once(':').ok_or_else(|| format!("many side {text}"))?;
+        let (table, navigation) = text
+            .split_once(':')
+            .ok_or_else(|| format!("many side {text}"))?;
         Ok((table.into(), navigation.to_owned()))
     };
     Ok(ManyToMany {
@@ -460,15 +638,32 @@ fn custom_column(table: &str, config: &ColumnConfig) -> Column {
     let kind = match &config.kind {
         ColumnKind::Text { max_length } => Kind::Text { max: *max_length },
         ColumnKind::Memo { max_length } => Kind::Memo { max: *max_length },
-        ColumnKind::Whole => Kind::Int { min: i64::from(i32::MIN), max: i64::from(i32::MAX) },
-        ColumnKind::Decimal { precision } => Kind::Decimal { precision: *precision, min: -billion, max: billion },
-        ColumnKind::Money => Kind::Money { min: -billion, max: billion },
+        ColumnKind::Whole => Kind::Int {
+            min: i64::from(i32::MIN),
+            max: i64::from(i32::MAX),
+        },
+        ColumnKind::Decimal { precision } => Kind::Decimal {
+            precision: *precision,
+            min: -billion,
+            max: billion,
+        },
+        ColumnKind::Money => Kind::Money {
+            min: -billion,
+            max: billion,
+        },
         ColumnKind::Boolean => Kind::Bool,
         ColumnKind::DateOnly => Kind::Date,
         ColumnKind::DateTime => Kind::Time,
-        ColumnKind::Choice { options } => {
-            Kind::Choice(options.iter().map(|(value, label)| Choice { value: *value, label: label.clone(), of: 0 }).collect())
-        }
+        ColumnKind::Choice { options } => Kind::Choice(
+            options
+                .iter()
+                .map(|(value, label)| Choice {
+                    value: *value,
+                    label: label.clone(),
+                    of: 0,
+                })
+                .collect(),
+        ),
         // A custom lookup's navigation property keeps the casing of the schema name.
         ColumnKind::Lookup { target } => Kind::Lookup(vec![Target {
             table: target.as_str().into(),
@@ -494,10 +689,22 @@ mod tests {
         let schema = Schema::new(&SimulatorConfig::demo()).unwrap();
         let opportunity = schema.table("opportunity").unwrap();
         assert_eq!(opportunity.set, "opportunities");
-        assert!(opportunity.column("estimatedvalue_base").is_some_and(|column| !column.update));
-        assert!(schema.navigation("opportunity", "customerid_account").is_some());
+        assert!(
+            opportunity
+                .column("estimatedvalue_base")
+                .is_some_and(|column| !column.update)
+        );
+        assert!(
+            schema
+                .navigation("opportunity", "customerid_account")
+                .is_some()
+        );
         assert!(schema.navigation("account", "new_CountryId").is_some());
         assert!(schema.navigation("account", "new_countryid").is_none());
-        assert!(schema.navigation("account", "opportunity_customer_accounts").is_some());
+        assert!(
+            schema
+                .navigation("account", "opportunity_customer_accounts")
+                .is_some()
+        );
     }
 }

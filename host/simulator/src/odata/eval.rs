@@ -172,6 +172,11 @@ fn compare(op: Op, left: &Scalar, right: &Scalar, case: Case) -> bool {
     }
 }
 
+/// Whether two values are equal; values of different kinds never are.
+pub(crate) fn equal(left: &Scalar, right: &Scalar, case: Case) -> bool {
+    compare(Op::Eq, left, right, case)
+}
+
 /// How two values stand to each other; none when they are of different kinds.
 fn order(left: &Scalar, right: &Scalar, case: Case) -> Option<Ordering> {
     match (left, right) {

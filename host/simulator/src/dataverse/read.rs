@@ -1,0 +1,630 @@
+//! Rows as JSON, queries, expands and pages. (dataverse 1.3, 2.3, 2.4)
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::cells;
+use super::refusal::{self, Refusal};
+use super::schema::{Column, Kind, Name, Navigation, Table};
+use super::store::{Cell, Db, Row};
+use crate::odata::Scalar;
+use crate::odata::eval::{Case, Subject, matches, sort_order};
+use crate::odata::options::{Expand, Options};
+use crate::wire::{Request, decode_segment, encode};
+
+/// Largest page, and the default one.
+pub(super) const PAGE_MAX: usize = 5_000;
+/// Most expands in a query.
+const EXPANDS_MAX: usize = 15;
+/// `$count` does not count further.
+const COUNT_MAX: usize = 5_000;
+
+/// What `Prefer` asks for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Prefer {
+    pub(super) representation: bool,
+    pub(super) page: Option<usize>,
+    pub(super) track: bool,
+    pub(super) continue_on_error: bool,
+    annotations: Vec<String>,
+    /// What was understood, for `Preference-Applied`.
+    pub(super) applied: Vec<String>,
+}
+
+impl Prefer {
+    pub(super) fn of(request: &Request) -> Self {
+        let mut out = Self::default();
+        let texts = request
+            .headers
+            .get_all("prefer")
+            .iter()
+            .filter_map(|value| value.to_str().ok());
+        for part in texts.flat_map(outside_quotes) {
+            let (name, value) = part.split_once('=').unwrap_or((part.as_str(), ""));
+            match name.trim().to_ascii_lowercase().as_str() {
+                "return" => out.representation = value == "representation",
+                "odata.maxpagesize" => {
+                    out.page = value
+                        .parse()
+                        .ok()
+                        .filter(|size: &usize| *size > 0)
+                        .map(|size: usize| size.min(PAGE_MAX));
+                }
+                "odata.track-changes" => out.track = true,
+                "odata.continue-on-error" => out.continue_on_error = true,
+                "odata.include-annotations" => {
+                    out.annotations = value
+                        .trim_matches('"')
+                        .split(',')
+                        .map(|name| name.trim().to_owned())
+                        .collect();
+                }
+                _ => continue,
+            }
+            out.applied.push(part.clone());
+        }
+        out
+    }
+
+    fn wants(&self, annotation: &str) -> bool {
+        self.annotations
+            .iter()
+            .any(|wanted| match wanted.strip_suffix('*') {
+                Some(prefix) => annotation.starts_with(prefix),
+                None => wanted == annotation,
+            })
+    }
+
+    pub(super) fn annotates(&self) -> bool {
+        !self.annotations.is_empty()
+    }
+}
+
+fn outside_quotes(text: &str) -> Vec<String> {
+    let (mut quoted, mut part, mut parts) = (false, String::new(), Vec::new());
+    for sign in text.chars() {
+        if sign == '"' {
+            quoted = !quoted;
+        }
+        if sign == ',' && !quoted {
+            parts.push(std::mem::take(&mut part).trim().to_owned());
+        } else {
+            part.push(sign);
+        }
+    }
+    parts.push(part.trim().to_owned());
+    parts
+}
+
+/// The name under which an alternate key is known.
+pub(super) fn key_name(columns: &[Name]) -> String {
+    format!("{}_key", columns.join("_"))
+}
+
+/// Checks every name that a query uses against the table.
+pub(super) fn check(db: &Db, table: &Table, options: &Options) -> Result<(), Refusal> {
+    let mut expands = 0;
+    check_level(db, table, options, &mut expands)?;
+    if expands > EXPANDS_MAX {
+        return Err(refusal::query(format!(
+            "The number of expanded navigation properties exceeds {EXPANDS_MAX}."
+        )));
+    }
+    Ok(())
+}
+
+fn check_level(
+    db: &Db,
+    table: &Table,
+    options: &Options,
+    expands: &mut usize,
+) -> Result<(), Refusal> {
+    for name in options.select.iter().flatten().filter(|name| *name != "*") {
+        if table.property(name).is_none_or(|column| !column.read) {
+            return Err(refusal::unknown_property(name, &table.logical));
+        }
+    }
+    let mut wrong = None;
+    let mut see = |path: &[String]| {
+        if wrong.is_none() {
+            wrong = check_path(db, table, path).err();
+        }
+    };
+    if let Some(filter) = &options.filter {
+        filter.paths(&mut see);
+    }
+    for order in &options.order {
+        see(&order.path);
+    }
+    if let Some(wrong) = wrong {
+        return Err(wrong);
+    }
+    for expand in &options.expand {
+        *expands += 1;
+        let target = match db.schema.navigation(&table.logical, &expand.name) {
+            Some(
+                Navigation::One { table, .. }
+                | Navigation::Children { table, .. }
+                | Navigation::Many { table, .. },
+            ) => table,
+            None => return Err(refusal::unknown_property(&expand.name, &table.logical)),
+        };
+        let target = db
+            .schema
+            .table(target)
+            .ok_or_else(|| refusal::no_segment(target))?;
+        check_level(db, target, &expand.options, expands)?;
+    }
+    Ok(())
+}
+
+fn check_path(db: &Db, table: &Table, path: &[String]) -> Result<(), Refusal> {
+    let Some((first, rest)) = path.split_first() else {
+        return Ok(());
+    };
+    if rest.is_empty() && table.property(first).is_some_and(|column| column.read) {
+        return Ok(());
+    }
+    match db.schema.navigation(&table.logical, first) {
+        Some(Navigation::One { table, .. }) => {
+            let next = db
+                .schema
+                .table(table)
+                .ok_or_else(|| refusal::no_segment(table))?;
+            check_path(db, next, rest)
+        }
+        Some(Navigation::Children { .. } | Navigation::Many { .. }) => Ok(()),
+        None => Err(refusal::unknown_property(first, &table.logical)),
+    }
+}
+
+/// A row with what it needs to be asked.
+pub(super) struct RowSubject<'a> {
+    pub(super) db: &'a Db,
+    pub(super) table: &'a Table,
+    pub(super) row: &'a Row,
+}
+
+impl Subject for RowSubject<'_> {
+    fn scalar(&self, path: &[String]) -> Scalar {
+        let Some((first, rest)) = path.split_first() else {
+            return Scalar::Guid(self.row.id);
+        };
+        if rest.is_empty() {
+            return match self.table.property(first) {
+                Some(column) => cells::scalar(cell(self.row, column).as_ref()),
+                None => Scalar::Null,
+            };
+        }
+        let Some(Navigation::One { column, table }) =
+            self.db.schema.navigation(&self.table.logical, first)
+        else {
+            return Scalar::Null;
+        };
+        let target = self
+            .row
+            .reference(column)
+            .filter(|(held, _)| *held == table);
+        match (
+            target.and_then(|(table, id)| self.db.row(table, id)),
+            self.db.schema.table(table),
+        ) {
+            (Some(row), Some(table)) => RowSubject {
+                db: self.db,
+                table,
+                row,
+            }
+            .scalar(rest),
+            _ => Scalar::Null,
+        }
+    }
+
+    fn members(&self, path: &[String]) -> Vec<Box<dyn Subject + '_>> {
+        let Some(navigation) = path
+            .first()
+            .and_then(|name| self.db.schema.navigation(&self.table.logical, name))
+        else {
+            return Vec::new();
+        };
+        let (table, rows) = related(self.db, &self.table.logical, self.row, navigation);
+        let Some(table) = self.db.schema.table(table) else {
+            return Vec::new();
+        };
+        rows.into_iter()
+            .map(|row| {
+                Box::new(RowSubject {
+                    db: self.db,
+                    table,
+                    row,
+                }) as Box<dyn Subject>
+            })
+            .collect()
+    }
+}
+
+/// The rows at the other end of a navigation property.
+pub(super) fn related<'a>(
+    db: &'a Db,
+    here: &Name,
+    row: &Row,
+    navigation: &'a Navigation,
+) -> (&'a Name, Vec<&'a Arc<Row>>) {
+    match navigation {
+        Navigation::One { column, table } => {
+            let target = row.reference(column).filter(|(held, _)| *held == table);
+            (
+                table,
+                target
+                    .and_then(|(table, id)| db.row(table, id))
+                    .into_iter()
+                    .collect(),
+            )
+        }
+        Navigation::Children { table, column } => {
+            let rows = db
+                .rows(table)
+                .into_iter()
+                .flat_map(|rows| rows.live.values());
+            (
+                table,
+                rows.filter(|child| child.reference(column) == Some((here, row.id)))
+                    .collect(),
+            )
+        }
+        Navigation::Many {
+            relationship,
+            table,
+            here_is_first,
+        } => {
+            let ids = db.linked(*relationship, row.id, *here_is_first);
+            (
+                table,
+                ids.into_iter().filter_map(|id| db.row(table, id)).collect(),
+            )
+        }
+    }
+}
+
+/// The value of a column, the version included.
+fn cell(row: &Row, column: &Column) -> Option<Cell> {
+    if &*column.logical == "versionnumber" {
+        return i64::try_from(row.version).ok().map(Cell::Int);
+    }
+    row.cells.get(&column.logical).cloned()
+}
+
+/// A row as JSON with the columns, annotations and expands asked for.
+pub(super) fn render(
+    db: &Db,
+    table: &Table,
+    row: &Row,
+    options: &Options,
+    prefer: &Prefer,
+) -> Map<String, Value> {
+    let mut out = Map::new();
+    out.insert("@odata.etag".to_owned(), Value::String(row.etag()));
+    let everything = options
+        .select
+        .as_ref()
+        .is_none_or(|names| names.iter().any(|name| name == "*"));
+    let mut chosen: Vec<&Column> = match &options.select {
+        Some(names) if !everything => names
+            .iter()
+            .filter_map(|name| table.property(name))
+            .collect(),
+        _ => table
+            .columns
+            .values()
+            .filter(|column| column.read)
+            .collect(),
+    };
+    let mut also = |name: &str| {
+        if let Some(column) = table.column(name)
+            && !chosen.iter().any(|held| held.logical == column.logical)
+        {
+            chosen.push(column);
+        }
+    };
+    also(&table.key);
+    // Money without its currency is half a value: the platform brings it along.
+    if !everything
+        && options.select.iter().flatten().any(|name| {
+            table
+                .property(name)
+                .is_some_and(|column| matches!(column.kind, Kind::Money { .. }))
+        })
+    {
+        also("transactioncurrencyid");
+    }
+    let symbol = row
+        .reference("transactioncurrencyid")
+        .and_then(|(table, id)| db.row(table, id))
+        .and_then(|currency| currency.str("currencysymbol").map(str::to_owned));
+    for column in chosen {
+        let name = column.wire_name();
+        let cell = cell(row, column);
+        if let Some(cell) = &cell
+            && prefer.annotates()
+        {
+            annotate(db, &mut out, &name, column, cell, symbol.as_deref(), prefer);
+        }
+        out.insert(name, cells::write(cell.as_ref()));
+    }
+    for expand in &options.expand {
+        let value = expanded(db, table, row, expand, prefer);
+        out.insert(expand.name.clone(), value);
+    }
+    out
+}
+
+fn annotate(
+    db: &Db,
+    out: &mut Map<String, Value>,
+    name: &str,
+    column: &Column,
+    cell: &Cell,
+    symbol: Option<&str>,
+    prefer: &Prefer,
+) {
+    const FORMATTED: &str = "OData.Community.Display.V1.FormattedValue";
+    const TABLE: &str = "Microsoft.Dynamics.CRM.lookuplogicalname";
+    const NAVIGATION: &str = "Microsoft.Dynamics.CRM.associatednavigationproperty";
+    let label = match cell {
+        Cell::Ref { table, id } => db.name_of(table, *id),
+        other => cells::label(column, other, symbol),
+    };
+    if let Some(label) = label.filter(|_| prefer.wants(FORMATTED)) {
+        out.insert(format!("{name}@{FORMATTED}"), Value::String(label));
+    }
+    let (Cell::Ref { table, .. }, Kind::Lookup(targets)) = (cell, &column.kind) else {
+        return;
+    };
+    if prefer.wants(NAVIGATION)
+        && let Some(target) = targets.iter().find(|target| target.table == *table)
+    {
+        out.insert(
+            format!("{name}@{NAVIGATION}"),
+            Value::String(target.navigation.clone()),
+        );
+    }
+    if prefer.wants(TABLE) {
+        out.insert(format!("{name}@{TABLE}"), Value::String(table.to_string()));
+    }
+}
+
+fn expanded(db: &Db, table: &Table, row: &Row, expand: &Expand, prefer: &Prefer) -> Value {
+    let Some(navigation) = db.schema.navigation(&table.logical, &expand.name) else {
+        return Value::Null;
+    };
+    let (target, rows) = related(db, &table.logical, row, navigation);
+    let Some(target) = db.schema.table(target) else {
+        return Value::Null;
+    };
+    let mut found: Vec<&Row> = rows
+        .into_iter()
+        .map(Arc::as_ref)
+        .filter(|row| fits(db, target, row, &expand.options))
+        .collect();
+    if matches!(navigation, Navigation::One { .. }) {
+        return found.first().map_or(Value::Null, |row| {
+            Value::Object(render(db, target, row, &expand.options, prefer))
+        });
+    }
+    sort(db, target, &mut found, &expand.options);
+    let limit = expand.options.top.unwrap_or(PAGE_MAX).min(PAGE_MAX);
+    found
+        .into_iter()
+        .take(limit)
+        .map(|row| Value::Object(render(db, target, row, &expand.options, prefer)))
+        .collect()
+}
+
+pub(super) fn fits(db: &Db, table: &Table, row: &Row, options: &Options) -> bool {
+    options
+        .filter
+        .as_ref()
+        .is_none_or(|filter| matches(filter, &RowSubject { db, table, row }, Case::Ignored))
+}
+
+pub(super) fn sort(db: &Db, table: &Table, rows: &mut [&Row], options: &Options) {
+    rows.sort_by(|left, right| {
+        for order in &options.order {
+            let value = |row: &&Row| RowSubject { db, table, row }.scalar(&order.path);
+            let by = sort_order(&value(left), &value(right), Case::Ignored);
+            let by = if order.descending { by.reverse() } else { by };
+            if by.is_ne() {
+                return by;
+            }
+        }
+        std::cmp::Ordering::Equal
+    });
+}
+
+/// The context URL of a selection.
+pub(super) fn context(origin: &str, table: &Table, options: &Options) -> String {
+    let selection = options
+        .select
+        .as_ref()
+        .map(|names| format!("({})", names.join(",")))
+        .unwrap_or_default();
+    format!("{origin}/api/data/v9.2/$metadata#{}{selection}", table.set)
+}
+
+/// Where the next page starts. Travels as XML, encoded twice, as the platform's cookie does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Cookie {
+    pub(super) page: usize,
+    pub(super) offset: usize,
+    /// Version at which change tracking started, when it did.
+    pub(super) tracking: Option<u64>,
+}
+
+impl Cookie {
+    pub(super) fn read(pairs: &[(String, String)]) -> Result<Self, Refusal> {
+        let Some((_, text)) = pairs.iter().find(|(name, _)| name == "$skiptoken") else {
+            return Ok(Self {
+                page: 1,
+                ..Self::default()
+            });
+        };
+        let bad = || refusal::query("Malformed XML in the Paging Cookie");
+        let attribute = |text: &str, name: &str| -> Option<String> {
+            let from = text.find(&format!("{name}=\""))? + name.len() + 2;
+            let rest = &text[from..];
+            rest.find('"').map(|to| rest[..to].to_owned())
+        };
+        let inner = attribute(text, "pagingcookie")
+            .map(|inner| decode_segment(&decode_segment(&inner)))
+            .ok_or_else(bad)?;
+        let page = attribute(text, "pagenumber")
+            .and_then(|page| page.parse().ok())
+            .ok_or_else(bad)?;
+        let offset = attribute(&inner, "offset")
+            .and_then(|offset| offset.parse().ok())
+            .ok_or_else(bad)?;
+        let tracking = attribute(&inner, "version").and_then(|version| version.parse().ok());
+        Ok(Self {
+            page,
+            offset,
+            tracking,
+        })
+    }
+
+    fn text(self) -> String {
+        let version = self
+            .tracking
+            .map(|version| format!(" version=\"{version}\""))
+            .unwrap_or_default();
+        let inner = format!(
+            "<cookie page=\"{}\" offset=\"{}\"{version} />",
+            self.page - 1,
+            self.offset
+        );
+        let istracking = if self.tracking.is_some() {
+            "True"
+        } else {
+            "False"
+        };
+        let cookie = format!(
+            "<cookie pagenumber=\"{}\" pagingcookie=\"{}\" istracking=\"{istracking}\" />",
+            self.page,
+            encode(&encode(&inner))
+        );
+        encode(&cookie)
+    }
+
+    /// The link to the page that this cookie stands for: the same query, and the cookie.
+    pub(super) fn link(self, request: &Request) -> String {
+        let kept: Vec<&str> = request
+            .query
+            .split('&')
+            .filter(|part| {
+                !part.is_empty()
+                    && !part.starts_with("$skiptoken=")
+                    && !part.starts_with("%24skiptoken=")
+            })
+            .collect();
+        let separator = if kept.is_empty() { "" } else { "&" };
+        format!(
+            "{}{}?{}{separator}$skiptoken={}",
+            request.origin,
+            request.path,
+            kept.join("&"),
+            self.text()
+        )
+    }
+}
+
+/// Answers a query over `rows` of a table.
+pub(super) fn collection(
+    db: &Db,
+    table: &Table,
+    rows: Vec<&Row>,
+    options: &Options,
+    request: &Request,
+    prefer: &Prefer,
+) -> Result<Value, Refusal> {
+    let cookie = Cookie::read(&request.pairs())?;
+    let mut found: Vec<&Row> = rows
+        .into_iter()
+        .filter(|row| fits(db, table, row, options))
+        .collect();
+    sort(db, table, &mut found, options);
+    let total = found.len();
+    // `$top` is ignored when a page size is asked for.
+    let limit = if prefer.page.is_some() {
+        usize::MAX
+    } else {
+        options.top.unwrap_or(usize::MAX)
+    };
+    let size = prefer.page.unwrap_or(PAGE_MAX);
+    let wanted = found.len().min(limit);
+    let page: Vec<Value> = found
+        .iter()
+        .take(wanted)
+        .skip(cookie.offset)
+        .take(size)
+        .map(|row| Value::Object(render(db, table, row, options, prefer)))
+        .collect();
+    let next = cookie.offset + page.len();
+    let mut body = json!({ "@odata.context": context(&request.origin, table, options) });
+    if options.count {
+        body["@odata.count"] = json!(total.min(COUNT_MAX));
+        if prefer.wants("Microsoft.Dynamics.CRM.totalrecordcount") {
+            body["@Microsoft.Dynamics.CRM.totalrecordcount"] = json!(total.min(COUNT_MAX));
+            body["@Microsoft.Dynamics.CRM.totalrecordcountlimitexceeded"] =
+                json!(total > COUNT_MAX);
+        }
+    }
+    body["value"] = Value::Array(page);
+    if next < wanted {
+        body["@odata.nextLink"] = json!(
+            Cookie {
+                page: cookie.page + 1,
+                offset: next,
+                tracking: None
+            }
+            .link(request)
+        );
+    }
+    Ok(body)
+}
+
+/// Options that the Web API does not know, or not outside an expand.
+pub(super) fn refuse_unsupported(pairs: &[(String, String)]) -> Result<(), Refusal> {
+    for (name, _) in pairs {
+        if matches!(name.as_str(), "$skip" | "$search" | "$format" | "$compute") {
+            return Err(refusal::query(format!(
+                "The query parameter {name} is not supported"
+            )));
+        }
+        if name.starts_with('$')
+            && !matches!(
+                name.as_str(),
+                "$select"
+                    | "$filter"
+                    | "$orderby"
+                    | "$top"
+                    | "$expand"
+                    | "$count"
+                    | "$skiptoken"
+                    | "$deltatoken"
+                    | "$apply"
+                    | "$id"
+            )
+        {
+            return Err(refusal::query(format!(
+                "The query parameter {name} is not supported"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// A row or the refusal that it is not there.
+pub(super) fn existing<'a>(db: &'a Db, table: &Table, id: Uuid) -> Result<&'a Arc<Row>, Refusal> {
+    db.row(&table.logical, id)
+        .ok_or_else(|| refusal::no_row(&table.logical, id))
+}

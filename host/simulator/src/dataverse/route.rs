@@ -1,0 +1,603 @@
+//! What a request asks for: a set, a row, a property, a navigation, an action. (dataverse 2.1 to 2.6)
+
+use http::Method;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::address::{self, Key, Segment};
+use super::read::{self, Prefer};
+use super::refusal::{self, Refusal};
+use super::schema::{Kind, Name, Navigation, Table};
+use super::session::Session;
+use super::store::{Cell, Db, Write};
+use super::{actions, cells, metadata, tracking, write};
+use crate::odata::options::Options;
+use crate::wire::{Reply, Request};
+
+/// Where the Web API begins, up to the minor version.
+const ROOT: &str = "/api/data/v9.";
+
+/// Answers a request that stands by itself: all of it happens, or nothing.
+pub(super) fn alone(db: &mut Db, session: &Session, request: &Request) -> Reply {
+    let mark = db.mark();
+    let answered = answer(db, session, request);
+    answered.unwrap_or_else(|refusal| {
+        db.roll_back(mark);
+        refusal.reply()
+    })
+}
+
+/// Answers a request, or refuses it with changes half made: the caller takes them back.
+pub(super) fn answer(db: &mut Db, session: &Session, request: &Request) -> Result<Reply, Refusal> {
+    let (events, writes) = (db.events.len(), db.writes.len());
+    let reply = dispatch(db, session, request)?;
+    let tag = request
+        .pairs()
+        .into_iter()
+        .find(|(name, _)| name == "tag")
+        .map(|(_, tag)| tag);
+    let correlation = Uuid::new_v4();
+    for event in &mut db.events[events..] {
+        (event.tag, event.correlation) = (tag.clone(), correlation);
+    }
+    for write in &mut db.writes[writes..] {
+        write.tag.clone_from(&tag);
+    }
+    Ok(reply)
+}
+
+fn dispatch(db: &mut Db, session: &Session, request: &Request) -> Result<Reply, Refusal> {
+    let rest = request
+        .path
+        .strip_prefix(ROOT)
+        .and_then(|rest| rest.split_once('/'))
+        .filter(|(minor, _)| matches!(*minor, "0" | "1" | "2"))
+        .map(|(_, rest)| rest)
+        .ok_or_else(|| refusal::no_segment(&request.path))?;
+    let segments = address::segments(rest);
+    let Some(first) = segments.first() else {
+        return Ok(Reply::json(
+            200,
+            &json!({"@odata.context": format!("{}/api/data/v9.2/$metadata", request.origin), "value": []}),
+        ));
+    };
+    match first.name.as_str() {
+        "WhoAmI" if request.method == Method::GET => Ok(json_reply(
+            200,
+            &json!({
+                "@odata.context": format!("{}/api/data/v9.2/$metadata#Microsoft.Dynamics.CRM.WhoAmIResponse", request.origin),
+                "BusinessUnitId": session.business_unit.to_string(),
+                "UserId": session.user.to_string(),
+                "OrganizationId": session.organization.to_string(),
+            }),
+        )),
+        "EntityDefinitions" | "RelationshipDefinitions" => metadata::answer(db, request, &segments),
+        "WinOpportunity" | "LoseOpportunity" if request.method == Method::POST => {
+            actions::close_opportunity(db, session, request, first.name == "WinOpportunity")
+        }
+        _ => {
+            let table = db
+                .schema
+                .of_set(&first.name)
+                .ok_or_else(|| refusal::no_segment(&first.name))?
+                .logical
+                .clone();
+            Call {
+                session,
+                request,
+                table,
+                prefer: Prefer::of(request),
+                pairs: request.pairs(),
+            }
+            .answer(db, &segments)
+        }
+    }
+}
+
+/// A JSON reply in the Web API's own content type.
+pub(super) fn json_reply(status: u16, body: &Value) -> Reply {
+    Reply::json(status, body).with("content-type", "application/json; odata.metadata=minimal")
+}
+
+/// A request about rows of a table.
+struct Call<'a> {
+    session: &'a Session,
+    request: &'a Request,
+    table: Name,
+    prefer: Prefer,
+    pairs: Vec<(String, String)>,
+}
+
+impl Call<'_> {
+    fn answer(&self, db: &mut Db, segments: &[Segment]) -> Result<Reply, Refusal> {
+        read::refuse_unsupported(&self.pairs)?;
+        let method = &self.request.method;
+        let key = match &segments[0].arguments {
+            Some(arguments) => Some(address::key(arguments, self.table(db)?)?),
+            None => None,
+        };
+        let reply = match (key, &segments[1..]) {
+            (None, []) => match *method {
+                Method::GET => self.query(db),
+                Method::POST => self.create(db),
+                _ => Err(refusal::method(method)),
+            },
+            (None, [count]) if count.name == "$count" && *method == Method::GET => self.count(db),
+            (Some(key), []) => match *method {
+                Method::GET => self.retrieve(db, &key),
+                Method::PATCH => self.patch(db, &key),
+                Method::DELETE => self.delete(db, &key),
+                _ => Err(refusal::method(method)),
+            },
+            (Some(key), [action])
+                if action.name.starts_with("Microsoft.Dynamics.CRM.")
+                    && *method == Method::POST =>
+            {
+                let id = self.locate(db, &key)?;
+                actions::bound(
+                    db,
+                    self.session,
+                    self.request,
+                    &self.table,
+                    id,
+                    &action.name,
+                )
+            }
+            (Some(key), [property]) => self.property(db, &key, property),
+            (Some(key), [property, value]) if value.name == "$value" && *method == Method::GET => {
+                let id = self.locate(db, &key)?;
+                let column = self
+                    .table(db)?
+                    .property(&property.name)
+                    .cloned()
+                    .ok_or_else(|| refusal::no_segment(&property.name))?;
+                let cell = read::existing(db, self.table(db)?, id)?
+                    .cells
+                    .get(&column.logical)
+                    .cloned();
+                Ok(match cells::write(cell.as_ref()) {
+                    Value::Null => Reply::empty(204),
+                    Value::String(text) => Reply::bytes(200, "text/plain", text.into_bytes()),
+                    other => Reply::bytes(200, "text/plain", other.to_string().into_bytes()),
+                })
+            }
+            (Some(key), [navigation, reference]) if reference.name == "$ref" => {
+                self.reference(db, &key, navigation)
+            }
+            (_, rest) => Err(refusal::no_segment(&rest[0].name)),
+        }?;
+        Ok(if self.prefer.applied.is_empty() {
+            reply
+        } else {
+            reply.with("preference-applied", self.prefer.applied.join(","))
+        })
+    }
+
+    fn table<'d>(&self, db: &'d Db) -> Result<&'d Table, Refusal> {
+        db.schema
+            .table(&self.table)
+            .ok_or_else(|| refusal::no_segment(&self.table))
+    }
+
+    /// The row that a key names, or the documented 404.
+    fn locate(&self, db: &Db, key: &Key) -> Result<Uuid, Refusal> {
+        address::locate(db, self.table(db)?, key)?.ok_or_else(|| self.missing(key))
+    }
+
+    fn missing(&self, key: &Key) -> Refusal {
+        match key {
+            Key::Id(id) => refusal::no_row(&self.table, id),
+            Key::Alternate(_) => refusal::no_row_by_key(&self.table),
+        }
+    }
+
+    fn options(&self, db: &Db) -> Result<Options, Refusal> {
+        let options = Options::read(&self.pairs).map_err(|error| refusal::query(error.message))?;
+        read::check(db, self.table(db)?, &options)?;
+        Ok(options)
+    }
+
+    fn query(&self, db: &Db) -> Result<Reply, Refusal> {
+        let table = self.table(db)?;
+        let has = |name: &str| self.pairs.iter().any(|(held, _)| held == name);
+        let tracked_page = read::Cookie::read(&self.pairs)?.tracking.is_some();
+        if self.prefer.track || has("$deltatoken") || tracked_page {
+            let options = self.options(db)?;
+            return tracking::answer(
+                db,
+                self.session,
+                table,
+                &options,
+                self.request,
+                &self.prefer,
+            );
+        }
+        let options = self.options(db)?;
+        let rows = db
+            .rows(&self.table)
+            .into_iter()
+            .flat_map(|rows| rows.live.values().map(AsRef::as_ref))
+            .collect();
+        read::collection(db, table, rows, &options, self.request, &self.prefer)
+            .map(|body| json_reply(200, &body))
+    }
+
+    fn count(&self, db: &Db) -> Result<Reply, Refusal> {
+        let table = self.table(db)?;
+        let options = self.options(db)?;
+        let number = match self.pairs.iter().find(|(name, _)| name == "$deltatoken") {
+            Some((_, token)) => tracking::changes(db, self.session, table, token)?.len(),
+            None => {
+                let rows = db
+                    .rows(&self.table)
+                    .into_iter()
+                    .flat_map(|rows| rows.live.values());
+                rows.filter(|row| read::fits(db, table, row, &options))
+                    .count()
+            }
+        };
+        // The real answer begins with a byte order mark.
+        Ok(Reply::bytes(
+            200,
+            "text/plain",
+            format!("\u{feff}{number}").into_bytes(),
+        ))
+    }
+
+    fn retrieve(&self, db: &Db, key: &Key) -> Result<Reply, Refusal> {
+        let options = self.options(db)?;
+        let id = self.locate(db, key)?;
+        let row = read::existing(db, self.table(db)?, id)?;
+        let unchanged = self
+            .request
+            .header("if-none-match")
+            .is_some_and(|tag| tag == row.etag());
+        if unchanged && options.expand.is_empty() && !self.prefer.annotates() {
+            return Ok(Reply::empty(304).with("etag", row.etag()));
+        }
+        self.representation(db, 200, id, &options)
+    }
+
+    fn representation(
+        &self,
+        db: &Db,
+        status: u16,
+        id: Uuid,
+        options: &Options,
+    ) -> Result<Reply, Refusal> {
+        let table = self.table(db)?;
+        let row = read::existing(db, table, id)?;
+        let mut body = Map::new();
+        let context = read::context(&self.request.origin, table, options);
+        body.insert(
+            "@odata.context".to_owned(),
+            json!(format!("{context}/$entity")),
+        );
+        body.extend(read::render(db, table, row, options, &self.prefer));
+        Ok(json_reply(status, &Value::Object(body)).with("etag", row.etag()))
+    }
+
+    fn entity_id(&self, db: &Db, id: Uuid) -> Result<String, Refusal> {
+        Ok(format!(
+            "{}/api/data/v9.2/{}({id})",
+            self.request.origin,
+            self.table(db)?.set
+        ))
+    }
+
+    fn written(&self, db: &Db, id: Uuid, created: bool) -> Result<Reply, Refusal> {
+        let address = self.entity_id(db, id)?;
+        if self.prefer.representation {
+            let mut options = self.options(db)?;
+            if self.request.method == Method::PATCH {
+                // `$expand` is not honoured on the answer of a PATCH.
+                options.expand.clear();
+            }
+            let reply = self.representation(db, if created { 201 } else { 200 }, id, &options)?;
+            return Ok(if created {
+                reply.with("location", address)
+            } else {
+                reply
+            });
+        }
+        let reply = Reply::empty(204).with("odata-entityid", address.clone());
+        Ok(if created {
+            reply.with("location", address)
+        } else {
+            reply
+        })
+    }
+
+    fn body(&self) -> Result<Map<String, Value>, Refusal> {
+        match self.request.json() {
+            Ok(Value::Object(body)) => Ok(body),
+            Ok(_) => Err(refusal::payload(
+                &self.table,
+                "A node of type 'StartObject' was expected.",
+            )),
+            Err(error) => Err(refusal::payload(
+                &self.table,
+                format_args!("The body is not valid JSON: {error}"),
+            )),
+        }
+    }
+
+    fn enter(
+        &self,
+        db: &mut Db,
+        operation: &'static str,
+        id: Uuid,
+        body: Option<&Map<String, Value>>,
+    ) {
+        let changed = body.into_iter().flat_map(|body| body.keys());
+        let changed = changed
+            .filter(|name| !name.starts_with('@'))
+            .map(|name| name.trim_end_matches("@odata.bind").to_owned());
+        let changed = changed.collect();
+        db.writes.push(Write {
+            method: self.request.method.to_string(),
+            url: self.request.target(),
+            precondition: self.request.precondition(),
+            operation,
+            table: self.table.to_string(),
+            id,
+            changed,
+            tag: None,
+        });
+    }
+
+    fn create(&self, db: &mut Db) -> Result<Reply, Refusal> {
+        let body = self.body()?;
+        let id = write::create(db, self.session, &self.table, &body, None, Vec::new(), 0)?;
+        self.enter(db, "create", id, Some(&body));
+        self.written(db, id, true)
+    }
+
+    /// The matrix of preconditions. (dataverse 2.5)
+    fn patch(&self, db: &mut Db, key: &Key) -> Result<Reply, Refusal> {
+        let body = self.body()?;
+        let existing = address::locate(db, self.table(db)?, key)?;
+        let if_match = self.request.header("if-match");
+        let never_update = self.request.header("if-none-match") == Some("*");
+        match existing {
+            Some(_) if never_update => Err(refusal::exists()),
+            Some(id) => {
+                self.check_version(db, id)?;
+                let key_columns: Vec<Name> = match key {
+                    Key::Alternate(parts) => {
+                        parts.iter().map(|(name, _)| name.as_str().into()).collect()
+                    }
+                    Key::Id(_) => Vec::new(),
+                };
+                // On an update by key, the key's columns in the body are dropped.
+                let mut sent = body.clone();
+                sent.retain(|name, _| !key_columns.iter().any(|column| **column == **name));
+                write::update(db, self.session, &self.table, id, &sent)?;
+                self.enter(db, "update", id, Some(&body));
+                self.written(db, id, false)
+            }
+            None if if_match.is_some() => Err(self.missing(key)),
+            None => {
+                let extra = address::key_cells(self.table(db)?, key);
+                let id = if let Key::Id(id) = key {
+                    Some(*id)
+                } else {
+                    None
+                };
+                let id = write::create(db, self.session, &self.table, &body, id, extra, 0)?;
+                self.enter(db, "create", id, Some(&body));
+                self.written(db, id, true)
+            }
+        }
+    }
+
+    fn check_version(&self, db: &Db, id: Uuid) -> Result<(), Refusal> {
+        let row = read::existing(db, self.table(db)?, id)?;
+        match self.request.header("if-match") {
+            Some(tag) if tag != "*" && tag != row.etag() => Err(refusal::changed()),
+            _ => Ok(()),
+        }
+    }
+
+    fn delete(&self, db: &mut Db, key: &Key) -> Result<Reply, Refusal> {
+        let id = self.locate(db, key)?;
+        self.check_version(db, id)?;
+        write::delete(db, &self.table, id)?;
+        self.enter(db, "delete", id, None);
+        Ok(Reply::empty(204))
+    }
+
+    /// One property, or what a navigation leads to.
+    fn property(&self, db: &mut Db, key: &Key, segment: &Segment) -> Result<Reply, Refusal> {
+        let id = self.locate(db, key)?;
+        let name = segment.name.as_str();
+        let column = self.table(db)?.property(name).cloned();
+        let Some(column) = column else {
+            return self.navigate(db, id, segment);
+        };
+        match self.request.method {
+            Method::GET => {
+                let cell = read::existing(db, self.table(db)?, id)?
+                    .cells
+                    .get(&column.logical)
+                    .cloned();
+                let Some(cell) = cell else {
+                    return Ok(Reply::empty(204));
+                };
+                let context = format!(
+                    "{}/api/data/v9.2/$metadata#{}({id})/{name}",
+                    self.request.origin,
+                    self.table(db)?.set
+                );
+                Ok(json_reply(
+                    200,
+                    &json!({"@odata.context": context, "value": cells::write(Some(&cell))}),
+                ))
+            }
+            Method::PUT | Method::DELETE => {
+                if matches!(column.kind, Kind::Lookup(_)) {
+                    return Err(refusal::method(&self.request.method));
+                }
+                let value = if self.request.method == Method::PUT {
+                    self.body()?.get("value").cloned().unwrap_or_default()
+                } else {
+                    Value::Null
+                };
+                let mut body = Map::new();
+                body.insert(name.to_owned(), value);
+                write::update(db, self.session, &self.table, id, &body)?;
+                self.enter(db, "update", id, Some(&body));
+                Ok(Reply::empty(204))
+            }
+            _ => Err(refusal::method(&self.request.method)),
+        }
+    }
+
+    fn navigate(&self, db: &Db, id: Uuid, segment: &Segment) -> Result<Reply, Refusal> {
+        if self.request.method != Method::GET {
+            return Err(refusal::method(&self.request.method));
+        }
+        let row = read::existing(db, self.table(db)?, id)?;
+        let navigation = db
+            .schema
+            .navigation(&self.table, &segment.name)
+            .ok_or_else(|| refusal::no_segment(&segment.name))?;
+        let (target, rows) = read::related(db, &self.table, row, navigation);
+        let target = db
+            .schema
+            .table(target)
+            .ok_or_else(|| refusal::no_segment(target))?;
+        let options = Options::read(&self.pairs).map_err(|error| refusal::query(error.message))?;
+        read::check(db, target, &options)?;
+        if matches!(navigation, Navigation::One { .. }) {
+            let Some(row) = rows.first() else {
+                return Ok(Reply::empty(204));
+            };
+            let mut body = read::render(db, target, row, &options, &self.prefer);
+            body.insert(
+                "@odata.context".to_owned(),
+                json!(format!(
+                    "{}/$entity",
+                    read::context(&self.request.origin, target, &options)
+                )),
+            );
+            return Ok(json_reply(200, &Value::Object(body)));
+        }
+        let rows = rows.into_iter().map(AsRef::as_ref).collect();
+        read::collection(db, target, rows, &options, self.request, &self.prefer)
+            .map(|body| json_reply(200, &body))
+    }
+
+    /// `$ref`: connects and disconnects rows. (dataverse 2.6)
+    fn reference(&self, db: &mut Db, key: &Key, segment: &Segment) -> Result<Reply, Refusal> {
+        let id = self.locate(db, key)?;
+        let navigation = db
+            .schema
+            .navigation(&self.table, &segment.name)
+            .cloned()
+            .ok_or_else(|| refusal::no_segment(&segment.name))?;
+        let set = self.table(db)?.set.clone();
+        let target = match &navigation {
+            Navigation::One { table, .. }
+            | Navigation::Children { table, .. }
+            | Navigation::Many { table, .. } => table.clone(),
+        };
+        let named = match &segment.arguments {
+            Some(arguments) => {
+                let table = db
+                    .schema
+                    .table(&target)
+                    .ok_or_else(|| refusal::no_segment(&target))?;
+                let key = address::key(arguments, table)?;
+                let found = address::locate(db, table, &key)?
+                    .ok_or_else(|| refusal::no_bound_row(&target, arguments))?;
+                Some(Cell::Ref {
+                    table: target.clone(),
+                    id: found,
+                })
+            }
+            None => {
+                let from_body = || {
+                    self.body().ok().and_then(|body| {
+                        body.get("@odata.id")
+                            .and_then(Value::as_str)
+                            .map(str::to_owned)
+                    })
+                };
+                let from_query = || {
+                    self.pairs
+                        .iter()
+                        .find(|(name, _)| name == "$id")
+                        .map(|(_, value)| value.clone())
+                };
+                match if self.request.method == Method::DELETE {
+                    from_query()
+                } else {
+                    from_body()
+                } {
+                    Some(text) => Some(write::bound(db, self.session, &target, &text, &set)?),
+                    None => None,
+                }
+            }
+        };
+        let connect = self.request.method != Method::DELETE;
+        let other = match &named {
+            Some(Cell::Ref { id, .. }) => Some(*id),
+            _ => None,
+        };
+        match (&self.request.method, navigation, other) {
+            (&Method::PUT, Navigation::One { column, .. }, Some(_)) => {
+                write::apply(db, self.session, &self.table, id, vec![(column, named)])?;
+            }
+            (&Method::DELETE, Navigation::One { column, .. }, _) => {
+                write::apply(db, self.session, &self.table, id, vec![(column, None)])?;
+            }
+            (
+                &Method::POST | &Method::DELETE,
+                Navigation::Children { table, column },
+                Some(child),
+            ) => {
+                let cell = connect.then(|| Cell::Ref {
+                    table: self.table.clone(),
+                    id,
+                });
+                write::apply(db, self.session, &table, child, vec![(column, cell)])?;
+            }
+            (
+                &Method::POST | &Method::DELETE,
+                Navigation::Many {
+                    relationship,
+                    here_is_first,
+                    ..
+                },
+                Some(other),
+            ) => {
+                db.link(
+                    relationship,
+                    if here_is_first {
+                        (id, other)
+                    } else {
+                        (other, id)
+                    },
+                    connect,
+                );
+            }
+            (_, _, None) => {
+                return Err(refusal::payload(
+                    &set,
+                    "The property '@odata.id' with the address of a row is missing.",
+                ));
+            }
+            _ => return Err(refusal::method(&self.request.method)),
+        }
+        let mut body = Map::new();
+        body.insert(segment.name.clone(), Value::Null);
+        self.enter(
+            db,
+            if connect { "associate" } else { "disassociate" },
+            id,
+            Some(&body),
+        );
+        Ok(Reply::empty(204))
+    }
+}

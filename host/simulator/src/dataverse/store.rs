@@ -1,0 +1,293 @@
+//! Rows, versions, and changes that can be taken back.
+//!
+//! One counter for the whole organisation gives every write its version. What a request or change set did is kept until
+//! it is committed or taken back as a whole: rows for undoing, events for webhooks, entries for the ledger.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::{Timestamp, civil::Date};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::schema::{Name, Schema};
+use crate::ids::Ids;
+
+/// The value of a column. A column without a value has no cell.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Cell {
+    Bool(bool),
+    Int(i64),
+    Decimal(Decimal),
+    Double(f64),
+    Text(Arc<str>),
+    Date(Date),
+    Time(Timestamp),
+    Guid(Uuid),
+    Ref { table: Name, id: Uuid },
+}
+
+impl Cell {
+    pub(super) fn text(text: &str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+/// A row.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Row {
+    pub(crate) id: Uuid,
+    pub(crate) version: u64,
+    pub(crate) cells: BTreeMap<Name, Cell>,
+}
+
+impl Row {
+    pub(crate) fn int(&self, column: &str) -> Option<i64> {
+        match self.cells.get(column)? {
+            Cell::Int(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn str(&self, column: &str) -> Option<&str> {
+        match self.cells.get(column)? {
+            Cell::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn reference(&self, column: &str) -> Option<(&Name, Uuid)> {
+        match self.cells.get(column)? {
+            Cell::Ref { table, id } => Some((table, *id)),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn etag(&self) -> String {
+        format!("W/\"{}\"", self.version)
+    }
+}
+
+/// The rows of a table, and the log of its deletions.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    pub(crate) live: BTreeMap<Uuid, Arc<Row>>,
+    pub(crate) deleted: Vec<(u64, Uuid)>,
+}
+
+/// Something that happened to a row, for webhooks.
+#[derive(Clone, Debug)]
+pub(crate) struct Event {
+    pub(crate) message: &'static str,
+    pub(crate) table: Name,
+    pub(crate) id: Uuid,
+    /// Columns of this operation, with their new values; none is a cleared column.
+    pub(crate) target: Vec<(Name, Option<Cell>)>,
+    pub(crate) primary_name: Option<String>,
+    /// `?tag=` of the request.
+    pub(crate) tag: Option<String>,
+    /// The same for all events of a request.
+    pub(crate) correlation: Uuid,
+}
+
+/// An entry for the ledger.
+#[derive(Clone, Debug)]
+pub(crate) struct Write {
+    pub(crate) method: String,
+    pub(crate) url: String,
+    pub(crate) precondition: Option<String>,
+    pub(crate) operation: &'static str,
+    pub(crate) table: String,
+    pub(crate) id: Uuid,
+    pub(crate) changed: Vec<String>,
+    /// `?tag=` of the request.
+    pub(crate) tag: Option<String>,
+}
+
+enum Undo {
+    Row {
+        table: Name,
+        id: Uuid,
+        before: Option<Arc<Row>>,
+    },
+    Deleted {
+        table: Name,
+    },
+    Link {
+        relationship: usize,
+        pair: (Uuid, Uuid),
+        added: bool,
+    },
+}
+
+/// How far things had come at some moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark {
+    undo: usize,
+    events: usize,
+    writes: usize,
+}
+
+/// The whole organisation.
+pub(crate) struct Db {
+    pub(crate) schema: Schema,
+    pub(crate) ids: Ids,
+    pub(crate) version: u64,
+    /// Delta links that start before this version have expired.
+    pub(crate) tracking_floor: u64,
+    pub(crate) events: Vec<Event>,
+    pub(crate) writes: Vec<Write>,
+    rows: BTreeMap<Name, Rows>,
+    links: BTreeMap<usize, BTreeSet<(Uuid, Uuid)>>,
+    undo: Vec<Undo>,
+}
+
+/// What a request did, to be told once the lock is released.
+#[derive(Debug, Default)]
+pub(crate) struct Committed {
+    pub(crate) events: Vec<Event>,
+    pub(crate) writes: Vec<Write>,
+}
+
+impl Db {
+    pub(crate) fn new(schema: Schema, ids: Ids) -> Self {
+        let rows = schema
+            .tables
+            .keys()
+            .map(|table| (table.clone(), Rows::default()))
+            .collect();
+        Self {
+            schema,
+            ids,
+            version: 1_000_000,
+            tracking_floor: 0,
+            events: Vec::new(),
+            writes: Vec::new(),
+            rows,
+            links: BTreeMap::new(),
+            undo: Vec::new(),
+        }
+    }
+
+    pub(crate) fn rows(&self, table: &str) -> Option<&Rows> {
+        self.rows.get(table)
+    }
+
+    pub(crate) fn row(&self, table: &str, id: Uuid) -> Option<&Arc<Row>> {
+        self.rows.get(table)?.live.get(&id)
+    }
+
+    /// Puts a row in place under the next version.
+    pub(crate) fn put(&mut self, table: &Name, mut row: Row) {
+        self.version += 1;
+        row.version = self.version;
+        let id = row.id;
+        let rows = self.rows.entry(table.clone()).or_default();
+        let before = rows.live.insert(id, Arc::new(row));
+        self.undo.push(Undo::Row {
+            table: table.clone(),
+            id,
+            before,
+        });
+    }
+
+    /// Removes a row and logs it for change tracking.
+    pub(crate) fn remove(&mut self, table: &Name, id: Uuid) {
+        self.version += 1;
+        let version = self.version;
+        let rows = self.rows.entry(table.clone()).or_default();
+        let before = rows.live.remove(&id);
+        rows.deleted.push((version, id));
+        self.undo.push(Undo::Row {
+            table: table.clone(),
+            id,
+            before,
+        });
+        self.undo.push(Undo::Deleted {
+            table: table.clone(),
+        });
+    }
+
+    /// Pairs of a many-to-many relationship.
+    pub(crate) fn linked(&self, relationship: usize, id: Uuid, here_is_first: bool) -> Vec<Uuid> {
+        let pairs = self.links.get(&relationship).into_iter().flatten();
+        pairs
+            .filter_map(|(first, second)| match here_is_first {
+                true => (*first == id).then_some(*second),
+                false => (*second == id).then_some(*first),
+            })
+            .collect()
+    }
+
+    pub(crate) fn link(&mut self, relationship: usize, pair: (Uuid, Uuid), add: bool) {
+        let pairs = self.links.entry(relationship).or_default();
+        let changed = if add {
+            pairs.insert(pair)
+        } else {
+            pairs.remove(&pair)
+        };
+        if changed {
+            self.undo.push(Undo::Link {
+                relationship,
+                pair,
+                added: add,
+            });
+        }
+    }
+
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            undo: self.undo.len(),
+            events: self.events.len(),
+            writes: self.writes.len(),
+        }
+    }
+
+    /// Takes back everything since the mark. Versions that were used stay used.
+    pub(crate) fn roll_back(&mut self, mark: Mark) {
+        while self.undo.len() > mark.undo {
+            match self.undo.pop() {
+                Some(Undo::Row { table, id, before }) => {
+                    let rows = self.rows.entry(table).or_default();
+                    match before {
+                        Some(row) => rows.live.insert(id, row),
+                        None => rows.live.remove(&id),
+                    };
+                }
+                Some(Undo::Deleted { table }) => {
+                    self.rows.entry(table).or_default().deleted.pop();
+                }
+                Some(Undo::Link {
+                    relationship,
+                    pair,
+                    added,
+                }) => {
+                    let pairs = self.links.entry(relationship).or_default();
+                    if added {
+                        pairs.remove(&pair)
+                    } else {
+                        pairs.insert(pair)
+                    };
+                }
+                None => break,
+            }
+        }
+        self.events.truncate(mark.events);
+        self.writes.truncate(mark.writes);
+    }
+
+    /// Makes everything since the last commit final.
+    pub(crate) fn commit(&mut self) -> Committed {
+        self.undo.clear();
+        Committed {
+            events: std::mem::take(&mut self.events),
+            writes: std::mem::take(&mut self.writes),
+        }
+    }
+
+    /// The primary name of a row, for labels.
+    pub(crate) fn name_of(&self, table: &str, id: Uuid) -> Option<String> {
+        let primary = &self.schema.table(table)?.primary_name;
+        self.row(table, id)?.str(primary).map(str::to_owned)
+    }
+}

@@ -1,0 +1,372 @@
+//! Dataverse's webhooks: which steps an event meets, and the `RemoteExecutionContext` that is posted. (dataverse 4.2, 4.3)
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::cells;
+use super::schema::{Column, Kind, Table};
+use super::session::Session;
+use super::store::{Cell, Db, Event, Row};
+use crate::deliveries::{Delivery, DeliveryRecord, Retry};
+use crate::faults::Service;
+
+/// Bodies above this many bytes lose their contents.
+const BODY_BYTES_MAX: usize = 256 * 1024;
+/// One try, and one more on 502, 503 and 504.
+const ATTEMPTS_MAX: u32 = 2;
+const CONTRACTS: &str = "http://schemas.microsoft.com/xrm/2011/Contracts";
+
+/// The deliveries that events cause, each with the step that asked for it.
+pub(super) fn deliveries(
+    db: &Db,
+    session: &Session,
+    events: &[Event],
+    url: &str,
+) -> Vec<(Uuid, Delivery)> {
+    let Some(steps) = db.rows("sdkmessageprocessingstep") else {
+        return Vec::new();
+    };
+    let mut out = Vec::new();
+    for event in events {
+        for step in steps.live.values() {
+            if let Some(endpoint) = meets(db, step, event) {
+                out.push((step.id, delivery(db, session, event, step, &endpoint, url)));
+            }
+        }
+    }
+    out
+}
+
+/// The endpoint of a step that an event meets.
+fn meets(db: &Db, step: &Row, event: &Event) -> Option<Row> {
+    if step.int("statecode") != Some(0) {
+        return None;
+    }
+    let name_of = |column: &str, name: &str| -> Option<String> {
+        let (table, id) = step.reference(column)?;
+        db.row(table, id)?.str(name).map(str::to_owned)
+    };
+    if name_of("sdkmessageid", "name")?.as_str() != event.message {
+        return None;
+    }
+    if let Some(table) = name_of("sdkmessagefilterid", "primaryobjecttypecode")
+        && *table != *event.table
+    {
+        return None;
+    }
+    if event.message == "Update"
+        && let Some(filter) = step.str("filteringattributes")
+    {
+        let wanted: Vec<&str> = filter.split(',').map(str::trim).collect();
+        // The stamps ride along with every update; they are not what changed.
+        let stamped =
+            |name: &str| matches!(name, "modifiedon" | "modifiedby" | "modifiedonbehalfby");
+        if !event
+            .target
+            .iter()
+            .any(|(name, _)| wanted.contains(&&**name) && !stamped(name))
+        {
+            return None;
+        }
+    }
+    let (table, id) = step.reference("eventhandler")?;
+    let endpoint = db.row(table, id)?;
+    (endpoint.int("contract") == Some(8)).then(|| (**endpoint).clone())
+}
+
+fn delivery(
+    db: &Db,
+    session: &Session,
+    event: &Event,
+    step: &Row,
+    endpoint: &Row,
+    url: &str,
+) -> Delivery {
+    let request_id = Uuid::new_v4();
+    let host = url.split_once("://").map_or(url, |(_, host)| host);
+    let mut headers = vec![
+        (
+            "content-type".to_owned(),
+            "application/json; charset=utf-8".to_owned(),
+        ),
+        ("x-request-id".to_owned(), request_id.to_string()),
+        ("x-ms-dynamics-organization".to_owned(), host.to_owned()),
+        (
+            "x-ms-dynamics-entity-name".to_owned(),
+            event.table.to_string(),
+        ),
+        (
+            "x-ms-dynamics-request-name".to_owned(),
+            event.message.to_owned(),
+        ),
+        (
+            "x-ms-correlation-request-id".to_owned(),
+            event.correlation.to_string(),
+        ),
+    ];
+    let mut address = endpoint.str("url").unwrap_or_default().to_owned();
+    let secret = endpoint.str("authvalue").unwrap_or_default();
+    let mut query = Vec::new();
+    match endpoint.int("authtype") {
+        Some(4) => query.push(("code".to_owned(), secret.to_owned())),
+        Some(5) => headers.extend(settings(secret)),
+        Some(6) => query.extend(settings(secret)),
+        _ => {}
+    }
+    for (name, value) in query {
+        let separator = if address.contains('?') { '&' } else { '?' };
+        address.push_str(&format!(
+            "{separator}{name}={}",
+            crate::wire::encode(&value)
+        ));
+    }
+    let mut context = context(db, session, event, step);
+    let mut body = text(&context);
+    if body.len() > BODY_BYTES_MAX {
+        for name in [
+            "ParentContext",
+            "InputParameters",
+            "PreEntityImages",
+            "PostEntityImages",
+        ] {
+            context[name] = Value::Null;
+        }
+        headers.push((
+            "x-ms-dynamics-msg-size-exceeded".to_owned(),
+            "true".to_owned(),
+        ));
+        body = text(&context);
+    }
+    Delivery {
+        service: Service::Dataverse,
+        event: format!("{} {}", event.message, event.table),
+        record: event.id.to_string(),
+        url: address,
+        headers,
+        body: body.into_bytes(),
+        attempts_max: ATTEMPTS_MAX,
+        retry: Retry::GatewayErrors,
+    }
+}
+
+/// `<settings><setting name="…" value="…"/></settings>` as pairs.
+fn settings(xml: &str) -> Vec<(String, String)> {
+    let attribute = |element: &str, name: &str| -> Option<String> {
+        let from = element.find(&format!("{name}="))? + name.len() + 1;
+        let quote = element[from..]
+            .chars()
+            .next()
+            .filter(|quote| matches!(quote, '"' | '\''))?;
+        let value = &element[from + 1..];
+        let value = &value[..value.find(quote)?];
+        Some(
+            value
+                .replace("&lt;", "<")
+                .replace("&gt;", ">")
+                .replace("&quot;", "\"")
+                .replace("&apos;", "'")
+                .replace("&amp;", "&"),
+        )
+    };
+    xml.split("<setting ")
+        .skip(1)
+        .filter_map(|element| Some((attribute(element, "name")?, attribute(element, "value")?)))
+        .collect()
+}
+
+/// JSON with the escaped slashes of the platform's dates.
+fn text(context: &Value) -> String {
+    context
+        .to_string()
+        .replace("\"/Date(", "\"\\/Date(")
+        .replace(")/\"", ")\\/\"")
+        .replace(CONTRACTS, &CONTRACTS.replace('/', "\\/"))
+}
+
+fn context(db: &Db, session: &Session, event: &Event, step: &Row) -> Value {
+    let table = db.schema.table(&event.table);
+    let target = match event.message {
+        "Delete" => reference(&event.table, event.id),
+        _ => entity(table, event, &event.target, true),
+    };
+    let mut input = vec![json!({"key": "Target", "value": target})];
+    if matches!(event.message, "Win" | "Lose") {
+        let status = event.target.iter().find_map(|(name, cell)| match cell {
+            Some(Cell::Int(status)) if &**name == "statuscode" => Some(*status),
+            _ => None,
+        });
+        input = vec![
+            json!({"key": "Status", "value": {"__type": format!("OptionSetValue:{CONTRACTS}"), "Value": status}}),
+        ];
+        input.insert(0, json!({"key": "OpportunityClose", "value": entity_of("opportunityclose", Uuid::nil(),
+            vec![json!({"key": "opportunityid", "value": reference("opportunity", event.id)})], true)}));
+    }
+    let mut shared = vec![json!({"key": "IsAutoTransact", "value": true})];
+    if let Some(tag) = &event.tag {
+        shared.insert(0, json!({"key": "tag", "value": tag}));
+    }
+    let mut named = Vec::new();
+    if let Some(table) = table {
+        named.push(json!({"key": &*table.key, "value": event.id.to_string()}));
+        if let Some(name) = &event.primary_name {
+            named.push(json!({"key": &*table.primary_name, "value": name}));
+        }
+    }
+    let image = json!([{"key": "AsynchronousStepPrimaryName", "value": entity_of(&event.table, event.id, named, false)}]);
+    let (before, after) = if event.message == "Delete" {
+        (image, json!([]))
+    } else {
+        (json!([]), image)
+    };
+    let output = if event.message == "Create" {
+        json!([{"key": "id", "value": event.id.to_string()}])
+    } else {
+        json!([])
+    };
+    let frame = |stage: i64, parent: Value| {
+        json!({
+            "BusinessUnitId": session.business_unit.to_string(),
+            "CorrelationId": event.correlation.to_string(),
+            "Depth": 1,
+            "InitiatingUserAzureActiveDirectoryObjectId": Uuid::nil().to_string(),
+            "InitiatingUserId": session.user.to_string(),
+            "InputParameters": input,
+            "IsExecutingOffline": false,
+            "IsInTransaction": false,
+            "IsOfflinePlayback": false,
+            "IsolationMode": 1,
+            "MessageName": event.message,
+            "Mode": 1,
+            "OperationCreatedOn": format!("/Date({}+0000)/", session.now.as_millisecond()),
+            "OperationId": Uuid::new_v4().to_string(),
+            "OrganizationId": session.organization.to_string(),
+            "OrganizationName": "simulated",
+            "OutputParameters": output,
+            "OwningExtension": {"Id": step.id.to_string(), "KeyAttributes": [], "LogicalName": "sdkmessageprocessingstep",
+                "Name": step.str("name"), "RowVersion": null},
+            "ParentContext": parent,
+            "PostEntityImages": after,
+            "PreEntityImages": before,
+            "PrimaryEntityId": event.id.to_string(),
+            "PrimaryEntityName": &*event.table,
+            "RequestId": null,
+            "SecondaryEntityName": "none",
+            "SharedVariables": shared,
+            "Stage": stage,
+            "UserAzureActiveDirectoryObjectId": Uuid::nil().to_string(),
+            "UserId": session.user.to_string(),
+        })
+    };
+    frame(40, frame(30, Value::Null))
+}
+
+fn entity(
+    table: Option<&Table>,
+    event: &Event,
+    target: &[(super::schema::Name, Option<Cell>)],
+    typed: bool,
+) -> Value {
+    let Some(table) = table else {
+        return Value::Null;
+    };
+    let mut attributes = Vec::new();
+    if !target.iter().any(|(name, _)| *name == table.key) {
+        attributes.push(json!({"key": &*table.key, "value": event.id.to_string()}));
+    }
+    let mut labels = Vec::new();
+    for (name, cell) in target {
+        let Some(column) = table.column(name).filter(|column| column.read) else {
+            continue;
+        };
+        attributes.push(json!({"key": &**name, "value": cell.as_ref().map_or(Value::Null, |cell| value(column, cell))}));
+        if let Some(label) = cell
+            .as_ref()
+            .and_then(|cell| cells::label(column, cell, None))
+        {
+            labels.push(json!({"key": &**name, "value": label}));
+        }
+    }
+    let mut out = entity_of(&event.table, event.id, attributes, typed);
+    out["FormattedValues"] = Value::Array(labels);
+    out
+}
+
+fn entity_of(table: &str, id: Uuid, attributes: Vec<Value>, typed: bool) -> Value {
+    let mut out = Map::new();
+    if typed {
+        out.insert("__type".to_owned(), json!(format!("Entity:{CONTRACTS}")));
+    }
+    out.insert("Attributes".to_owned(), Value::Array(attributes));
+    out.insert("EntityState".to_owned(), Value::Null);
+    out.insert("FormattedValues".to_owned(), json!([]));
+    out.insert("Id".to_owned(), json!(id.to_string()));
+    out.insert("KeyAttributes".to_owned(), json!([]));
+    out.insert("LogicalName".to_owned(), json!(table));
+    out.insert("RelatedEntities".to_owned(), json!([]));
+    out.insert("RowVersion".to_owned(), Value::Null);
+    Value::Object(out)
+}
+
+fn reference(table: &str, id: Uuid) -> Value {
+    json!({"__type": format!("EntityReference:{CONTRACTS}"), "Id": id.to_string(), "KeyAttributes": [], "LogicalName": table,
+        "Name": null, "RowVersion": null})
+}
+
+fn value(column: &Column, cell: &Cell) -> Value {
+    let stamp = |at: Timestamp| json!(format!("/Date({})/", at.as_millisecond()));
+    match (&column.kind, cell) {
+        (_, Cell::Ref { table, id }) => reference(table, *id),
+        (Kind::Choice(_) | Kind::State(_) | Kind::Status(_), Cell::Int(value)) => {
+            json!({"__type": format!("OptionSetValue:{CONTRACTS}"), "Value": value})
+        }
+        (Kind::Money { .. }, cell) => {
+            json!({"__type": format!("Money:{CONTRACTS}"), "Value": cells::write(Some(cell))})
+        }
+        (_, Cell::Time(at)) => stamp(*at),
+        (_, Cell::Date(date)) => date
+            .to_zoned_datetime(jiff::tz::TimeZone::UTC)
+            .map_or(Value::Null, |zoned| stamp(zoned.timestamp())),
+        (_, cell) => cells::write(Some(cell)),
+    }
+}
+
+/// The system job of a delivery that failed. (dataverse 4.3)
+pub(super) fn record_failure(db: &mut Db, step: Uuid, record: &DeliveryRecord, now: Timestamp) {
+    let (code, reason) = match record.attempts.last() {
+        Some(Some(status)) => ("0x80050201", format!("the endpoint answered {status}")),
+        _ => ("0x80050205", "the endpoint did not answer".to_owned()),
+    };
+    let id = db.ids.guid();
+    let mut row = Row {
+        id,
+        version: 0,
+        cells: Default::default(),
+    };
+    for (name, cell) in [
+        ("asyncoperationid", Cell::Guid(id)),
+        ("name", Cell::text(&record.event)),
+        (
+            "message",
+            Cell::text(&format!(
+                "{code}: The webhook call failed because {reason}."
+            )),
+        ),
+        ("statecode", Cell::Int(3)),
+        ("statuscode", Cell::Int(31)),
+        (
+            "owningextensionid",
+            Cell::Ref {
+                table: "sdkmessageprocessingstep".into(),
+                id: step,
+            },
+        ),
+        (
+            "createdon",
+            Cell::Time(Timestamp::from_second(now.as_second()).unwrap_or(now)),
+        ),
+    ] {
+        row.cells.insert(name.into(), cell);
+    }
+    db.put(&"asyncoperation".into(), row);
+}

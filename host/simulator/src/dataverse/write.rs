@@ -1,0 +1,500 @@
+//! Creating, changing and deleting rows. (dataverse 2.2, 2.5, 2.6, 3.6)
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::address::{self, Key};
+use super::refusal::{self, Refusal};
+use super::rules;
+use super::schema::{Kind, Name, Navigation, Required};
+use super::session::Session;
+use super::store::{Cell, Db, Event, Row};
+use super::{cells, read};
+
+/// Deepest nesting of a deep insert.
+const INSERT_DEPTH_MAX: usize = 8;
+
+/// What a body says: columns with their new values, and rows to be made along with it.
+#[derive(Debug, Default)]
+pub(super) struct Payload {
+    pub(super) cells: Vec<(Name, Option<Cell>)>,
+    /// Rows to create and then refer to from this one.
+    parents: Vec<(Name, Name, Map<String, Value>)>,
+    /// Rows to create that refer to this one.
+    children: Vec<(Name, Name, Map<String, Value>)>,
+}
+
+impl Payload {
+    pub(super) fn get(&self, column: &str) -> Option<&Option<Cell>> {
+        self.cells
+            .iter()
+            .find(|(name, _)| **name == *column)
+            .map(|(_, cell)| cell)
+    }
+
+    pub(super) fn int(&self, column: &str) -> Option<i64> {
+        match self.get(column)? {
+            Some(Cell::Int(value)) => Some(*value),
+            _ => None,
+        }
+    }
+
+    pub(super) fn set(&mut self, column: &str, cell: Option<Cell>) {
+        self.cells.retain(|(name, _)| **name != *column);
+        self.cells.push((column.into(), cell));
+    }
+}
+
+/// Reads a body against a table. Read-only columns are ignored; unknown names are refused.
+pub(super) fn payload(
+    db: &Db,
+    session: &Session,
+    table: &str,
+    body: &Map<String, Value>,
+    create: bool,
+) -> Result<Payload, Refusal> {
+    let table = db
+        .schema
+        .table(table)
+        .ok_or_else(|| refusal::no_segment(table))?;
+    let mut out = Payload::default();
+    for (name, value) in body {
+        if name.starts_with('@') {
+            continue;
+        }
+        if let Some(navigation) = name.strip_suffix("@odata.bind") {
+            let undeclared = || {
+                refusal::payload(
+                    &table.set,
+                    format_args!(
+                        "An undeclared property '{navigation}' which only has property annotations in the payload but no property value was found in the payload. In OData, only declared navigation properties and declared named streams can be represented as properties without values."
+                    ),
+                )
+            };
+            match db.schema.navigation(&table.logical, navigation) {
+                Some(Navigation::One {
+                    column,
+                    table: target,
+                }) => {
+                    let cell = match value {
+                        Value::Null => None,
+                        Value::String(text) => Some(bound(db, session, target, text, &table.set)?),
+                        _ => {
+                            return Err(refusal::payload(
+                                &table.set,
+                                format_args!("The value of '{name}' is not a reference."),
+                            ));
+                        }
+                    };
+                    // A null for one target clears only a reference to that target, or an empty lookup.
+                    out.cells.retain(|(held, _)| held != column);
+                    out.cells.push((column.clone(), cell));
+                }
+                _ => return Err(undeclared()),
+            }
+            continue;
+        }
+        if name.contains('@') {
+            continue;
+        }
+        if let Some(column) = table.property(name) {
+            if matches!(column.kind, Kind::Lookup(_)) {
+                return Err(refusal::payload(
+                    &table.set,
+                    "CRM do not support direct update of Entity Reference properties, Use Navigation properties instead.",
+                ));
+            }
+            let cell = cells::read(table, column, value)?;
+            if if create { column.create } else { column.update } {
+                out.cells.push((column.logical.clone(), cell));
+            }
+            continue;
+        }
+        match (db.schema.navigation(&table.logical, name), value) {
+            (
+                Some(Navigation::One {
+                    column,
+                    table: target,
+                }),
+                Value::Object(body),
+            ) if create => {
+                out.parents
+                    .push((column.clone(), target.clone(), body.clone()));
+            }
+            (
+                Some(Navigation::Children {
+                    table: child,
+                    column,
+                }),
+                Value::Array(rows),
+            ) if create => {
+                for row in rows {
+                    let row = row.as_object().ok_or_else(|| {
+                        refusal::payload(
+                            &table.set,
+                            format_args!("An item of '{name}' is not an object."),
+                        )
+                    })?;
+                    out.children
+                        .push((child.clone(), column.clone(), row.clone()));
+                }
+            }
+            _ => {
+                return Err(refusal::payload(
+                    &table.set,
+                    format_args!(
+                        "The property '{name}' does not exist on type 'Microsoft.Dynamics.CRM.{}'. Make sure to only use property names that are defined by the type.",
+                        table.logical
+                    ),
+                ));
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// The row that a bind refers to: by id, by alternate key, or `$n` inside a change set.
+pub(super) fn bound(
+    db: &Db,
+    session: &Session,
+    target: &str,
+    text: &str,
+    set: &str,
+) -> Result<Cell, Refusal> {
+    let resolved = match text.strip_prefix('$').map(|id| session.content_ids.get(id)) {
+        Some(Some(held)) => held.clone(),
+        Some(None) => return Err(unknown_content_id(text)),
+        None => text.to_owned(),
+    };
+    let bad = || {
+        refusal::payload(
+            set,
+            format_args!("The reference '{text}' does not lead to a row of '{target}'."),
+        )
+    };
+    let segment = address::reference(&resolved).ok_or_else(bad)?;
+    let table = db
+        .schema
+        .of_set(&segment.name)
+        .filter(|table| *table.logical == *target)
+        .ok_or_else(bad)?;
+    let key = address::key(segment.arguments.as_deref().unwrap_or_default(), table)?;
+    match address::locate(db, table, &key)? {
+        Some(id) => Ok(Cell::Ref {
+            table: table.logical.clone(),
+            id,
+        }),
+        None => Err(match key {
+            Key::Id(id) => refusal::no_bound_row(&table.logical, id),
+            Key::Alternate(_) => refusal::no_row_by_key(&table.logical),
+        }),
+    }
+}
+
+/// A reference to an item that does not come before.
+pub(super) fn unknown_content_id(text: &str) -> Refusal {
+    refusal::query(format!(
+        "Content-ID Reference: '{text}' does not exist in the batch context."
+    ))
+}
+
+/// Creates a row, and what is nested in it. `id` is the address of an upsert; `extra` its key columns.
+pub(super) fn create(
+    db: &mut Db,
+    session: &Session,
+    table: &Name,
+    body: &Map<String, Value>,
+    id: Option<Uuid>,
+    extra: Vec<(Name, Cell)>,
+    depth: usize,
+) -> Result<Uuid, Refusal> {
+    if depth > INSERT_DEPTH_MAX {
+        return Err(refusal::payload(table, "The rows are nested too deeply."));
+    }
+    let mut payload = payload(db, session, table, body, true)?;
+    for (column, target, body) in std::mem::take(&mut payload.parents) {
+        let parent = create(db, session, &target, &body, None, Vec::new(), depth + 1)?;
+        payload.set(
+            &column,
+            Some(Cell::Ref {
+                table: target,
+                id: parent,
+            }),
+        );
+    }
+    for (column, cell) in extra {
+        if payload.get(&column).is_none() {
+            payload.set(&column, Some(cell));
+        }
+    }
+    let children = std::mem::take(&mut payload.children);
+    let key = db
+        .schema
+        .table(table)
+        .map(|table| table.key.clone())
+        .ok_or_else(|| refusal::no_segment(table))?;
+    let given = match payload.get(&key) {
+        Some(Some(Cell::Guid(id))) => Some(*id),
+        _ => None,
+    };
+    let id = id.or(given).unwrap_or_else(|| db.ids.guid());
+    if db.row(table, id).is_some() {
+        return Err(refusal::exists());
+    }
+    payload.set(&key, Some(Cell::Guid(id)));
+    rules::before_create(db, session, table, &mut payload)?;
+    let mut row = Row {
+        id,
+        version: 0,
+        cells: BTreeMap::new(),
+    };
+    for (name, cell) in &payload.cells {
+        if let Some(cell) = cell {
+            row.cells.insert(name.clone(), cell.clone());
+        }
+    }
+    rules::stamp_created(session, &mut row);
+    rules::compute(db, table, &mut row)?;
+    required_columns(db, table, &row)?;
+    unique_keys(db, table, &row)?;
+    raise(db, "Create", table, &row, payload.cells);
+    db.put(table, row);
+    for (child, column, body) in children {
+        let mut body = body;
+        let target = db
+            .schema
+            .table(table)
+            .map(|table| table.set.clone())
+            .unwrap_or_default();
+        let navigation = navigation_to(db, &child, &column, table)
+            .ok_or_else(|| refusal::payload(table, "The nested rows cannot refer to this one."))?;
+        body.insert(
+            format!("{navigation}@odata.bind"),
+            Value::String(format!("/{target}({id})")),
+        );
+        create(db, session, &child, &body, None, Vec::new(), depth + 1)?;
+    }
+    Ok(id)
+}
+
+fn navigation_to(db: &Db, table: &str, column: &str, target: &str) -> Option<String> {
+    let Kind::Lookup(targets) = &db.schema.table(table)?.column(column)?.kind else {
+        return None;
+    };
+    targets
+        .iter()
+        .find(|held| *held.table == *target)
+        .map(|held| held.navigation.clone())
+}
+
+/// Changes a row. State, owner and other columns are separate updates with a version and an event each.
+pub(super) fn update(
+    db: &mut Db,
+    session: &Session,
+    table: &Name,
+    id: Uuid,
+    body: &Map<String, Value>,
+) -> Result<(), Refusal> {
+    let mut payload = payload(db, session, table, body, false)?;
+    rules::before_update(db, table, id, &mut payload)?;
+    let is_state = |name: &Name| matches!(&**name, "statecode" | "statuscode");
+    let (state, rest): (Vec<_>, Vec<_>) = payload
+        .cells
+        .into_iter()
+        .partition(|(name, _)| is_state(name));
+    let (owner, other): (Vec<_>, Vec<_>) =
+        rest.into_iter().partition(|(name, _)| &**name == "ownerid");
+    let nothing = state.is_empty() && owner.is_empty();
+    if !other.is_empty() || nothing {
+        apply(db, session, table, id, other)?;
+    }
+    for part in [owner, state] {
+        if !part.is_empty() {
+            apply(db, session, table, id, part)?;
+        }
+    }
+    Ok(())
+}
+
+/// One update with one version and one event.
+pub(super) fn apply(
+    db: &mut Db,
+    session: &Session,
+    table: &Name,
+    id: Uuid,
+    changes: Vec<(Name, Option<Cell>)>,
+) -> Result<(), Refusal> {
+    let mut row = (**db
+        .row(table, id)
+        .ok_or_else(|| refusal::no_row(table, id))?)
+    .clone();
+    for (name, cell) in &changes {
+        match cell {
+            Some(cell) => row.cells.insert(name.clone(), cell.clone()),
+            None => row.cells.remove(name),
+        };
+    }
+    rules::stamp_modified(session, &mut row);
+    rules::compute(db, table, &mut row)?;
+    required_columns(db, table, &row)?;
+    unique_keys(db, table, &row)?;
+    let mut target = changes;
+    for name in ["modifiedon", "modifiedby", "modifiedonbehalfby"] {
+        target.push((name.into(), row.cells.get(name).cloned()));
+    }
+    raise(db, "Update", table, &row, target);
+    db.put(table, row);
+    Ok(())
+}
+
+/// Deletes a row; lookups that refer to it become empty.
+pub(super) fn delete(db: &mut Db, table: &Name, id: Uuid) -> Result<(), Refusal> {
+    let row = db
+        .row(table, id)
+        .cloned()
+        .ok_or_else(|| refusal::no_row(table, id))?;
+    let mut holders = Vec::new();
+    for (_, navigation) in db.schema.navigations(table) {
+        if let Navigation::Children {
+            table: child,
+            column,
+        } = navigation
+        {
+            let rows = db
+                .rows(child)
+                .into_iter()
+                .flat_map(|rows| rows.live.values());
+            let held = rows.filter(|row| row.reference(column) == Some((table, id)));
+            holders.extend(held.map(|row| (child.clone(), column.clone(), row.id)));
+        }
+    }
+    if &**table == "serviceendpoint"
+        && holders
+            .iter()
+            .any(|(child, ..)| &**child == "sdkmessageprocessingstep")
+    {
+        return Err(Refusal::new(
+            405,
+            "0x80040227",
+            "The object you tried to delete is associated with another object and cannot be deleted.",
+        ));
+    }
+    for (child, column, holder) in holders {
+        if let Some(mut row) = db.row(&child, holder).map(|row| (**row).clone()) {
+            row.cells.remove(&column);
+            db.put(&child, row);
+        }
+    }
+    let many: Vec<_> = db
+        .schema
+        .navigations(table)
+        .filter_map(|(_, navigation)| match navigation {
+            Navigation::Many {
+                relationship,
+                here_is_first,
+                ..
+            } => Some((*relationship, *here_is_first)),
+            _ => None,
+        })
+        .collect();
+    for (relationship, here_is_first) in many {
+        for other in db.linked(relationship, id, here_is_first) {
+            db.link(
+                relationship,
+                if here_is_first {
+                    (id, other)
+                } else {
+                    (other, id)
+                },
+                false,
+            );
+        }
+    }
+    raise(db, "Delete", table, &row, Vec::new());
+    db.remove(table, id);
+    Ok(())
+}
+
+/// Remembers an event for webhooks.
+pub(super) fn raise(
+    db: &mut Db,
+    message: &'static str,
+    table: &Name,
+    row: &Row,
+    target: Vec<(Name, Option<Cell>)>,
+) {
+    let primary_name = db
+        .schema
+        .table(table)
+        .and_then(|held| row.str(&held.primary_name))
+        .map(str::to_owned);
+    db.events.push(Event {
+        message,
+        table: table.clone(),
+        id: row.id,
+        target,
+        primary_name,
+        tag: None,
+        correlation: Uuid::nil(),
+    });
+}
+
+fn required_columns(db: &Db, table: &str, row: &Row) -> Result<(), Refusal> {
+    let Some(table) = db.schema.table(table) else {
+        return Ok(());
+    };
+    for column in table
+        .columns
+        .values()
+        .filter(|column| column.required == Required::System)
+    {
+        if !row.cells.contains_key(&column.logical) {
+            return Err(refusal::required(&column.logical));
+        }
+    }
+    Ok(())
+}
+
+fn unique_keys(db: &Db, table: &str, row: &Row) -> Result<(), Refusal> {
+    let Some(table) = db.schema.table(table) else {
+        return Ok(());
+    };
+    for key in &table.keys {
+        let values: Option<Vec<&Cell>> = key.iter().map(|column| row.cells.get(column)).collect();
+        // Null is allowed in a key, and not held to be unique.
+        let Some(values) = values else { continue };
+        let folded = |cell: &Cell| match cell {
+            Cell::Text(text) => Cell::text(&text.to_lowercase()),
+            other => other.clone(),
+        };
+        let wanted: Vec<Cell> = values.into_iter().map(folded).collect();
+        let rows = db
+            .rows(&table.logical)
+            .into_iter()
+            .flat_map(|rows| rows.live.values());
+        let twin = rows.filter(|other| other.id != row.id).find(|other| {
+            key.iter().zip(&wanted).all(|(column, wanted)| {
+                other
+                    .cells
+                    .get(column)
+                    .is_some_and(|cell| folded(cell) == *wanted)
+            })
+        });
+        if let Some(twin) = twin {
+            return Err(Refusal::new(
+                412,
+                "0x80060892",
+                format!(
+                    "Entity Key {} violated. A record with the same value for {} already exists. A duplicate record cannot be created. Select one or more unique values and try again. <DuplicateAttributes/><EntityName>{}</EntityName><Id>{}</Id>",
+                    read::key_name(key),
+                    key.join(", "),
+                    table.logical,
+                    twin.id
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
