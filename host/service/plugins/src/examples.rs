@@ -22,7 +22,7 @@ pub(crate) use judging::undeclared;
 pub(crate) fn run(plugin: &Plugin, manifest: &wit::PluginManifest) -> Result<usize, Rejection> {
     let guest = &plugin.guest;
     let cases = guest
-        .call_fresh(guest.limits.start_ms, |instance, places| {
+        .call_fresh(guest.limits.start(), |instance, places| {
             let (examples, store) = instance.examples(places)?;
             examples.call_cases(store)
         })

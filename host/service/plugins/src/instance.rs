@@ -8,8 +8,8 @@ use wasmtime::{ResourceLimiter, Store, Trap, UpdateDeadline, WasmBacktrace};
 use crate::bindings::cosell::mapping::{log, types as wit};
 use crate::bindings::exports::cosell::mapping as hooks;
 use crate::limits::{
-    CARRIED_BYTES_MAX, HANDLES_MAX, INSTANCES_MAX, LOG_CALL_BYTES, LOG_LINE_BYTES, Limits,
-    MEMORIES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX, WALL_FACTOR,
+    Allowance, CARRIED_BYTES_MAX, HANDLES_MAX, INSTANCES_MAX, LOG_CALL_BYTES, LOG_LINE_BYTES,
+    Limits, MEMORIES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX, WALL_FACTOR,
 };
 use crate::stop::{FaultKind, PluginFault};
 
@@ -83,7 +83,7 @@ impl Instance {
         let state = GuestState {
             memory: Memory::new(limits.memory_bytes),
             log: LogBook::default(),
-            budget: Budget::of(limits.start_ms),
+            budget: Budget::of(limits.start()),
         };
         let mut store = Store::new(pre.engine(), state);
         store.limiter(|state| &mut state.memory);
@@ -107,23 +107,23 @@ impl Instance {
                 contact: None,
                 decorate: None,
             }),
-            Err(error) => Err(fault(&error, store.data(), limits.start_ms)),
+            Err(error) => Err(fault(&error, store.data(), limits.start())),
         }
     }
 
-    /// Asks, within `budget_ms` of work. After a fault the instance is spent.
+    /// Asks, within this much work. After a fault the instance is spent.
     pub(crate) fn ask<R>(
         &mut self,
-        budget_ms: u64,
+        allowance: Allowance,
         question: impl FnOnce(&mut Self) -> wasmtime::Result<R>,
     ) -> Result<R, PluginFault> {
         self.calls += 1;
         let state = self.store.data_mut();
-        state.budget = Budget::of(budget_ms);
+        state.budget = Budget::of(allowance);
         state.log = LogBook::default();
         // Looked at with every tick: whether the budget is used up is decided by `Budget`.
         self.store.set_epoch_deadline(1);
-        question(self).map_err(|error| fault(&error, self.store.data(), budget_ms))
+        question(self).map_err(|error| fault(&error, self.store.data(), allowance))
     }
 
     pub(crate) fn calls(&self) -> u32 {
@@ -174,9 +174,9 @@ struct Budget {
 }
 
 impl Budget {
-    fn of(ms: u64) -> Self {
+    fn of(allowance: Allowance) -> Self {
         Self {
-            working: Duration::from_millis(ms),
+            working: Duration::from_millis(allowance.ms),
             started: Instant::now(),
             processor_at_first_look: None,
         }
@@ -342,7 +342,7 @@ fn one_line(message: &str) -> String {
 }
 
 /// A trap in words.
-fn fault(error: &wasmtime::Error, state: &GuestState, budget_ms: u64) -> PluginFault {
+fn fault(error: &wasmtime::Error, state: &GuestState, allowance: Allowance) -> PluginFault {
     let frames = frames(error);
     let (kind, message) = if let Some(too_much) = error.downcast_ref::<TooMuch>() {
         (
@@ -354,7 +354,7 @@ fn fault(error: &wasmtime::Error, state: &GuestState, budget_ms: u64) -> PluginF
         )
     } else {
         match error.downcast_ref::<Trap>() {
-            Some(trap) => trapped(*trap, &frames, budget_ms),
+            Some(trap) => trapped(*trap, &frames, allowance),
             None => untyped(&format!("{error:#}")),
         }
     };
@@ -374,11 +374,12 @@ fn fault(error: &wasmtime::Error, state: &GuestState, budget_ms: u64) -> PluginF
     }
 }
 
-fn trapped(trap: Trap, frames: &[String], budget_ms: u64) -> (FaultKind, String) {
+fn trapped(trap: Trap, frames: &[String], allowance: Allowance) -> (FaultKind, String) {
     match trap {
         Trap::Interrupt => (
             FaultKind::Timeout,
-            format!("did not answer within {budget_ms} ms of work and was stopped; look for a loop, or raise `call_ms` in its operator file"),
+            format!("did not answer within {} ms of work and was stopped; look for a loop, or raise `{}` in its operator file",
+                allowance.ms, allowance.name),
         ),
         Trap::UnreachableCodeReached => (
             FaultKind::Panic,

@@ -20,6 +20,29 @@ pub const START_MS: u64 = 500;
 /// A Python guest with its library needs about 20 MiB, a JavaScript engine 30.
 pub const MEMORY_BYTES: usize = 64 << 20;
 
+/// One of the two working times, and its name in the operator file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Allowance {
+    pub(crate) ms: u64,
+    pub(crate) name: &'static str,
+}
+
+impl Limits {
+    pub(crate) const fn call(&self) -> Allowance {
+        Allowance {
+            ms: self.call_ms,
+            name: "call_ms",
+        }
+    }
+
+    pub(crate) const fn start(&self) -> Allowance {
+        Allowance {
+            ms: self.start_ms,
+            name: "start_ms",
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

@@ -200,60 +200,59 @@ fn places(pre: &InstancePre<GuestState>, outline: &Outline) -> Result<Places, Re
     find().map_err(|error| incompatible(&error))
 }
 
-/// Only loading a function compares its types, and only its message names the field that differs.
+/// Only loading a function compares its types, and only its message says what differs.
 fn compare_types(guest: &Guest, outline: &Outline) -> Result<(), Rejection> {
     let mut difference = None;
-    let compared = guest.call_fresh(guest.limits.start_ms, |instance, places| {
-        difference = load_all(instance, places, outline).err();
+    let compared = guest.call_fresh(guest.limits.start(), |instance, places| {
+        difference = differing(instance, places, outline);
         Ok(())
     });
     compared.map_err(|fault| rejected(Phase::Link, "does not come up", fault))?;
     match difference {
-        Some(error) => Err(incompatible(&error)),
+        Some((interface, error)) => {
+            let mut rejection = incompatible(&error);
+            rejection
+                .causes
+                .insert(0, format!("in `{PACKAGE}/{interface}`"));
+            Err(rejection)
+        }
         None => Ok(()),
     }
 }
 
-fn load_all(instance: &mut Instance, places: &Places, outline: &Outline) -> wasmtime::Result<()> {
-    instance.plugin(places)?;
-    if outline.has_examples {
-        instance.examples(places)?;
+/// The first interface that is not ours, and how.
+fn differing(
+    instance: &mut Instance,
+    places: &Places,
+    outline: &Outline,
+) -> Option<(&'static str, wasmtime::Error)> {
+    if let Err(error) = instance.plugin(places) {
+        return Some(("plugin", error));
     }
-    for hook in &outline.hooks {
-        match hook {
-            Hook::ShouldSync => {
-                instance.should_sync(places)?;
-            }
-            Hook::Opportunity => {
-                instance.opportunity(places)?;
-            }
-            Hook::Lead => {
-                instance.lead(places)?;
-            }
-            Hook::Country => {
-                instance.country(places)?;
-            }
-            Hook::Status => {
-                instance.status(places)?;
-            }
-            Hook::Account => {
-                instance.account(places)?;
-            }
-            Hook::Contact => {
-                instance.contact(places)?;
-            }
-            Hook::Decorate => {
-                instance.decorate(places)?;
-            }
-        }
+    if outline.has_examples
+        && let Err(error) = instance.examples(places)
+    {
+        return Some(("examples", error));
     }
-    Ok(())
+    outline.hooks.iter().find_map(|hook| {
+        let error = match hook {
+            Hook::ShouldSync => instance.should_sync(places).err(),
+            Hook::Opportunity => instance.opportunity(places).err(),
+            Hook::Lead => instance.lead(places).err(),
+            Hook::Country => instance.country(places).err(),
+            Hook::Status => instance.status(places).err(),
+            Hook::Account => instance.account(places).err(),
+            Hook::Contact => instance.contact(places).err(),
+            Hook::Decorate => instance.decorate(places).err(),
+        };
+        Some((hook.as_str(), error?))
+    })
 }
 
 fn manifest(guest: &Guest) -> Result<wit::PluginManifest, Rejection> {
     let ask = || {
         guest
-            .call_fresh(guest.limits.start_ms, |instance, places| {
+            .call_fresh(guest.limits.start(), |instance, places| {
                 let (plugin, store) = instance.plugin(places)?;
                 plugin.call_manifest(store)
             })
@@ -303,7 +302,7 @@ fn is_version(text: &str) -> bool {
 /// What the plugin needs under these settings.
 pub(crate) fn describe(guest: &Guest, settings: &[wit::Setting]) -> Result<Declared, Rejection> {
     let answer = guest
-        .call_fresh(guest.limits.start_ms, |instance, places| {
+        .call_fresh(guest.limits.start(), |instance, places| {
             let (plugin, store) = instance.plugin(places)?;
             plugin.call_describe(store, settings)
         })

@@ -10,7 +10,7 @@ use crate::convert::{given, heard};
 use crate::declared::Declared;
 use crate::engine::Engine;
 use crate::instance::{GuestState, Instance, LogBook, Places};
-use crate::limits::{Limits, REUSE_MAX};
+use crate::limits::{Allowance, Limits, REUSE_MAX};
 use crate::question::Asking;
 use crate::stop::{FaultKind, PluginFault, Speaker, Stop, StopKind};
 
@@ -127,7 +127,7 @@ impl Guest {
             Ok(instance) => instance,
             Err(fault) => return (Err(fault), LogBook::default()),
         };
-        let answer = instance.ask(self.limits.call_ms, |instance| {
+        let answer = instance.ask(self.limits.call(), |instance| {
             question(instance, &self.places)
         });
         let log = instance.take_log();
@@ -140,12 +140,12 @@ impl Guest {
     /// One call on an instance of its own, with the starting budget: for loading and examples.
     pub(crate) fn call_fresh<R>(
         &self,
-        budget_ms: u64,
+        allowance: Allowance,
         question: impl FnOnce(&mut Instance, &Places) -> wasmtime::Result<R>,
     ) -> Result<R, PluginFault> {
         let _passing = self.engine.pass_time();
         let mut instance = Instance::start(&self.pre, &self.limits)?;
-        instance.ask(budget_ms, |instance| question(instance, &self.places))
+        instance.ask(allowance, |instance| question(instance, &self.places))
     }
 
     /// Back to the warm ones, unless it has served long or grown fat.

@@ -187,7 +187,14 @@ fn ask_everything(loaded: &Loaded, warnings: &mut Vec<String>) -> Option<(String
                     slowest = Some((name.to_owned(), took));
                 }
             }
-            Ok(Err(fault)) => warnings.push(format!("{name}: {fault}")),
+            Ok(Err(fault)) => {
+                let said = fault.trace.map(|trace| format!("; it logged: {trace}"));
+                warnings.push(format!(
+                    "{name}: {}{}",
+                    fault.message,
+                    said.unwrap_or_default()
+                ));
+            }
             Err(why) => warnings.push(format!("{name}: {why}")),
         }
     }
@@ -238,7 +245,13 @@ impl fmt::Display for CheckReport {
                 Some((question, took)) => writeln!(f, ", {question} {} µs", took.as_micros())?,
                 None => writeln!(f)?,
             }
-            writeln!(f, "  examples  {} passed, each twice", plugin.examples)?;
+            match plugin.examples {
+                0 => writeln!(
+                    f,
+                    "  examples  none: golden examples show a plugin's author what a change breaks"
+                )?,
+                passed => writeln!(f, "  examples  {passed} passed, each twice")?,
+            }
         }
         list(f, "note", &self.notes)?;
         list(f, "warning", &self.warnings)?;

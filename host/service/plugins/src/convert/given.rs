@@ -425,3 +425,118 @@ fn is_deal_field(word: &str) -> bool {
             | "help"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(table: &str, columns: &[&str]) -> Row {
+        Row {
+            table: table.to_owned(),
+            id: "0c0c0c0c-0000-4000-8000-000000000001".to_owned(),
+            cells: columns
+                .iter()
+                .map(|column| ((*column).to_owned(), Cell::Bool(true)))
+                .collect(),
+        }
+    }
+
+    fn names(row: &wit::Row) -> Vec<&str> {
+        row.cells
+            .iter()
+            .map(|(column, _)| column.as_str())
+            .collect()
+    }
+
+    fn columns(table: &str, names: &[&str]) -> Columns {
+        Columns::from([(
+            table.to_owned(),
+            names.iter().map(|name| (*name).to_owned()).collect(),
+        )])
+    }
+
+    #[test]
+    fn a_plugin_is_shown_its_own_columns_and_joins_and_no_others() {
+        let related = |label: &str| Related {
+            label: label.to_owned(),
+            rows: vec![row("account", &["name", "creditlimit"])],
+        };
+        let record = Seen {
+            row: row("opportunity", &["name", "salary", "statecode"]),
+            related: vec![
+                related("acme/customer"),
+                related("other/customer"),
+                related("acme/undeclared"),
+            ],
+        };
+        let shown = seen(
+            &record,
+            "acme",
+            &columns("opportunity", &["name", "statecode"]),
+            &columns("customer", &["name"]),
+        );
+        assert_eq!(names(&shown.row), ["name", "statecode"]);
+        assert_eq!(shown.related.len(), 1);
+        assert_eq!(shown.related[0].label, "customer");
+        assert_eq!(shown.related[0].rows.len(), 1);
+        assert_eq!(names(&shown.related[0].rows[0]), ["name"]);
+    }
+
+    #[test]
+    fn a_join_without_rows_is_there_and_empty() {
+        let record = Seen {
+            row: row("opportunity", &[]),
+            related: Vec::new(),
+        };
+        let shown = seen(
+            &record,
+            "acme",
+            &Columns::new(),
+            &columns("customer", &["name"]),
+        );
+        assert_eq!(
+            (shown.related[0].label.as_str(), shown.related[0].rows.len()),
+            ("customer", 0)
+        );
+    }
+
+    #[test]
+    fn found_rows_go_back_to_whoever_asked_and_to_nobody_else() {
+        let answer = |label: &str| Found {
+            label: label.to_owned(),
+            rows: vec![row("systemuser", &["fullname", "systemuserid"])],
+            cut: false,
+        };
+        let asks = columns("systemuser", &["systemuserid"]);
+        // An id that begins like another one is another one.
+        let shown = found(
+            &[answer("acme/users"), answer("acme-two/users")],
+            "acme",
+            &asks,
+        );
+        assert_eq!(shown.len(), 1);
+        assert_eq!(shown[0].label, "users");
+        assert_eq!(names(&shown[0].rows[0]), ["systemuserid"]);
+    }
+
+    #[test]
+    fn the_subject_of_a_reason_finds_its_shape_again() {
+        assert!(matches!(
+            subject("opportunity.estimatedvalue"),
+            wit::Subject::Column(_)
+        ));
+        assert!(matches!(
+            subject("company.address.country"),
+            wit::Subject::Deal(_)
+        ));
+        assert!(matches!(subject("company.name"), wit::Subject::Deal(_)));
+        assert!(matches!(
+            subject("contacts[0].email"),
+            wit::Subject::Deal(_)
+        ));
+        assert!(matches!(
+            subject("setting value-column"),
+            wit::Subject::Setting(_)
+        ));
+    }
+}

@@ -46,7 +46,7 @@ pub(crate) fn answer(
     question: &Question,
 ) -> Result<Result<Said, PluginFault>, String> {
     put(plugin, question, |call| {
-        plugin.guest.call_fresh(plugin.guest.limits.call_ms, call)
+        plugin.guest.call_fresh(plugin.guest.limits.call(), call)
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
@@ -13,7 +14,7 @@ use super::FolderSettings;
 use super::events::{PluginEvent, What};
 use super::scan::{Print, Scan, read_component, read_operator, scan};
 use crate::engine::Engine;
-use crate::load::load;
+use crate::load::{Loaded, load};
 use crate::operator::Operator;
 use crate::plugin::Plugin;
 use crate::rejection::{Phase, Rejection, RejectionKind};
@@ -220,7 +221,7 @@ impl Keeper {
             .unwrap_or_default();
         match Operator::read(&operator_text) {
             Ok(operator) if !operator.enabled => self.switch_off(file),
-            Ok(operator) => match load(&self.engine, file, &bytes, &operator) {
+            Ok(operator) => match self.load(file, &bytes, &operator) {
                 Ok(loaded) => {
                     let how = if loaded.from_cache {
                         "taken from the cache"
@@ -244,6 +245,22 @@ impl Keeper {
                 },
             ),
         }
+    }
+
+    /// A bug in the compiler or in us must not end the watching.
+    fn load(&self, file: &str, bytes: &[u8], operator: &Operator) -> Result<Loaded, Rejection> {
+        let loading = AssertUnwindSafe(|| load(&self.engine, file, bytes, operator));
+        catch_unwind(loading).unwrap_or_else(|_| {
+            Err(Rejection {
+                file: file.to_owned(),
+                ..Rejection::new(
+                    Phase::Compile,
+                    RejectionKind::Compile,
+                    "the host itself failed over this file",
+                )
+                .with_hint("please report it, with the file if you can; the log has the place")
+            })
+        })
     }
 
     fn held(&mut self, file: &str) -> &mut Held {

@@ -111,6 +111,7 @@ fn other_types_under_our_names_are_refused_with_the_difference() {
         &[
             "[link/incompatible]",
             "not those of cosell:mapping 1.0.0",
+            "in `cosell:mapping/plugin`",
             "expected record of 4 fields, found 2 fields",
         ],
     );

@@ -759,3 +759,53 @@ fn two_versions_are_two_sets() {
     assert_eq!(hash("1.0.0"), hash("1.0.0"));
     assert_ne!(hash("1.0.0"), hash("1.0.1"));
 }
+
+#[tokio::test]
+async fn people_are_searched_chosen_and_written_as_accounts_are() {
+    let search = Val::rec([
+        query("by-mail", "contact", "emailaddress1", "emailaddress1"),
+        Val::case("suggests"),
+    ]);
+    let contact = Guest::of(&["contact"])
+        .named("contact")
+        .needs([
+            asks("contact", &["emailaddress1"]),
+            writes("contact", &["lastname"]),
+        ])
+        .says("contact#searches", Val::ok(Val::some(Val::list([search]))))
+        .says(
+            "contact#choose",
+            Val::ok(Val::some(Val::with(
+                "create-new",
+                Val::s("anna.kovacs@contoso.example"),
+            ))),
+        )
+        .says(
+            "contact#to-row",
+            Val::ok(Val::list([set("lastname", text("Kovács"))])),
+        );
+    let house = House::with(&[("1.wasm", contact.build())]);
+    let question = cosell_plugins::ContactQuestion {
+        person: cosell_sync::deal::Person::default(),
+        deal: deal(),
+        account: None,
+    };
+    let set = house.set();
+    let searches = set
+        .contact_searches(&asking(), &question)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(searches.value[0].strength, Strength::Suggests);
+    let chosen = set
+        .contact_choose(&asking(), &question, vec![])
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        chosen.value,
+        Resolution::CreateNew("anna.kovacs@contoso.example".to_owned())
+    );
+    let draft = set.contact_row(&asking(), &question, None).await.unwrap();
+    assert_eq!(draft.cells["lastname"].0, Cell::Text("Kovács".into()));
+}
