@@ -1,1 +1,294 @@
-//! Placeholder.
+//! The harness of the stories: the real host, in this process, against the simulator over real HTTPS.
+//!
+//! [`World::end`] proves at the end of each story that no bell is unanswered, no write is open, and every lane is in step or explained.
+#![forbid(unsafe_code)]
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail, ensure};
+use cosell::simulated::{Paths, write_configuration};
+use cosell_host::app::Host;
+use cosell_host::config::Config;
+use cosell_host::status::{Status, status};
+use cosell_simulator::{Control, Running, Service, Simulator, SimulatorConfig};
+use serde_json::{Value, json};
+
+/// Longest that a story waits for anything. A loaded machine is slow; a story that hangs is broken.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// A running host drains within seconds.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Where `cargo xtask plugins` leaves a kind of component: `plugins`, `examples`, `hostile`.
+///
+/// # Errors
+/// When they were not built yet.
+pub fn components(shelf: &str) -> anyhow::Result<PathBuf> {
+    let folder = target().join(shelf);
+    ensure!(folder.is_dir(), "{} is not there: run `cargo xtask plugins` first (`cargo verify` does)", folder.display());
+    Ok(folder)
+}
+
+fn target() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |given| root.join(given))
+}
+
+/// A simulator, a host, and a folder of their own.
+pub struct World {
+    /// The plugin folder of the host.
+    pub folder: PathBuf,
+    /// The configuration file.
+    pub config: PathBuf,
+    running: Running,
+    host: Option<Host>,
+    _dir: tempfile::TempDir,
+}
+
+impl World {
+    /// Both sides empty, the stock plugins in the folder, no quiet period.
+    ///
+    /// # Errors
+    /// Anything that keeps simulator or host from starting.
+    pub async fn start() -> anyhow::Result<Self> {
+        Self::with(SimulatorConfig::demo(), &[]).await
+    }
+
+    /// The same with other settings; `policy` are lines of `[connection.policy]`.
+    ///
+    /// # Errors
+    /// As [`World::start`].
+    pub async fn with(simulator: SimulatorConfig, policy: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let dir = tempfile::Builder::new().prefix("cosell-story-").tempdir()?;
+        let folder = dir.path().join("plugins");
+        std::fs::create_dir(&folder)?;
+        for entry in std::fs::read_dir(components("plugins")?)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|ending| ending == "wasm") {
+                std::fs::copy(&path, folder.join(path.file_name().unwrap_or_default()))?;
+            }
+        }
+        let running = Simulator::start(simulator).await?;
+        let listen: SocketAddr = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        // Compiled once for all stories; the cache checks what it hands out.
+        let cache = target().join("stories-plugin-cache");
+        let paths = Paths { dir: dir.path().to_owned(), plugins: folder.clone(), cache: Some(cache), listen };
+        let mut lines = vec![("quiet_period_s", "0")];
+        lines.extend_from_slice(policy);
+        let config = write_configuration(&running, &paths, &lines)?;
+        let mut world = Self { folder, config, running, host: None, _dir: dir };
+        world.start_host().await?;
+        world
+            .until("webhooks to be registered", |control| {
+                let steps = control.rows("sdkmessageprocessingstep").len();
+                (steps >= 5 && control.ledger(0).iter().any(|entry| entry.service == Service::PartnerCenter)).then_some(())
+            })
+            .await?;
+        Ok(world)
+    }
+
+    /// Plays the people.
+    #[must_use]
+    pub fn control(&self) -> &Control {
+        self.running.control()
+    }
+
+    /// Starts the host on the store that is there.
+    ///
+    /// # Errors
+    /// What the host says.
+    pub async fn start_host(&mut self) -> anyhow::Result<()> {
+        let config = Config::load(&self.config)?;
+        self.host = Some(Host::start(&config).await?);
+        Ok(())
+    }
+
+    /// Lets the host drain and end.
+    pub async fn stop_host(&mut self) {
+        if let Some(host) = self.host.take() {
+            host.stop(DRAIN).await;
+        }
+    }
+
+    /// Ends the host in the middle of whatever it does, as a power cut would.
+    pub fn cut_host(&mut self) {
+        drop(self.host.take());
+    }
+
+    /// Waits until `look` sees what it looks for.
+    ///
+    /// # Errors
+    /// When it never does, with what the host says about its deals.
+    pub async fn until<T>(&self, what: &str, mut look: impl FnMut(&Control) -> Option<T>) -> anyhow::Result<T> {
+        let began = Instant::now();
+        loop {
+            if let Some(seen) = look(self.control()) {
+                return Ok(seen);
+            }
+            if began.elapsed() > PATIENCE {
+                let deals = self.status().await?.deals;
+                bail!("waited in vain for {what}; the store says {}; refused writes: {:?}", json!(deals), self.control().refused());
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// What the store says.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn status(&self) -> anyhow::Result<Status> {
+        status(&Config::load(&self.config)?).await.context("the store cannot be read")
+    }
+
+    /// Waits until nothing rings, runs or is under way.
+    ///
+    /// # Errors
+    /// When it never gets quiet.
+    pub async fn quiet(&self) -> anyhow::Result<Status> {
+        let began = Instant::now();
+        loop {
+            let now = self.status().await?;
+            let busy = now.bells_unanswered > 0 || now.open_writes > 0 || self.control().deliveries_waiting() > 0;
+            let moving = now.deals.iter().any(|deal| matches!(deal.state.as_str(), "due" | "running"));
+            if !busy && !moving {
+                return Ok(now);
+            }
+            ensure!(began.elapsed() < PATIENCE, "it never got quiet: {}", json!(now));
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// The end of a story: quiet, every lane in step or explained, no duplicate, no write to a closed deal, the audit whole.
+    ///
+    /// # Errors
+    /// The first of these that does not hold.
+    pub async fn end(mut self) -> anyhow::Result<()> {
+        let status = self.quiet().await?;
+        for deal in &status.deals {
+            ensure!(["settled", "retired", "paused"].contains(&deal.state.as_str()), "a lane is {}: {:?}", deal.state, deal.reason);
+        }
+        ensure!(status.audit_whole, "the audit's chain is broken");
+        let audit = serde_json::to_value(self.control().audit())?;
+        for (what, found) in audit.as_object().into_iter().flatten() {
+            ensure!(found.as_array().is_none_or(Vec::is_empty), "the simulator's audit: {what}: {found}");
+        }
+        self.stop_host().await;
+        self.running.shutdown();
+        Ok(())
+    }
+
+    /// An account with a country that the stock plugin knows.
+    ///
+    /// # Errors
+    /// What the CRM says.
+    pub fn account(&self, name: &str, country: &str) -> anyhow::Result<String> {
+        let account = json!({
+            "name": name, "address1_line1": "Main Street 1", "address1_city": "Capital", "address1_postalcode": "1010", "address1_country": country,
+        });
+        Ok(id(&self.control().seller_creates("account", &account)?.record))
+    }
+
+    /// A seller's opportunity with sync on; `more` is laid over it. The solution comes after, as sellers do it.
+    ///
+    /// # Errors
+    /// What the CRM says.
+    pub fn opportunity(&self, account: &str, more: &Value) -> anyhow::Result<String> {
+        let contact = json!({
+            "firstname": "Anna", "lastname": "Kovács", "emailaddress1": "anna.kovacs@contoso.example", "telephone1": "+36 1 555 0100",
+            "parentcustomerid_account@odata.bind": format!("/accounts({account})"),
+        });
+        let contact = id(&self.control().seller_creates("contact", &contact)?.record);
+        let mut row = json!({
+            "name": "Data platform", "estimatedvalue": 125_000, "estimatedclosedate": "2026-12-15", "description": "first notes",
+            "parentaccountid@odata.bind": format!("/accounts({account})"), "parentcontactid@odata.bind": format!("/contacts({contact})"),
+            "msft_microsoftpartnercenterreferralsync": true,
+        });
+        for (column, value) in more.as_object().into_iter().flatten() {
+            row[column] = value.clone();
+        }
+        let row = id(&self.control().seller_creates("opportunity", &row)?.record);
+        let solution = json!({
+            "msft_name": "Our app", "msft_solutionidentifier": "SOL-12345-ABC", "msft_type": "3P",
+            "msft_OpportunityId@odata.bind": format!("/opportunities({row})"),
+        });
+        self.control().seller_creates("msft_partnercentersolution", &solution)?;
+        Ok(row)
+    }
+
+    /// A referral that a partner's user makes in the portal.
+    ///
+    /// # Errors
+    /// What Partner Center says.
+    pub fn referral(&self, name: &str, customer: &str, country: &str) -> anyhow::Result<String> {
+        let referral = json!({
+            "name": name, "type": "Independent", "qualification": "SalesQualified",
+            "customerProfile": { "name": customer, "team": [],
+                "address": { "addressLine1": "Main Street 1", "city": "Capital", "postalCode": "1010", "country": country } },
+            "consent": { "consentToToShareInfoWithOthers": true, "consentToContact": true, "consentToShareReferralWithMicrosoftSellers": false },
+            "details": { "notes": "from the portal", "dealValue": 10_000, "currency": "EUR", "closingDateTime": "2027-03-31T00:00:00Z",
+                "requirements": { "solutions": [{ "type": "Name", "id": "SOL-12345-ABC", "name": "Our app" }] } },
+            "team": [{ "firstName": "Sam", "lastName": "Seller", "email": "sam.seller@partner.example", "phoneNumber": "+36 1 555 0199" }],
+            "target": [],
+        });
+        Ok(id(&self.control().partner_user_creates(&referral)?.record))
+    }
+
+    /// Waits for the referral of a row.
+    ///
+    /// # Errors
+    /// As [`World::until`].
+    pub async fn referral_of(&self, row: &str) -> anyhow::Result<Value> {
+        self.until("the referral of a row", |control| {
+            control.referrals().into_iter().find(|referral| referral["organizationId"] != "msft" && referral["externalReferenceId"] == row)
+        })
+        .await
+    }
+
+    /// Waits for the row of a referral.
+    ///
+    /// # Errors
+    /// As [`World::until`].
+    pub async fn row_of(&self, referral: &str) -> anyhow::Result<Value> {
+        self.until("the row of a referral", |control| {
+            control.rows("opportunity").into_iter().find(|row| row["msft_microsoftpartnercenterreferralidentifier"] == referral)
+        })
+        .await
+    }
+}
+
+/// The GUID of a record such as `opportunity(7f3c…)`.
+#[must_use]
+pub fn id(record: &str) -> String {
+    record.rsplit(['(', '/', ' ']).next().unwrap_or(record).trim_end_matches(')').to_owned()
+}
+
+/// A text member, empty when it is none.
+#[must_use]
+pub fn text(value: &Value, name: &str) -> String {
+    value[name].as_str().unwrap_or_default().to_owned()
+}
+
+/// An amount, whether it is a number or a text on the wire.
+#[must_use]
+pub fn amount(value: &Value) -> Option<f64> {
+    value.as_f64().or_else(|| value.as_str()?.parse().ok())
+}
+
+impl World {
+    /// The audit of a row's lane, as sentences, oldest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or the row has no lane.
+    pub async fn history(&self, row: &str) -> anyhow::Result<Vec<String>> {
+        use cosell_store::{LaneId, SqliteStore, Store as _, system_clock};
+        let config = Config::load(&self.config)?;
+        let deals = self.status().await?.deals;
+        let deal = deals.iter().find(|deal| deal.crm_row.as_deref() == Some(row)).context("the row has no lane")?;
+        let store = SqliteStore::open(&config.store, system_clock())?;
+        let entries = store.audit(&deal.connection, LaneId(deal.lane)).await?;
+        Ok(entries.into_iter().map(|entry| entry.line.message).collect())
+    }
+}

@@ -1,0 +1,170 @@
+//! The stage: the simulator in this process, the host in one of its own, and a folder with everything that an operator would have.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail, ensure};
+use cosell::simulated::{Paths, write_configuration};
+use cosell_simulator::config::TableColumnConfig;
+use cosell_simulator::{ColumnConfig, ColumnKind, Control, Running, Service, Simulator, SimulatorConfig};
+
+use super::Args;
+use super::host::{HostFigures, HostProcess};
+use super::tell::Teller;
+
+
+/// What the real services take to answer, roughly; without it every figure would flatter.
+const API_LATENCY_MS: u64 = 20;
+/// The host registers its webhooks right after its start.
+const REGISTERED_MAX: Duration = Duration::from_secs(20);
+/// Between two looks at the simulator.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// The memory figure is that of a host that has nothing to do.
+const IDLE: Duration = Duration::from_secs(2);
+
+/// Everything on it.
+pub(super) struct Stage {
+    pub(super) teller: Teller,
+    pub(super) folder: PathBuf,
+    pub(super) examples: PathBuf,
+    pub(super) config: PathBuf,
+    pub(super) dir: PathBuf,
+    running: Running,
+    host: Option<HostProcess>,
+    address: SocketAddr,
+    log: PathBuf,
+    /// Removed with everything in it, unless the caller chose the folder.
+    _temporary: Option<tempfile::TempDir>,
+}
+
+impl Stage {
+    pub(super) async fn set(args: &Args, teller: Teller) -> anyhow::Result<Self> {
+        let (dir, temporary) = match &args.dir {
+            Some(dir) => (dir.clone(), None),
+            None => {
+                let temporary = tempfile::Builder::new().prefix("cosell-demo-").tempdir().context("no temporary folder could be made")?;
+                (temporary.path().to_owned(), Some(temporary))
+            }
+        };
+        let folder = dir.join("plugins");
+        std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let stock = copy_components(&args.plugins, &folder)?;
+        let running = Simulator::start(SimulatorConfig { latency_ms: API_LATENCY_MS, ..world() }).await.context("the simulator did not start")?;
+        let address = free_address()?;
+        let paths = Paths { dir: dir.clone(), plugins: folder.clone(), cache: None, listen: address };
+        let config = write_configuration(&running, &paths, &[("quiet_period_s", "0")])?;
+        teller.does("simulator", &format!("Entra, Partner Center and Dynamics 365 speak HTTPS on {}", running.urls.dataverse));
+        let log = dir.join("host.log");
+        let host = HostProcess::start(&config, &log, address).await?;
+        teller.does("host", &format!("ready in {} ms with {stock} stock plugins; its log is {}", host.ready_ms, log.display()));
+        let stage =
+            Self { teller, folder, examples: args.examples.clone(), config, dir, running, host: Some(host), address, log, _temporary: temporary };
+        stage.wait_for_webhooks().await?;
+        teller.does("host", "has registered its webhooks on both sides");
+        Ok(stage)
+    }
+
+    pub(super) fn control(&self) -> &Control {
+        self.running.control()
+    }
+
+    /// Looks until `look` sees what it looks for.
+    pub(super) async fn until<T>(&self, what: &str, max: Duration, mut look: impl FnMut(&Control) -> Option<T>) -> anyhow::Result<T> {
+        let began = Instant::now();
+        loop {
+            if let Some(seen) = look(self.control()) {
+                return Ok(seen);
+            }
+            if began.elapsed() > max {
+                bail!("waited {} s in vain for {what}; the host's log is {}", max.as_secs(), self.log.display());
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    async fn wait_for_webhooks(&self) -> anyhow::Result<()> {
+        self.until("the host to register its webhooks", REGISTERED_MAX, |control| {
+            let steps = control.rows("sdkmessageprocessingstep").len();
+            (steps >= 2 && control.ledger(0).iter().any(|entry| entry.service == Service::PartnerCenter)).then_some(())
+        })
+        .await
+    }
+
+    /// Stops the host and starts it again, with its plugins compiled and cached: what an operator's restart takes.
+    pub(super) async fn restart_host(&mut self) -> anyhow::Result<HostFigures> {
+        if let Some(host) = self.host.take() {
+            host.stop().await?;
+        }
+        let host = HostProcess::start(&self.config, &self.log, self.address).await?;
+        tokio::time::sleep(IDLE).await;
+        let figures = HostFigures { ready_ms: host.ready_ms, rss_mb: host.rss_mb().await? };
+        self.host = Some(host);
+        Ok(figures)
+    }
+
+    /// Tells where to look and what to try, until Ctrl-C.
+    pub(super) async fn stay_up(&self) -> anyhow::Result<()> {
+        let (control, ca) = (&self.running.urls.control, self.dir.join("simulator-ca.pem"));
+        let (config, ca) = (self.config.display(), ca.display());
+        self.teller.plain(&format!(
+            "
+Everything stays up. In another terminal:
+
+  see the deals        cosell status --config {config}
+  see both sides       curl --cacert {ca} {control}/referrals
+                       curl --cacert {ca} {control}/rows/opportunity
+  every write          curl --cacert {ca} {control}/ledger
+  all you can play     curl --cacert {ca} {control}/
+  be a seller          curl --cacert {ca} {control}/rows/opportunity/ID -X PATCH -d '{{\"estimatedvalue\": 1000}}'
+  be a partner user    curl --cacert {ca} {control}/referrals/ID -X PATCH -d '[{{\"op\":\"replace\",\"path\":\"/details/notes\",\"value\":\"hello\"}}]'
+  drop a plugin        cp my.wasm {}/
+  read the host's log  tail -f {}
+
+Ctrl-C ends it.",
+            self.folder.display(),
+            self.log.display()
+        ));
+        tokio::signal::ctrl_c().await.context("Ctrl-C cannot be received")
+    }
+
+    pub(super) async fn strike(mut self) {
+        if let Some(host) = self.host.take()
+            && let Err(error) = host.stop().await
+        {
+            self.teller.wrong(&format!("{error:#}"));
+        }
+        self.running.shutdown();
+    }
+}
+
+/// The demo's world: a country table that accounts point to, and a column that this organisation insists on.
+fn world() -> SimulatorConfig {
+    let mut world = SimulatorConfig::demo();
+    let deal_type = ColumnConfig { schema_name: "new_DealType".into(), kind: ColumnKind::Text { max_length: 40 }, required: false };
+    world.columns.push(TableColumnConfig { table: "opportunity".into(), column: deal_type });
+    world
+}
+
+/// Copies the components of a folder; returns how many.
+pub(super) fn copy_components(from: &Path, to: &Path) -> anyhow::Result<usize> {
+    let entries = std::fs::read_dir(from)
+        .with_context(|| format!("there are no plugins in {}; `cargo xtask plugins` builds them, or give --plugins DIR", from.display()))?;
+    let mut copied = 0;
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|ending| ending == "wasm")
+            && let Some(name) = path.file_name()
+        {
+            std::fs::copy(&path, to.join(name)).with_context(|| format!("cannot copy {}", path.display()))?;
+            copied += 1;
+        }
+    }
+    ensure!(copied > 0, "there is no .wasm file in {}; `cargo xtask plugins` builds the stock plugins", from.display());
+    Ok(copied)
+}
+
+/// A port that was free a moment ago.
+fn free_address() -> anyhow::Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0").context("no port is free")?.local_addr()?)
+}

@@ -1,0 +1,123 @@
+//! A configuration that connects a host with a running simulator: the file, its secrets, and the roots it trusts.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use cosell_simulator::Running;
+
+/// Where the certificate authority of the simulator is written.
+pub const CA_FILE: &str = "simulator-ca.pem";
+
+/// Where a configuration and its host have their things.
+#[derive(Debug, Clone)]
+pub struct Paths {
+    /// Configuration, secrets, roots and store. It exists.
+    pub dir: PathBuf,
+    /// The plugin folder.
+    pub plugins: PathBuf,
+    /// Where compiled plugins are kept; beside the store unless given.
+    pub cache: Option<PathBuf>,
+    /// Where the host listens.
+    pub listen: SocketAddr,
+}
+
+/// Writes a configuration that connects a host with a running simulator: the file, its secrets (readable by this user only), the roots.
+/// `policy` are further lines of `[connection.policy]`, keys and values as TOML spells them.
+///
+/// # Errors
+/// A file could not be written.
+pub fn write_configuration(running: &Running, paths: &Paths, policy: &[(&str, &str)]) -> anyhow::Result<PathBuf> {
+    let dir = &paths.dir;
+    let urls = &running.urls;
+    let partner = running.organizations.first().context("the simulator has no partner organisation")?;
+    let crm = &running.crm;
+    private(&dir.join("refresh-token"), &partner.refresh_token)?;
+    private(&dir.join("partner-center-secret"), &partner.client_secret)?;
+    private(&dir.join("dataverse-secret"), &crm.client_secret)?;
+    private(&dir.join("webhook-secret"), &format!("simulated-{}", &partner.refresh_token.get(..24).unwrap_or("webhook-secret-000000")))?;
+    std::fs::write(dir.join(CA_FILE), running.ca_pem.as_deref().context("the simulator speaks plain HTTP; a host wants TLS")?)?;
+    std::fs::write(dir.join("webhook-roots.pem"), &running.webhook_root_pem)?;
+    let certificate_host = urls.certificates.trim_start_matches("https://").trim_end_matches('/');
+    let mut text = format!(
+        r#"# Connects a host with the simulator. Written by cosell; examples/cosell.toml documents every key.
+[server]
+listen = "{listen}"
+public_url = "http://{listen}"
+
+[store]
+path = "{dir}/cosell.db"
+
+[plugins]
+folder = "{plugins}"
+settle_ms = 100
+{cache}
+[tls]
+extra_roots = "{dir}/{CA_FILE}"
+
+[[connection]]
+id = "simulated"
+
+[connection.entra]
+authority = "{entra}"
+tenant = "{tenant}"
+
+[connection.partner_center]
+base_url = "{referrals}"
+webhook_url = "{webhooks}"
+client_id = "{client}"
+secret = {{ file = "{dir}/partner-center-secret" }}
+refresh_token = {{ file = "{dir}/refresh-token" }}
+register_webhook = true
+
+[connection.partner_center.webhook]
+certificate_hosts = ["{certificate_host}"]
+certificate_roots = "{dir}/webhook-roots.pem"
+allow_private_certificate_hosts = true
+
+[connection.dataverse]
+url = "{dataverse}"
+tenant = "{crm_tenant}"
+client_id = "{crm_client}"
+secret = {{ file = "{dir}/dataverse-secret" }}
+webhook_secret = {{ file = "{dir}/webhook-secret" }}
+subscribe = true
+
+[connection.policy]
+contacts_may_be_shared = true
+"#,
+        cache = paths.cache.as_ref().map(|cache| format!("cache = \"{}\"\n", cache.display())).unwrap_or_default(),
+        listen = paths.listen,
+        dir = dir.display(),
+        plugins = paths.plugins.display(),
+        entra = urls.entra,
+        tenant = partner.tenant_id,
+        referrals = format!("{}/v1.0/engagements", urls.referrals),
+        webhooks = format!("{}/webhooks/v1", urls.partner_center),
+        client = partner.client_id,
+        dataverse = urls.dataverse,
+        crm_tenant = crm.tenant_id,
+        crm_client = crm.client_id,
+    );
+    for (key, value) in policy {
+        writeln!(text, "{key} = {value}")?;
+    }
+    let config = dir.join("cosell.toml");
+    std::fs::write(&config, text).with_context(|| format!("cannot write {}", config.display()))?;
+    Ok(config)
+}
+
+/// A secret goes into a file that nobody else can read; the host refuses a wider one.
+fn private(path: &Path, secret: &str) -> anyhow::Result<()> {
+    let mut file = std::fs::File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(file.write_all(secret.as_bytes())?)
+}

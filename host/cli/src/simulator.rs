@@ -1,0 +1,52 @@
+//! `cosell simulator`.
+#![allow(clippy::print_stdout, reason = "the command line may")]
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use cosell::simulated::{CA_FILE, Paths, write_configuration};
+use cosell_simulator::{Simulator, SimulatorConfig};
+
+/// Arguments of `cosell simulator`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// First of six consecutive ports.
+    #[arg(long, value_name = "PORT", default_value_t = 7600)]
+    port: u16,
+    /// Where the configuration for `cosell run`, its secrets and the certificate authority are written.
+    #[arg(long, value_name = "DIR", default_value = "simulated")]
+    dir: PathBuf,
+    /// The plugin folder that the configuration names.
+    #[arg(long, value_name = "DIR", default_value = "target/plugins")]
+    plugins: PathBuf,
+    /// Where the host of that configuration listens.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Milliseconds that every API call takes.
+    #[arg(long, value_name = "MS", default_value_t = 20)]
+    latency_ms: u64,
+    /// Same seed, same ids.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+pub(crate) async fn simulator(args: Args) -> anyhow::Result<ExitCode> {
+    std::fs::create_dir_all(&args.dir).with_context(|| format!("cannot make {}", args.dir.display()))?;
+    let settings = SimulatorConfig { base_port: Some(args.port), latency_ms: args.latency_ms, seed: args.seed, ..SimulatorConfig::demo() };
+    let running = Simulator::start(settings).await?;
+    let dir = args.dir.canonicalize().with_context(|| format!("cannot find {}", args.dir.display()))?;
+    let plugins = args.plugins.canonicalize().unwrap_or(args.plugins);
+    let config = write_configuration(&running, &Paths { dir: dir.clone(), plugins, cache: None, listen: args.listen }, &[("quiet_period_s", "0")])?;
+    let (urls, ca) = (&running.urls, dir.join(CA_FILE));
+    println!("Entra            {}", urls.entra);
+    println!("Partner Center   {}", urls.referrals);
+    println!("Dynamics 365     {}", urls.dataverse);
+    println!("play both sides  curl --cacert {} {}/", ca.display(), urls.control);
+    println!("run a host       cosell run --config {}", config.display());
+    println!("Ctrl-C ends it, and what it holds is gone then.");
+    tokio::signal::ctrl_c().await.context("Ctrl-C cannot be received")?;
+    running.shutdown();
+    Ok(ExitCode::SUCCESS)
+}
