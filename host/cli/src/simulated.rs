@@ -40,7 +40,7 @@ pub fn write_configuration(running: &Running, paths: &Paths, policy: &[(&str, &s
     private(&dir.join("dataverse-secret"), &crm.client_secret)?;
     private(&dir.join("webhook-secret"), &format!("simulated-{}", &partner.refresh_token.get(..24).unwrap_or("webhook-secret-000000")))?;
     std::fs::write(dir.join(CA_FILE), running.ca_pem.as_deref().context("the simulator speaks plain HTTP; a host wants TLS")?)?;
-    std::fs::write(dir.join("webhook-roots.pem"), &running.webhook_root_pem)?;
+    std::fs::write(dir.join("webhook-roots.pem"), format!("{}{}", running.webhook_root_pem, running.webhook_intermediate_pem))?;
     let certificate_host = urls.certificates.trim_start_matches("https://").trim_end_matches('/');
     let mut text = format!(
         r#"# Connects a host with the simulator. Written by cosell; examples/cosell.toml documents every key.

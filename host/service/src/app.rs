@@ -101,18 +101,17 @@ impl Host {
                 .map_err(|source| StartError::Connection { connection: settings.id.clone(), source })?;
             connections.insert(settings.id.clone(), connection);
         }
-        let rope = Arc::new(Notify::new());
         let desk = Arc::new(Desk {
-            store: Arc::clone(&store),
+            store,
             clock,
             plugins,
             connections,
-            rope: Arc::clone(&rope),
+            rope: Arc::new(Notify::new()),
             owner: format!("{}-{}", std::process::id(), uuid::Uuid::new_v4()),
             language: config.server.language.clone(),
         });
         let doors = config.connections.iter().map(listening).collect();
-        let door = Door::new(doors, Arc::new(Belfry { store, rope })).map_err(StartError::Door)?;
+        let door = Door::new(doors, Arc::new(Belfry(Arc::clone(&desk)))).map_err(StartError::Door)?;
         let listener = TcpListener::bind(config.server.listen)
             .await
             .map_err(|source| StartError::Listen { address: config.server.listen, source })?;

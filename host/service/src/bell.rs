@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cosell_store::{Accepted, AcceptedEvent, RecordKey, Store, StoreError};
-use cosell_sync::row::RecordKind;
+use cosell_store::{Accepted, AcceptedEvent, RecordKey, StoreError};
+use cosell_sync::row::{Needs, RecordKind};
 use cosell_sync::side::Side;
 use cosell_webhook::{Accept, AcceptError, AcceptOutcome, Source, VerifiedBell};
-use tokio::sync::Notify;
+
+use crate::desk::Desk;
+use crate::pipeline::children;
 
 /// The kind of a record of Partner Center.
 pub const REFERRAL: &str = "referral";
@@ -16,17 +18,12 @@ pub const REFERRAL: &str = "referral";
 const RETRY_AFTER_S: u32 = 30;
 
 /// Writes bells down and wakes the worker.
-pub struct Belfry {
-    /// Where they are written.
-    pub store: Arc<dyn Store>,
-    /// Rung after the commit.
-    pub rope: Arc<Notify>,
-}
+pub struct Belfry(pub Arc<Desk>);
 
 #[async_trait]
 impl Accept for Belfry {
     async fn accept(&self, bell: VerifiedBell) -> Result<AcceptOutcome, AcceptError> {
-        let Some(record) = record(&bell) else { return Ok(AcceptOutcome::Unknown) };
+        let Some(record) = record(&bell, self.0.plugins.current().needs()) else { return Ok(AcceptOutcome::Unknown) };
         let event = AcceptedEvent {
             connection: bell.connection,
             record,
@@ -34,9 +31,9 @@ impl Accept for Belfry {
             dedupe: bell.dedupe,
             lane: None,
         };
-        match self.store.accept(vec![event], None).await {
+        match self.0.store.accept(vec![event], None).await {
             Ok(outcomes) => {
-                self.rope.notify_one();
+                self.0.rope.notify_one();
                 let rung = outcomes.iter().any(|outcome| matches!(outcome, Accepted::Rung(_)));
                 Ok(if rung { AcceptOutcome::Rung } else { AcceptOutcome::Duplicate })
             }
@@ -47,14 +44,15 @@ impl Accept for Belfry {
 }
 
 /// Which record the bell is about; none for events that this host does not follow.
-fn record(bell: &VerifiedBell) -> Option<RecordKey> {
+fn record(bell: &VerifiedBell, needs: &Needs) -> Option<RecordKey> {
     let (side, kind) = match bell.source {
         Source::PartnerCenter if bell.event.starts_with("referral-") || bell.event.starts_with("related-referral-") => {
             (Side::PartnerCenter, REFERRAL)
         }
         Source::Dataverse => {
-            let kinds = [RecordKind::Opportunity, RecordKind::Lead];
-            (Side::Crm, kinds.map(RecordKind::table).into_iter().find(|table| *table == bell.kind)?)
+            let deals = [RecordKind::Opportunity, RecordKind::Lead].map(RecordKind::table);
+            let below = children(needs).map(|(join, ..)| join.table.as_str());
+            (Side::Crm, deals.into_iter().chain(below).find(|table| *table == bell.kind)?)
         }
         Source::PartnerCenter => return None,
     };

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cosell_store::{Base, LinkState};
 use cosell_sync::deal::{Unit, UnitValue, Units};
 use cosell_sync::merge::Bases;
-use cosell_sync::side::{Side, Sides};
+use cosell_sync::side::Side;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -53,7 +53,7 @@ pub fn bases(link: &LinkState) -> Bases {
     for base in &link.bases {
         let (Some(unit), Some(side)) = (Unit::parse(&base.unit), Side::parse(&base.side)) else { continue };
         let value = base.value.as_deref().and_then(|text| decode(&unit, text));
-        bases.entry(unit).or_insert_with(Sides::default)[side] = value;
+        bases.entry(unit).or_default()[side] = value;
     }
     bases
 }
@@ -105,6 +105,8 @@ pub fn fingerprint(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use cosell_sync::side::Sides;
+
     use super::*;
 
     #[test]

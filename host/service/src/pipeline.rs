@@ -9,11 +9,12 @@ mod intents;
 mod look;
 mod partner_center;
 mod read;
+mod related;
 mod remember;
 mod run;
 
 use cosell_remote::Class;
-use cosell_store::{Change, LaneState, Lease, Next};
+use cosell_store::{Change, LaneState, Lease, Millis, Next};
 use cosell_sync::course::{Course, course};
 use cosell_sync::merge::{Look, plan};
 use cosell_sync::side::Side;
@@ -25,9 +26,13 @@ use read::read;
 use run::Run;
 
 pub use dress::tell_failure;
+pub(crate) use related::children;
 
 /// How often a run looks again because something changed, or because a step is followed by another. A birth takes four.
 const ROUNDS_MAX: u32 = 8;
+
+/// How often an incomplete deal is looked at while its seller is still typing.
+const INCOMPLETE_LOOK_MS: Millis = 15_000;
 
 /// How a run ended well.
 #[derive(Debug)]
@@ -52,12 +57,15 @@ enum Step {
 /// [`Trouble`], from which the worker decides whether the lane waits, parks or rests.
 pub async fn run(desk: &Desk, lease: &Lease, state: &LaneState) -> Result<Ended, Trouble> {
     let mut run = Run::begin(desk, lease, state).await?;
+    if let Some(next) = related::ring(&run).await? {
+        return Ok(run.ended(next));
+    }
     intents::settle(&mut run).await?;
     for _ in 0..ROUNDS_MAX {
         run.renew().await?;
         let sight = match look(&mut run).await? {
             Looked::Sight(sight) => *sight,
-            Looked::BelongsTo(elder) => return run.ended(Next::Retired { into: elder }).await,
+            Looked::BelongsTo(elder) => return Ok(run.ended(Next::Retired { into: elder })),
         };
         let reading = read(&run, &sight).await?;
         let step = match course(&run.situation(&sight, &reading)) {
@@ -67,7 +75,7 @@ pub async fn run(desk: &Desk, lease: &Lease, state: &LaneState) -> Result<Ended,
             rest => Ok(Step::Settled(resting(&mut run, rest)?)),
         };
         match step {
-            Ok(Step::Settled(next)) => return run.ended(next).await,
+            Ok(Step::Settled(next)) => return Ok(run.ended(next)),
             Ok(Step::Again) => {}
             // Changed underneath us: a colleague was faster. Look again, plan again; never a blind write (I6).
             Err(Trouble::Remote(error)) if error.class == Class::Conflict => {}
@@ -107,6 +115,8 @@ fn resting(run: &mut Run<'_>, course: Course) -> Result<Next, Trouble> {
             Next::Wait { until, failed: false, reason: "waits for a quiet moment before the deal is created".into() }
         }
         Course::Incomplete { until, missing } => {
+            // Not everything that completes a deal rings (a new contact does not): look again now and then.
+            let until = until.min(run.desk.now() + INCOMPLETE_LOOK_MS);
             Next::Wait { until, failed: false, reason: format!("not complete yet: {}", sentences(&missing)) }
         }
         Course::Refuse(missing) => return Err(Trouble::Refused(missing)),

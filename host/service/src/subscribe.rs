@@ -12,6 +12,7 @@ use tracing::{info, warn};
 
 use crate::config::{self, Config};
 use crate::desk::Desk;
+use crate::pipeline::children;
 
 /// How soon a registration that failed is tried again.
 pub(crate) const RETRY: Duration = Duration::from_secs(60);
@@ -82,8 +83,19 @@ fn steps(needs: &Needs) -> Vec<Step> {
         own.and_then(|own| own.role).is_some_and(|role| !matches!(role, Role::Gate | Role::Consent))
     };
     let columns = needs.reads.get(table).into_iter().flatten().filter(|column| !ours(column)).cloned().collect();
-    [(Message::Create, Vec::new()), (Message::Update, columns), (Message::Delete, Vec::new())]
-        .into_iter()
-        .map(|(message, columns)| Step { message, table: table.to_owned(), columns })
-        .collect()
+    let deal = [(Message::Create, Vec::new()), (Message::Update, columns), (Message::Delete, Vec::new())];
+    let deal = deal.into_iter().map(|(message, columns)| Step { message, table: table.to_owned(), columns });
+    let below = children(needs).flat_map(|(join, up, _)| {
+        let columns = join.columns.iter().cloned().chain([up.to_owned()]).collect();
+        [(Message::Create, Vec::new()), (Message::Update, columns)].map(|(message, columns)| Step { message, table: join.table.clone(), columns })
+    });
+    let mut steps: Vec<Step> = deal.collect();
+    for step in below {
+        // Two plugins may join the same table.
+        match steps.iter_mut().find(|there| there.table == step.table && there.message.as_str() == step.message.as_str()) {
+            Some(there) => there.columns.extend(step.columns),
+            None => steps.push(step),
+        }
+    }
+    steps
 }

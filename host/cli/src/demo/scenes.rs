@@ -160,11 +160,10 @@ async fn dropped_in(stage: &mut Stage, _samples: &mut Samples) -> anyhow::Result
     let partner = stage.examples.join("50-acme.wasm");
     std::fs::copy(&partner, stage.folder.join("50-acme.wasm"))
         .with_context(|| format!("the partner's plugin {} is not there; `cargo xtask plugins` builds it", partner.display()))?;
-    stage.control().require_column("opportunity", "new_dealtype", true)?;
     stage.teller.does("partner", "drops 50-acme.wasm into the folder: country in a lookup table, a deal type on every new opportunity");
     let mut number = 2;
     let after = loop {
-        let row = arrive(stage, "Fabrikam", "DE", number).await?;
+        let row = arrive(stage, &format!("Fabrikam {number}"), "DE", number).await?;
         number += 1;
         if !row["new_dealtype"].is_null() {
             break row;
@@ -177,6 +176,12 @@ async fn dropped_in(stage: &mut Stage, _samples: &mut Samples) -> anyhow::Result
     let country = stage.control().row("new_country", &text(&account, "_new_countryid_value")).context("the lookup points to nothing")?;
     stage.teller.sees(&format!("the next deal uses it: deal type {}, country lookup → {}", after["new_dealtype"], country["new_name"]));
 
+    stage.control().require_column("opportunity", "new_dealtype", true)?;
+    stage.teller.does("CRM admin", "makes the deal type mandatory: from now on the CRM refuses an opportunity without one");
+    arrive(stage, "Tailspin Toys", "FR", number).await?;
+    stage.teller.sees("deals go on arriving, because the partner's plugin fills it");
+    number += 1;
+
     let broken = stage.folder.join("60-broken.wasm");
     std::fs::write(&broken, b"\0asm this is not a component")?;
     stage.teller.does("partner", "drops a broken 60-broken.wasm into the folder");
@@ -184,8 +189,9 @@ async fn dropped_in(stage: &mut Stage, _samples: &mut Samples) -> anyhow::Result
     let why = stage.until("the refusal beside the file", ARRIVES_MAX, |_| std::fs::read(&rejection).ok().filter(|text| !text.is_empty())).await?;
     let why: Value = serde_json::from_slice(&why).context("the refusal is no JSON")?;
     stage.teller.sees(&format!("refused: {}", text(&why, "message")));
-    arrive(stage, "Fabrikam", "DE", number).await?;
+    arrive(stage, "Wingtip", "CH", number).await?;
     stage.teller.sees("deals go on flowing through the set that works");
+    stage.control().require_column("opportunity", "new_dealtype", false)?;
     Ok(std::fs::remove_file(&broken)?)
 }
 

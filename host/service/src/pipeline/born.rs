@@ -49,8 +49,10 @@ pub(super) async fn referral(run: &mut Run<'_>, sight: &Sight, reading: &Reading
     adopt_referral(run, &own);
     let (raw, source) = (run.keep_raw(&own.raw), run.raw_of(Side::Crm));
     for (unit, value) in &deal.units {
-        // What the creation does not carry (help) stays unknown: the merge carries it next.
-        if let Some(now) = shown.get(unit).filter(|_| *unit != Unit::Help) {
+        // What the creation does not carry (help), or brought about by itself (visibility, when help is asked), stays unknown: the merge
+        // carries it next.
+        let by_itself = |now: &UnitValue| *unit == Unit::Visibility && now != value;
+        if let Some(now) = shown.get(unit).filter(|now| *unit != Unit::Help && !by_itself(now)) {
             run.remember(unit, Side::PartnerCenter, now, &raw);
             run.remember(unit, Side::Crm, value, &source);
         }

@@ -40,9 +40,9 @@ pub(super) async fn carry(run: &mut Run<'_>, sight: &Sight, reading: &Reading, p
     let closing = state.as_ref().filter(|state| state.statecode != 0);
     let children: Vec<_> = after.children.iter().filter(|now| !before.children.iter().any(|then| then.0 == now.0)).cloned().collect();
     if write_children(run, sight.kind, &row.seen.row.id, &children, &seen.related).await? && closing.is_none() && cells.is_empty() {
-        remember(run, sight, &carries, None).await?;
+        // Each child closed its own intent; the bases go with the next transaction of this run.
         run.tell_carries(&carries);
-        run.close("done", "").await?;
+        remember(run, sight, &carries, None).await?;
         return Ok(true);
     }
     let mut written = cells;

@@ -64,8 +64,11 @@ pub(super) async fn ride_along(
     cells: &mut Cells,
     story: &str,
 ) -> Result<(), Trouble> {
-    cells.extend(facts(run, reading, &seen.row));
-    let line = line(run, story);
+    let facts = facts(run, reading, &seen.row);
+    let identifier = run.set.needs().column(&seen.row.table, Role::Identifier);
+    let is_new = identifier.is_some_and(|column| facts.contains_key(column));
+    cells.extend(facts);
+    let line = line(run, &if is_new { format!("the deal is in Partner Center; {story}") } else { story.to_owned() });
     cells.extend(audit(run, &seen.row, &line));
     put_mark(run, reading, kind, seen, Outcome::InStep, cells).await
 }

@@ -4,7 +4,7 @@ use cosell_remote::partner_center::{Referral, invite_body, patch_ops, read};
 use cosell_sync::course::help;
 use cosell_sync::deal::{Deal, Unit, UnitValue, Units};
 use cosell_sync::element::carry_list;
-use cosell_sync::merge::{Carry, Plan};
+use cosell_sync::merge::{Carry, Plan, Why};
 use cosell_sync::row::Refusal;
 use cosell_sync::side::Side;
 use serde_json::json;
@@ -23,6 +23,13 @@ pub(super) async fn carry(run: &mut Run<'_>, sight: &Sight, reading: &Reading, p
     // Help lives on Microsoft's own referral: asking for it is an invitation, not a patch (S12).
     let (asked, patched): (Vec<&Carry>, Vec<&Carry>) = carries.into_iter().partition(|carry| carry.unit == Unit::Help);
     let mut wrote = patch(run, own, sight.microsoft.as_ref(), &patched).await?;
+    // Asking for help makes the deal visible to Microsoft's sellers, for good; that goes before the invitation.
+    let visible = reading.partner_center.get(&Unit::Visibility) == Some(&UnitValue::Flag(true));
+    if !wrote && !asked.is_empty() && !visible {
+        let shown = UnitValue::Flag(true);
+        let carry = Carry { unit: Unit::Visibility, to: Side::PartnerCenter, value: shown, was: UnitValue::Flag(false), why: Why::Edited };
+        wrote = patch(run, own, sight.microsoft.as_ref(), &[&carry]).await?;
+    }
     // A patch has moved the referral; the invitation follows in the next round, from a fresh look.
     if !wrote && let Some(carry) = asked.first() {
         let mut deal = reading.deal_as_crm_shows();

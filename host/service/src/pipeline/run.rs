@@ -226,7 +226,6 @@ impl<'a> Run<'a> {
 
     /// Closes the open intent, and remembers what its write showed, in one transaction (S6).
     pub(super) async fn close(&mut self, outcome: &str, detail: &str) -> Result<(), Trouble> {
-        self.leave_members_of_others().await?;
         let attempt = self.intent.take().map(|intent| Attempt {
             operation: intent.operation,
             outcome: outcome.to_owned(),
@@ -258,20 +257,6 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// A record whose bell rang before we knew it has a lane of its own by now. That lane finds our link and hands itself over (S13);
-    /// until then the record stays its member.
-    async fn leave_members_of_others(&mut self) -> Result<(), Trouble> {
-        let mut ours = Vec::new();
-        for record in std::mem::take(&mut self.memory.members) {
-            let lane = self.desk.store.lane_of(&self.lease.connection, &record).await?;
-            if lane.is_none_or(|lane| lane == self.lane()) {
-                ours.push(record);
-            }
-        }
-        self.memory.members = ours;
-        Ok(())
-    }
-
     fn change(&mut self, with_link: bool) -> Change {
         let memory = std::mem::take(&mut self.memory);
         let link = LinkState {
@@ -292,11 +277,10 @@ impl<'a> Run<'a> {
     }
 
     /// The end of the run. A lane that knows no record on either side keeps no link.
-    pub(super) async fn ended(&mut self, next: Next) -> Result<Ended, Trouble> {
-        self.leave_members_of_others().await?;
+    pub(super) fn ended(&mut self, next: Next) -> Ended {
         let known = self.link.referral.is_some() || self.link.crm_row.is_some();
         let change = self.change(known && !matches!(next, Next::Retired { .. }));
-        Ok(Ended { next, change })
+        Ended { next, change }
     }
 
     /// A record is gone: no writes, a person decides (S18).

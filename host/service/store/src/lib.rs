@@ -187,7 +187,8 @@ pub struct Change {
     /// Raw records that the bases name, by hash. One that is stored already need not come again; raws that no base names any more
     /// are dropped.
     pub raws: BTreeMap<String, String>,
-    /// Records that belong to the lane from now on; one that belongs to another lane is [`StoreError::Linked`].
+    /// Records that belong to the lane from now on. One whose bell rang before we knew it belongs to a lane of its own already and stays
+    /// there: that lane finds the link and hands itself over (S13). What no two links may share is the link's own referral and row.
     pub members: Vec<RecordKey>,
     /// The attempt that ended; of the intent that closes, when one does.
     pub attempt: Option<Attempt>,

@@ -41,7 +41,7 @@ macro_rules! conformance {
             a_refused_change_leaves_nothing_behind
             bases_move_one_by_one_and_carry_their_raws
             a_base_that_names_a_raw_nobody_gave_is_refused
-            a_member_of_another_lane_is_not_taken
+            a_member_of_another_lane_is_left_there
             a_link_is_replaced_and_its_bases_stay
             // ending
             i7_a_ring_after_the_look_stays_unanswered
