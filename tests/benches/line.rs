@@ -2,7 +2,11 @@
 //!
 //! `cargo bench -p cosell-tests --bench line` prints the latencies next to their floor in the same run: what the calls alone would take that no
 //! design can save (one look at each side and one write).
-#![allow(clippy::print_stdout, missing_docs, reason = "a bench talks to the person before it")]
+#![allow(
+    clippy::print_stdout,
+    missing_docs,
+    reason = "a bench talks to the person before it"
+)]
 
 use std::time::Duration;
 
@@ -23,7 +27,14 @@ const CALLS_MIN: u64 = 2;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let world = World::with(SimulatorConfig { latency_ms: API_MS, ..SimulatorConfig::demo() }, &[]).await?;
+    let world = World::with(
+        SimulatorConfig {
+            latency_ms: API_MS,
+            ..SimulatorConfig::demo()
+        },
+        &[],
+    )
+    .await?;
     let account = world.account("Contoso Kft.", "HU")?;
     let mut deals = Vec::new();
     for number in 0..DEALS {
@@ -44,9 +55,16 @@ async fn main() -> anyhow::Result<()> {
         #[allow(clippy::cast_precision_loss, reason = "small whole numbers")]
         let value = (500_000 + number) as f64;
         let act = if (number / DEALS) % 2 == 0 {
-            world.control().seller_updates("opportunity", row, &json!({ "estimatedvalue": value }))?
+            world.control().seller_updates(
+                "opportunity",
+                row,
+                &json!({ "estimatedvalue": value }),
+            )?
         } else {
-            world.control().partner_user_patches(referral, &json!([{ "op": "replace", "path": "/details/dealValue", "value": value }]))?
+            world.control().partner_user_patches(
+                referral,
+                &json!([{ "op": "replace", "path": "/details/dealValue", "value": value }]),
+            )?
         };
         pending.push((number, value, act.time_ms));
         settle(&world, &deals, &mut pending, &mut taken);
@@ -60,26 +78,53 @@ async fn main() -> anyhow::Result<()> {
     taken.sort_unstable();
     let at = |percent: usize| taken[(taken.len() * percent).div_ceil(100) - 1];
     let floor = CALLS_MIN * API_MS;
-    println!("  arrival       p50 {:>5} ms   p95 {:>5} ms   max {:>5} ms", at(50), at(95), at(100));
+    println!(
+        "  arrival       p50 {:>5} ms   p95 {:>5} ms   max {:>5} ms",
+        at(50),
+        at(95),
+        at(100)
+    );
     println!("  floor               {floor:>5} ms   (calls that nothing can save)");
     #[allow(clippy::cast_precision_loss, reason = "shown with one digit")]
     let ratio = at(95) as f64 / floor as f64;
-    println!("  p95 / floor         {ratio:>5.1}      p95 / 1 s budget {:.2}", at(95) as f64 / 1_000.0);
+    println!(
+        "  p95 / floor         {ratio:>5.1}      p95 / 1 s budget {:.2}",
+        at(95) as f64 / 1_000.0
+    );
     world.end().await
 }
 
 /// Takes out of `pending` what has arrived on both sides, with how long it took by the ledger.
-fn settle(world: &World, deals: &[(String, String)], pending: &mut Vec<(usize, f64, i64)>, taken: &mut Vec<i64>) {
+fn settle(
+    world: &World,
+    deals: &[(String, String)],
+    pending: &mut Vec<(usize, f64, i64)>,
+    taken: &mut Vec<i64>,
+) {
     let ledger = world.control().ledger(0);
     pending.retain(|(number, value, since)| {
         let (row, referral) = &deals[number % DEALS];
-        let there = world.control().referral(referral).and_then(|one| amount(&one["details"]["dealValue"]));
-        let here = world.control().row("opportunity", row).and_then(|one| amount(&one["estimatedvalue"]));
+        let there = world
+            .control()
+            .referral(referral)
+            .and_then(|one| amount(&one["details"]["dealValue"]));
+        let here = world
+            .control()
+            .row("opportunity", row)
+            .and_then(|one| amount(&one["estimatedvalue"]));
         if there != Some(*value) || here != Some(*value) {
             return true;
         }
-        let record = if (number / DEALS) % 2 == 0 { referral } else { row };
-        if let Some(entry) = ledger.iter().rev().find(|entry| entry.record.contains(record.as_str()) && entry.time_ms >= *since) {
+        let record = if (number / DEALS) % 2 == 0 {
+            referral
+        } else {
+            row
+        };
+        if let Some(entry) = ledger
+            .iter()
+            .rev()
+            .find(|entry| entry.record.contains(record.as_str()) && entry.time_ms >= *since)
+        {
             taken.push(entry.time_ms - since);
         }
         false

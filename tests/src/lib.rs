@@ -27,13 +27,20 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// When they were not built yet.
 pub fn components(shelf: &str) -> anyhow::Result<PathBuf> {
     let folder = target().join(shelf);
-    ensure!(folder.is_dir(), "{} is not there: run `cargo xtask plugins` first (`cargo verify` does)", folder.display());
+    ensure!(
+        folder.is_dir(),
+        "{} is not there: run `cargo xtask plugins` first (`cargo verify` does)",
+        folder.display()
+    );
     Ok(folder)
 }
 
 fn target() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |given| root.join(given))
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap_or(Path::new("."));
+    std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| root.join("target"), |given| root.join(given))
 }
 
 /// A simulator, a host, and a folder of their own.
@@ -74,16 +81,32 @@ impl World {
         let listen: SocketAddr = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         // Compiled once for all stories; the cache checks what it hands out.
         let cache = target().join("stories-plugin-cache");
-        let paths = Paths { dir: dir.path().to_owned(), plugins: folder.clone(), cache: Some(cache), listen };
+        let paths = Paths {
+            dir: dir.path().to_owned(),
+            plugins: folder.clone(),
+            cache: Some(cache),
+            listen,
+        };
         let mut lines = vec![("quiet_period_s", "0")];
         lines.extend_from_slice(policy);
         let config = write_configuration(&running, &paths, &lines)?;
-        let mut world = Self { folder, config, running, host: None, _dir: dir };
+        let mut world = Self {
+            folder,
+            config,
+            running,
+            host: None,
+            _dir: dir,
+        };
         world.start_host().await?;
         world
             .until("webhooks to be registered", |control| {
                 let steps = control.rows("sdkmessageprocessingstep").len();
-                (steps >= 5 && control.ledger(0).iter().any(|entry| entry.service == Service::PartnerCenter)).then_some(())
+                (steps >= 5
+                    && control
+                        .ledger(0)
+                        .iter()
+                        .any(|entry| entry.service == Service::PartnerCenter))
+                .then_some(())
             })
             .await?;
         Ok(world)
@@ -121,7 +144,11 @@ impl World {
     ///
     /// # Errors
     /// When it never does, with what the host says about its deals.
-    pub async fn until<T>(&self, what: &str, mut look: impl FnMut(&Control) -> Option<T>) -> anyhow::Result<T> {
+    pub async fn until<T>(
+        &self,
+        what: &str,
+        mut look: impl FnMut(&Control) -> Option<T>,
+    ) -> anyhow::Result<T> {
         let began = Instant::now();
         loop {
             if let Some(seen) = look(self.control()) {
@@ -129,7 +156,11 @@ impl World {
             }
             if began.elapsed() > PATIENCE {
                 let deals = self.status().await?.deals;
-                bail!("waited in vain for {what}; the store says {}; refused writes: {:?}", json!(deals), self.control().refused());
+                bail!(
+                    "waited in vain for {what}; the store says {}; refused writes: {:?}",
+                    json!(deals),
+                    self.control().refused()
+                );
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
@@ -140,7 +171,9 @@ impl World {
     /// # Errors
     /// When it cannot be read.
     pub async fn status(&self) -> anyhow::Result<Status> {
-        status(&Config::load(&self.config)?).await.context("the store cannot be read")
+        status(&Config::load(&self.config)?)
+            .await
+            .context("the store cannot be read")
     }
 
     /// Waits until nothing rings, runs or is under way.
@@ -151,12 +184,21 @@ impl World {
         let began = Instant::now();
         loop {
             let now = self.status().await?;
-            let busy = now.bells_unanswered > 0 || now.open_writes > 0 || self.control().deliveries_waiting() > 0;
-            let moving = now.deals.iter().any(|deal| matches!(deal.state.as_str(), "due" | "running"));
+            let busy = now.bells_unanswered > 0
+                || now.open_writes > 0
+                || self.control().deliveries_waiting() > 0;
+            let moving = now
+                .deals
+                .iter()
+                .any(|deal| matches!(deal.state.as_str(), "due" | "running"));
             if !busy && !moving {
                 return Ok(now);
             }
-            ensure!(began.elapsed() < PATIENCE, "it never got quiet: {}", json!(now));
+            ensure!(
+                began.elapsed() < PATIENCE,
+                "it never got quiet: {}",
+                json!(now)
+            );
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
@@ -168,12 +210,20 @@ impl World {
     pub async fn end(mut self) -> anyhow::Result<()> {
         let status = self.quiet().await?;
         for deal in &status.deals {
-            ensure!(["settled", "retired", "paused"].contains(&deal.state.as_str()), "a lane is {}: {:?}", deal.state, deal.reason);
+            ensure!(
+                ["settled", "retired", "paused"].contains(&deal.state.as_str()),
+                "a lane is {}: {:?}",
+                deal.state,
+                deal.reason
+            );
         }
         ensure!(status.audit_whole, "the audit's chain is broken");
         let audit = serde_json::to_value(self.control().audit())?;
         for (what, found) in audit.as_object().into_iter().flatten() {
-            ensure!(found.as_array().is_none_or(Vec::is_empty), "the simulator's audit: {what}: {found}");
+            ensure!(
+                found.as_array().is_none_or(Vec::is_empty),
+                "the simulator's audit: {what}: {found}"
+            );
         }
         self.stop_host().await;
         self.running.shutdown();
@@ -188,7 +238,10 @@ impl World {
         let account = json!({
             "name": name, "address1_line1": "Main Street 1", "address1_city": "Capital", "address1_postalcode": "1010", "address1_country": country,
         });
-        Ok(id(&self.control().seller_creates("account", &account)?.record))
+        Ok(id(&self
+            .control()
+            .seller_creates("account", &account)?
+            .record))
     }
 
     /// A seller's opportunity with sync on; `more` is laid over it. The solution comes after, as sellers do it.
@@ -214,7 +267,8 @@ impl World {
             "msft_name": "Our app", "msft_solutionidentifier": "SOL-12345-ABC", "msft_type": "3P",
             "msft_OpportunityId@odata.bind": format!("/opportunities({row})"),
         });
-        self.control().seller_creates("msft_partnercentersolution", &solution)?;
+        self.control()
+            .seller_creates("msft_partnercentersolution", &solution)?;
         Ok(row)
     }
 
@@ -242,7 +296,9 @@ impl World {
     /// As [`World::until`].
     pub async fn referral_of(&self, row: &str) -> anyhow::Result<Value> {
         self.until("the referral of a row", |control| {
-            control.referrals().into_iter().find(|referral| referral["organizationId"] != "msft" && referral["externalReferenceId"] == row)
+            control.referrals().into_iter().find(|referral| {
+                referral["organizationId"] != "msft" && referral["externalReferenceId"] == row
+            })
         })
         .await
     }
@@ -253,7 +309,10 @@ impl World {
     /// As [`World::until`].
     pub async fn row_of(&self, referral: &str) -> anyhow::Result<Value> {
         self.until("the row of a referral", |control| {
-            control.rows("opportunity").into_iter().find(|row| row["msft_microsoftpartnercenterreferralidentifier"] == referral)
+            control
+                .rows("opportunity")
+                .into_iter()
+                .find(|row| row["msft_microsoftpartnercenterreferralidentifier"] == referral)
         })
         .await
     }
@@ -262,7 +321,12 @@ impl World {
 /// The GUID of a record such as `opportunity(7f3c…)`.
 #[must_use]
 pub fn id(record: &str) -> String {
-    record.rsplit(['(', '/', ' ']).next().unwrap_or(record).trim_end_matches(')').to_owned()
+    record
+        .rsplit(['(', '/', ' '])
+        .next()
+        .unwrap_or(record)
+        .trim_end_matches(')')
+        .to_owned()
 }
 
 /// A text member, empty when it is none.
@@ -286,9 +350,15 @@ impl World {
         use cosell_store::{LaneId, SqliteStore, Store as _, system_clock};
         let config = Config::load(&self.config)?;
         let deals = self.status().await?.deals;
-        let deal = deals.iter().find(|deal| deal.crm_row.as_deref() == Some(row)).context("the row has no lane")?;
+        let deal = deals
+            .iter()
+            .find(|deal| deal.crm_row.as_deref() == Some(row))
+            .context("the row has no lane")?;
         let store = SqliteStore::open(&config.store, system_clock())?;
         let entries = store.audit(&deal.connection, LaneId(deal.lane)).await?;
-        Ok(entries.into_iter().map(|entry| entry.line.message).collect())
+        Ok(entries
+            .into_iter()
+            .map(|entry| entry.line.message)
+            .collect())
     }
 }

@@ -5,28 +5,46 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests lies in the workspace").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests lies in the workspace")
+        .to_owned()
 }
 
 /// What a room's code may name: its dependencies, without those of its tests.
 fn dependencies(room: &str) -> BTreeSet<String> {
-    let text = std::fs::read_to_string(root().join(room).join("Cargo.toml")).expect("the room has a manifest");
+    let text = std::fs::read_to_string(root().join(room).join("Cargo.toml"))
+        .expect("the room has a manifest");
     let manifest: toml::Table = text.parse().expect("a manifest is TOML");
-    let table = manifest.get("dependencies").and_then(toml::Value::as_table).cloned().unwrap_or_default();
+    let table = manifest
+        .get("dependencies")
+        .and_then(toml::Value::as_table)
+        .cloned()
+        .unwrap_or_default();
     table.keys().cloned().collect()
 }
 
 /// Every package of the workspace, as cargo knows it.
 fn rooms() -> Vec<String> {
-    let text = std::fs::read_to_string(root().join("Cargo.toml")).expect("the workspace has a manifest");
+    let text =
+        std::fs::read_to_string(root().join("Cargo.toml")).expect("the workspace has a manifest");
     let manifest: toml::Table = text.parse().expect("a manifest is TOML");
-    let members = manifest["workspace"]["members"].as_array().expect("members are a list").clone();
-    members.iter().map(|member| member.as_str().expect("a member is a path").to_owned()).collect()
+    let members = manifest["workspace"]["members"]
+        .as_array()
+        .expect("members are a list")
+        .clone();
+    members
+        .iter()
+        .map(|member| member.as_str().expect("a member is a path").to_owned())
+        .collect()
 }
 
 /// Which rooms depend on `package`.
 fn users(package: &str) -> BTreeSet<String> {
-    rooms().into_iter().filter(|room| dependencies(room).contains(package)).collect()
+    rooms()
+        .into_iter()
+        .filter(|room| dependencies(room).contains(package))
+        .collect()
 }
 
 fn set(names: &[&str]) -> BTreeSet<String> {
@@ -35,9 +53,16 @@ fn set(names: &[&str]) -> BTreeSet<String> {
 
 #[test]
 fn sync_knows_no_io_json_wasm_or_sql() {
-    assert_eq!(dependencies("host/sync"), set(&["jiff", "rust_decimal", "uuid"]));
-    let lib = std::fs::read_to_string(root().join("host/sync/src/lib.rs")).expect("sync has a lib.rs");
-    assert!(lib.contains("#![no_std]"), "sync must not be able to reach a clock, a thread or a socket");
+    assert_eq!(
+        dependencies("host/sync"),
+        set(&["jiff", "rust_decimal", "uuid"])
+    );
+    let lib =
+        std::fs::read_to_string(root().join("host/sync/src/lib.rs")).expect("sync has a lib.rs");
+    assert!(
+        lib.contains("#![no_std]"),
+        "sync must not be able to reach a clock, a thread or a socket"
+    );
 }
 
 #[test]
@@ -52,32 +77,62 @@ fn only_plugins_knows_wasmtime() {
 
 #[test]
 fn only_remote_the_certificate_fetch_and_the_simulator_know_reqwest() {
-    assert_eq!(users("reqwest"), set(&["host/service/remote", "host/service/webhook", "host/simulator"]));
+    assert_eq!(
+        users("reqwest"),
+        set(&[
+            "host/service/remote",
+            "host/service/webhook",
+            "host/simulator"
+        ])
+    );
 }
 
 #[test]
 fn webhook_and_store_do_not_know_what_a_deal_is() {
     for room in ["host/service/webhook", "host/service/store"] {
         let known = dependencies(room);
-        assert!(!known.contains("cosell-sync") && !known.contains("cosell-remote"), "{room} knows too much: {known:?}");
+        assert!(
+            !known.contains("cosell-sync") && !known.contains("cosell-remote"),
+            "{room} knows too much: {known:?}"
+        );
     }
 }
 
 #[test]
 fn the_simulator_and_the_host_share_no_type() {
-    let ours = |room: &str| dependencies(room).into_iter().filter(|name| name.starts_with("cosell")).collect::<BTreeSet<_>>();
+    let ours = |room: &str| {
+        dependencies(room)
+            .into_iter()
+            .filter(|name| name.starts_with("cosell"))
+            .collect::<BTreeSet<_>>()
+    };
     assert_eq!(ours("host/simulator"), BTreeSet::new());
-    for room in rooms().iter().filter(|room| room.starts_with("host/service") || *room == "host/sync") {
-        assert!(!ours(room).contains("cosell-simulator"), "{room} must not know the simulator");
+    for room in rooms()
+        .iter()
+        .filter(|room| room.starts_with("host/service") || *room == "host/sync")
+    {
+        assert!(
+            !ours(room).contains("cosell-simulator"),
+            "{room} must not know the simulator"
+        );
     }
 }
 
 #[test]
 fn plugins_know_the_sdk_and_nothing_else_of_ours() {
-    let guests: Vec<String> = rooms().into_iter().filter(|room| room.starts_with("plugins/") || room.starts_with("examples/")).collect();
-    assert!(guests.len() >= 7, "the stock plugins and an example: {guests:?}");
+    let guests: Vec<String> = rooms()
+        .into_iter()
+        .filter(|room| room.starts_with("plugins/") || room.starts_with("examples/"))
+        .collect();
+    assert!(
+        guests.len() >= 7,
+        "the stock plugins and an example: {guests:?}"
+    );
     for room in guests {
-        let ours: BTreeSet<String> = dependencies(&room).into_iter().filter(|name| name.starts_with("cosell")).collect();
+        let ours: BTreeSet<String> = dependencies(&room)
+            .into_iter()
+            .filter(|name| name.starts_with("cosell"))
+            .collect();
         assert_eq!(ours, set(&["cosell-guest-sdk"]), "{room}");
     }
 }
@@ -86,12 +141,28 @@ fn plugins_know_the_sdk_and_nothing_else_of_ours() {
 fn the_top_level_is_what_the_map_says() {
     let shown: BTreeSet<String> = std::fs::read_dir(root())
         .expect("the root can be read")
-        .map(|entry| entry.expect("an entry can be read").file_name().to_string_lossy().into_owned())
+        .map(|entry| {
+            entry
+                .expect("an entry can be read")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
         .filter(|name| !name.starts_with('.') && name != "target")
         .collect();
     let expected = [
-        "ARCHITECTURE.md", "CHANGELOG.md", "Cargo.lock", "Cargo.toml", "LICENSE", "README.md", "examples", "guest-sdk", "host",
-        "plugins", "tests", "wit",
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "Cargo.lock",
+        "Cargo.toml",
+        "LICENSE",
+        "README.md",
+        "examples",
+        "guest-sdk",
+        "host",
+        "plugins",
+        "tests",
+        "wit",
     ];
     assert_eq!(shown, set(&expected));
 }
@@ -99,21 +170,45 @@ fn the_top_level_is_what_the_map_says() {
 /// No host code may name a column of a mapping: they come from the plugins. Names of the platform itself (`statecode`) live in `remote`.
 #[test]
 fn no_mapped_column_name_stands_in_host_code() {
-    let words = ["msft_", "estimatedvalue", "estimatedclosedate", "parentaccountid", "parentcontactid", "address1_", "emailaddress1"];
+    let words = [
+        "msft_",
+        "estimatedvalue",
+        "estimatedclosedate",
+        "parentaccountid",
+        "parentcontactid",
+        "address1_",
+        "emailaddress1",
+    ];
     let mut guilty = Vec::new();
-    for room in ["host/sync/src", "host/service/src", "host/service/remote/src", "host/service/plugins/src", "host/service/store/src", "host/service/webhook/src"] {
+    for room in [
+        "host/sync/src",
+        "host/service/src",
+        "host/service/remote/src",
+        "host/service/plugins/src",
+        "host/service/store/src",
+        "host/service/webhook/src",
+    ] {
         visit(&root().join(room), &mut |path, text| {
             // Tests and docs may give examples; code may not know.
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();
             for (number, line) in code.lines().enumerate() {
                 let line = line.split("//").next().unwrap_or_default();
                 if words.iter().any(|word| line.contains(word)) {
-                    guilty.push(format!("{}:{}: {}", path.display(), number + 1, line.trim()));
+                    guilty.push(format!(
+                        "{}:{}: {}",
+                        path.display(),
+                        number + 1,
+                        line.trim()
+                    ));
                 }
             }
         });
     }
-    assert!(guilty.is_empty(), "mapped columns in host code:\n{}", guilty.join("\n"));
+    assert!(
+        guilty.is_empty(),
+        "mapped columns in host code:\n{}",
+        guilty.join("\n")
+    );
 }
 
 fn visit(folder: &Path, see: &mut impl FnMut(&Path, &str)) {
@@ -121,8 +216,13 @@ fn visit(folder: &Path, see: &mut impl FnMut(&Path, &str)) {
         let path = entry.expect("an entry can be read").path();
         if path.is_dir() {
             visit(&path, see);
-        } else if path.extension().is_some_and(|ending| ending == "rs") && path.file_stem().is_none_or(|stem| stem != "tests") {
-            see(&path, &std::fs::read_to_string(&path).expect("source can be read"));
+        } else if path.extension().is_some_and(|ending| ending == "rs")
+            && path.file_stem().is_none_or(|stem| stem != "tests")
+        {
+            see(
+                &path,
+                &std::fs::read_to_string(&path).expect("source can be read"),
+            );
         }
     }
 }

@@ -13,7 +13,11 @@ type Told = anyhow::Result<()>;
 async fn refused(world: &World, name: &str, bytes: &[u8]) -> anyhow::Result<Value> {
     std::fs::write(world.folder.join(format!("{name}.wasm")), bytes)?;
     let rejection: PathBuf = world.folder.join(format!("{name}.rejected.json"));
-    let read = world.until("the refusal beside the file", |_| serde_json::from_slice(&std::fs::read(&rejection).ok()?).ok()).await?;
+    let read = world
+        .until("the refusal beside the file", |_| {
+            serde_json::from_slice(&std::fs::read(&rejection).ok()?).ok()
+        })
+        .await?;
     Ok(read)
 }
 
@@ -34,26 +38,44 @@ async fn files_that_are_no_plugin_are_refused_with_a_reason_and_deals_flow() -> 
     let cases: [(&str, Vec<u8>); 3] = [
         ("60-garbage", b"this is no WebAssembly at all".to_vec()),
         ("61-module", b"\0asm\x01\0\0\0".to_vec()),
-        ("62-half", std::fs::read(components("plugins")?.join("30-country.wasm"))?[..5_000].to_vec()),
+        (
+            "62-half",
+            std::fs::read(components("plugins")?.join("30-country.wasm"))?[..5_000].to_vec(),
+        ),
     ];
     for (number, (name, bytes)) in cases.into_iter().enumerate() {
         let why = refused(&world, name, &bytes).await?;
-        ensure!(!text(&why, "message").is_empty(), "{name} was refused without a word: {why}");
+        ensure!(
+            !text(&why, "message").is_empty(),
+            "{name} was refused without a word: {why}"
+        );
         flows(&world, number).await?;
     }
     world.end().await
 }
 
 /// Component, and a word that its refusal must contain.
-const REFUSED_AT_LOAD: [(&str, &str); 4] =
-    [("exports-nothing", "hook"), ("imports-another", "import"), ("loops-at-load", "ms"), ("fails-its-example", "example")];
+const REFUSED_AT_LOAD: [(&str, &str); 4] = [
+    ("exports-nothing", "hook"),
+    ("imports-another", "import"),
+    ("loops-at-load", "ms"),
+    ("fails-its-example", "example"),
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn components_that_misbehave_at_load_never_serve() -> Told {
     let world = World::start().await?;
     for (name, word) in REFUSED_AT_LOAD {
-        let why = refused(&world, &format!("70-{name}"), &hostile(&format!("{name}.wasm"))?).await?;
-        ensure!(why.to_string().contains(word), "{name}: the refusal does not speak of \"{word}\": {why}");
+        let why = refused(
+            &world,
+            &format!("70-{name}"),
+            &hostile(&format!("{name}.wasm"))?,
+        )
+        .await?;
+        ensure!(
+            why.to_string().contains(word),
+            "{name}: the refusal does not speak of \"{word}\": {why}"
+        );
     }
     flows(&world, 1).await?;
     world.end().await
@@ -63,11 +85,17 @@ async fn components_that_misbehave_at_load_never_serve() -> Told {
 async fn a_good_plugin_replaced_by_a_bad_one_goes_on_serving() -> Told {
     let world = World::start().await?;
     let why = refused(&world, "30-country", b"\0asm broken on a Friday").await?;
-    ensure!(text(&why, "file").contains("30-country") || text(&why, "plugin").contains("country"), "{why}");
+    ensure!(
+        text(&why, "file").contains("30-country") || text(&why, "plugin").contains("country"),
+        "{why}"
+    );
     let account = world.account("Contoso Kft.", "Hungary")?;
     let row = world.opportunity(&account, &json!({}))?;
     let referral = world.referral_of(&row).await?;
-    assert_eq!(referral["customerProfile"]["address"]["country"], "HU", "the version before still translates countries");
+    assert_eq!(
+        referral["customerProfile"]["address"]["country"], "HU",
+        "the version before still translates countries"
+    );
     let id = text(&referral, "id");
     world.row_of(&id).await?;
     world.end().await
@@ -77,7 +105,8 @@ async fn a_good_plugin_replaced_by_a_bad_one_goes_on_serving() -> Told {
 const CAUGHT_IN_A_CALL: [&str; 4] = ["loops", "panics", "eats-memory", "sets-undeclared"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fault_in_a_call_parks_its_own_deal_names_the_plugin_and_is_over_when_the_plugin_goes() -> Told {
+async fn a_fault_in_a_call_parks_its_own_deal_names_the_plugin_and_is_over_when_the_plugin_goes()
+-> Told {
     let world = World::start().await?;
     let mut number = 0;
     for name in CAUGHT_IN_A_CALL {
@@ -94,11 +123,16 @@ async fn a_fault_in_a_call_parks_its_own_deal_names_the_plugin_and_is_over_when_
             ensure!(number < 200, "no deal ever met the plugin {name}");
         };
         let reason = parked.reason.unwrap_or_default();
-        ensure!(reason.contains("plugin-fault") && reason.contains("plugin"), "{name}: the reason does not say what happened: {reason}");
+        ensure!(
+            reason.contains("plugin-fault") && reason.contains("plugin"),
+            "{name}: the reason does not say what happened: {reason}"
+        );
         // Taking the plugin away wakes what it parked (S26).
         std::fs::remove_file(&file)?;
         world
-            .until("every deal to cross", |control| (control.counts().opportunities == control.counts().referrals).then_some(()))
+            .until("every deal to cross", |control| {
+                (control.counts().opportunities == control.counts().referrals).then_some(())
+            })
             .await?;
         world.quiet().await?;
     }

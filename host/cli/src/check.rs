@@ -9,22 +9,39 @@ use cosell_plugins::{Engine, EngineSettings, Limits, check_file};
 use cosell_webhook::Source;
 
 pub(crate) fn plugin(file: &Path) -> anyhow::Result<ExitCode> {
-    let engine = Engine::new(EngineSettings { cache_dir: None, limits: Limits::default(), threads: 2 })?;
+    let engine = Engine::new(EngineSettings {
+        cache_dir: None,
+        limits: Limits::default(),
+        threads: 2,
+    })?;
     let report = check_file(&engine, file);
     println!("{report}");
-    Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if report.is_good() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 pub(crate) fn config(path: &Path) -> anyhow::Result<ExitCode> {
     let config = Config::load(path)?;
     println!("{}: good", path.display());
-    println!("  listens on  {}, reached as {}", config.server.listen, config.server.public_url);
+    println!(
+        "  listens on  {}, reached as {}",
+        config.server.listen, config.server.public_url
+    );
     println!("  remembers   in {}", config.store.display());
     println!("  plugins     from {}", config.plugins.folder.display());
     for connection in &config.connections {
-        println!("  connection  {}: {} and {}", connection.id, connection.partner_center.base_url, connection.dataverse.url);
+        println!(
+            "  connection  {}: {} and {}",
+            connection.id, connection.partner_center.base_url, connection.dataverse.url
+        );
         for source in [Source::PartnerCenter, Source::Dataverse] {
-            println!("    {source} posts to {}", config.webhook_address(source, &connection.id));
+            println!(
+                "    {source} posts to {}",
+                config.webhook_address(source, &connection.id)
+            );
         }
     }
     Ok(ExitCode::SUCCESS)

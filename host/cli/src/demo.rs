@@ -61,7 +61,9 @@ struct Scenario {
 }
 
 pub(crate) async fn demo(args: Args) -> anyhow::Result<ExitCode> {
-    let teller = Teller { to_stderr: args.json };
+    let teller = Teller {
+        to_stderr: args.json,
+    };
     teller.title("cosell demo");
     let mut stage = Stage::set(&args, teller).await?;
     let mut scenarios = Vec::new();
@@ -76,20 +78,32 @@ pub(crate) async fn demo(args: Args) -> anyhow::Result<ExitCode> {
             teller.wrong(error);
         }
         let ok = error.is_none();
-        scenarios.push(Scenario { name, ok, ms, error });
+        scenarios.push(Scenario {
+            name,
+            ok,
+            ms,
+            error,
+        });
         // The scenes after a broken one would only tell its consequences.
         if !ok {
             break;
         }
     }
     teller.scene("what the ledger says");
-    let verdict = judge::judge(&stage).await.context("the judge could not read both sides")?;
+    let verdict = judge::judge(&stage)
+        .await
+        .context("the judge could not read both sides")?;
     for disagreement in &verdict.disagreements {
         teller.wrong(disagreement);
     }
-    let figures = stage.restart_host().await.context("the second start failed")?;
+    let figures = stage
+        .restart_host()
+        .await
+        .context("the second start failed")?;
     let report = Report {
-        ok: scenarios.iter().all(|scenario| scenario.ok) && scenarios.len() == SCENES.len() && verdict.disagreements.is_empty(),
+        ok: scenarios.iter().all(|scenario| scenario.ok)
+            && scenarios.len() == SCENES.len()
+            && verdict.disagreements.is_empty(),
         scenarios,
         ledger: verdict.ledger,
         latency_ms: latencies.figures(),
@@ -104,5 +118,9 @@ pub(crate) async fn demo(args: Args) -> anyhow::Result<ExitCode> {
         stage.stay_up().await?;
     }
     stage.strike().await;
-    Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if report.ok {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

@@ -95,7 +95,9 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
-        Err(error) => return fail(&anyhow::Error::from(error).context("the runtime could not be started")),
+        Err(error) => {
+            return fail(&anyhow::Error::from(error).context("the runtime could not be started"));
+        }
     };
     let done = runtime.block_on(async {
         match cli.command {

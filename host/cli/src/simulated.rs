@@ -30,18 +30,49 @@ pub struct Paths {
 ///
 /// # Errors
 /// A file could not be written.
-pub fn write_configuration(running: &Running, paths: &Paths, policy: &[(&str, &str)]) -> anyhow::Result<PathBuf> {
+pub fn write_configuration(
+    running: &Running,
+    paths: &Paths,
+    policy: &[(&str, &str)],
+) -> anyhow::Result<PathBuf> {
     let dir = &paths.dir;
     let urls = &running.urls;
-    let partner = running.organizations.first().context("the simulator has no partner organisation")?;
+    let partner = running
+        .organizations
+        .first()
+        .context("the simulator has no partner organisation")?;
     let crm = &running.crm;
     private(&dir.join("refresh-token"), &partner.refresh_token)?;
     private(&dir.join("partner-center-secret"), &partner.client_secret)?;
     private(&dir.join("dataverse-secret"), &crm.client_secret)?;
-    private(&dir.join("webhook-secret"), &format!("simulated-{}", &partner.refresh_token.get(..24).unwrap_or("webhook-secret-000000")))?;
-    std::fs::write(dir.join(CA_FILE), running.ca_pem.as_deref().context("the simulator speaks plain HTTP; a host wants TLS")?)?;
-    std::fs::write(dir.join("webhook-roots.pem"), format!("{}{}", running.webhook_root_pem, running.webhook_intermediate_pem))?;
-    let certificate_host = urls.certificates.trim_start_matches("https://").trim_end_matches('/');
+    private(
+        &dir.join("webhook-secret"),
+        &format!(
+            "simulated-{}",
+            &partner
+                .refresh_token
+                .get(..24)
+                .unwrap_or("webhook-secret-000000")
+        ),
+    )?;
+    std::fs::write(
+        dir.join(CA_FILE),
+        running
+            .ca_pem
+            .as_deref()
+            .context("the simulator speaks plain HTTP; a host wants TLS")?,
+    )?;
+    std::fs::write(
+        dir.join("webhook-roots.pem"),
+        format!(
+            "{}{}",
+            running.webhook_root_pem, running.webhook_intermediate_pem
+        ),
+    )?;
+    let certificate_host = urls
+        .certificates
+        .trim_start_matches("https://")
+        .trim_end_matches('/');
     let mut text = format!(
         r#"# Connects a host with the simulator. Written by cosell; examples/cosell.toml documents every key.
 [server]
@@ -89,7 +120,11 @@ subscribe = true
 [connection.policy]
 contacts_may_be_shared = true
 "#,
-        cache = paths.cache.as_ref().map(|cache| format!("cache = \"{}\"\n", cache.display())).unwrap_or_default(),
+        cache = paths
+            .cache
+            .as_ref()
+            .map(|cache| format!("cache = \"{}\"\n", cache.display()))
+            .unwrap_or_default(),
         listen = paths.listen,
         dir = dir.display(),
         plugins = paths.plugins.display(),

@@ -33,20 +33,44 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn simulator(args: Args) -> anyhow::Result<ExitCode> {
-    std::fs::create_dir_all(&args.dir).with_context(|| format!("cannot make {}", args.dir.display()))?;
-    let settings = SimulatorConfig { base_port: Some(args.port), latency_ms: args.latency_ms, seed: args.seed, ..SimulatorConfig::demo() };
+    std::fs::create_dir_all(&args.dir)
+        .with_context(|| format!("cannot make {}", args.dir.display()))?;
+    let settings = SimulatorConfig {
+        base_port: Some(args.port),
+        latency_ms: args.latency_ms,
+        seed: args.seed,
+        ..SimulatorConfig::demo()
+    };
     let running = Simulator::start(settings).await?;
-    let dir = args.dir.canonicalize().with_context(|| format!("cannot find {}", args.dir.display()))?;
+    let dir = args
+        .dir
+        .canonicalize()
+        .with_context(|| format!("cannot find {}", args.dir.display()))?;
     let plugins = args.plugins.canonicalize().unwrap_or(args.plugins);
-    let config = write_configuration(&running, &Paths { dir: dir.clone(), plugins, cache: None, listen: args.listen }, &[("quiet_period_s", "0")])?;
+    let config = write_configuration(
+        &running,
+        &Paths {
+            dir: dir.clone(),
+            plugins,
+            cache: None,
+            listen: args.listen,
+        },
+        &[("quiet_period_s", "0")],
+    )?;
     let (urls, ca) = (&running.urls, dir.join(CA_FILE));
     println!("Entra            {}", urls.entra);
     println!("Partner Center   {}", urls.referrals);
     println!("Dynamics 365     {}", urls.dataverse);
-    println!("play both sides  curl --cacert {} {}/", ca.display(), urls.control);
+    println!(
+        "play both sides  curl --cacert {} {}/",
+        ca.display(),
+        urls.control
+    );
     println!("run a host       cosell run --config {}", config.display());
     println!("Ctrl-C ends it, and what it holds is gone then.");
-    tokio::signal::ctrl_c().await.context("Ctrl-C cannot be received")?;
+    tokio::signal::ctrl_c()
+        .await
+        .context("Ctrl-C cannot be received")?;
     running.shutdown();
     Ok(ExitCode::SUCCESS)
 }

@@ -13,37 +13,70 @@ const NEEDS_A_PERSON: [&str; 3] = ["parked", "orphaned", "held"];
 
 pub(crate) async fn status(path: &Path, json: bool) -> anyhow::Result<ExitCode> {
     let config = Config::load(path)?;
-    ensure!(config.store.exists(), "there is no store at {} yet: start the host once with `cosell run`", config.store.display());
-    let status = read(&config).await.with_context(|| format!("the store {} cannot be read", config.store.display()))?;
+    ensure!(
+        config.store.exists(),
+        "there is no store at {} yet: start the host once with `cosell run`",
+        config.store.display()
+    );
+    let status = read(&config)
+        .await
+        .with_context(|| format!("the store {} cannot be read", config.store.display()))?;
     if json {
         println!("{}", serde_json::to_string_pretty(&status)?);
     } else {
         print(&status);
     }
-    let stuck = status.deals.iter().any(|deal| ["parked", "orphaned"].contains(&deal.state.as_str()));
-    Ok(if stuck || !status.audit_whole { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    let stuck = status
+        .deals
+        .iter()
+        .any(|deal| ["parked", "orphaned"].contains(&deal.state.as_str()));
+    Ok(if stuck || !status.audit_whole {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 fn print(status: &Status) {
     let count = |state: &str| status.lanes.get(state).copied().unwrap_or(0);
-    println!("{} deals linked, {} events taken", status.linked, status.events);
-    for state in ["settled", "due", "running", "waiting", "held", "parked", "orphaned", "paused"] {
+    println!(
+        "{} deals linked, {} events taken",
+        status.linked, status.events
+    );
+    for state in [
+        "settled", "due", "running", "waiting", "held", "parked", "orphaned", "paused",
+    ] {
         if count(state) > 0 {
             println!("  {:>6}  {state:<9} {}", count(state), meaning(state));
         }
     }
     match status.oldest_unanswered_ms {
-        Some(ms) => println!("{} bells wait for an answer, the oldest for {:.1} s", status.bells_unanswered, seconds(ms)),
+        Some(ms) => println!(
+            "{} bells wait for an answer, the oldest for {:.1} s",
+            status.bells_unanswered,
+            seconds(ms)
+        ),
         None => println!("every bell is answered"),
     }
     if !status.audit_whole {
-        println!("THE AUDIT DOES NOT VERIFY: the store was changed by something that is not cosell");
+        println!(
+            "THE AUDIT DOES NOT VERIFY: the store was changed by something that is not cosell"
+        );
     }
-    let open: Vec<&Deal> = status.deals.iter().filter(|deal| NEEDS_A_PERSON.contains(&deal.state.as_str()) || deal.state == "waiting").collect();
+    let open: Vec<&Deal> = status
+        .deals
+        .iter()
+        .filter(|deal| NEEDS_A_PERSON.contains(&deal.state.as_str()) || deal.state == "waiting")
+        .collect();
     for deal in open {
         println!();
         println!("{} · lane {} · {}", name(deal), deal.lane, deal.state);
-        println!("  {}", deal.reason.as_deref().unwrap_or("no reason was written down"));
+        println!(
+            "  {}",
+            deal.reason
+                .as_deref()
+                .unwrap_or("no reason was written down")
+        );
     }
 }
 

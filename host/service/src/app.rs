@@ -8,10 +8,15 @@ use std::time::Instant;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
-use cosell_plugins::{Engine, EngineError, EngineSettings, FolderError, FolderSettings, Limits, PluginEvent, PluginFolder, What};
+use cosell_plugins::{
+    Engine, EngineError, EngineSettings, FolderError, FolderSettings, Limits, PluginEvent,
+    PluginFolder, What,
+};
 use cosell_remote::auth::FileKeeper;
 use cosell_remote::partner_center::PartnerCenterSettings;
-use cosell_remote::{Credential, Dataverse, Endpoint, Http, HttpSettings, PartnerCenter, SetupError, Tokens};
+use cosell_remote::{
+    Credential, Dataverse, Endpoint, Http, HttpSettings, PartnerCenter, SetupError, Tokens,
+};
 use cosell_store::{SqliteStore, Store, StoreError, system_clock};
 use cosell_webhook::{ConnectionSettings, Door, DoorError, ServerLimits};
 use tokio::net::TcpListener;
@@ -35,7 +40,9 @@ const PARKED_MAX: usize = 100_000;
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The store could not be opened.
-    #[error("the store {path} cannot be opened; check that this user may write there and that no newer cosell has used it")]
+    #[error(
+        "the store {path} cannot be opened; check that this user may write there and that no newer cosell has used it"
+    )]
     Store {
         /// The file.
         path: String,
@@ -44,7 +51,9 @@ pub enum StartError {
         source: StoreError,
     },
     /// The plugin engine could not be made.
-    #[error("the plugin engine cannot start; check that the plugin cache folder is private and writable")]
+    #[error(
+        "the plugin engine cannot start; check that the plugin cache folder is private and writable"
+    )]
     Engine(#[source] EngineError),
     /// The plugin folder could not be watched.
     #[error("the plugin folder cannot be used")]
@@ -62,7 +71,9 @@ pub enum StartError {
     #[error("webhooks cannot be received")]
     Door(#[source] DoorError),
     /// The address is taken, or not ours.
-    #[error("cannot listen on {address}; is another host running there? Choose another address under [server] listen")]
+    #[error(
+        "cannot listen on {address}; is another host running there? Choose another address under [server] listen"
+    )]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -90,15 +101,29 @@ impl Host {
     pub async fn start(config: &Config) -> Result<Self, StartError> {
         let began = Instant::now();
         let clock = system_clock();
-        let store = SqliteStore::open(&config.store, Arc::clone(&clock))
-            .map_err(|source| StartError::Store { path: config.store.display().to_string(), source })?;
+        let store = SqliteStore::open(&config.store, Arc::clone(&clock)).map_err(|source| {
+            StartError::Store {
+                path: config.store.display().to_string(),
+                source,
+            }
+        })?;
         let store: Arc<dyn Store> = Arc::new(store);
+        let left = store.resume().await.map_err(|source| StartError::Store {
+            path: config.store.display().to_string(),
+            source,
+        })?;
+        if left > 0 {
+            info!(lanes = left, "taking up what the last host left unfinished");
+        }
         let (plugin_events, events) = mpsc::channel(EVENTS_MAX);
         let plugins = plugins(config, plugin_events)?;
         let mut connections = BTreeMap::new();
         for settings in &config.connections {
-            let connection = connection(config, settings)
-                .map_err(|source| StartError::Connection { connection: settings.id.clone(), source })?;
+            let connection =
+                connection(config, settings).map_err(|source| StartError::Connection {
+                    connection: settings.id.clone(),
+                    source,
+                })?;
             connections.insert(settings.id.clone(), connection);
         }
         let desk = Arc::new(Desk {
@@ -111,17 +136,24 @@ impl Host {
             language: config.server.language.clone(),
         });
         let doors = config.connections.iter().map(listening).collect();
-        let door = Door::new(doors, Arc::new(Belfry(Arc::clone(&desk)))).map_err(StartError::Door)?;
+        let door =
+            Door::new(doors, Arc::new(Belfry(Arc::clone(&desk)))).map_err(StartError::Door)?;
         let listener = TcpListener::bind(config.server.listen)
             .await
-            .map_err(|source| StartError::Listen { address: config.server.listen, source })?;
+            .map_err(|source| StartError::Listen {
+                address: config.server.listen,
+                source,
+            })?;
         let address = listener.local_addr().unwrap_or(config.server.listen);
 
         let (stop, stopping) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let router = cosell_webhook::router(Arc::new(door)).merge(health(Arc::clone(&desk)));
-        let limits =
-            ServerLimits { header_time: config.limits.header, connections: config.limits.sockets, drain_time: config.limits.drain };
+        let limits = ServerLimits {
+            header_time: config.limits.header,
+            connections: config.limits.sockets,
+            drain_time: config.limits.drain,
+        };
         let mut closing = stopping.clone();
         tasks.spawn(async move {
             cosell_webhook::serve(listener, router, limits, async move {
@@ -129,12 +161,29 @@ impl Host {
             })
             .await;
         });
-        tasks.spawn(work(Arc::clone(&desk), config.limits.deals_at_once, stopping.clone()));
-        let every = Every { partner_center: config.sweep.partner_center, crm: config.sweep.crm };
+        tasks.spawn(work(
+            Arc::clone(&desk),
+            config.limits.deals_at_once,
+            stopping.clone(),
+        ));
+        let every = Every {
+            partner_center: config.sweep.partner_center,
+            crm: config.sweep.crm,
+        };
         for settings in &config.connections {
-            tasks.spawn(sweep(Arc::clone(&desk), settings.id.clone(), every, stopping.clone()));
+            tasks.spawn(sweep(
+                Arc::clone(&desk),
+                settings.id.clone(),
+                every,
+                stopping.clone(),
+            ));
         }
-        tasks.spawn(follow_plugins(Arc::clone(&desk), config.clone(), events, stopping));
+        tasks.spawn(follow_plugins(
+            Arc::clone(&desk),
+            config.clone(),
+            events,
+            stopping,
+        ));
         let set = desk.plugins.current();
         info!(
             host.address = %address,
@@ -142,14 +191,22 @@ impl Host {
             host.ready_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
             "ready: bells are taken and deals are kept in step"
         );
-        Ok(Self { address, desk, stop, tasks })
+        Ok(Self {
+            address,
+            desk,
+            stop,
+            tasks,
+        })
     }
 
     /// Takes no more work, lets running deals end, and returns. What is not finished within the drain time is taken up by the next start.
     pub async fn stop(mut self, drain: std::time::Duration) {
         self.stop.send_replace(true);
         self.desk.rope.notify_waiters();
-        let drained = tokio::time::timeout(drain, async { while self.tasks.join_next().await.is_some() {} }).await;
+        let drained = tokio::time::timeout(drain, async {
+            while self.tasks.join_next().await.is_some() {}
+        })
+        .await;
         if drained.is_err() {
             warn!("the time to drain was over; the next start takes up what was left");
         }
@@ -163,16 +220,26 @@ fn plugins(config: &Config, events: mpsc::Sender<PluginEvent>) -> Result<PluginF
         ..Limits::default()
     };
     let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    let engine = Engine::new(EngineSettings { cache_dir: Some(config.plugins.cache.clone()), limits, threads })
-        .map_err(StartError::Engine)?;
-    let settings = FolderSettings { settle: config.plugins.settle, ..FolderSettings::default() };
+    let engine = Engine::new(EngineSettings {
+        cache_dir: Some(config.plugins.cache.clone()),
+        limits,
+        threads,
+    })
+    .map_err(StartError::Engine)?;
+    let settings = FolderSettings {
+        settle: config.plugins.settle,
+        ..FolderSettings::default()
+    };
     let on_event = move |event: &PluginEvent| {
         // Full only if hundreds of files change at once; the swap itself has happened, only its follow-up is late.
         if events.try_send(event.clone()).is_err() {
-            warn!("a plugin event was not followed up; restart the host if webhook filters are out of date");
+            warn!(
+                "a plugin event was not followed up; restart the host if webhook filters are out of date"
+            );
         }
     };
-    PluginFolder::open(engine, &config.plugins.folder, settings, on_event).map_err(StartError::Folder)
+    PluginFolder::open(engine, &config.plugins.folder, settings, on_event)
+        .map_err(StartError::Folder)
 }
 
 fn connection(config: &Config, settings: &config::Connection) -> Result<Connection, SetupError> {
@@ -208,7 +275,11 @@ fn connection(config: &Config, settings: &config::Connection) -> Result<Connecti
     Ok(Connection {
         id: settings.id.clone(),
         partner_center: PartnerCenter::new(endpoints, partner_center, http.clone()),
-        dataverse: Dataverse::new(Endpoint::new(settings.dataverse.url.as_str())?, dataverse, http),
+        dataverse: Dataverse::new(
+            Endpoint::new(settings.dataverse.url.as_str())?,
+            dataverse,
+            http,
+        ),
         policies: settings.policy.policies.clone(),
         link_base: settings.partner_center.link_base.clone(),
         partner_location: settings.partner_center.location.clone(),
@@ -231,19 +302,32 @@ fn health(desk: Arc<Desk>) -> Router {
         let desk = Arc::clone(&desk);
         async move {
             if desk.plugins.current().plugins().is_empty() {
-                return (StatusCode::SERVICE_UNAVAILABLE, "no plugin is loaded: put the stock plugins into the plugin folder\n");
+                return (
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "no plugin is loaded: put the stock plugins into the plugin folder\n",
+                );
             }
             match desk.store.next_due().await {
                 Ok(_) => (StatusCode::OK, "ready\n"),
-                Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer: see the log\n"),
+                Err(_) => (
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "the store does not answer: see the log\n",
+                ),
             }
         }
     };
-    Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready))
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
 }
 
 /// After each swap: what the new set reads is subscribed to first (S31), and what was parked is tried again (S26). The first round is the start itself.
-async fn follow_plugins(desk: Arc<Desk>, config: Config, mut events: mpsc::Receiver<PluginEvent>, mut stop: watch::Receiver<bool>) {
+async fn follow_plugins(
+    desk: Arc<Desk>,
+    config: Config,
+    mut events: mpsc::Receiver<PluginEvent>,
+    mut stop: watch::Receiver<bool>,
+) {
     let mut subscribed = BTreeSet::new();
     loop {
         let mut incomplete = false;
@@ -274,10 +358,16 @@ async fn wake_parked(desk: &Desk) {
     for connection in desk.connections.keys() {
         let lanes = match desk.store.lanes(connection, PARKED_MAX).await {
             Ok(lanes) => lanes,
-            Err(error) => return error!(error = %error, "parked deals could not be woken after a change of plugins"),
+            Err(error) => {
+                return error!(error = %error, "parked deals could not be woken after a change of plugins");
+            }
         };
         for lane in lanes.into_iter().filter(|lane| lane.state == "parked") {
-            if let Err(error) = desk.store.wake(connection, lane.lane, "plugins changed").await {
+            if let Err(error) = desk
+                .store
+                .wake(connection, lane.lane, "plugins changed")
+                .await
+            {
                 error!(error = %error, lane = lane.lane.0, "a parked deal could not be woken");
             }
         }

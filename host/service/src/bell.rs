@@ -23,7 +23,9 @@ pub struct Belfry(pub Arc<Desk>);
 #[async_trait]
 impl Accept for Belfry {
     async fn accept(&self, bell: VerifiedBell) -> Result<AcceptOutcome, AcceptError> {
-        let Some(record) = record(&bell, self.0.plugins.current().needs()) else { return Ok(AcceptOutcome::Unknown) };
+        let Some(record) = record(&bell, self.0.plugins.current().needs()) else {
+            return Ok(AcceptOutcome::Unknown);
+        };
         let event = AcceptedEvent {
             connection: bell.connection,
             record,
@@ -34,11 +36,22 @@ impl Accept for Belfry {
         match self.0.store.accept(vec![event], None).await {
             Ok(outcomes) => {
                 self.0.rope.notify_one();
-                let rung = outcomes.iter().any(|outcome| matches!(outcome, Accepted::Rung(_)));
-                Ok(if rung { AcceptOutcome::Rung } else { AcceptOutcome::Duplicate })
+                let rung = outcomes
+                    .iter()
+                    .any(|outcome| matches!(outcome, Accepted::Rung(_)));
+                Ok(if rung {
+                    AcceptOutcome::Rung
+                } else {
+                    AcceptOutcome::Duplicate
+                })
             }
-            Err(StoreError::Full { what }) => Err(AcceptError::Full { what, retry_after_s: RETRY_AFTER_S }),
-            Err(error) => Err(AcceptError::Broken { source: Box::new(error) }),
+            Err(StoreError::Full { what }) => Err(AcceptError::Full {
+                what,
+                retry_after_s: RETRY_AFTER_S,
+            }),
+            Err(error) => Err(AcceptError::Broken {
+                source: Box::new(error),
+            }),
         }
     }
 }
@@ -46,15 +59,28 @@ impl Accept for Belfry {
 /// Which record the bell is about; none for events that this host does not follow.
 fn record(bell: &VerifiedBell, needs: &Needs) -> Option<RecordKey> {
     let (side, kind) = match bell.source {
-        Source::PartnerCenter if bell.event.starts_with("referral-") || bell.event.starts_with("related-referral-") => {
+        Source::PartnerCenter
+            if bell.event.starts_with("referral-")
+                || bell.event.starts_with("related-referral-") =>
+        {
             (Side::PartnerCenter, REFERRAL)
         }
         Source::Dataverse => {
             let deals = [RecordKind::Opportunity, RecordKind::Lead].map(RecordKind::table);
             let below = children(needs).map(|(join, ..)| join.table.as_str());
-            (Side::Crm, deals.into_iter().chain(below).find(|table| *table == bell.kind)?)
+            (
+                Side::Crm,
+                deals
+                    .into_iter()
+                    .chain(below)
+                    .find(|table| *table == bell.kind)?,
+            )
         }
         Source::PartnerCenter => return None,
     };
-    Some(RecordKey { side: side.as_str().to_owned(), kind: kind.to_owned(), id: bell.record.clone() })
+    Some(RecordKey {
+        side: side.as_str().to_owned(),
+        kind: kind.to_owned(),
+        id: bell.record.clone(),
+    })
 }

@@ -41,7 +41,10 @@ impl Notes {
     /// [`Notes::noticed`] in the words of the merge.
     #[must_use]
     pub fn noticed(&self) -> BTreeMap<Unit, Side> {
-        self.noticed.iter().filter_map(|(unit, side)| Some((Unit::parse(unit)?, Side::parse(side)?))).collect()
+        self.noticed
+            .iter()
+            .filter_map(|(unit, side)| Some((Unit::parse(unit)?, Side::parse(side)?)))
+            .collect()
     }
 }
 
@@ -51,7 +54,9 @@ impl Notes {
 pub fn bases(link: &LinkState) -> Bases {
     let mut bases = Bases::new();
     for base in &link.bases {
-        let (Some(unit), Some(side)) = (Unit::parse(&base.unit), Side::parse(&base.side)) else { continue };
+        let (Some(unit), Some(side)) = (Unit::parse(&base.unit), Side::parse(&base.side)) else {
+            continue;
+        };
         let value = base.value.as_deref().and_then(|text| decode(&unit, text));
         bases.entry(unit).or_default()[side] = value;
     }
@@ -61,7 +66,12 @@ pub fn bases(link: &LinkState) -> Bases {
 /// A base for the store. `raw` is the hash of the raw record that the value was read from.
 #[must_use]
 pub fn base(unit: &Unit, side: Side, value: &UnitValue, raw: Option<&str>) -> Base {
-    Base { unit: unit.as_text(), side: side.as_str().to_owned(), value: Some(encode(value)), raw: raw.map(str::to_owned) }
+    Base {
+        unit: unit.as_text(),
+        side: side.as_str().to_owned(),
+        value: Some(encode(value)),
+        raw: raw.map(str::to_owned),
+    }
 }
 
 /// A value as JSON: pairs of path and text.
@@ -80,7 +90,11 @@ pub fn decode(unit: &Unit, text: &str) -> Option<UnitValue> {
 /// Units as one JSON object, for an intent's detail.
 #[must_use]
 pub fn encode_units(units: &Units) -> serde_json::Value {
-    units.iter().map(|(unit, value)| (unit.as_text(), serde_json::json!(value.to_parts()))).collect::<serde_json::Map<_, _>>().into()
+    units
+        .iter()
+        .map(|(unit, value)| (unit.as_text(), serde_json::json!(value.to_parts())))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 /// Reads what [`encode_units`] wrote; what cannot be read is absent.
@@ -112,17 +126,34 @@ mod tests {
     #[test]
     fn bases_come_back_from_the_store_and_unreadable_ones_are_unknown() {
         let value = UnitValue::Flag(true);
-        let mut link = LinkState { bases: vec![base(&Unit::Visibility, Side::Crm, &value, None)], ..LinkState::default() };
-        link.bases.push(Base { unit: "value".into(), side: "crm".into(), value: Some("[[\"amount\",\"x\"]]".into()), raw: None });
+        let mut link = LinkState {
+            bases: vec![base(&Unit::Visibility, Side::Crm, &value, None)],
+            ..LinkState::default()
+        };
+        link.bases.push(Base {
+            unit: "value".into(),
+            side: "crm".into(),
+            value: Some("[[\"amount\",\"x\"]]".into()),
+            raw: None,
+        });
         let bases = bases(&link);
-        assert_eq!(bases[&Unit::Visibility], Sides { partner_center: None, crm: Some(value) });
+        assert_eq!(
+            bases[&Unit::Visibility],
+            Sides {
+                partner_center: None,
+                crm: Some(value)
+            }
+        );
         assert_eq!(bases[&Unit::Value], Sides::default());
     }
 
     #[test]
     fn notes_of_a_newer_host_are_no_reason_to_stop() {
         assert_eq!(Notes::parse("not json"), Notes::default());
-        let notes = Notes { microsoft: Some("Accepted".into()), ..Notes::default() };
+        let notes = Notes {
+            microsoft: Some("Accepted".into()),
+            ..Notes::default()
+        };
         assert_eq!(Notes::parse(&notes.to_text()), notes);
     }
 }

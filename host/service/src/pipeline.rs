@@ -70,8 +70,14 @@ pub async fn run(desk: &Desk, lease: &Lease, state: &LaneState) -> Result<Ended,
         let reading = read(&run, &sight).await?;
         let step = match course(&run.situation(&sight, &reading)) {
             Course::Merge => merge(&mut run, &sight, &reading).await,
-            Course::Create { on: Side::PartnerCenter, .. } => born::referral(&mut run, &sight, &reading).await,
-            Course::Create { on: Side::Crm, kind } => born::row(&mut run, &sight, &reading, kind).await,
+            Course::Create {
+                on: Side::PartnerCenter,
+                ..
+            } => born::referral(&mut run, &sight, &reading).await,
+            Course::Create {
+                on: Side::Crm,
+                kind,
+            } => born::row(&mut run, &sight, &reading, kind).await,
             rest => Ok(Step::Settled(resting(&mut run, rest)?)),
         };
         match step {
@@ -86,11 +92,20 @@ pub async fn run(desk: &Desk, lease: &Lease, state: &LaneState) -> Result<Ended,
 }
 
 /// Both records are there.
-async fn merge(run: &mut Run<'_>, sight: &look::Sight, reading: &read::Reading) -> Result<Step, Trouble> {
+async fn merge(
+    run: &mut Run<'_>,
+    sight: &look::Sight,
+    reading: &read::Reading,
+) -> Result<Step, Trouble> {
     let views = reading.views(sight);
     let noticed = run.notes.noticed();
     let policies = &run.connection.policies;
-    let plan = plan(Look { views: &views, bases: &run.bases, policies, noticed: &noticed });
+    let plan = plan(Look {
+        views: &views,
+        bases: &run.bases,
+        policies,
+        noticed: &noticed,
+    });
     run.tell_explained(&plan);
     run.notice(&plan);
     if !run.is_linked() || !plan.remember.is_empty() {
@@ -110,14 +125,22 @@ async fn merge(run: &mut Run<'_>, sight: &look::Sight, reading: &read::Reading) 
 /// Courses that write nothing.
 fn resting(run: &mut Run<'_>, course: Course) -> Result<Next, Trouble> {
     Ok(match course {
-        Course::Skip(reason) => Next::Paused { reason: sentences(&[reason]) },
-        Course::Quiet { until } => {
-            Next::Wait { until, failed: false, reason: "waits for a quiet moment before the deal is created".into() }
-        }
+        Course::Skip(reason) => Next::Paused {
+            reason: sentences(&[reason]),
+        },
+        Course::Quiet { until } => Next::Wait {
+            until,
+            failed: false,
+            reason: "waits for a quiet moment before the deal is created".into(),
+        },
         Course::Incomplete { until, missing } => {
             // Not everything that completes a deal rings (a new contact does not): look again now and then.
             let until = until.min(run.desk.now() + INCOMPLETE_LOOK_MS);
-            Next::Wait { until, failed: false, reason: format!("not complete yet: {}", sentences(&missing)) }
+            Next::Wait {
+                until,
+                failed: false,
+                reason: format!("not complete yet: {}", sentences(&missing)),
+            }
         }
         Course::Refuse(missing) => return Err(Trouble::Refused(missing)),
         Course::Orphan(side) => run.orphaned(side),

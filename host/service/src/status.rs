@@ -65,7 +65,13 @@ pub async fn status(config: &Config) -> Result<Status, StoreError> {
     let census: Census = store.census().await?;
     let mut deals = Vec::new();
     for connection in &config.connections {
-        deals.extend(store.lanes(&connection.id, DEALS_MAX).await?.into_iter().map(deal));
+        deals.extend(
+            store
+                .lanes(&connection.id, DEALS_MAX)
+                .await?
+                .into_iter()
+                .map(deal),
+        );
     }
     Ok(Status {
         lanes: census.lanes,

@@ -29,7 +29,13 @@ pub(crate) async fn subscribe(
 ) -> Result<(), RemoteError> {
     let set = desk.plugins.current();
     let mark = format!("{}/{}", settings.id, set.hash());
-    let Some(connection) = desk.connections.get(&settings.id).filter(|_| !done.contains(&mark)) else { return Ok(()) };
+    let Some(connection) = desk
+        .connections
+        .get(&settings.id)
+        .filter(|_| !done.contains(&mark))
+    else {
+        return Ok(());
+    };
     if settings.partner_center.register_webhook {
         let wanted = Registration {
             url: config.webhook_address(Source::PartnerCenter, &settings.id),
@@ -42,7 +48,10 @@ pub(crate) async fn subscribe(
         let url = config.webhook_address(Source::Dataverse, &settings.id);
         let webhook = &settings.dataverse.webhook;
         let name = format!("cosell {}", settings.id);
-        let endpoint = connection.dataverse.ensure_endpoint(&name, &url, &webhook.secret_header, &webhook.secret).await?;
+        let endpoint = connection
+            .dataverse
+            .ensure_endpoint(&name, &url, &webhook.secret_header, &webhook.secret)
+            .await?;
         let steps = steps(set.needs());
         connection.dataverse.ensure_steps(&endpoint, &steps).await?;
         info!(connection = %settings.id, steps = steps.len(), "the CRM posts its changes to us");
@@ -52,7 +61,10 @@ pub(crate) async fn subscribe(
 }
 
 /// A tenant has one registration for everything: what others listen to there is kept, and a foreign address is named before it goes.
-async fn register(partner_center: &cosell_remote::PartnerCenter, mut wanted: Registration) -> Result<(), RemoteError> {
+async fn register(
+    partner_center: &cosell_remote::PartnerCenter,
+    mut wanted: Registration,
+) -> Result<(), RemoteError> {
     match partner_center.registration().await? {
         None => drop(partner_center.create_registration(&wanted).await?),
         Some(there) => {
@@ -61,8 +73,14 @@ async fn register(partner_center: &cosell_remote::PartnerCenter, mut wanted: Reg
                     wanted.events.push(event.clone());
                 }
             }
-            let same_events = wanted.events.iter().all(|event| there.events.contains(event));
-            if there.url == wanted.url && same_events && there.signature_header == wanted.signature_header {
+            let same_events = wanted
+                .events
+                .iter()
+                .all(|event| there.events.contains(event));
+            if there.url == wanted.url
+                && same_events
+                && there.signature_header == wanted.signature_header
+            {
                 return Ok(());
             }
             if there.url != wanted.url {
@@ -79,20 +97,50 @@ fn steps(needs: &Needs) -> Vec<Step> {
     let table = RecordKind::Opportunity.table();
     // What only the host writes (audit, identifier, link) must not ring; what a person edits must.
     let ours = |column: &String| {
-        let own = needs.brings.iter().find(|own| own.table == table && own.column == *column);
-        own.and_then(|own| own.role).is_some_and(|role| !matches!(role, Role::Gate | Role::Consent))
+        let own = needs
+            .brings
+            .iter()
+            .find(|own| own.table == table && own.column == *column);
+        own.and_then(|own| own.role)
+            .is_some_and(|role| !matches!(role, Role::Gate | Role::Consent))
     };
-    let columns = needs.reads.get(table).into_iter().flatten().filter(|column| !ours(column)).cloned().collect();
-    let deal = [(Message::Create, Vec::new()), (Message::Update, columns), (Message::Delete, Vec::new())];
-    let deal = deal.into_iter().map(|(message, columns)| Step { message, table: table.to_owned(), columns });
+    let columns = needs
+        .reads
+        .get(table)
+        .into_iter()
+        .flatten()
+        .filter(|column| !ours(column))
+        .cloned()
+        .collect();
+    let deal = [
+        (Message::Create, Vec::new()),
+        (Message::Update, columns),
+        (Message::Delete, Vec::new()),
+    ];
+    let deal = deal.into_iter().map(|(message, columns)| Step {
+        message,
+        table: table.to_owned(),
+        columns,
+    });
     let below = children(needs).flat_map(|(join, up, _)| {
-        let columns = join.columns.iter().cloned().chain([up.to_owned()]).collect();
-        [(Message::Create, Vec::new()), (Message::Update, columns)].map(|(message, columns)| Step { message, table: join.table.clone(), columns })
+        let columns = join
+            .columns
+            .iter()
+            .cloned()
+            .chain([up.to_owned()])
+            .collect();
+        [(Message::Create, Vec::new()), (Message::Update, columns)].map(|(message, columns)| Step {
+            message,
+            table: join.table.clone(),
+            columns,
+        })
     });
     let mut steps: Vec<Step> = deal.collect();
     for step in below {
         // Two plugins may join the same table.
-        match steps.iter_mut().find(|there| there.table == step.table && there.message.as_str() == step.message.as_str()) {
+        match steps.iter_mut().find(|there| {
+            there.table == step.table && there.message.as_str() == step.message.as_str()
+        }) {
             Some(there) => there.columns.extend(step.columns),
             None => steps.push(step),
         }

@@ -31,8 +31,15 @@ pub struct Every {
 
 /// Sweeps both sides of a connection until `stop` turns true. The first sweep is at once: what happened while we were away is the
 /// same as what was lost.
-pub async fn sweep(desk: Arc<Desk>, connection: String, every: Every, mut stop: watch::Receiver<bool>) {
-    let Some(connection) = desk.connections.get(&connection) else { return };
+pub async fn sweep(
+    desk: Arc<Desk>,
+    connection: String,
+    every: Every,
+    mut stop: watch::Receiver<bool>,
+) {
+    let Some(connection) = desk.connections.get(&connection) else {
+        return;
+    };
     let mut partner_center = tokio::time::interval(every.partner_center);
     let mut crm = tokio::time::interval(every.crm);
     for timer in [&mut partner_center, &mut crm] {
@@ -50,7 +57,9 @@ pub async fn sweep(desk: Arc<Desk>, connection: String, every: Every, mut stop: 
                 info!(connection = %connection.id, side = side.as_str(), rung, "the sweep rang bells");
                 desk.rope.notify_one();
             }
-            Err(error) => warn!(connection = %connection.id, side = side.as_str(), error = %error, "the sweep failed; it comes again"),
+            Err(error) => {
+                warn!(connection = %connection.id, side = side.as_str(), error = %error, "the sweep failed; it comes again")
+            }
         }
     }
 }
@@ -73,17 +82,45 @@ pub enum SweepError {
 ///
 /// # Errors
 /// Nothing is lost: the cursor advances in the transaction that stores the bells (I10).
-pub async fn sweep_partner_center(desk: &Desk, connection: &Connection) -> Result<usize, SweepError> {
+pub async fn sweep_partner_center(
+    desk: &Desk,
+    connection: &Connection,
+) -> Result<usize, SweepError> {
     const STREAM: &str = "partner-center";
     let cursor = desk.store.cursor(&connection.id, STREAM).await?;
-    let since = cursor.as_deref().and_then(|text| text.parse::<Timestamp>().ok()).unwrap_or(Timestamp::UNIX_EPOCH);
-    let from = since.checked_sub(jiff::SignedDuration::from_secs(OVERLAP_S)).unwrap_or(Timestamp::UNIX_EPOCH);
-    let mut pages = connection.partner_center.updated_since(from.max(Timestamp::UNIX_EPOCH));
+    let since = cursor
+        .as_deref()
+        .and_then(|text| text.parse::<Timestamp>().ok())
+        .unwrap_or(Timestamp::UNIX_EPOCH);
+    let from = since
+        .checked_sub(jiff::SignedDuration::from_secs(OVERLAP_S))
+        .unwrap_or(Timestamp::UNIX_EPOCH);
+    let mut pages = connection
+        .partner_center
+        .updated_since(from.max(Timestamp::UNIX_EPOCH));
     let (mut latest, mut rung) = (since, 0);
     while let Some(page) = pages.next().await? {
-        latest = page.iter().filter_map(|referral| referral.updated_at).fold(latest, Timestamp::max);
-        let events = page.iter().map(|referral| event(connection, Side::PartnerCenter, REFERRAL, &referral.id, &referral.etag)).collect();
-        let advance = CursorAdvance { connection: connection.id.clone(), stream: STREAM.into(), value: latest.to_string() };
+        latest = page
+            .iter()
+            .filter_map(|referral| referral.updated_at)
+            .fold(latest, Timestamp::max);
+        let events = page
+            .iter()
+            .map(|referral| {
+                event(
+                    connection,
+                    Side::PartnerCenter,
+                    REFERRAL,
+                    &referral.id,
+                    &referral.etag,
+                )
+            })
+            .collect();
+        let advance = CursorAdvance {
+            connection: connection.id.clone(),
+            stream: STREAM.into(),
+            value: latest.to_string(),
+        };
         rung += accept(desk, events, Some(advance)).await?;
     }
     Ok(rung)
@@ -106,13 +143,24 @@ pub async fn sweep_crm(desk: &Desk, connection: &Connection) -> Result<usize, Sw
         }
     };
     loop {
-        let mut events: Vec<AcceptedEvent> =
-            page.changed.iter().map(|row| event(connection, Side::Crm, table, &row.id, &row.etag)).collect();
-        events.extend(page.deleted.iter().map(|id| event(connection, Side::Crm, table, id, "deleted")));
+        let mut events: Vec<AcceptedEvent> = page
+            .changed
+            .iter()
+            .map(|row| event(connection, Side::Crm, table, &row.id, &row.etag))
+            .collect();
+        events.extend(
+            page.deleted
+                .iter()
+                .map(|id| event(connection, Side::Crm, table, id, "deleted")),
+        );
         match page.next {
             // Only the last page brings a link that may be kept.
             Next::Kept(link) => {
-                let advance = CursorAdvance { connection: connection.id.clone(), stream, value: link };
+                let advance = CursorAdvance {
+                    connection: connection.id.clone(),
+                    stream,
+                    value: link,
+                };
                 return Ok(rung + accept(desk, events, Some(advance)).await?);
             }
             Next::More(link) => {
@@ -134,13 +182,24 @@ async fn first_page(connection: &Connection, table: &str) -> Result<ChangePage, 
 }
 
 /// The cursor passes only with the last of its events (I10).
-async fn accept(desk: &Desk, mut events: Vec<AcceptedEvent>, mut advance: Option<CursorAdvance>) -> Result<usize, SweepError> {
+async fn accept(
+    desk: &Desk,
+    mut events: Vec<AcceptedEvent>,
+    mut advance: Option<CursorAdvance>,
+) -> Result<usize, SweepError> {
     let mut rung = 0;
     loop {
         let rest = events.split_off(events.len().min(EVENTS_MAX));
-        let cursor = if rest.is_empty() { advance.take() } else { None };
+        let cursor = if rest.is_empty() {
+            advance.take()
+        } else {
+            None
+        };
         let outcomes = desk.store.accept(events, cursor).await?;
-        rung += outcomes.iter().filter(|outcome| matches!(outcome, cosell_store::Accepted::Rung(_))).count();
+        rung += outcomes
+            .iter()
+            .filter(|outcome| matches!(outcome, cosell_store::Accepted::Rung(_)))
+            .count();
         if rest.is_empty() {
             return Ok(rung);
         }
@@ -149,10 +208,20 @@ async fn accept(desk: &Desk, mut events: Vec<AcceptedEvent>, mut advance: Option
 }
 
 /// The same version of the same record rings once, however often it is swept.
-fn event(connection: &Connection, side: Side, kind: &str, id: &str, version: &str) -> AcceptedEvent {
+fn event(
+    connection: &Connection,
+    side: Side,
+    kind: &str,
+    id: &str,
+    version: &str,
+) -> AcceptedEvent {
     AcceptedEvent {
         connection: connection.id.clone(),
-        record: RecordKey { side: side.as_str().to_owned(), kind: kind.to_owned(), id: id.to_owned() },
+        record: RecordKey {
+            side: side.as_str().to_owned(),
+            kind: kind.to_owned(),
+            id: id.to_owned(),
+        },
         cause: "sweep".to_owned(),
         dedupe: Some(format!("sweep/{kind}/{id}/{version}")),
         lane: None,

@@ -68,24 +68,34 @@ impl Trouble {
     #[must_use]
     pub fn verdict(&self, failures: u32, random: u32, now: Millis) -> Verdict {
         let wait = |until: Millis, failed: bool| Verdict {
-            next: Next::Wait { until, failed, reason: self.to_string() },
+            next: Next::Wait {
+                until,
+                failed,
+                reason: self.to_string(),
+            },
             throttle: None,
         };
         match self {
             Self::Remote(error) => remote(error, failures, random, now),
             Self::Plugin(stop) => match &stop.kind {
                 StopKind::Refuse(reasons) => parked(reasons.clone()),
-                StopKind::Later { seconds, .. } => {
-                    wait(now + seconds.map_or(LATER_MS, |seconds| Millis::from(seconds) * 1_000), false)
-                }
+                StopKind::Later { seconds, .. } => wait(
+                    now + seconds.map_or(LATER_MS, |seconds| Millis::from(seconds) * 1_000),
+                    false,
+                ),
                 StopKind::Fault(fault) => parked(vec![plugin_fault(stop, fault)]),
                 StopKind::Ask(_) => parked(vec![reason(
                     "too-many-questions",
-                    &format!("plugin \"{}\" asked for more rows in every round", stop.plugin.plugin),
+                    &format!(
+                        "plugin \"{}\" asked for more rows in every round",
+                        stop.plugin.plugin
+                    ),
                     "it may ask four times per question: ask for everything at once, or declare a join",
                 )]),
             },
-            Self::Store(_) | Self::Restless { .. } => again(self.to_string(), failures, random, now, None),
+            Self::Store(_) | Self::Restless { .. } => {
+                again(self.to_string(), failures, random, now, None)
+            }
             Self::Refused(reasons) => parked(reasons.clone()),
             Self::NotYet { until, .. } => wait(*until, false),
         }
@@ -94,9 +104,16 @@ impl Trouble {
 
 fn remote(error: &RemoteError, failures: u32, random: u32, now: Millis) -> Verdict {
     let text = error.to_string();
-    let resting = |until: Millis| Throttle { credential: credential(error.service).to_owned(), until, reason: text.clone() };
+    let resting = |until: Millis| Throttle {
+        credential: credential(error.service).to_owned(),
+        until,
+        reason: text.clone(),
+    };
     match error.class {
-        Class::Transient { retry_after, throttled } => {
+        Class::Transient {
+            retry_after,
+            throttled,
+        } => {
             let asked = retry_after.map(millis);
             let mut verdict = again(text.clone(), failures, random, now, asked);
             if let (true, Next::Wait { until, .. }) = (throttled, &verdict.next) {
@@ -106,16 +123,32 @@ fn remote(error: &RemoteError, failures: u32, random: u32, now: Millis) -> Verdi
         }
         Class::Unauthorised => Verdict {
             // The deal is not to blame: it waits for its credential and counts no failure.
-            next: Next::Wait { until: now + CREDENTIAL_MS, failed: false, reason: text.clone() },
+            next: Next::Wait {
+                until: now + CREDENTIAL_MS,
+                failed: false,
+                reason: text.clone(),
+            },
             throttle: Some(resting(now + CREDENTIAL_MS)),
         },
-        Class::UnknownOutcome => Verdict { next: Next::Wait { until: now + UNKNOWN_MS, failed: true, reason: text }, throttle: None },
+        Class::UnknownOutcome => Verdict {
+            next: Next::Wait {
+                until: now + UNKNOWN_MS,
+                failed: true,
+                reason: text,
+            },
+            throttle: None,
+        },
         Class::Conflict => again(text, failures, random, now, None),
         Class::Forbidden | Class::NotFound | Class::Refused => {
             let mut reasons = error.about.reasons.clone();
             if reasons.is_empty() {
                 let hint = error.about.advice.clone();
-                reasons.push(Reason { code: error.code().unwrap_or("refused").to_owned(), message: text, about: None, hint });
+                reasons.push(Reason {
+                    code: error.code().unwrap_or("refused").to_owned(),
+                    message: text,
+                    about: None,
+                    hint,
+                });
             }
             parked(reasons)
         }
@@ -126,7 +159,14 @@ fn again(reason: String, failures: u32, random: u32, now: Millis, asked: Option<
     match retry(failures, random, asked) {
         Retry::After(ms) => {
             let until = now.saturating_add(Millis::try_from(ms).unwrap_or(Millis::MAX));
-            Verdict { next: Next::Wait { until, failed: true, reason }, throttle: None }
+            Verdict {
+                next: Next::Wait {
+                    until,
+                    failed: true,
+                    reason,
+                },
+                throttle: None,
+            }
         }
         Retry::GiveUp => parked(vec![Reason {
             code: "gave-up".into(),
@@ -143,7 +183,10 @@ pub fn parked(reasons: Vec<Reason>) -> Verdict {
     let list: Vec<_> = reasons.iter().map(reason_json).collect();
     let reasons = serde_json::Value::from(list).to_string();
     let failure = fingerprint(&reasons);
-    Verdict { next: Next::Parked { reasons, failure }, throttle: None }
+    Verdict {
+        next: Next::Parked { reasons, failure },
+        throttle: None,
+    }
 }
 
 fn plugin_fault(stop: &Stop, fault: &PluginFault) -> Reason {
@@ -158,7 +201,12 @@ fn plugin_fault(stop: &Stop, fault: &PluginFault) -> Reason {
 /// A reason with a hint.
 #[must_use]
 pub fn reason(code: &str, message: &str, hint: &str) -> Reason {
-    Reason { code: code.to_owned(), message: message.to_owned(), about: None, hint: Some(hint.to_owned()) }
+    Reason {
+        code: code.to_owned(),
+        message: message.to_owned(),
+        about: None,
+        hint: Some(hint.to_owned()),
+    }
 }
 
 /// A reason as JSON, for stores and for `--json`.
@@ -182,7 +230,9 @@ pub fn sentences(reasons: &[Reason]) -> String {
 pub const fn credential(service: Service) -> &'static str {
     match service {
         Service::Dataverse => "dataverse",
-        Service::Entra | Service::PartnerCenter | Service::PartnerCenterWebhooks => "partner-center",
+        Service::Entra | Service::PartnerCenter | Service::PartnerCenterWebhooks => {
+            "partner-center"
+        }
     }
 }
 

@@ -23,7 +23,11 @@ pub async fn work(desk: Arc<Desk>, lanes_at_once: usize, mut stop: watch::Receiv
     let free = Arc::new(Semaphore::new(lanes_at_once));
     let mut runs = JoinSet::new();
     while !*stop.borrow() {
-        let claimed = match desk.store.claim(&desk.owner, LEASE_MS, free.available_permits()).await {
+        let claimed = match desk
+            .store
+            .claim(&desk.owner, LEASE_MS, free.available_permits())
+            .await
+        {
             Ok(leases) => leases,
             Err(error) => {
                 error!(error = %error, "the store did not hand out any lane; trying again");
@@ -32,7 +36,10 @@ pub async fn work(desk: Arc<Desk>, lanes_at_once: usize, mut stop: watch::Receiv
         };
         let idle = claimed.is_empty();
         for lease in claimed {
-            let permit = Arc::clone(&free).acquire_owned().await.expect("the semaphore is never closed");
+            let permit = Arc::clone(&free)
+                .acquire_owned()
+                .await
+                .expect("the semaphore is never closed");
             let desk = Arc::clone(&desk);
             let span = info_span!("run", connection = %lease.connection, lane = lease.lane.0, fence = lease.fence);
             runs.spawn(
@@ -88,12 +95,21 @@ async fn run(desk: &Desk, lease: &Lease) {
         Ok(ended) => (ended.next, ended.change),
         Err(trouble) => settle_trouble(desk, lease, &state, &trouble).await,
     };
-    if let Err(error) = desk.store.complete_run(lease, &state.bells, change, next).await {
+    if let Err(error) = desk
+        .store
+        .complete_run(lease, &state.bells, change, next)
+        .await
+    {
         given_up(&error);
     }
 }
 
-async fn settle_trouble(desk: &Desk, lease: &Lease, state: &LaneState, trouble: &Trouble) -> (Next, Change) {
+async fn settle_trouble(
+    desk: &Desk,
+    lease: &Lease,
+    state: &LaneState,
+    trouble: &Trouble,
+) -> (Next, Change) {
     let failures = u32::try_from(state.attempts).unwrap_or(u32::MAX);
     let mut verdict = trouble.verdict(failures, rand::random(), desk.now());
     if let Some(throttle) = verdict.throttle.take() {
@@ -109,7 +125,11 @@ async fn settle_trouble(desk: &Desk, lease: &Lease, state: &LaneState, trouble: 
             change = pipeline::tell_failure(desk, lease, state, reasons).await;
         }
         Next::Parked { .. } => {}
-        Next::Wait { until, reason, failed } => {
+        Next::Wait {
+            until,
+            reason,
+            failed,
+        } => {
             info!(until_ms = until, failed, reason = %reason, "waits");
         }
         _ => {}
@@ -120,6 +140,8 @@ async fn settle_trouble(desk: &Desk, lease: &Lease, state: &LaneState, trouble: 
 fn given_up(error: &StoreError) {
     match error {
         StoreError::Fenced { .. } => info!(error = %error, "another run has the lane now"),
-        other => error!(error = %other, "the run could not be written down; the lane comes back when its lease runs out"),
+        other => {
+            error!(error = %other, "the run could not be written down; the lane comes back when its lease runs out")
+        }
     }
 }

@@ -135,8 +135,12 @@ pub struct Running {
     pub urls: Urls,
     /// The authority (PEM) that clients of the listeners have to trust; none without TLS.
     pub ca_pem: Option<String>,
-    /// The root (PEM) that a webhook receiver pins for Partner Center's notifications.
+    /// What a webhook receiver pins for Partner Center's notifications (PEM): the root, then the intermediate, because a
+    /// DER certificate file holds the leaf alone.
     pub webhook_root_pem: String,
+    /// The intermediate (PEM) between root and leaf. The certificate's address serves the leaf alone, as Microsoft's sample does, so a
+    /// receiver needs this one too.
+    pub webhook_intermediate_pem: String,
     /// Where notifications say their certificate is.
     pub certificate_url: String,
     /// Partner organisations.
@@ -209,7 +213,8 @@ impl Simulator {
             certificate_url: format!("{}{CERTIFICATE_PATH}", urls.certificates),
             urls,
             ca_pem: config.tls.then(|| identity.ca_pem.clone()),
-            webhook_root_pem: world.signer.root_pem.clone(),
+            webhook_root_pem: world.signer.anchors_pem(),
+            webhook_intermediate_pem: world.signer.intermediate_pem.clone(),
             organizations: access.organizations,
             crm: access.crm,
             control: Control::over(&world),
@@ -367,7 +372,7 @@ fn world(
         "urls": urls,
         "certificate_url": format!("{}{CERTIFICATE_PATH}", urls.certificates),
         "ca_pem": config.tls.then_some(&identity.ca_pem),
-        "webhook_root_pem": signer.root_pem,
+        "webhook_root_pem": signer.anchors_pem(),
         "organizations": access,
         "crm": crm,
     });

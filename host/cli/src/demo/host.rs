@@ -35,9 +35,16 @@ pub(super) struct HostProcess {
 
 impl HostProcess {
     /// Starts it and waits until it is ready.
-    pub(super) async fn start(config: &Path, log: &PathBuf, address: SocketAddr) -> anyhow::Result<Self> {
+    pub(super) async fn start(
+        config: &Path,
+        log: &PathBuf,
+        address: SocketAddr,
+    ) -> anyhow::Result<Self> {
         let cosell = std::env::current_exe().context("the path of this program is unknown")?;
-        let log_file = std::fs::File::options().create(true).append(true).open(log)?;
+        let log_file = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(log)?;
         let began = Instant::now();
         let mut child = Command::new(cosell)
             .arg("run")
@@ -57,29 +64,50 @@ impl HostProcess {
                 break;
             }
             if began.elapsed() > READY_MAX {
-                bail!("the host is not ready after {} s: {}", READY_MAX.as_secs(), last_lines(log));
+                bail!(
+                    "the host is not ready after {} s: {}",
+                    READY_MAX.as_secs(),
+                    last_lines(log)
+                );
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
-        Ok(Self { child, ready_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX) })
+        Ok(Self {
+            child,
+            ready_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        })
     }
 
     /// Resident memory in megabytes.
     pub(super) async fn rss_mb(&self) -> anyhow::Result<u64> {
         let id = self.child.id().context("the host has ended")?;
-        let output = Command::new("ps").args(["-o", "rss=", "-p", &id.to_string()]).output().await.context("`ps` is needed to read the host's memory")?;
-        let kilobytes: u64 = String::from_utf8_lossy(&output.stdout).trim().parse().context("`ps` told no memory size")?;
+        let output = Command::new("ps")
+            .args(["-o", "rss=", "-p", &id.to_string()])
+            .output()
+            .await
+            .context("`ps` is needed to read the host's memory")?;
+        let kilobytes: u64 = String::from_utf8_lossy(&output.stdout)
+            .trim()
+            .parse()
+            .context("`ps` told no memory size")?;
         Ok(kilobytes.div_ceil(1024))
     }
 
     /// Asks it to stop, as a service manager does, and waits until it has.
     pub(super) async fn stop(mut self) -> anyhow::Result<()> {
         if let Some(id) = self.child.id() {
-            Command::new("kill").args(["-TERM", &id.to_string()]).status().await.context("`kill` is needed to stop the host")?;
+            Command::new("kill")
+                .args(["-TERM", &id.to_string()])
+                .status()
+                .await
+                .context("`kill` is needed to stop the host")?;
         }
         match tokio::time::timeout(STOP_MAX, self.child.wait()).await {
             Ok(status) => {
-                ensure!(status?.success(), "the host did not end well when it was asked to stop");
+                ensure!(
+                    status?.success(),
+                    "the host did not end well when it was asked to stop"
+                );
                 Ok(())
             }
             Err(_) => bail!("the host did not stop within {} s", STOP_MAX.as_secs()),
@@ -90,12 +118,16 @@ impl HostProcess {
 async fn is_ready(address: SocketAddr) -> bool {
     let answer = async {
         let mut socket = TcpStream::connect(address).await?;
-        socket.write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await?;
+        socket
+            .write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+            .await?;
         let mut text = String::new();
         socket.read_to_string(&mut text).await?;
         std::io::Result::Ok(text)
     };
-    answer.await.is_ok_and(|text| text.starts_with("HTTP/1.1 200"))
+    answer
+        .await
+        .is_ok_and(|text| text.starts_with("HTTP/1.1 200"))
 }
 
 fn last_lines(log: &Path) -> String {

@@ -52,7 +52,10 @@ pub(super) async fn judge(stage: &Stage) -> anyhow::Result<Verdict> {
         }
     }
     compare(stage, &deals, &mut disagreements);
-    Ok(Verdict { ledger, disagreements })
+    Ok(Verdict {
+        ledger,
+        disagreements,
+    })
 }
 
 /// Waits until no bell is unanswered, and returns the deals of the store.
@@ -60,7 +63,9 @@ async fn quiet(stage: &Stage, config: &Config) -> anyhow::Result<Vec<Deal>> {
     let began = std::time::Instant::now();
     loop {
         let now = status(config).await.context("the store cannot be read")?;
-        let busy = now.bells_unanswered > 0 || stage.control().deliveries_waiting() > 0 || now.open_writes > 0;
+        let busy = now.bells_unanswered > 0
+            || stage.control().deliveries_waiting() > 0
+            || now.open_writes > 0;
         if !busy || began.elapsed() > QUIET_MAX {
             return Ok(now.deals);
         }
@@ -74,39 +79,80 @@ fn compare(stage: &Stage, deals: &[Deal], disagreements: &mut Vec<String>) {
     let rows: BTreeMap<String, Value> = control
         .rows("opportunity")
         .into_iter()
-        .map(|row| (row["opportunityid"].as_str().unwrap_or_default().to_owned(), row))
+        .map(|row| {
+            (
+                row["opportunityid"].as_str().unwrap_or_default().to_owned(),
+                row,
+            )
+        })
         .collect();
-    let own: Vec<Value> = control.referrals().into_iter().filter(|referral| referral["organizationId"] != "msft").collect();
+    let own: Vec<Value> = control
+        .referrals()
+        .into_iter()
+        .filter(|referral| referral["organizationId"] != "msft")
+        .collect();
     for referral in &own {
         let id = referral["id"].as_str().unwrap_or_default();
-        let Some(deal) = deals.iter().find(|deal| deal.referral.as_deref() == Some(id)) else {
+        let Some(deal) = deals
+            .iter()
+            .find(|deal| deal.referral.as_deref() == Some(id))
+        else {
             disagreements.push(format!("referral {id} is unknown to the store"));
             continue;
         };
         if deal.state != "settled" {
             let reason = deal.reason.as_deref().unwrap_or("no reason");
-            disagreements.push(format!("referral {id} is {} and not settled: {reason}", deal.state));
+            disagreements.push(format!(
+                "referral {id} is {} and not settled: {reason}",
+                deal.state
+            ));
             continue;
         }
         let row = deal.crm_row.as_ref().and_then(|row| rows.get(row));
         let Some(row) = row else {
-            disagreements.push(format!("the store links referral {id} with a row that the CRM does not have"));
+            disagreements.push(format!(
+                "the store links referral {id} with a row that the CRM does not have"
+            ));
             continue;
         };
         for (what, ours, theirs) in [
-            ("our id", text(&referral["externalReferenceId"]), text(&row["opportunityid"])),
-            ("referral id", id.to_owned(), text(&row["msft_microsoftpartnercenterreferralidentifier"])),
-            ("value", number(&referral["details"]["dealValue"]), number(&row["estimatedvalue"])),
-            ("close date", day(&referral["details"]["closingDateTime"]), day(&row["estimatedclosedate"])),
+            (
+                "our id",
+                text(&referral["externalReferenceId"]),
+                text(&row["opportunityid"]),
+            ),
+            (
+                "referral id",
+                id.to_owned(),
+                text(&row["msft_microsoftpartnercenterreferralidentifier"]),
+            ),
+            (
+                "value",
+                number(&referral["details"]["dealValue"]),
+                number(&row["estimatedvalue"]),
+            ),
+            (
+                "close date",
+                day(&referral["details"]["closingDateTime"]),
+                day(&row["estimatedclosedate"]),
+            ),
         ] {
             if ours != theirs {
-                disagreements.push(format!("{what} of referral {id}: Partner Center has {ours}, the CRM has {theirs}"));
+                disagreements.push(format!(
+                    "{what} of referral {id}: Partner Center has {ours}, the CRM has {theirs}"
+                ));
             }
         }
     }
-    let linked = deals.iter().filter(|deal| deal.referral.is_some() && deal.crm_row.is_some()).count();
+    let linked = deals
+        .iter()
+        .filter(|deal| deal.referral.is_some() && deal.crm_row.is_some())
+        .count();
     if linked != own.len() {
-        disagreements.push(format!("the store links {linked} deals, Partner Center holds {} of ours", own.len()));
+        disagreements.push(format!(
+            "the store links {linked} deals, Partner Center holds {} of ours",
+            own.len()
+        ));
     }
 }
 
@@ -116,10 +162,20 @@ fn text(value: &Value) -> String {
 
 /// `125000`, `125000.00` and `"125000"` are one amount.
 fn number(value: &Value) -> String {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+    let text = value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned);
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
 }
 
 fn day(value: &Value) -> String {
-    value.as_str().and_then(|text| text.get(..10)).unwrap_or_default().to_owned()
+    value
+        .as_str()
+        .and_then(|text| text.get(..10))
+        .unwrap_or_default()
+        .to_owned()
 }

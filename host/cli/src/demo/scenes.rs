@@ -15,15 +15,32 @@ const ARRIVES_MAX: Duration = Duration::from_secs(20);
 /// Changes each way whose arrival is measured.
 const SAMPLES: usize = 20;
 
-type Scene = for<'a> fn(&'a mut Stage, &'a mut Samples) -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + 'a>>;
+type Scene = for<'a> fn(
+    &'a mut Stage,
+    &'a mut Samples,
+) -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + 'a>>;
 
 /// Name and play.
 pub(super) const SCENES: [(&str, Scene); 5] = [
-    ("(a) a seller's opportunity becomes a co-sell deal, and Microsoft is invited", |stage, samples| Box::pin(born(stage, samples))),
-    ("(b) value and close date cross, both ways", |stage, samples| Box::pin(edited(stage, samples))),
-    ("(c) Microsoft accepts, and its id and status arrive", |stage, samples| Box::pin(accepted(stage, samples))),
-    ("(d) while deals flow, a partner's plugin is dropped in, and then a broken one", |stage, samples| Box::pin(dropped_in(stage, samples))),
-    ("(e) twenty changes each way, measured", |stage, samples| Box::pin(measured(stage, samples))),
+    (
+        "(a) a seller's opportunity becomes a co-sell deal, and Microsoft is invited",
+        |stage, samples| Box::pin(born(stage, samples)),
+    ),
+    (
+        "(b) value and close date cross, both ways",
+        |stage, samples| Box::pin(edited(stage, samples)),
+    ),
+    (
+        "(c) Microsoft accepts, and its id and status arrive",
+        |stage, samples| Box::pin(accepted(stage, samples)),
+    ),
+    (
+        "(d) while deals flow, a partner's plugin is dropped in, and then a broken one",
+        |stage, samples| Box::pin(dropped_in(stage, samples)),
+    ),
+    ("(e) twenty changes each way, measured", |stage, samples| {
+        Box::pin(measured(stage, samples))
+    }),
 ];
 
 /// How long changes took to arrive, by the simulator's own clock.
@@ -46,8 +63,17 @@ impl Samples {
     pub(super) fn figures(&self) -> Latencies {
         let mut sorted = self.ms.clone();
         sorted.sort_unstable();
-        let at = |percent: usize| sorted.get((sorted.len() * percent).div_ceil(100).saturating_sub(1)).copied().unwrap_or(0);
-        Latencies { p50: at(50), p95: at(95), max: sorted.last().copied().unwrap_or(0) }
+        let at = |percent: usize| {
+            sorted
+                .get((sorted.len() * percent).div_ceil(100).saturating_sub(1))
+                .copied()
+                .unwrap_or(0)
+        };
+        Latencies {
+            p50: at(50),
+            p95: at(95),
+            max: sorted.last().copied().unwrap_or(0),
+        }
     }
 
     fn deal(&self) -> anyhow::Result<(String, String)> {
@@ -80,45 +106,94 @@ async fn born(stage: &mut Stage, samples: &mut Samples) -> anyhow::Result<()> {
         "msft_name": "Contoso Data Platform", "msft_solutionidentifier": "SOL-12345-ABC", "msft_type": "3P",
         "msft_OpportunityId@odata.bind": format!("/opportunities({row})"),
     }))?;
-    stage.teller.does("seller", "adds the solution SOL-12345-ABC");
+    stage
+        .teller
+        .does("seller", "adds the solution SOL-12345-ABC");
     let referral = stage
         .until("a referral in Partner Center", ARRIVES_MAX, |control| {
-            control.referrals().into_iter().find(|referral| referral["organizationId"] != "msft" && referral["externalReferenceId"] == row.as_str())
+            control.referrals().into_iter().find(|referral| {
+                referral["organizationId"] != "msft"
+                    && referral["externalReferenceId"] == row.as_str()
+            })
         })
         .await?;
     let referral_id = text(&referral, "id");
-    stage.teller.sees(&format!("Partner Center has referral {referral_id}, {} in country {}", text(&referral, "type"), referral["customerProfile"]["address"]["country"]));
-    let microsoft = stage.until("Microsoft's own referral", ARRIVES_MAX, |control| control.microsoft_referral(&referral_id)).await?;
-    ensure!(microsoft["engagementId"] == referral["engagementId"], "Microsoft's referral is in another engagement");
-    stage.teller.sees(&format!("Microsoft is invited and asked for {}", microsoft["inviteContext"]["assistanceRequestCode"]));
-    let dressed = stage
-        .until("identifier, link, mark and audit line in the CRM", ARRIVES_MAX, |control| {
-            control.row("opportunity", &row).filter(|row| row["msft_microsoftpartnercenterreferralidentifier"] == referral_id.as_str())
+    stage.teller.sees(&format!(
+        "Partner Center has referral {referral_id}, {} in country {}",
+        text(&referral, "type"),
+        referral["customerProfile"]["address"]["country"]
+    ));
+    let microsoft = stage
+        .until("Microsoft's own referral", ARRIVES_MAX, |control| {
+            control.microsoft_referral(&referral_id)
         })
         .await?;
-    stage.teller.sees(&format!("the CRM shows \"{}\"", text(&dressed, "name")));
-    stage.teller.sees(&format!("its link is {}", text(&dressed, "msft_microsoftpartnercenterreferrallink")));
+    ensure!(
+        microsoft["engagementId"] == referral["engagementId"],
+        "Microsoft's referral is in another engagement"
+    );
+    stage.teller.sees(&format!(
+        "Microsoft is invited and asked for {}",
+        microsoft["inviteContext"]["assistanceRequestCode"]
+    ));
+    let dressed = stage
+        .until(
+            "identifier, link, mark and audit line in the CRM",
+            ARRIVES_MAX,
+            |control| {
+                control.row("opportunity", &row).filter(|row| {
+                    row["msft_microsoftpartnercenterreferralidentifier"] == referral_id.as_str()
+                })
+            },
+        )
+        .await?;
+    stage
+        .teller
+        .sees(&format!("the CRM shows \"{}\"", text(&dressed, "name")));
+    stage.teller.sees(&format!(
+        "its link is {}",
+        text(&dressed, "msft_microsoftpartnercenterreferrallink")
+    ));
     let audit = text(&dressed, "msft_microsoftpartnercenterreferralsyncaudit");
-    ensure!(text(&dressed, "name").starts_with('✔'), "the name has no mark: {}", dressed["name"]);
+    ensure!(
+        text(&dressed, "name").starts_with('✔'),
+        "the name has no mark: {}",
+        dressed["name"]
+    );
     ensure!(!audit.is_empty(), "the audit column is empty");
-    stage.teller.sees(&format!("its audit says: {}", audit.lines().next().unwrap_or_default()));
+    stage.teller.sees(&format!(
+        "its audit says: {}",
+        audit.lines().next().unwrap_or_default()
+    ));
     samples.deal = Some((row, referral_id));
     Ok(())
 }
 
 async fn edited(stage: &mut Stage, samples: &mut Samples) -> anyhow::Result<()> {
     let (row, referral) = samples.deal()?;
-    stage.teller.does("seller", "raises the value to 150 000 EUR and moves the close date to 2027-01-31");
-    stage.control().seller_updates("opportunity", &row, &json!({ "estimatedvalue": 150_000, "estimatedclosedate": "2027-01-31" }))?;
+    stage.teller.does(
+        "seller",
+        "raises the value to 150 000 EUR and moves the close date to 2027-01-31",
+    );
+    stage.control().seller_updates(
+        "opportunity",
+        &row,
+        &json!({ "estimatedvalue": 150_000, "estimatedclosedate": "2027-01-31" }),
+    )?;
     stage
         .until("the new value in Partner Center", ARRIVES_MAX, |control| {
             let referral = control.referral(&referral)?;
             let day = text(&referral["details"], "closingDateTime");
-            (amount(&referral["details"]["dealValue"]) == Some(150_000.0) && day.starts_with("2027-01-31")).then_some(())
+            (amount(&referral["details"]["dealValue"]) == Some(150_000.0)
+                && day.starts_with("2027-01-31"))
+            .then_some(())
         })
         .await?;
     stage.teller.sees("Partner Center has both");
-    stage.teller.does("partner user", "sets the value to 160 000 and writes notes in Partner Center");
+    stage.teller.does(
+        "partner user",
+        "sets the value to 160 000 and writes notes in Partner Center",
+    );
     let patch = json!([
         { "op": "replace", "path": "/details/dealValue", "value": 160_000 },
         { "op": "replace", "path": "/details/notes", "value": "Budget approved" },
@@ -127,7 +202,9 @@ async fn edited(stage: &mut Stage, samples: &mut Samples) -> anyhow::Result<()> 
     stage
         .until("value and notes in the CRM", ARRIVES_MAX, |control| {
             let row = control.row("opportunity", &row)?;
-            (amount(&row["estimatedvalue"]) == Some(160_000.0) && row["description"] == "Budget approved").then_some(())
+            (amount(&row["estimatedvalue"]) == Some(160_000.0)
+                && row["description"] == "Budget approved")
+                .then_some(())
         })
         .await?;
     stage.teller.sees("the CRM has both");
@@ -136,17 +213,30 @@ async fn edited(stage: &mut Stage, samples: &mut Samples) -> anyhow::Result<()> 
 
 async fn accepted(stage: &mut Stage, samples: &mut Samples) -> anyhow::Result<()> {
     let (row, referral) = samples.deal()?;
-    let microsoft = stage.control().microsoft_referral(&referral).context("Microsoft was never invited")?;
-    stage.teller.does("Microsoft", "accepts the deal as 7-ABC123XYZ in its own CRM");
-    stage.control().microsoft_accepts(&text(&microsoft, "id"), "7-ABC123XYZ")?;
+    let microsoft = stage
+        .control()
+        .microsoft_referral(&referral)
+        .context("Microsoft was never invited")?;
+    stage.teller.does(
+        "Microsoft",
+        "accepts the deal as 7-ABC123XYZ in its own CRM",
+    );
+    stage
+        .control()
+        .microsoft_accepts(&text(&microsoft, "id"), "7-ABC123XYZ")?;
     let seen = stage
         .until("Microsoft's id in the CRM", ARRIVES_MAX, |control| {
-            control.row("opportunity", &row).filter(|row| row["msft_microsoftcrmidentifier"] == "7-ABC123XYZ")
+            control
+                .row("opportunity", &row)
+                .filter(|row| row["msft_microsoftcrmidentifier"] == "7-ABC123XYZ")
         })
         .await?;
     let audit = text(&seen, "msft_microsoftpartnercenterreferralsyncaudit");
     let line = audit.lines().next().unwrap_or_default().to_owned();
-    ensure!(line.contains("Accepted"), "the audit does not say that Microsoft accepted: {line}");
+    ensure!(
+        line.contains("Accepted"),
+        "the audit does not say that Microsoft accepted: {line}"
+    );
     stage.teller.sees("the CRM has Microsoft's id");
     stage.teller.sees(&format!("its audit says: {line}"));
     Ok(())
@@ -154,12 +244,21 @@ async fn accepted(stage: &mut Stage, samples: &mut Samples) -> anyhow::Result<()
 
 async fn dropped_in(stage: &mut Stage, _samples: &mut Samples) -> anyhow::Result<()> {
     let before = arrive(stage, "Adventure Works", "AT", 1).await?;
-    ensure!(before["new_dealtype"].is_null(), "the partner's column is filled before the partner's plugin is there");
-    stage.teller.sees("a deal from Partner Center crosses with the stock mapping");
+    ensure!(
+        before["new_dealtype"].is_null(),
+        "the partner's column is filled before the partner's plugin is there"
+    );
+    stage
+        .teller
+        .sees("a deal from Partner Center crosses with the stock mapping");
 
     let partner = stage.examples.join("50-acme.wasm");
-    std::fs::copy(&partner, stage.folder.join("50-acme.wasm"))
-        .with_context(|| format!("the partner's plugin {} is not there; `cargo xtask plugins` builds it", partner.display()))?;
+    std::fs::copy(&partner, stage.folder.join("50-acme.wasm")).with_context(|| {
+        format!(
+            "the partner's plugin {} is not there; `cargo xtask plugins` builds it",
+            partner.display()
+        )
+    })?;
     stage.teller.does("partner", "drops 50-acme.wasm into the folder: country in a lookup table, a deal type on every new opportunity");
     let mut number = 2;
     let after = loop {
@@ -171,32 +270,70 @@ async fn dropped_in(stage: &mut Stage, _samples: &mut Samples) -> anyhow::Result
         ensure!(number < 40, "no deal met the partner's plugin");
     };
     let account = text(&after, "_parentaccountid_value");
-    let account = stage.control().row("account", &account).context("the new opportunity has no account")?;
-    ensure!(!account["_new_countryid_value"].is_null(), "the account has no country in the lookup");
-    let country = stage.control().row("new_country", &text(&account, "_new_countryid_value")).context("the lookup points to nothing")?;
-    stage.teller.sees(&format!("the next deal uses it: deal type {}, country lookup → {}", after["new_dealtype"], country["new_name"]));
+    let account = stage
+        .control()
+        .row("account", &account)
+        .context("the new opportunity has no account")?;
+    ensure!(
+        !account["_new_countryid_value"].is_null(),
+        "the account has no country in the lookup"
+    );
+    let country = stage
+        .control()
+        .row("new_country", &text(&account, "_new_countryid_value"))
+        .context("the lookup points to nothing")?;
+    stage.teller.sees(&format!(
+        "the next deal uses it: deal type {}, country lookup → {}",
+        after["new_dealtype"], country["new_name"]
+    ));
 
-    stage.control().require_column("opportunity", "new_dealtype", true)?;
-    stage.teller.does("CRM admin", "makes the deal type mandatory: from now on the CRM refuses an opportunity without one");
+    stage
+        .control()
+        .require_column("opportunity", "new_dealtype", true)?;
+    stage.teller.does(
+        "CRM admin",
+        "makes the deal type mandatory: from now on the CRM refuses an opportunity without one",
+    );
     arrive(stage, "Tailspin Toys", "FR", number).await?;
-    stage.teller.sees("deals go on arriving, because the partner's plugin fills it");
+    stage
+        .teller
+        .sees("deals go on arriving, because the partner's plugin fills it");
     number += 1;
 
     let broken = stage.folder.join("60-broken.wasm");
     std::fs::write(&broken, b"\0asm this is not a component")?;
-    stage.teller.does("partner", "drops a broken 60-broken.wasm into the folder");
+    stage
+        .teller
+        .does("partner", "drops a broken 60-broken.wasm into the folder");
     let rejection = stage.folder.join("60-broken.rejected.json");
-    let why = stage.until("the refusal beside the file", ARRIVES_MAX, |_| std::fs::read(&rejection).ok().filter(|text| !text.is_empty())).await?;
+    let why = stage
+        .until("the refusal beside the file", ARRIVES_MAX, |_| {
+            std::fs::read(&rejection)
+                .ok()
+                .filter(|text| !text.is_empty())
+        })
+        .await?;
     let why: Value = serde_json::from_slice(&why).context("the refusal is no JSON")?;
-    stage.teller.sees(&format!("refused: {}", text(&why, "message")));
+    stage
+        .teller
+        .sees(&format!("refused: {}", text(&why, "message")));
     arrive(stage, "Wingtip", "CH", number).await?;
-    stage.teller.sees("deals go on flowing through the set that works");
-    stage.control().require_column("opportunity", "new_dealtype", false)?;
+    stage
+        .teller
+        .sees("deals go on flowing through the set that works");
+    stage
+        .control()
+        .require_column("opportunity", "new_dealtype", false)?;
     Ok(std::fs::remove_file(&broken)?)
 }
 
 /// A referral of ours arrives from Partner Center's portal and becomes an opportunity.
-async fn arrive(stage: &Stage, customer: &str, country: &str, number: usize) -> anyhow::Result<Value> {
+async fn arrive(
+    stage: &Stage,
+    customer: &str,
+    country: &str,
+    number: usize,
+) -> anyhow::Result<Value> {
     let referral = json!({
         "name": format!("{customer} rollout {number}"), "type": "Independent", "qualification": "SalesQualified",
         "customerProfile": { "name": customer, "address": { "addressLine1": "Main Street 1", "city": "Capital", "postalCode": "1010", "country": country }, "team": [] },
@@ -209,7 +346,9 @@ async fn arrive(stage: &Stage, customer: &str, country: &str, number: usize) -> 
     let referral = id(&act.record);
     stage
         .until("the opportunity of a referral", ARRIVES_MAX, |control| {
-            control.rows("opportunity").into_iter().find(|row| row["msft_microsoftpartnercenterreferralidentifier"] == referral.as_str())
+            control.rows("opportunity").into_iter().find(|row| {
+                row["msft_microsoftpartnercenterreferralidentifier"] == referral.as_str()
+            })
         })
         .await
 }
@@ -218,15 +357,40 @@ async fn measured(stage: &mut Stage, samples: &mut Samples) -> anyhow::Result<()
     let (row, referral) = samples.deal()?;
     for number in 0..SAMPLES {
         let value = 200_000 + number;
-        let act = stage.control().seller_updates("opportunity", &row, &json!({ "estimatedvalue": value }))?;
-        samples.ms.push(arrival(stage, act.time_ms, &referral, |control| amount(&control.referral(&referral)?["details"]["dealValue"]), value).await?);
+        let act = stage.control().seller_updates(
+            "opportunity",
+            &row,
+            &json!({ "estimatedvalue": value }),
+        )?;
+        samples.ms.push(
+            arrival(
+                stage,
+                act.time_ms,
+                &referral,
+                |control| amount(&control.referral(&referral)?["details"]["dealValue"]),
+                value,
+            )
+            .await?,
+        );
         let value = 300_000 + number;
         let patch = json!([{ "op": "replace", "path": "/details/dealValue", "value": value }]);
         let act = stage.control().partner_user_patches(&referral, &patch)?;
-        samples.ms.push(arrival(stage, act.time_ms, &row, |control| amount(&control.row("opportunity", &row)?["estimatedvalue"]), value).await?);
+        samples.ms.push(
+            arrival(
+                stage,
+                act.time_ms,
+                &row,
+                |control| amount(&control.row("opportunity", &row)?["estimatedvalue"]),
+                value,
+            )
+            .await?,
+        );
     }
     let figures = samples.figures();
-    stage.teller.sees(&format!("median {} ms, p95 {} ms", figures.p50, figures.p95));
+    stage.teller.sees(&format!(
+        "median {} ms, p95 {} ms",
+        figures.p50, figures.p95
+    ));
     Ok(())
 }
 
@@ -240,15 +404,30 @@ async fn arrival(
 ) -> anyhow::Result<u64> {
     #[allow(clippy::cast_precision_loss, reason = "small whole numbers")]
     let wanted = value as f64;
-    stage.until("a change on the other side", ARRIVES_MAX, |control| (look(control)? == wanted).then_some(())).await?;
-    let written = stage.control().ledger(0).into_iter().filter(|entry| entry.record.contains(record)).map(|entry| entry.time_ms).max();
+    stage
+        .until("a change on the other side", ARRIVES_MAX, |control| {
+            (look(control)? == wanted).then_some(())
+        })
+        .await?;
+    let written = stage
+        .control()
+        .ledger(0)
+        .into_iter()
+        .filter(|entry| entry.record.contains(record))
+        .map(|entry| entry.time_ms)
+        .max();
     let written = written.context("the ledger has no write for the change")?;
     Ok(u64::try_from(written - since).unwrap_or(0))
 }
 
 /// The GUID of a record such as `opportunity(7f3c…)`.
 fn id(record: &str) -> String {
-    record.rsplit(['(', '/', ' ']).next().unwrap_or(record).trim_end_matches(')').to_owned()
+    record
+        .rsplit(['(', '/', ' '])
+        .next()
+        .unwrap_or(record)
+        .trim_end_matches(')')
+        .to_owned()
 }
 
 fn text(value: &Value, name: &str) -> String {

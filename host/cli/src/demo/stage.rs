@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail, ensure};
 use cosell::simulated::{Paths, write_configuration};
 use cosell_simulator::config::TableColumnConfig;
-use cosell_simulator::{ColumnConfig, ColumnKind, Control, Running, Service, Simulator, SimulatorConfig};
+use cosell_simulator::{
+    ColumnConfig, ColumnKind, Control, Running, Service, Simulator, SimulatorConfig,
+};
 
 use super::Args;
 use super::host::{HostFigures, HostProcess};
 use super::tell::Teller;
-
 
 /// What the real services take to answer, roughly; without it every figure would flatter.
 const API_LATENCY_MS: u64 = 20;
@@ -43,23 +44,60 @@ impl Stage {
         let (dir, temporary) = match &args.dir {
             Some(dir) => (dir.clone(), None),
             None => {
-                let temporary = tempfile::Builder::new().prefix("cosell-demo-").tempdir().context("no temporary folder could be made")?;
+                let temporary = tempfile::Builder::new()
+                    .prefix("cosell-demo-")
+                    .tempdir()
+                    .context("no temporary folder could be made")?;
                 (temporary.path().to_owned(), Some(temporary))
             }
         };
         let folder = dir.join("plugins");
-        std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot make {}", folder.display()))?;
         let stock = copy_components(&args.plugins, &folder)?;
-        let running = Simulator::start(SimulatorConfig { latency_ms: API_LATENCY_MS, ..world() }).await.context("the simulator did not start")?;
+        let running = Simulator::start(SimulatorConfig {
+            latency_ms: API_LATENCY_MS,
+            ..world()
+        })
+        .await
+        .context("the simulator did not start")?;
         let address = free_address()?;
-        let paths = Paths { dir: dir.clone(), plugins: folder.clone(), cache: None, listen: address };
+        let paths = Paths {
+            dir: dir.clone(),
+            plugins: folder.clone(),
+            cache: None,
+            listen: address,
+        };
         let config = write_configuration(&running, &paths, &[("quiet_period_s", "0")])?;
-        teller.does("simulator", &format!("Entra, Partner Center and Dynamics 365 speak HTTPS on {}", running.urls.dataverse));
+        teller.does(
+            "simulator",
+            &format!(
+                "Entra, Partner Center and Dynamics 365 speak HTTPS on {}",
+                running.urls.dataverse
+            ),
+        );
         let log = dir.join("host.log");
         let host = HostProcess::start(&config, &log, address).await?;
-        teller.does("host", &format!("ready in {} ms with {stock} stock plugins; its log is {}", host.ready_ms, log.display()));
-        let stage =
-            Self { teller, folder, examples: args.examples.clone(), config, dir, running, host: Some(host), address, log, _temporary: temporary };
+        teller.does(
+            "host",
+            &format!(
+                "ready in {} ms with {stock} stock plugins; its log is {}",
+                host.ready_ms,
+                log.display()
+            ),
+        );
+        let stage = Self {
+            teller,
+            folder,
+            examples: args.examples.clone(),
+            config,
+            dir,
+            running,
+            host: Some(host),
+            address,
+            log,
+            _temporary: temporary,
+        };
         stage.wait_for_webhooks().await?;
         teller.does("host", "has registered its webhooks on both sides");
         Ok(stage)
@@ -70,24 +108,42 @@ impl Stage {
     }
 
     /// Looks until `look` sees what it looks for.
-    pub(super) async fn until<T>(&self, what: &str, max: Duration, mut look: impl FnMut(&Control) -> Option<T>) -> anyhow::Result<T> {
+    pub(super) async fn until<T>(
+        &self,
+        what: &str,
+        max: Duration,
+        mut look: impl FnMut(&Control) -> Option<T>,
+    ) -> anyhow::Result<T> {
         let began = Instant::now();
         loop {
             if let Some(seen) = look(self.control()) {
                 return Ok(seen);
             }
             if began.elapsed() > max {
-                bail!("waited {} s in vain for {what}; the host's log is {}", max.as_secs(), self.log.display());
+                bail!(
+                    "waited {} s in vain for {what}; the host's log is {}",
+                    max.as_secs(),
+                    self.log.display()
+                );
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 
     async fn wait_for_webhooks(&self) -> anyhow::Result<()> {
-        self.until("the host to register its webhooks", REGISTERED_MAX, |control| {
-            let steps = control.rows("sdkmessageprocessingstep").len();
-            (steps >= 2 && control.ledger(0).iter().any(|entry| entry.service == Service::PartnerCenter)).then_some(())
-        })
+        self.until(
+            "the host to register its webhooks",
+            REGISTERED_MAX,
+            |control| {
+                let steps = control.rows("sdkmessageprocessingstep").len();
+                (steps >= 2
+                    && control
+                        .ledger(0)
+                        .iter()
+                        .any(|entry| entry.service == Service::PartnerCenter))
+                .then_some(())
+            },
+        )
         .await
     }
 
@@ -98,14 +154,20 @@ impl Stage {
         }
         let host = HostProcess::start(&self.config, &self.log, self.address).await?;
         tokio::time::sleep(IDLE).await;
-        let figures = HostFigures { ready_ms: host.ready_ms, rss_mb: host.rss_mb().await? };
+        let figures = HostFigures {
+            ready_ms: host.ready_ms,
+            rss_mb: host.rss_mb().await?,
+        };
         self.host = Some(host);
         Ok(figures)
     }
 
     /// Tells where to look and what to try, until Ctrl-C.
     pub(super) async fn stay_up(&self) -> anyhow::Result<()> {
-        let (control, ca) = (&self.running.urls.control, self.dir.join("simulator-ca.pem"));
+        let (control, ca) = (
+            &self.running.urls.control,
+            self.dir.join("simulator-ca.pem"),
+        );
         let (config, ca) = (self.config.display(), ca.display());
         self.teller.plain(&format!(
             "
@@ -125,7 +187,9 @@ Ctrl-C ends it.",
             self.folder.display(),
             self.log.display()
         ));
-        tokio::signal::ctrl_c().await.context("Ctrl-C cannot be received")
+        tokio::signal::ctrl_c()
+            .await
+            .context("Ctrl-C cannot be received")
     }
 
     pub(super) async fn strike(mut self) {
@@ -141,30 +205,48 @@ Ctrl-C ends it.",
 /// The demo's world: a country table that accounts point to, and a column that this organisation insists on.
 fn world() -> SimulatorConfig {
     let mut world = SimulatorConfig::demo();
-    let deal_type = ColumnConfig { schema_name: "new_DealType".into(), kind: ColumnKind::Text { max_length: 40 }, required: false };
-    world.columns.push(TableColumnConfig { table: "opportunity".into(), column: deal_type });
+    let deal_type = ColumnConfig {
+        schema_name: "new_DealType".into(),
+        kind: ColumnKind::Text { max_length: 40 },
+        required: false,
+    };
+    world.columns.push(TableColumnConfig {
+        table: "opportunity".into(),
+        column: deal_type,
+    });
     world
 }
 
 /// Copies the components of a folder; returns how many.
 pub(super) fn copy_components(from: &Path, to: &Path) -> anyhow::Result<usize> {
-    let entries = std::fs::read_dir(from)
-        .with_context(|| format!("there are no plugins in {}; `cargo xtask plugins` builds them, or give --plugins DIR", from.display()))?;
+    let entries = std::fs::read_dir(from).with_context(|| {
+        format!(
+            "there are no plugins in {}; `cargo xtask plugins` builds them, or give --plugins DIR",
+            from.display()
+        )
+    })?;
     let mut copied = 0;
     for entry in entries {
         let path = entry?.path();
         if path.extension().is_some_and(|ending| ending == "wasm")
             && let Some(name) = path.file_name()
         {
-            std::fs::copy(&path, to.join(name)).with_context(|| format!("cannot copy {}", path.display()))?;
+            std::fs::copy(&path, to.join(name))
+                .with_context(|| format!("cannot copy {}", path.display()))?;
             copied += 1;
         }
     }
-    ensure!(copied > 0, "there is no .wasm file in {}; `cargo xtask plugins` builds the stock plugins", from.display());
+    ensure!(
+        copied > 0,
+        "there is no .wasm file in {}; `cargo xtask plugins` builds the stock plugins",
+        from.display()
+    );
     Ok(copied)
 }
 
 /// A port that was free a moment ago.
 fn free_address() -> anyhow::Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0").context("no port is free")?.local_addr()?)
+    Ok(TcpListener::bind("127.0.0.1:0")
+        .context("no port is free")?
+        .local_addr()?)
 }

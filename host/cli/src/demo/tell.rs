@@ -1,5 +1,9 @@
 //! How the demo speaks: lines that a person reads.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the command line may")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the command line may"
+)]
 
 use super::Report;
 
@@ -11,7 +15,11 @@ pub(super) struct Teller {
 
 impl Teller {
     fn line(self, text: &str) {
-        if self.to_stderr { eprintln!("{text}") } else { println!("{text}") }
+        if self.to_stderr {
+            eprintln!("{text}")
+        } else {
+            println!("{text}")
+        }
     }
 
     pub(super) fn title(self, text: &str) {
@@ -44,15 +52,26 @@ impl Teller {
         let ledger = &report.ledger;
         self.line(&format!(
             "  {} referrals, {} opportunities, {} accounts; {} writes accepted, {} duplicates",
-            ledger.referrals, ledger.opportunities, ledger.accounts, ledger.writes, ledger.duplicates
+            ledger.referrals,
+            ledger.opportunities,
+            ledger.accounts,
+            ledger.writes,
+            ledger.duplicates
         ));
         let latency = &report.latency_ms;
         self.line(&format!(
             "  a change arrives on the other side in {} ms (median), {} ms (p95), {} ms at most",
             latency.p50, latency.p95, latency.max
         ));
-        self.line(&format!("  the host started again in {} ms and takes {} MB", report.host.ready_ms, report.host.rss_mb));
-        self.line(if report.ok { "\n✔ both sides and the store agree on every deal" } else { "\n✖ not everything went well; see above" });
+        self.line(&format!(
+            "  the host started again in {} ms and takes {} MB",
+            report.host.ready_ms, report.host.rss_mb
+        ));
+        self.line(if report.ok {
+            "\n✔ both sides and the store agree on every deal"
+        } else {
+            "\n✖ not everything went well; see above"
+        });
     }
 }
 

@@ -14,9 +14,10 @@ macro_rules! rounds {
         let mut round = 0;
         loop {
             match $question.await {
-                Err(cosell_plugins::Stop { kind: cosell_plugins::StopKind::Ask(queries), .. })
-                    if round < cosell_plugins::limits::ASK_ROUNDS_MAX =>
-                {
+                Err(cosell_plugins::Stop {
+                    kind: cosell_plugins::StopKind::Ask(queries),
+                    ..
+                }) if round < cosell_plugins::limits::ASK_ROUNDS_MAX => {
                     round += 1;
                     super::ask::fetch($run, &mut $asking, &queries).await?;
                 }
@@ -28,8 +29,17 @@ macro_rules! rounds {
 pub(super) use rounds;
 
 /// Fetches all queries of a round side by side.
-pub(super) async fn fetch(run: &Run<'_>, asking: &mut Asking, queries: &[Query]) -> Result<(), Trouble> {
-    let found = try_join_all(queries.iter().map(|query| run.connection.dataverse.query(query))).await?;
+pub(super) async fn fetch(
+    run: &Run<'_>,
+    asking: &mut Asking,
+    queries: &[Query],
+) -> Result<(), Trouble> {
+    let found = try_join_all(
+        queries
+            .iter()
+            .map(|query| run.connection.dataverse.query(query)),
+    )
+    .await?;
     asking.found.extend(found);
     Ok(())
 }

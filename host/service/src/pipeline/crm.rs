@@ -7,7 +7,9 @@ use cosell_sync::columns::{Cells, ChildWrite, children_to_write, to_write};
 use cosell_sync::deal::{Deal, Unit, UnitValue};
 use cosell_sync::identity::row_id;
 use cosell_sync::merge::{Carry, Plan};
-use cosell_sync::row::{Cell, Children, Choice, Link, RecordKind, Reference, Related, Row, RowState, Seen};
+use cosell_sync::row::{
+    Cell, Children, Choice, Link, RecordKind, Reference, Related, Row, RowState, Seen,
+};
 use cosell_sync::side::Side;
 use serde_json::json;
 
@@ -24,22 +26,46 @@ use crate::trouble::Trouble;
 const WON: i32 = 1;
 
 /// Writes what the plan carries to the CRM. True when something was written or settled.
-pub(super) async fn carry(run: &mut Run<'_>, sight: &Sight, reading: &Reading, plan: &Plan) -> Result<bool, Trouble> {
-    let (Some(row), Some(seen)) = (&sight.row, &reading.seen) else { return Ok(false) };
-    let mut carries: Vec<&Carry> = plan.carries.iter().filter(|carry| carry.to == Side::Crm).collect();
+pub(super) async fn carry(
+    run: &mut Run<'_>,
+    sight: &Sight,
+    reading: &Reading,
+    plan: &Plan,
+) -> Result<bool, Trouble> {
+    let (Some(row), Some(seen)) = (&sight.row, &reading.seen) else {
+        return Ok(false);
+    };
+    let mut carries: Vec<&Carry> = plan
+        .carries
+        .iter()
+        .filter(|carry| carry.to == Side::Crm)
+        .collect();
     if carries.is_empty() {
         return Ok(false);
     }
     let (before, after, state) = answers(run, sight, reading, seen, &carries).await?;
     run.tell_refusals("the CRM", &after.refusals);
-    carries.retain(|carry| !after.refusals.iter().any(|refusal| refusal.unit == carry.unit));
+    carries.retain(|carry| {
+        !after
+            .refusals
+            .iter()
+            .any(|refusal| refusal.unit == carry.unit)
+    });
     if carries.is_empty() {
         return Ok(false);
     }
     let cells = to_write(&cells(&before), &cells(&after), &seen.row.cells);
     let closing = state.as_ref().filter(|state| state.statecode != 0);
-    let children: Vec<_> = after.children.iter().filter(|now| !before.children.iter().any(|then| then.0 == now.0)).cloned().collect();
-    if write_children(run, sight.kind, &row.seen.row.id, &children, &seen.related).await? && closing.is_none() && cells.is_empty() {
+    let children: Vec<_> = after
+        .children
+        .iter()
+        .filter(|now| !before.children.iter().any(|then| then.0 == now.0))
+        .cloned()
+        .collect();
+    if write_children(run, sight.kind, &row.seen.row.id, &children, &seen.related).await?
+        && closing.is_none()
+        && cells.is_empty()
+    {
         // Each child closed its own intent; the bases go with the next transaction of this run.
         run.tell_carries(&carries);
         remember(run, sight, &carries, None).await?;
@@ -77,7 +103,13 @@ async fn answers(
         wanted.units.insert(carry.unit.clone(), run.onto(carry));
     }
     let contacts = customer::known_contacts(&shown);
-    let order = |deal: Deal| Order { deal, existing: Some(seen.clone()), account: None, contacts: contacts.clone(), lead: None };
+    let order = |deal: Deal| Order {
+        deal,
+        existing: Some(seen.clone()),
+        account: None,
+        contacts: contacts.clone(),
+        lead: None,
+    };
     let (then, now) = (order(shown), order(wanted));
     let before = rounds!(run, |asking| run.set.write(&asking, sight.kind, &then))?;
     let after = rounds!(run, |asking| run.set.write(&asking, sight.kind, &now))?;
@@ -91,12 +123,22 @@ async fn answers(
 
 /// The columns of a draft.
 pub(super) fn cells(draft: &Draft) -> Cells {
-    draft.cells.iter().map(|(column, (cell, _))| (column.clone(), cell.clone())).collect()
+    draft
+        .cells
+        .iter()
+        .map(|(column, (cell, _))| (column.clone(), cell.clone()))
+        .collect()
 }
 
 fn put_status(state: &RowState, cells: &mut Cells) {
-    for (column, code) in [(STATE_COLUMN, state.statecode), (STATUS_COLUMN, state.statuscode)] {
-        cells.insert(column.to_owned(), Cell::Choice(Choice { code, label: None }));
+    for (column, code) in [
+        (STATE_COLUMN, state.statecode),
+        (STATUS_COLUMN, state.statuscode),
+    ] {
+        cells.insert(
+            column.to_owned(),
+            Cell::Choice(Choice { code, label: None }),
+        );
     }
 }
 
@@ -109,7 +151,11 @@ pub(super) async fn write(
     closing: Option<&RowState>,
 ) -> Result<(), Trouble> {
     let (table, id) = (sight.kind.table(), row.seen.row.id.clone());
-    let kind = if closing.is_some() { Kind::CloseRow } else { Kind::UpdateRow };
+    let kind = if closing.is_some() {
+        Kind::CloseRow
+    } else {
+        Kind::UpdateRow
+    };
     let target = Run::record(Side::Crm, table, &id);
     let detail = json!({ "columns": cells.keys().collect::<Vec<_>>() });
     let intent: Intent = intents::new(run, kind, target, Some(row.version.etag.clone()), detail);
@@ -119,12 +165,16 @@ pub(super) async fn write(
     let call = match closing {
         Some(state) => {
             let won = state.statecode == WON;
-            let closed = dataverse.close_opportunity(&id, cells, &row.version, state, won, &operation).await;
+            let closed = dataverse
+                .close_opportunity(&id, cells, &row.version, state, won, &operation)
+                .await;
             // The close has moved the version once more, and did not say to what.
             closed.map(|closed| (String::new(), closed.cut))
         }
         None => {
-            let written = dataverse.update(table, &id, cells, &row.version, &operation).await;
+            let written = dataverse
+                .update(table, &id, cells, &row.version, &operation)
+                .await;
             written.map(|written| (written.version.etag, written.cut))
         }
     };
@@ -136,13 +186,21 @@ pub(super) async fn write(
 
 /// S6: bases move to what the row shows after this very write. It is read again for its joins; if a colleague was faster, and the etag
 /// is not the one that our write left, to what was sent.
-async fn remember(run: &mut Run<'_>, sight: &Sight, carries: &[&Carry], unchanged: Option<&Looked>) -> Result<(), Trouble> {
+async fn remember(
+    run: &mut Run<'_>,
+    sight: &Sight,
+    carries: &[&Carry],
+    unchanged: Option<&Looked>,
+) -> Result<(), Trouble> {
     let Some(row) = &sight.row else { return Ok(()) };
     let now = match unchanged {
         Some(row) => Some(row.clone()),
         None => {
             let left = run.link.etags.get("crm").cloned().unwrap_or_default();
-            fetch(run, sight.kind, &row.seen.row.id).await.ok().filter(|now| left.is_empty() || now.version.etag == left)
+            fetch(run, sight.kind, &row.seen.row.id)
+                .await
+                .ok()
+                .filter(|now| left.is_empty() || now.version.etag == left)
         }
     };
     let shown = match &now {
@@ -156,7 +214,10 @@ async fn remember(run: &mut Run<'_>, sight: &Sight, carries: &[&Carry], unchange
     for carry in carries {
         let sent = run.onto(carry);
         let is_list = matches!(sent, UnitValue::Solutions(_) | UnitValue::People(_));
-        let now = shown.as_ref().and_then(|shown| shown.get(&carry.unit)).filter(|_| !is_list || unchanged.is_some());
+        let now = shown
+            .as_ref()
+            .and_then(|shown| shown.get(&carry.unit))
+            .filter(|_| !is_list || unchanged.is_some());
         let value = now.unwrap_or(&sent).clone();
         run.remember(&carry.unit, Side::Crm, &value, &raw);
         run.remember_source(carry);
@@ -174,10 +235,30 @@ pub(super) async fn write_children(
 ) -> Result<bool, Trouble> {
     let mut wrote = false;
     for (children, _) in wanted {
-        let Some(join) = run.set.needs().joins.iter().find(|join| join.label == children.label).cloned() else { continue };
+        let Some(join) = run
+            .set
+            .needs()
+            .joins
+            .iter()
+            .find(|join| join.label == children.label)
+            .cloned()
+        else {
+            continue;
+        };
         let Link::Child(up) = &join.via else { continue };
-        let there: Vec<Row> = related.iter().find(|one| one.label == children.label).map(|one| one.rows.clone()).unwrap_or_default();
-        let made = |key: &str| row_id(&run.connection.id, &join.table, &format!("{parent}|{}|{key}", children.label), 0);
+        let there: Vec<Row> = related
+            .iter()
+            .find(|one| one.label == children.label)
+            .map(|one| one.rows.clone())
+            .unwrap_or_default();
+        let made = |key: &str| {
+            row_id(
+                &run.connection.id,
+                &join.table,
+                &format!("{parent}|{}|{key}", children.label),
+                0,
+            )
+        };
         for write in children_to_write(children, &there, made) {
             // Only rows that the host itself has made may be deleted; a person's row is let go of (S11).
             let ours = |id: &str| run.made(id);
@@ -185,15 +266,27 @@ pub(super) async fn write_children(
                 ChildWrite::Create(child) => {
                     let id = child.id.clone().unwrap_or_else(|| made(&child.key));
                     let mut cells = child.cells;
-                    let parent = Reference { table: kind.table().to_owned(), id: parent.to_owned(), name: None };
+                    let parent = Reference {
+                        table: kind.table().to_owned(),
+                        id: parent.to_owned(),
+                        name: None,
+                    };
                     cells.insert(up.clone(), Cell::Reference(parent));
                     run.note_made(&id);
                     create_row(run, &join.table, &id, &cells).await?;
                 }
-                ChildWrite::Update { id, cells } => change_row(run, &join.table, &id, &cells).await?,
+                ChildWrite::Update { id, cells } => {
+                    change_row(run, &join.table, &id, &cells).await?
+                }
                 ChildWrite::Remove { id } if ours(&id) => delete_row(run, &join.table, &id).await?,
                 ChildWrite::Remove { id } => {
-                    change_row(run, &join.table, &id, &Cells::from([(up.clone(), Cell::Empty)])).await?;
+                    change_row(
+                        run,
+                        &join.table,
+                        &id,
+                        &Cells::from([(up.clone(), Cell::Empty)]),
+                    )
+                    .await?;
                 }
             }
             wrote = true;
@@ -203,40 +296,96 @@ pub(super) async fn write_children(
 }
 
 /// Changes a row that hangs from the record, under the version that it has now.
-async fn change_row(run: &mut Run<'_>, table: &str, id: &str, cells: &Cells) -> Result<(), Trouble> {
+async fn change_row(
+    run: &mut Run<'_>,
+    table: &str,
+    id: &str,
+    cells: &Cells,
+) -> Result<(), Trouble> {
     let columns = cells.keys().cloned().collect();
-    let now = run.connection.dataverse.retrieve(table, id, &columns, &[]).await?;
+    let now = run
+        .connection
+        .dataverse
+        .retrieve(table, id, &columns, &[])
+        .await?;
     let target = Run::record(Side::Crm, table, id);
-    let intent = intents::new(run, Kind::UpdateRow, target, Some(now.version.etag.clone()), json!({ "columns": columns }));
+    let intent = intents::new(
+        run,
+        Kind::UpdateRow,
+        target,
+        Some(now.version.etag.clone()),
+        json!({ "columns": columns }),
+    );
     let operation = intent.operation.clone();
     run.intend(intent).await?;
-    let call = run.connection.dataverse.update(table, id, cells, &now.version, &operation).await;
+    let call = run
+        .connection
+        .dataverse
+        .update(table, id, cells, &now.version, &operation)
+        .await;
     intents::answered(run, call).await?;
-    run.tell("write", format!("changes {table} {id}"), &json!({ "table": table, "row": id }));
+    run.tell(
+        "write",
+        format!("changes {table} {id}"),
+        &json!({ "table": table, "row": id }),
+    );
     run.close("done", "").await
 }
 
 /// Deletes a row that the host has made.
 async fn delete_row(run: &mut Run<'_>, table: &str, id: &str) -> Result<(), Trouble> {
-    let intent = intents::new(run, Kind::DeleteRow, Run::record(Side::Crm, table, id), None, json!({}));
+    let intent = intents::new(
+        run,
+        Kind::DeleteRow,
+        Run::record(Side::Crm, table, id),
+        None,
+        json!({}),
+    );
     let operation = intent.operation.clone();
     run.intend(intent).await?;
-    let call = run.connection.dataverse.delete(table, id, None, &operation).await;
+    let call = run
+        .connection
+        .dataverse
+        .delete(table, id, None, &operation)
+        .await;
     intents::answered(run, call).await?;
-    run.tell("write", format!("deletes {table} {id}, which the host had made"), &json!({ "table": table, "row": id }));
+    run.tell(
+        "write",
+        format!("deletes {table} {id}, which the host had made"),
+        &json!({ "table": table, "row": id }),
+    );
     run.close("done", "").await
 }
 
 /// Creates a row whose id we chose; one that is there already is the same row.
-pub(super) async fn create_row(run: &mut Run<'_>, table: &str, id: &str, cells: &Cells) -> Result<(), Trouble> {
+pub(super) async fn create_row(
+    run: &mut Run<'_>,
+    table: &str,
+    id: &str,
+    cells: &Cells,
+) -> Result<(), Trouble> {
     let target = Run::record(Side::Crm, table, id);
-    let intent = intents::new(run, Kind::CreateRow, target, Some("none-match".into()), json!({}));
+    let intent = intents::new(
+        run,
+        Kind::CreateRow,
+        target,
+        Some("none-match".into()),
+        json!({}),
+    );
     let operation = intent.operation.clone();
     run.intend(intent).await?;
-    let call = run.connection.dataverse.create(table, id, cells, &operation).await;
+    let call = run
+        .connection
+        .dataverse
+        .create(table, id, cells, &operation)
+        .await;
     match intents::exists_already(call) {
         Ok(Some(_)) => {
-            run.tell("write", format!("creates {table} {id}"), &json!({ "table": table, "row": id }));
+            run.tell(
+                "write",
+                format!("creates {table} {id}"),
+                &json!({ "table": table, "row": id }),
+            );
             run.close("done", "").await
         }
         Ok(None) => run.close("adopted", "it was there already").await,

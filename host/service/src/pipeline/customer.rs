@@ -14,7 +14,10 @@ use super::run::Run;
 use crate::trouble::Trouble;
 
 /// The account, and one contact per person of the deal; none for a person that does not cross.
-pub(super) async fn find_or_make(run: &mut Run<'_>, deal: &Deal) -> Result<(Option<Reference>, Vec<Option<Reference>>), Trouble> {
+pub(super) async fn find_or_make(
+    run: &mut Run<'_>,
+    deal: &Deal,
+) -> Result<(Option<Reference>, Vec<Option<Reference>>), Trouble> {
     let account = account(run, deal).await?;
     let mut contacts = Vec::new();
     for person in people(deal) {
@@ -36,50 +39,102 @@ fn people(deal: &Deal) -> &[Person] {
 }
 
 async fn account(run: &mut Run<'_>, deal: &Deal) -> Result<Option<Reference>, Trouble> {
-    let searches = rounds!(run, |asking| run.set.account_searches(&asking, deal))?.map(|spoken| spoken.value);
+    let searches =
+        rounds!(run, |asking| run.set.account_searches(&asking, deal))?.map(|spoken| spoken.value);
     let candidates = candidates(run, &searches.unwrap_or_default()).await?;
-    let resolution = rounds!(run, |asking| run.set.account_choose(&asking, deal, candidates.clone()))?.map(|spoken| spoken.value);
+    let resolution = rounds!(run, |asking| run.set.account_choose(
+        &asking,
+        deal,
+        candidates.clone()
+    ))?
+    .map(|spoken| spoken.value);
     let (table, identity) = match resolution {
-        None => return Err(undecided("account-undecided", "no plugin decided which account the customer is", &[])),
-        Some(Resolution::Review(list)) => {
-            return Err(undecided("account-unclear", "more than one account could be the customer", &list));
+        None => {
+            return Err(undecided(
+                "account-undecided",
+                "no plugin decided which account the customer is",
+                &[],
+            ));
         }
-        Some(Resolution::UseExisting(likeness)) => return Ok(Some(chosen(&candidates, "account", &likeness))),
+        Some(Resolution::Review(list)) => {
+            return Err(undecided(
+                "account-unclear",
+                "more than one account could be the customer",
+                &list,
+            ));
+        }
+        Some(Resolution::UseExisting(likeness)) => {
+            return Ok(Some(chosen(&candidates, "account", &likeness)));
+        }
         Some(Resolution::CreateNew(identity)) => ("account", identity),
     };
     let draft = rounds!(run, |asking| run.set.account_row(&asking, deal, None))?;
     run.tell_refusals("the account", &draft.refusals);
     let id = row_id(&run.connection.id, table, &identity, 0);
     create_row(run, table, &id, &cells(&draft)).await?;
-    Ok(Some(Reference { table: table.to_owned(), id, name: None }))
+    Ok(Some(Reference {
+        table: table.to_owned(),
+        id,
+        name: None,
+    }))
 }
 
-async fn contact(run: &mut Run<'_>, deal: &Deal, person: &Person, account: Option<Reference>) -> Result<Option<Reference>, Trouble> {
-    let question = ContactQuestion { person: person.clone(), deal: deal.clone(), account };
-    let searches = rounds!(run, |asking| run.set.contact_searches(&asking, &question))?.map(|spoken| spoken.value);
+async fn contact(
+    run: &mut Run<'_>,
+    deal: &Deal,
+    person: &Person,
+    account: Option<Reference>,
+) -> Result<Option<Reference>, Trouble> {
+    let question = ContactQuestion {
+        person: person.clone(),
+        deal: deal.clone(),
+        account,
+    };
+    let searches = rounds!(run, |asking| run.set.contact_searches(&asking, &question))?
+        .map(|spoken| spoken.value);
     let candidates = candidates(run, &searches.unwrap_or_default()).await?;
-    let resolution = rounds!(run, |asking| run.set.contact_choose(&asking, &question, candidates.clone()))?.map(|spoken| spoken.value);
+    let resolution = rounds!(run, |asking| run.set.contact_choose(
+        &asking,
+        &question,
+        candidates.clone()
+    ))?
+    .map(|spoken| spoken.value);
     let identity = match resolution {
         // Nobody decided, or it is too close to call: a missing contact costs less than a wrong one.
         None | Some(Resolution::Review(_)) => return Ok(None),
-        Some(Resolution::UseExisting(likeness)) => return Ok(Some(chosen(&candidates, "contact", &likeness))),
+        Some(Resolution::UseExisting(likeness)) => {
+            return Ok(Some(chosen(&candidates, "contact", &likeness)));
+        }
         Some(Resolution::CreateNew(identity)) => identity,
     };
     let draft = rounds!(run, |asking| run.set.contact_row(&asking, &question, None))?;
     run.tell_refusals("the contact", &draft.refusals);
     let id = row_id(&run.connection.id, "contact", &identity, 0);
     create_row(run, "contact", &id, &cells(&draft)).await?;
-    Ok(Some(Reference { table: "contact".to_owned(), id, name: None }))
+    Ok(Some(Reference {
+        table: "contact".to_owned(),
+        id,
+        name: None,
+    }))
 }
 
 /// Runs all searches side by side; every row once, with the searches that brought it.
 async fn candidates(run: &Run<'_>, searches: &[Search]) -> Result<Vec<Candidate>, Trouble> {
-    let found = try_join_all(searches.iter().map(|search| run.connection.dataverse.query(&search.query))).await?;
+    let found = try_join_all(
+        searches
+            .iter()
+            .map(|search| run.connection.dataverse.query(&search.query)),
+    )
+    .await?;
     let mut candidates: BTreeMap<String, Candidate> = BTreeMap::new();
     for answer in found {
         for row in answer.rows {
-            let candidate =
-                candidates.entry(row.id.clone()).or_insert_with(|| Candidate { row: row.clone(), found_by: Vec::new() });
+            let candidate = candidates
+                .entry(row.id.clone())
+                .or_insert_with(|| Candidate {
+                    row: row.clone(),
+                    found_by: Vec::new(),
+                });
             absorb(&mut candidate.row, row);
             candidate.found_by.push(answer.label.clone());
         }
@@ -94,13 +149,32 @@ fn absorb(known: &mut Row, more: Row) {
 }
 
 fn chosen(candidates: &[Candidate], table: &str, likeness: &Likeness) -> Reference {
-    let table = candidates.iter().find(|candidate| candidate.row.id == likeness.id).map_or(table, |candidate| &candidate.row.table);
-    Reference { table: table.to_owned(), id: likeness.id.clone(), name: None }
+    let table = candidates
+        .iter()
+        .find(|candidate| candidate.row.id == likeness.id)
+        .map_or(table, |candidate| &candidate.row.table);
+    Reference {
+        table: table.to_owned(),
+        id: likeness.id.clone(),
+        name: None,
+    }
 }
 
 fn undecided(code: &str, message: &str, list: &[Likeness]) -> Trouble {
-    let named: Vec<String> = list.iter().map(|one| format!("{} ({}: {})", one.id, one.score, one.because.join(", "))).collect();
-    let message = if named.is_empty() { message.to_owned() } else { format!("{message}: {}", named.join("; ")) };
+    let named: Vec<String> = list
+        .iter()
+        .map(|one| format!("{} ({}: {})", one.id, one.score, one.because.join(", ")))
+        .collect();
+    let message = if named.is_empty() {
+        message.to_owned()
+    } else {
+        format!("{message}: {}", named.join("; "))
+    };
     let hint = "merge the accounts or make them distinct, then retry the deal";
-    Trouble::Refused(vec![Reason { code: code.into(), message, about: Some("company".into()), hint: Some(hint.into()) }])
+    Trouble::Refused(vec![Reason {
+        code: code.into(),
+        message,
+        about: Some("company".into()),
+        hint: Some(hint.into()),
+    }])
 }

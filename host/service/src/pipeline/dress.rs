@@ -14,16 +14,22 @@ use serde_json::Value;
 use tracing::warn;
 
 use super::ask::rounds;
+use super::crm;
 use super::look::{Sight, fetch};
 use super::read::{Reading, without_mark};
 use super::run::Run;
-use super::crm;
 use crate::desk::Desk;
 use crate::trouble::{Trouble, sentences};
 
 /// Brings the facts of Partner Center into the row when nothing else is left to do. True when something was written.
-pub(super) async fn in_step(run: &mut Run<'_>, sight: &Sight, reading: &Reading) -> Result<bool, Trouble> {
-    let (Some(row), Some(seen)) = (&sight.row, &reading.seen) else { return Ok(false) };
+pub(super) async fn in_step(
+    run: &mut Run<'_>,
+    sight: &Sight,
+    reading: &Reading,
+) -> Result<bool, Trouble> {
+    let (Some(row), Some(seen)) = (&sight.row, &reading.seen) else {
+        return Ok(false);
+    };
     // Closed rows are read-only; nothing is ever reopened to write a receipt (S16).
     if is_closed(reading) {
         return Ok(false);
@@ -68,14 +74,23 @@ pub(super) async fn ride_along(
     let identifier = run.set.needs().column(&seen.row.table, Role::Identifier);
     let is_new = identifier.is_some_and(|column| facts.contains_key(column));
     cells.extend(facts);
-    let line = line(run, &if is_new { format!("the deal is in Partner Center; {story}") } else { story.to_owned() });
+    let line = line(
+        run,
+        &if is_new {
+            format!("the deal is in Partner Center; {story}")
+        } else {
+            story.to_owned()
+        },
+    );
     cells.extend(audit(run, &seen.row, &line));
     put_mark(run, reading, kind, seen, Outcome::InStep, cells).await
 }
 
 /// The columns that only Partner Center fills, where the row does not hold them yet.
 pub(super) fn facts(run: &Run<'_>, reading: &Reading, row: &Row) -> Cells {
-    let Some(facts) = &reading.facts else { return Cells::new() };
+    let Some(facts) = &reading.facts else {
+        return Cells::new();
+    };
     let values = [
         (Role::Identifier, Some(&facts.id)),
         (Role::Link, Some(&facts.link)),
@@ -105,7 +120,9 @@ pub(super) fn line(run: &Run<'_>, story: &str) -> String {
 
 /// The audit column with the line on top: when the column is full, the oldest lines fall off.
 pub(super) fn audit(run: &Run<'_>, row: &Row, line: &str) -> Cells {
-    let Some(column) = run.set.needs().column(&row.table, Role::Audit) else { return Cells::new() };
+    let Some(column) = run.set.needs().column(&row.table, Role::Audit) else {
+        return Cells::new();
+    };
     let text = match row.cells.get(column) {
         Some(Cell::Text(before)) if !before.trim().is_empty() => format!("{line}\n{before}"),
         _ => line.to_owned(),
@@ -124,14 +141,34 @@ pub(super) fn story(carries: &[&Carry]) -> String {
 }
 
 /// What the plugins want before the name; no mark when nobody answers.
-pub(super) async fn mark(run: &Run<'_>, kind: RecordKind, reading: &Reading, outcome: Outcome, name: &str) -> Result<String, Trouble> {
-    let state = [&reading.crm.units, &reading.partner_center].into_iter().find_map(|units| match units.get(&Unit::State) {
-        Some(UnitValue::State(state)) => Some(state.clone()),
-        _ => None,
+pub(super) async fn mark(
+    run: &Run<'_>,
+    kind: RecordKind,
+    reading: &Reading,
+    outcome: Outcome,
+    name: &str,
+) -> Result<String, Trouble> {
+    let state = [&reading.crm.units, &reading.partner_center]
+        .into_iter()
+        .find_map(|units| match units.get(&Unit::State) {
+            Some(UnitValue::State(state)) => Some(state.clone()),
+            _ => None,
+        });
+    let state = state.unwrap_or(DealState {
+        standing: Standing::Accepted,
+        reason: None,
     });
-    let state = state.unwrap_or(DealState { standing: Standing::Accepted, reason: None });
-    let report = Report { kind, outcome, name: name.to_owned(), state };
-    Ok(rounds!(run, |asking| run.set.mark(&asking, report.clone()))?.map(|spoken| spoken.value).unwrap_or_default())
+    let report = Report {
+        kind,
+        outcome,
+        name: name.to_owned(),
+        state,
+    };
+    Ok(
+        rounds!(run, |asking| run.set.mark(&asking, report.clone()))?
+            .map(|spoken| spoken.value)
+            .unwrap_or_default(),
+    )
 }
 
 async fn put_mark(
@@ -177,32 +214,71 @@ fn microsoft_stands(reading: &Reading) -> Option<String> {
 /// CRM that cannot be written just now is no second failure.
 pub async fn tell_failure(desk: &Desk, lease: &Lease, state: &LaneState, reasons: &str) -> Change {
     let mut told = Change::default();
-    let list: Vec<Reason> = serde_json::from_str::<Vec<Value>>(reasons).unwrap_or_default().iter().map(reason_of).collect();
-    told.audit.push(cosell_store::AuditLine { kind: "park".into(), message: sentences(&list), detail: reasons.to_owned() });
+    let list: Vec<Reason> = serde_json::from_str::<Vec<Value>>(reasons)
+        .unwrap_or_default()
+        .iter()
+        .map(reason_of)
+        .collect();
+    told.audit.push(cosell_store::AuditLine {
+        kind: "park".into(),
+        message: sentences(&list),
+        detail: reasons.to_owned(),
+    });
     if let Err(trouble) = cross(desk, lease, state, &list).await {
         warn!(error = %trouble, "the failure could not be shown in the CRM; it stands in our own audit");
     }
     told
 }
 
-async fn cross(desk: &Desk, lease: &Lease, state: &LaneState, reasons: &[Reason]) -> Result<(), Trouble> {
+async fn cross(
+    desk: &Desk,
+    lease: &Lease,
+    state: &LaneState,
+    reasons: &[Reason],
+) -> Result<(), Trouble> {
     // The run that failed may have closed its intent since `state` was read.
     let fresh = desk.store.open(lease).await?;
     let mut run = Run::begin(desk, lease, &fresh).await?;
     let crm = Side::Crm.as_str();
     let kind = RecordKind::Opportunity;
     let row = run.link.crm_row.clone().or_else(|| {
-        state.members.iter().find(|member| member.side == crm && member.kind == kind.table()).map(|member| member.id.clone())
+        state
+            .members
+            .iter()
+            .find(|member| member.side == crm && member.kind == kind.table())
+            .map(|member| member.id.clone())
     });
-    let (Some(id), None) = (row, &run.intent) else { return Ok(()) };
+    let (Some(id), None) = (row, &run.intent) else {
+        return Ok(());
+    };
     let row = fetch(&run, kind, &id).await?;
     let seen = without_mark(&run, &row.seen).await?;
-    let presence = Sides { partner_center: Presence::Never, crm: Presence::Here };
-    let sight = Sight { own: None, microsoft: None, row: Some(row.clone()), kind, presence };
+    let presence = Sides {
+        partner_center: Presence::Never,
+        crm: Presence::Here,
+    };
+    let sight = Sight {
+        own: None,
+        microsoft: None,
+        row: Some(row.clone()),
+        kind,
+        presence,
+    };
     let reading = Reading::of_row(seen.clone());
-    let line = line(&run, &format!("not in step: {}", sentences(reasons).trim_end_matches('.')));
+    let line = line(
+        &run,
+        &format!("not in step: {}", sentences(reasons).trim_end_matches('.')),
+    );
     let mut cells = audit(&run, &seen.row, &line);
-    put_mark(&mut run, &reading, kind, &seen, Outcome::Failed(reasons.to_vec()), &mut cells).await?;
+    put_mark(
+        &mut run,
+        &reading,
+        kind,
+        &seen,
+        Outcome::Failed(reasons.to_vec()),
+        &mut cells,
+    )
+    .await?;
     if cells.is_empty() {
         return Ok(());
     }
@@ -214,5 +290,10 @@ async fn cross(desk: &Desk, lease: &Lease, state: &LaneState, reasons: &[Reason]
 
 fn reason_of(value: &Value) -> Reason {
     let text = |name: &str| value[name].as_str().map(str::to_owned);
-    Reason { code: text("code").unwrap_or_default(), message: text("message").unwrap_or_default(), about: text("about"), hint: text("hint") }
+    Reason {
+        code: text("code").unwrap_or_default(),
+        message: text("message").unwrap_or_default(),
+        about: text("about"),
+        hint: text("hint"),
+    }
 }

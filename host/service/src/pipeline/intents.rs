@@ -52,7 +52,13 @@ impl Kind {
 }
 
 /// A new intent with an operation id of its own.
-pub(super) fn new(run: &Run<'_>, kind: Kind, target: RecordKey, precondition: Option<String>, detail: Value) -> Intent {
+pub(super) fn new(
+    run: &Run<'_>,
+    kind: Kind,
+    target: RecordKey,
+    precondition: Option<String>,
+    detail: Value,
+) -> Intent {
     Intent {
         operation: uuid::Uuid::new_v4().hyphenated().to_string(),
         kind: kind.as_str().to_owned(),
@@ -64,7 +70,10 @@ pub(super) fn new(run: &Run<'_>, kind: Kind, target: RecordKey, precondition: Op
 }
 
 /// What the other side answered. A failure closes the intent, unless the write may have happened.
-pub(super) async fn answered<T>(run: &mut Run<'_>, call: Result<T, RemoteError>) -> Result<T, Trouble> {
+pub(super) async fn answered<T>(
+    run: &mut Run<'_>,
+    call: Result<T, RemoteError>,
+) -> Result<T, Trouble> {
     match call {
         Ok(answer) => Ok(answer),
         Err(error) => {
@@ -91,8 +100,12 @@ pub(super) fn exists_already<T>(call: Result<T, RemoteError>) -> Result<Option<T
 
 /// Resolves the intent that an earlier run left open, by reading its target; no plugin is asked (S29).
 pub(super) async fn settle(run: &mut Run<'_>) -> Result<(), Trouble> {
-    let Some(intent) = run.intent.clone() else { return Ok(()) };
-    let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == intent.kind);
+    let Some(intent) = run.intent.clone() else {
+        return Ok(());
+    };
+    let kind = Kind::ALL
+        .into_iter()
+        .find(|kind| kind.as_str() == intent.kind);
     match kind {
         Some(Kind::CreateReferral) => find_referral(run, &intent).await,
         Some(Kind::InviteMicrosoft) => find_invitation(run, &intent).await,
@@ -103,25 +116,45 @@ pub(super) async fn settle(run: &mut Run<'_>) -> Result<(), Trouble> {
 
 async fn find_referral(run: &mut Run<'_>, intent: &Intent) -> Result<(), Trouble> {
     let row = &intent.target.id;
-    let found = run.connection.partner_center.by_external_reference(row).await?;
+    let found = run
+        .connection
+        .partner_center
+        .by_external_reference(row)
+        .await?;
     if let [first, rest @ ..] = found.as_slice() {
         if !rest.is_empty() {
             let ids: Vec<&str> = found.iter().map(|referral| referral.id.as_str()).collect();
-            let message = format!("more than one referral carries our id {row}: {}; the first is linked, please close the others", ids.join(", "));
-            run.tell_once("duplicate", &message, &serde_json::json!({ "referrals": ids }));
+            let message = format!(
+                "more than one referral carries our id {row}: {}; the first is linked, please close the others",
+                ids.join(", ")
+            );
+            run.tell_once(
+                "duplicate",
+                &message,
+                &serde_json::json!({ "referrals": ids }),
+            );
         }
         let first = first.clone();
         born::adopt_referral(run, &first);
-        let kind = if intent.target.kind == RecordKind::Lead.table() { RecordKind::Lead } else { RecordKind::Opportunity };
+        let kind = if intent.target.kind == RecordKind::Lead.table() {
+            RecordKind::Lead
+        } else {
+            RecordKind::Opportunity
+        };
         born::adopt_row(run, kind, row);
         let raw = run.keep_raw(&first.raw);
         // What was sent is what both sides last agreed on: an edit since then is an edit.
-        for (unit, value) in sent(intent).into_iter().filter(|(unit, _)| *unit != cosell_sync::deal::Unit::Help) {
+        for (unit, value) in sent(intent)
+            .into_iter()
+            .filter(|(unit, _)| *unit != cosell_sync::deal::Unit::Help)
+        {
             for side in Side::BOTH {
                 run.remember(&unit, side, &value, &raw);
             }
         }
-        return run.close("done", "found by our id after an unknown outcome").await;
+        return run
+            .close("done", "found by our id after an unknown outcome")
+            .await;
     }
     absent(run, intent, "no referral carries our id").await
 }
@@ -129,11 +162,19 @@ async fn find_referral(run: &mut Run<'_>, intent: &Intent) -> Result<(), Trouble
 async fn find_invitation(run: &mut Run<'_>, intent: &Intent) -> Result<(), Trouble> {
     let detail: Value = serde_json::from_str(&intent.detail).unwrap_or_default();
     let engagement = detail["engagement"].as_str().unwrap_or_default().to_owned();
-    let found = run.connection.partner_center.engagement(&engagement).await?;
-    match found.into_iter().find(cosell_remote::partner_center::Referral::is_microsofts) {
+    let found = run
+        .connection
+        .partner_center
+        .engagement(&engagement)
+        .await?;
+    match found
+        .into_iter()
+        .find(cosell_remote::partner_center::Referral::is_microsofts)
+    {
         Some(microsoft) => {
             partner_center::adopt_microsofts(run, &microsoft);
-            run.close("done", "found in the engagement after an unknown outcome").await
+            run.close("done", "found in the engagement after an unknown outcome")
+                .await
         }
         None => absent(run, intent, "Microsoft has no referral in the engagement").await,
     }
@@ -143,8 +184,13 @@ async fn find_invitation(run: &mut Run<'_>, intent: &Intent) -> Result<(), Troub
 async fn absent(run: &mut Run<'_>, intent: &Intent, what: &str) -> Result<(), Trouble> {
     let second_look = intent.since + SECOND_LOOK_MS;
     if run.desk.now() < second_look {
-        let reason = format!("{what} yet, and it is unknown whether the last call made one: looking once more before trying again");
-        return Err(Trouble::NotYet { until: second_look, reason });
+        let reason = format!(
+            "{what} yet, and it is unknown whether the last call made one: looking once more before trying again"
+        );
+        return Err(Trouble::NotYet {
+            until: second_look,
+            reason,
+        });
     }
     run.close("absent", what).await
 }

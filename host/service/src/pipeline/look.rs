@@ -46,7 +46,10 @@ pub(super) async fn look(run: &mut Run<'_>) -> Result<Looked, Trouble> {
         microsoft: None,
         row: None,
         kind: kind(run),
-        presence: Sides { partner_center: Presence::Never, crm: Presence::Never },
+        presence: Sides {
+            partner_center: Presence::Never,
+            crm: Presence::Never,
+        },
     };
     look_at_referrals(run, &mut sight).await?;
     look_at_row(run, &mut sight).await?;
@@ -54,7 +57,11 @@ pub(super) async fn look(run: &mut Run<'_>) -> Result<Looked, Trouble> {
     // A record that names its partner on the other side leads there (S13). Only a referral of our own may claim a row.
     if sight.row.is_none()
         && !run.is_linked()
-        && let Some(row) = sight.own.as_ref().and_then(|own| own.external_reference.clone()).filter(|id| is_guid(id))
+        && let Some(row) = sight
+            .own
+            .as_ref()
+            .and_then(|own| own.external_reference.clone())
+            .filter(|id| is_guid(id))
     {
         let record = Run::record(Side::Crm, sight.kind.table(), &row);
         if let Some(elder) = other_lane(run, &record).await? {
@@ -70,7 +77,10 @@ pub(super) async fn look(run: &mut Run<'_>) -> Result<Looked, Trouble> {
     }
     if sight.own.is_none()
         && !run.is_linked()
-        && let Some(referral) = sight.row.as_ref().and_then(|row| named_referral(run, &row.seen.row))
+        && let Some(referral) = sight
+            .row
+            .as_ref()
+            .and_then(|row| named_referral(run, &row.seen.row))
     {
         let record = Run::record(Side::PartnerCenter, REFERRAL, &referral);
         if let Some(elder) = other_lane(run, &record).await? {
@@ -81,7 +91,9 @@ pub(super) async fn look(run: &mut Run<'_>) -> Result<Looked, Trouble> {
             sight.presence.partner_center = Presence::Gone;
             return Err(Trouble::Refused(vec![crate::trouble::reason(
                 "referral-unknown",
-                &format!("the row names referral {referral}, but Partner Center does not show us such a referral"),
+                &format!(
+                    "the row names referral {referral}, but Partner Center does not show us such a referral"
+                ),
                 "check that the service account sees all referrals, or clear the identifier so that a new deal is created",
             )]));
         }
@@ -90,20 +102,45 @@ pub(super) async fn look(run: &mut Run<'_>) -> Result<Looked, Trouble> {
         return Ok(Looked::BelongsTo(elder));
     }
     find_microsofts(run, &mut sight).await?;
-    run.looked(Side::PartnerCenter, sight.own.as_ref().map_or("", |own| &own.raw));
-    run.looked(Side::Crm, &sight.row.as_ref().map(|row| raw::row(&row.seen)).unwrap_or_default());
+    run.looked(
+        Side::PartnerCenter,
+        sight.own.as_ref().map_or("", |own| &own.raw),
+    );
+    run.looked(
+        Side::Crm,
+        &sight
+            .row
+            .as_ref()
+            .map(|row| raw::row(&row.seen))
+            .unwrap_or_default(),
+    );
     Ok(Looked::Sight(Box::new(sight)))
 }
 
 fn kind(run: &Run<'_>) -> RecordKind {
     let lead = RecordKind::Lead.table();
-    let is_lead = run.link.crm_table.as_deref() == Some(lead) || run.members.iter().any(|member| member.kind == lead);
-    if is_lead { RecordKind::Lead } else { RecordKind::Opportunity }
+    let is_lead = run.link.crm_table.as_deref() == Some(lead)
+        || run.members.iter().any(|member| member.kind == lead);
+    if is_lead {
+        RecordKind::Lead
+    } else {
+        RecordKind::Opportunity
+    }
 }
 
 async fn look_at_referrals(run: &mut Run<'_>, sight: &mut Sight) -> Result<(), Trouble> {
-    let mut ids: Vec<String> = run.link.referral.iter().chain(&run.link.microsoft_referral).cloned().collect();
-    for member in run.members.iter().filter(|member| member.side == Side::PartnerCenter.as_str()) {
+    let mut ids: Vec<String> = run
+        .link
+        .referral
+        .iter()
+        .chain(&run.link.microsoft_referral)
+        .cloned()
+        .collect();
+    for member in run
+        .members
+        .iter()
+        .filter(|member| member.side == Side::PartnerCenter.as_str())
+    {
         if !ids.contains(&member.id) {
             ids.push(member.id.clone());
         }
@@ -132,7 +169,11 @@ async fn fetch_referral(run: &Run<'_>, sight: &mut Sight, id: &str) -> Result<()
     }
     // A related event names Microsoft's view: ours is in the same engagement.
     if sight.own.is_none() && !referral.engagement_id.is_empty() {
-        let engagement = run.connection.partner_center.engagement(&referral.engagement_id).await?;
+        let engagement = run
+            .connection
+            .partner_center
+            .engagement(&referral.engagement_id)
+            .await?;
         if let Some(own) = engagement.into_iter().find(|other| !other.is_microsofts()) {
             sight.own = Some(own);
             sight.presence.partner_center = Presence::Here;
@@ -143,8 +184,15 @@ async fn fetch_referral(run: &Run<'_>, sight: &mut Sight, id: &str) -> Result<()
 }
 
 async fn look_at_row(run: &mut Run<'_>, sight: &mut Sight) -> Result<(), Trouble> {
-    let of_bell = run.members.iter().find(|member| member.side == Side::Crm.as_str() && member.kind == sight.kind.table());
-    let id = run.link.crm_row.clone().or_else(|| of_bell.map(|member| member.id.clone()));
+    let of_bell = run
+        .members
+        .iter()
+        .find(|member| member.side == Side::Crm.as_str() && member.kind == sight.kind.table());
+    let id = run
+        .link
+        .crm_row
+        .clone()
+        .or_else(|| of_bell.map(|member| member.id.clone()));
     match id {
         Some(id) => fetch_row(run, sight, &id).await,
         None => Ok(()),
@@ -167,24 +215,57 @@ async fn fetch_row(run: &Run<'_>, sight: &mut Sight, id: &str) -> Result<(), Tro
 }
 
 /// The row with every column and join that the set declares, and the columns that the host itself follows.
-pub(super) async fn fetch(run: &Run<'_>, kind: RecordKind, id: &str) -> Result<dataverse::Looked, RemoteError> {
+pub(super) async fn fetch(
+    run: &Run<'_>,
+    kind: RecordKind,
+    id: &str,
+) -> Result<dataverse::Looked, RemoteError> {
     let needs = run.set.needs();
     let table = kind.table();
     let mut columns = needs.reads.get(table).cloned().unwrap_or_default();
-    columns.extend(needs.brings.iter().filter(|own| own.table == table).map(|own| own.column.clone()));
-    columns.extend(run.connection.dataverse.metadata(table).await?.name_column.clone());
-    let joins: Vec<_> = needs.joins.iter().filter(|join| is_under(needs, &join.above, table)).cloned().collect();
-    run.connection.dataverse.retrieve(table, id, &columns, &joins).await
+    columns.extend(
+        needs
+            .brings
+            .iter()
+            .filter(|own| own.table == table)
+            .map(|own| own.column.clone()),
+    );
+    columns.extend(
+        run.connection
+            .dataverse
+            .metadata(table)
+            .await?
+            .name_column
+            .clone(),
+    );
+    let joins: Vec<_> = needs
+        .joins
+        .iter()
+        .filter(|join| is_under(needs, &join.above, table))
+        .cloned()
+        .collect();
+    run.connection
+        .dataverse
+        .retrieve(table, id, &columns, &joins)
+        .await
 }
 
 /// Whether a join hangs, maybe through others, below `table`.
 fn is_under(needs: &cosell_sync::row::Needs, above: &str, table: &str) -> bool {
-    above == table || needs.joins.iter().any(|join| join.label == above && is_under(needs, &join.above, table))
+    above == table
+        || needs
+            .joins
+            .iter()
+            .any(|join| join.label == above && is_under(needs, &join.above, table))
 }
 
 /// Which other lane has the record.
 async fn other_lane(run: &Run<'_>, record: &RecordKey) -> Result<Option<LaneId>, Trouble> {
-    let lane = run.desk.store.lane_of(&run.lease.connection, record).await?;
+    let lane = run
+        .desk
+        .store
+        .lane_of(&run.lease.connection, record)
+        .await?;
     Ok(lane.filter(|lane| *lane != run.lane() && run.may_retire()))
 }
 
@@ -194,7 +275,11 @@ async fn elder_of_records(run: &Run<'_>, sight: &Sight) -> Result<Option<LaneId>
     if let Some(own) = &sight.own {
         records.push(Run::record(Side::PartnerCenter, REFERRAL, &own.id));
         if !run.is_linked()
-            && let Some(elder) = run.desk.store.lane_of_engagement(&run.lease.connection, &own.engagement_id).await?
+            && let Some(elder) = run
+                .desk
+                .store
+                .lane_of_engagement(&run.lease.connection, &own.engagement_id)
+                .await?
             && elder != run.lane()
             && run.may_retire()
         {
@@ -218,7 +303,11 @@ async fn elder_of_records(run: &Run<'_>, sight: &Sight) -> Result<Option<LaneId>
 async fn find_microsofts(run: &Run<'_>, sight: &mut Sight) -> Result<(), Trouble> {
     let Some(own) = &sight.own else { return Ok(()) };
     if sight.microsoft.is_none() && read(own, None, "").shared && !own.engagement_id.is_empty() {
-        let engagement = run.connection.partner_center.engagement(&own.engagement_id).await?;
+        let engagement = run
+            .connection
+            .partner_center
+            .engagement(&own.engagement_id)
+            .await?;
         sight.microsoft = engagement.into_iter().find(Referral::is_microsofts);
     }
     Ok(())

@@ -17,17 +17,36 @@ use crate::bell::REFERRAL;
 use crate::trouble::Trouble;
 
 /// Writes what the plan carries to Partner Center. True when something was written.
-pub(super) async fn carry(run: &mut Run<'_>, sight: &Sight, reading: &Reading, plan: &Plan) -> Result<bool, Trouble> {
-    let Some(own) = &sight.own else { return Ok(false) };
-    let carries: Vec<&Carry> = plan.carries.iter().filter(|carry| carry.to == Side::PartnerCenter).collect();
+pub(super) async fn carry(
+    run: &mut Run<'_>,
+    sight: &Sight,
+    reading: &Reading,
+    plan: &Plan,
+) -> Result<bool, Trouble> {
+    let Some(own) = &sight.own else {
+        return Ok(false);
+    };
+    let carries: Vec<&Carry> = plan
+        .carries
+        .iter()
+        .filter(|carry| carry.to == Side::PartnerCenter)
+        .collect();
     // Help lives on Microsoft's own referral: asking for it is an invitation, not a patch (S12).
-    let (asked, patched): (Vec<&Carry>, Vec<&Carry>) = carries.into_iter().partition(|carry| carry.unit == Unit::Help);
+    let (asked, patched): (Vec<&Carry>, Vec<&Carry>) = carries
+        .into_iter()
+        .partition(|carry| carry.unit == Unit::Help);
     let mut wrote = patch(run, own, sight.microsoft.as_ref(), &patched).await?;
     // Asking for help makes the deal visible to Microsoft's sellers, for good; that goes before the invitation.
     let visible = reading.partner_center.get(&Unit::Visibility) == Some(&UnitValue::Flag(true));
     if !wrote && !asked.is_empty() && !visible {
         let shown = UnitValue::Flag(true);
-        let carry = Carry { unit: Unit::Visibility, to: Side::PartnerCenter, value: shown, was: UnitValue::Flag(false), why: Why::Edited };
+        let carry = Carry {
+            unit: Unit::Visibility,
+            to: Side::PartnerCenter,
+            value: shown,
+            was: UnitValue::Flag(false),
+            why: Why::Edited,
+        };
         wrote = patch(run, own, sight.microsoft.as_ref(), &[&carry]).await?;
     }
     // A patch has moved the referral; the invitation follows in the next round, from a fresh look.
@@ -40,11 +59,19 @@ pub(super) async fn carry(run: &mut Run<'_>, sight: &Sight, reading: &Reading, p
     Ok(wrote)
 }
 
-async fn patch(run: &mut Run<'_>, own: &Referral, microsoft: Option<&Referral>, carries: &[&Carry]) -> Result<bool, Trouble> {
+async fn patch(
+    run: &mut Run<'_>,
+    own: &Referral,
+    microsoft: Option<&Referral>,
+    carries: &[&Carry],
+) -> Result<bool, Trouble> {
     if carries.is_empty() {
         return Ok(false);
     }
-    let mut changes: Units = carries.iter().map(|carry| (carry.unit.clone(), run.onto(carry))).collect();
+    let mut changes: Units = carries
+        .iter()
+        .map(|carry| (carry.unit.clone(), run.onto(carry)))
+        .collect();
     let operations = loop {
         match patch_ops(own, &changes) {
             Ok(operations) => break operations,
@@ -62,21 +89,43 @@ async fn patch(run: &mut Run<'_>, own: &Referral, microsoft: Option<&Referral>, 
     if operations.is_empty() {
         return Ok(false);
     }
-    let written: Vec<&Carry> = carries.iter().copied().filter(|carry| changes.contains_key(&carry.unit)).collect();
+    let written: Vec<&Carry> = carries
+        .iter()
+        .copied()
+        .filter(|carry| changes.contains_key(&carry.unit))
+        .collect();
     run.tell_carries(&written);
     let target = Run::record(Side::PartnerCenter, REFERRAL, &own.id);
-    let intent = intents::new(run, Kind::PatchReferral, target, Some(own.etag.clone()), json!({ "paths": operations.iter().map(|operation| operation.path()).collect::<Vec<_>>() }));
+    let intent = intents::new(
+        run,
+        Kind::PatchReferral,
+        target,
+        Some(own.etag.clone()),
+        json!({ "paths": operations.iter().map(|operation| operation.path()).collect::<Vec<_>>() }),
+    );
     let operation = intent.operation.clone();
     run.intend(intent).await?;
-    let call = run.connection.partner_center.patch(&own.id, &operations, &own.etag, &operation).await;
+    let call = run
+        .connection
+        .partner_center
+        .patch(&own.id, &operations, &own.etag, &operation)
+        .await;
     let patched = intents::answered(run, call).await?;
     // S6: from the representation that this very write returned; if it was read later, from what was sent.
-    let shown = patched.from_write.then(|| read(&patched.referral, microsoft, run.link_base()).units);
+    let shown = patched
+        .from_write
+        .then(|| read(&patched.referral, microsoft, run.link_base()).units);
     let raw = run.keep_raw(&patched.referral.raw);
-    run.link.etags.insert("referral".into(), patched.referral.etag.clone());
+    run.link
+        .etags
+        .insert("referral".into(), patched.referral.etag.clone());
     for carry in written {
         let sent = &changes[&carry.unit];
-        let now = shown.as_ref().and_then(|shown| shown.get(&carry.unit)).unwrap_or(sent).clone();
+        let now = shown
+            .as_ref()
+            .and_then(|shown| shown.get(&carry.unit))
+            .unwrap_or(sent)
+            .clone();
         run.remember(&carry.unit, Side::PartnerCenter, &now, &raw);
         run.remember_source(carry);
     }
@@ -85,25 +134,52 @@ async fn patch(run: &mut Run<'_>, own: &Referral, microsoft: Option<&Referral>, 
 }
 
 /// The second of the two calls that make a co-sell deal.
-async fn invite(run: &mut Run<'_>, own: &Referral, deal: &Deal, carry: &Carry) -> Result<(), Trouble> {
-    let Some(help) = help(&deal.units).cloned() else { return Ok(()) };
-    let body = invite_body(own, deal, &help).map_err(|refusals| Trouble::Refused(reasons(refusals)))?;
+async fn invite(
+    run: &mut Run<'_>,
+    own: &Referral,
+    deal: &Deal,
+    carry: &Carry,
+) -> Result<(), Trouble> {
+    let Some(help) = help(&deal.units).cloned() else {
+        return Ok(());
+    };
+    let body =
+        invite_body(own, deal, &help).map_err(|refusals| Trouble::Refused(reasons(refusals)))?;
     // A portal user, or a run that was cut off, may have invited already.
-    let engagement = run.connection.partner_center.engagement(&own.engagement_id).await?;
+    let engagement = run
+        .connection
+        .partner_center
+        .engagement(&own.engagement_id)
+        .await?;
     if let Some(microsoft) = engagement.into_iter().find(Referral::is_microsofts) {
         adopt_microsofts(run, &microsoft);
         return Ok(());
     }
     run.tell_carries(&[carry]);
     let target = Run::record(Side::PartnerCenter, REFERRAL, &own.id);
-    let intent = intents::new(run, Kind::InviteMicrosoft, target, None, json!({ "engagement": own.engagement_id }));
+    let intent = intents::new(
+        run,
+        Kind::InviteMicrosoft,
+        target,
+        None,
+        json!({ "engagement": own.engagement_id }),
+    );
     let operation = intent.operation.clone();
     run.intend(intent).await?;
-    let call = run.connection.partner_center.create(&body, &operation).await;
+    let call = run
+        .connection
+        .partner_center
+        .create(&body, &operation)
+        .await;
     let microsoft = intents::answered(run, call).await?;
     adopt_microsofts(run, &microsoft);
     let raw = run.keep_raw(&microsoft.raw);
-    run.remember(&Unit::Help, Side::PartnerCenter, &UnitValue::Help(Some(help)), &raw);
+    run.remember(
+        &Unit::Help,
+        Side::PartnerCenter,
+        &UnitValue::Help(Some(help)),
+        &raw,
+    );
     run.remember_source(carry);
     run.close("done", "").await
 }
@@ -111,7 +187,9 @@ async fn invite(run: &mut Run<'_>, own: &Referral, deal: &Deal, carry: &Carry) -
 /// Microsoft's referral is known from now on.
 pub(super) fn adopt_microsofts(run: &mut Run<'_>, microsoft: &Referral) {
     run.link.microsoft_referral = Some(microsoft.id.clone());
-    run.link.etags.insert("microsoft-referral".into(), microsoft.etag.clone());
+    run.link
+        .etags
+        .insert("microsoft-referral".into(), microsoft.etag.clone());
     run.belongs(Run::record(Side::PartnerCenter, REFERRAL, &microsoft.id));
 }
 
@@ -123,7 +201,10 @@ pub(super) fn reasons(refusals: Vec<Refusal>) -> Vec<cosell_sync::row::Reason> {
 impl Run<'_> {
     /// What is written for a carry: lists are merged by element onto what the receiver holds (S11).
     pub(super) fn onto(&self, carry: &Carry) -> UnitValue {
-        let base = self.bases.get(&carry.unit).and_then(|bases| bases[carry.to.other()].as_ref());
+        let base = self
+            .bases
+            .get(&carry.unit)
+            .and_then(|bases| bases[carry.to.other()].as_ref());
         carry_list(base, &carry.value, &carry.was)
     }
 

@@ -48,8 +48,15 @@ impl Reading {
             Some(UnitValue::State(state)) if state.standing.is_closed() => Phase::Closed,
             _ => Phase::Open,
         };
-        let view = |units: &Units, phase| View { units: units.clone(), phase, round_trip: Units::new() };
-        Sides { partner_center: view(&self.partner_center, self.pc_phase), crm: view(&self.crm.units, crm_phase) }
+        let view = |units: &Units, phase| View {
+            units: units.clone(),
+            phase,
+            round_trip: Units::new(),
+        };
+        Sides {
+            partner_center: view(&self.partner_center, self.pc_phase),
+            crm: view(&self.crm.units, crm_phase),
+        }
     }
 
     /// The deal as the CRM shows it, whole: what the CRM is silent about is filled from Partner Center, so that no plugin takes a
@@ -57,22 +64,36 @@ impl Reading {
     pub(super) fn deal_as_crm_shows(&self) -> Deal {
         let mut units = self.partner_center.clone();
         units.extend(self.crm.units.clone());
-        Deal { units, referral: self.facts.clone() }
+        Deal {
+            units,
+            referral: self.facts.clone(),
+        }
     }
 
     /// The deal as Partner Center shows it, the same way.
     pub(super) fn deal_as_partner_center_shows(&self) -> Deal {
         let mut units = self.crm.units.clone();
         units.extend(self.partner_center.clone());
-        Deal { units, referral: self.facts.clone() }
+        Deal {
+            units,
+            referral: self.facts.clone(),
+        }
     }
 }
 
 /// Reads both sides.
 pub(super) async fn read(run: &Run<'_>, sight: &Sight) -> Result<Reading, Trouble> {
-    let view = sight.own.as_ref().map(|own| partner_center::read(own, sight.microsoft.as_ref(), run.link_base()));
+    let view = sight
+        .own
+        .as_ref()
+        .map(|own| partner_center::read(own, sight.microsoft.as_ref(), run.link_base()));
     let (units, facts, pc_phase) = match view {
-        Some(PcView { units, facts, frozen, shared }) => {
+        Some(PcView {
+            units,
+            facts,
+            frozen,
+            shared,
+        }) => {
             let phase = if frozen {
                 Phase::Closed
             } else if shared || units.get(&Unit::Visibility) == Some(&UnitValue::Flag(true)) {
@@ -92,15 +113,29 @@ pub(super) async fn read(run: &Run<'_>, sight: &Sight) -> Result<Reading, Troubl
         Some(seen) => read_row(run, sight, seen).await?,
         None => cosell_plugins::Reading::default(),
     };
-    let mut reading = Reading { partner_center: units, facts, pc_phase, crm, seen, gate: nobody_decided() };
+    let mut reading = Reading {
+        partner_center: units,
+        facts,
+        pc_phase,
+        crm,
+        seen,
+        gate: nobody_decided(),
+    };
     reading.gate = gate(run, sight, &reading).await?;
     Ok(reading)
 }
 
 /// What the plugins read out of a row. Our id for the deal is the row's, unless a plugin says otherwise.
-pub(super) async fn read_row(run: &Run<'_>, sight: &Sight, seen: &Seen) -> Result<cosell_plugins::Reading, Trouble> {
+pub(super) async fn read_row(
+    run: &Run<'_>,
+    sight: &Sight,
+    seen: &Seen,
+) -> Result<cosell_plugins::Reading, Trouble> {
     let mut reading = rounds!(run, |asking| run.set.read(&asking, sight.kind, seen))?;
-    reading.units.entry(Unit::ExternalReference).or_insert_with(|| UnitValue::Text(Some(seen.row.id.clone())));
+    reading
+        .units
+        .entry(Unit::ExternalReference)
+        .or_insert_with(|| UnitValue::Text(Some(seen.row.id.clone())));
     Ok(reading)
 }
 
@@ -120,7 +155,11 @@ async fn gate(run: &Run<'_>, sight: &Sight, reading: &Reading) -> Result<Gate, T
         return Ok(nobody_decided());
     }
     let arrival = Arrival {
-        origin: run.origin(if here(Side::Crm) { Side::Crm } else { Side::PartnerCenter }),
+        origin: run.origin(if here(Side::Crm) {
+            Side::Crm
+        } else {
+            Side::PartnerCenter
+        }),
         deal: here(Side::PartnerCenter).then(|| reading.deal_as_partner_center_shows()),
         seen: reading.seen.clone(),
         linked: run.is_linked(),

@@ -13,19 +13,30 @@ use super::run::Run;
 
 /// Links the two records, and moves the bases of units that both sides show alike (S6). Stored with the next transaction of the run.
 pub(super) fn link(run: &mut Run<'_>, sight: &Sight, reading: &Reading, alike: &BTreeSet<Unit>) {
-    let (Some(own), Some(row)) = (&sight.own, &sight.row) else { return };
+    let (Some(own), Some(row)) = (&sight.own, &sight.row) else {
+        return;
+    };
     if !run.is_linked() {
         let id = &row.seen.row.id;
-        run.tell("link", format!("links referral {} and {} {id}", own.id, sight.kind.table()), &json!({ "referral": own.id, "row": id }));
+        run.tell(
+            "link",
+            format!("links referral {} and {} {id}", own.id, sight.kind.table()),
+            &json!({ "referral": own.id, "row": id }),
+        );
     }
     adopt_referral(run, own);
     adopt_row(run, sight.kind, &row.seen.row.id);
     if let Some(microsoft) = &sight.microsoft {
         super::partner_center::adopt_microsofts(run, microsoft);
     }
-    run.link.etags.insert("crm".into(), row.version.etag.clone());
+    run.link
+        .etags
+        .insert("crm".into(), row.version.etag.clone());
     for unit in alike {
-        let shown = [(Side::PartnerCenter, reading.partner_center.get(unit)), (Side::Crm, reading.crm.units.get(unit))];
+        let shown = [
+            (Side::PartnerCenter, reading.partner_center.get(unit)),
+            (Side::Crm, reading.crm.units.get(unit)),
+        ];
         for (side, value) in shown {
             if let Some(value) = value {
                 let raw = run.raw_of(side);

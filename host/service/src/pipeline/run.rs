@@ -6,7 +6,8 @@ use std::sync::Arc;
 use cosell_plugins::{Asking, PluginSet};
 use cosell_remote::dataverse::Cut;
 use cosell_store::{
-    Attempt, AuditLine, Base, Bell, Change, Intent, LaneId, LaneState, Lease, LinkState, Millis, Next, RecordKey,
+    Attempt, AuditLine, Base, Bell, Change, Intent, LaneId, LaneState, Lease, LinkState, Millis,
+    Next, RecordKey,
 };
 use cosell_sync::course::{Presence, Situation};
 use cosell_sync::deal::{Timestamp, Unit, UnitValue};
@@ -42,15 +43,34 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(super) async fn begin(desk: &'a Desk, lease: &Lease, state: &'a LaneState) -> Result<Self, Trouble> {
-        let connection = desk.connections.get(&lease.connection).ok_or_else(|| Trouble::NotYet {
-            until: desk.now() + 60_000,
-            reason: format!("connection \"{}\" is not configured on this host", lease.connection),
-        })?;
+    pub(super) async fn begin(
+        desk: &'a Desk,
+        lease: &Lease,
+        state: &'a LaneState,
+    ) -> Result<Self, Trouble> {
+        let connection =
+            desk.connections
+                .get(&lease.connection)
+                .ok_or_else(|| Trouble::NotYet {
+                    until: desk.now() + 60_000,
+                    reason: format!(
+                        "connection \"{}\" is not configured on this host",
+                        lease.connection
+                    ),
+                })?;
         // I11: no request before the throttle opens.
         let now = desk.now();
-        if let Some(throttle) = desk.store.throttles(&lease.connection).await?.into_iter().find(|throttle| throttle.until > now) {
-            return Err(Trouble::NotYet { until: throttle.until, reason: throttle.reason });
+        if let Some(throttle) = desk
+            .store
+            .throttles(&lease.connection)
+            .await?
+            .into_iter()
+            .find(|throttle| throttle.until > now)
+        {
+            return Err(Trouble::NotYet {
+                until: throttle.until,
+                reason: throttle.reason,
+            });
         }
         let link = state.link.clone().unwrap_or_default();
         Ok(Self {
@@ -88,12 +108,21 @@ impl<'a> Run<'a> {
 
     /// What the course is decided from.
     pub(super) fn situation<'b>(&self, sight: &Sight, reading: &'b Reading) -> Situation<'b> {
-        let rang = self.bells.iter().filter(|bell| bell.rung > bell.answered).map(|bell| bell.since).max();
+        let rang = self
+            .bells
+            .iter()
+            .filter(|bell| bell.rung > bell.answered)
+            .map(|bell| bell.since)
+            .max();
         Situation {
             presence: sight.presence,
             linked: self.is_linked(),
             gate: &reading.gate,
-            units: if sight.presence.crm == Presence::Here { &reading.crm.units } else { &reading.partner_center },
+            units: if sight.presence.crm == Presence::Here {
+                &reading.crm.units
+            } else {
+                &reading.partner_center
+            },
             closed: sight.is_frozen(),
             born: self.born,
             rang: rang.unwrap_or(self.born),
@@ -104,12 +133,20 @@ impl<'a> Run<'a> {
 
     /// A line for the lane's audit; written with the next write, or with the end of the run.
     pub(super) fn tell(&mut self, kind: &str, message: String, detail: &serde_json::Value) {
-        self.memory.audit.push(AuditLine { kind: kind.to_owned(), message, detail: detail.to_string() });
+        self.memory.audit.push(AuditLine {
+            kind: kind.to_owned(),
+            message,
+            detail: detail.to_string(),
+        });
     }
 
     /// A line that is written once, however often it is told.
     pub(super) fn tell_once(&mut self, kind: &str, message: &str, detail: &serde_json::Value) {
-        if self.notes.told.insert(fingerprint(&format!("{kind}|{message}"))) {
+        if self
+            .notes
+            .told
+            .insert(fingerprint(&format!("{kind}|{message}")))
+        {
             self.tell(kind, message.to_owned(), detail);
         }
     }
@@ -160,8 +197,15 @@ impl<'a> Run<'a> {
     /// Texts that did not fit; the other side holds them whole (S7).
     pub(super) fn tell_cut(&mut self, cut: &[Cut]) {
         for one in cut {
-            let message = format!("{} holds {} characters, so {} were cut to {}", one.column, one.kept, one.length, one.kept);
-            self.tell_once("explained", &message, &serde_json::json!({ "column": one.column }));
+            let message = format!(
+                "{} holds {} characters, so {} were cut to {}",
+                one.column, one.kept, one.length, one.kept
+            );
+            self.tell_once(
+                "explained",
+                &message,
+                &serde_json::json!({ "column": one.column }),
+            );
         }
     }
 
@@ -172,7 +216,10 @@ impl<'a> Run<'a> {
 
     /// The side on which the deal was first met: the one whose record is the lane's first member.
     pub(super) fn origin(&self, otherwise: Side) -> Side {
-        self.members.first().and_then(|member| Side::parse(&member.side)).unwrap_or(otherwise)
+        self.members
+            .first()
+            .and_then(|member| Side::parse(&member.side))
+            .unwrap_or(otherwise)
     }
 
     /// A lane without link and without a write under way may give way to its elder (S13).
@@ -191,18 +238,30 @@ impl<'a> Run<'a> {
                 Why::Linked => "the link policy decided",
                 Why::Conflict => "both sides had changed it, and the policy decided",
             };
-            let kind = if carry.why == Why::Conflict { "conflict" } else { "write" };
+            let kind = if carry.why == Why::Conflict {
+                "conflict"
+            } else {
+                "write"
+            };
             let detail = serde_json::json!({
                 "unit": unit.as_text(), "to": to.as_str(), "before": carry.was.to_parts(), "after": carry.value.to_parts(),
             });
-            self.tell(kind, format!("{unit} in {to}: {was} → {value} ({why})"), &detail);
+            self.tell(
+                kind,
+                format!("{unit} in {to}: {was} → {value} ({why})"),
+                &detail,
+            );
         }
     }
 
     /// Units that cannot be written; the others go on.
     pub(super) fn tell_refusals(&mut self, place: &str, refusals: &[Refusal]) {
         for refusal in refusals {
-            let message = format!("{} is not written to {place}: {}", refusal.unit, sentences(std::slice::from_ref(&refusal.reason)));
+            let message = format!(
+                "{} is not written to {place}: {}",
+                refusal.unit,
+                sentences(std::slice::from_ref(&refusal.reason))
+            );
             self.tell_once("explained", &message, &reason_json(&refusal.reason));
         }
     }
@@ -231,14 +290,19 @@ impl<'a> Run<'a> {
             outcome: outcome.to_owned(),
             detail: detail.to_owned(),
         });
-        let change = Change { attempt, ..self.change(true) };
+        let change = Change {
+            attempt,
+            ..self.change(true)
+        };
         self.desk.store.complete_write(&self.lease, change).await?;
         Ok(())
     }
 
     /// Moves a base: in memory now, in the store with the next transaction.
     pub(super) fn remember(&mut self, unit: &Unit, side: Side, value: &UnitValue, raw: &str) {
-        self.memory.bases.push(link::base(unit, side, value, Some(raw)));
+        self.memory
+            .bases
+            .push(link::base(unit, side, value, Some(raw)));
         self.bases.entry(unit.clone()).or_default()[side] = Some(value.clone());
     }
 
@@ -293,7 +357,11 @@ impl<'a> Run<'a> {
             "{what} {} cannot be found in {side} any more: it was deleted, or we may no longer see it. Nothing is written until a person decides",
             id.as_deref().unwrap_or("?")
         );
-        self.tell_once("orphan", &reason, &serde_json::json!({ "side": side.as_str() }));
+        self.tell_once(
+            "orphan",
+            &reason,
+            &serde_json::json!({ "side": side.as_str() }),
+        );
         Next::Orphaned { reason }
     }
 
@@ -306,19 +374,36 @@ impl<'a> Run<'a> {
             .questions
             .iter()
             .map(|question| {
-                let (ours, theirs) = (question.values.partner_center.in_words(), question.values.crm.in_words());
-                let how = if question.at_link { "both held a value before they were linked" } else { "both sides changed it" };
-                format!("{}: Partner Center says {ours}, the CRM says {theirs} ({how})", question.unit)
+                let (ours, theirs) = (
+                    question.values.partner_center.in_words(),
+                    question.values.crm.in_words(),
+                );
+                let how = if question.at_link {
+                    "both held a value before they were linked"
+                } else {
+                    "both sides changed it"
+                };
+                format!(
+                    "{}: Partner Center says {ours}, the CRM says {theirs} ({how})",
+                    question.unit
+                )
             })
             .collect();
-        let reason = format!("{}. Make both alike, or set a policy for the unit; other units go on", list.join("; "));
+        let reason = format!(
+            "{}. Make both alike, or set a policy for the unit; other units go on",
+            list.join("; ")
+        );
         self.tell_once("question", &reason, &serde_json::json!({}));
         Next::Held { reason }
     }
 
     /// The record of a bell or member on this side.
     pub(super) fn record(side: Side, kind: &str, id: &str) -> RecordKey {
-        RecordKey { side: side.as_str().to_owned(), kind: kind.to_owned(), id: id.to_ascii_lowercase() }
+        RecordKey {
+            side: side.as_str().to_owned(),
+            kind: kind.to_owned(),
+            id: id.to_ascii_lowercase(),
+        }
     }
 
     pub(super) fn lane(&self) -> LaneId {

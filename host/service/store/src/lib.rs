@@ -390,6 +390,11 @@ pub trait Store: Send + Sync + 'static {
         max: usize,
     ) -> Result<Vec<Lease>, StoreError>;
 
+    /// Makes every leased lane due at once and returns how many: whoever leased them is gone. A host calls it before it works. It is for
+    /// the embedded store, on which one host runs at a time; a store that hosts share does nothing, and waits for the leases. Should a
+    /// second host run after all, fences keep its runs from changing anything (I3).
+    async fn resume(&self) -> Result<usize, StoreError>;
+
     /// When the next lane becomes due, if any waits: so that an idle worker sleeps exactly that long. The end of a lease counts. May
     /// lie in the past.
     async fn next_due(&self) -> Result<Option<Millis>, StoreError>;

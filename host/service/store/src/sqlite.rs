@@ -282,6 +282,10 @@ impl Store for SqliteStore {
         .await
     }
 
+    async fn resume(&self) -> Result<usize, StoreError> {
+        self.write("take up what was left", lanes::resume).await
+    }
+
     async fn wake(&self, connection: &str, lane: LaneId, cause: &str) -> Result<(), StoreError> {
         let (connection, cause) = (connection.to_owned(), cause.to_owned());
         self.write("wake a lane", move |desk| {

@@ -128,7 +128,7 @@ fn logical(path: &str, name: &str) -> Result<(), Bad> {
         return Ok(());
     }
     Err(bad(format!(
-        "{path}: {name:?} is no logical name; write it as Dataverse does, `estimatedvalue`, never `_name_value`"
+        "{path}: {name:?} is no logical name; write it as Dataverse does, `new_dealvalue`, never `_name_value`"
     )))
 }
 

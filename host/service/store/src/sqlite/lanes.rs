@@ -118,6 +118,14 @@ pub(super) fn claim(
     Ok(leases)
 }
 
+/// Makes leased lanes due; the next claim raises their fence.
+pub(super) fn resume(desk: &mut Desk<'_>) -> Result<usize, Failure> {
+    Ok(desk
+        .sql
+        .prepare_cached("UPDATE lane SET lease_until = ?1, due_at = ?1 WHERE lease_until > ?1")?
+        .execute([desk.now])?)
+}
+
 /// Refuses a lease that is not the lane's any more (I3).
 pub(super) fn check_fence(sql: &Connection, lease: &Lease) -> Result<(), Failure> {
     let held = sql

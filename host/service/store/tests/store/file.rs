@@ -55,6 +55,24 @@ async fn two_stores_on_one_file_share_its_lanes() {
     assert!(matches!(late, Err(StoreError::Fenced { .. })), "{late:?}");
 }
 
+#[tokio::test]
+async fn a_restarted_host_takes_up_at_once_what_it_left() {
+    let mut stage = Stage::in_a_file();
+    stage.ring(&referral("r1")).await;
+    let left = stage.claim().await;
+    stage.reopen();
+    stage.assert_idle().await;
+    assert_eq!(stage.store.resume().await.unwrap(), 1);
+    let taken = stage.claim().await;
+    assert_eq!((taken.lane, taken.fence), (left.lane, left.fence + 1));
+    let late = stage
+        .store
+        .complete_run(&left, &[], Change::default(), Next::Settled)
+        .await;
+    assert!(matches!(late, Err(StoreError::Fenced { .. })), "{late:?}");
+    assert_eq!(stage.store.resume().await.unwrap(), 1);
+}
+
 #[test]
 fn a_folder_that_does_not_exist_is_said_to_be_so() {
     let folder = tempfile::tempdir().unwrap();
