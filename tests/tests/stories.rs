@@ -621,3 +621,58 @@ async fn s21_switching_sync_off_pauses_and_on_resumes() -> Told {
     );
     world.end().await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s18_a_deleted_row_is_never_recreated_and_nothing_is_written_until_a_person_decides() -> Told
+{
+    let mut world = World::start().await?;
+    let account = world.account("Contoso Kft.", "HU")?;
+    let row = world.opportunity(&account, &json!({}))?;
+    let referral = text(&world.referral_of(&row).await?, "id");
+    world.row_of(&referral).await?;
+    world.quiet().await?;
+    let before = world.control().ledger(0).len();
+    world.control().seller_deletes("opportunity", &row)?;
+    world.control().partner_user_patches(
+        &referral,
+        &json!([{ "op": "replace", "path": "/details/notes", "value": "still here" }]),
+    )?;
+    let orphan = loop {
+        let status = world.quiet().await?;
+        if let Some(deal) = status
+            .deals
+            .into_iter()
+            .find(|deal| deal.state == "orphaned")
+        {
+            break deal;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert!(
+        orphan
+            .reason
+            .as_deref()
+            .is_some_and(|reason| reason.contains(&row)),
+        "{:?}",
+        orphan.reason
+    );
+    assert_eq!(
+        world.control().ledger(0).len(),
+        before,
+        "nothing was written"
+    );
+    world.stop_host().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bell_about_a_record_that_is_gone_costs_one_look() -> Told {
+    let world = World::start().await?;
+    let account = world.account("Contoso Kft.", "HU")?;
+    let row = json!({ "name": "A mistake", "msft_microsoftpartnercenterreferralsync": true, "parentaccountid@odata.bind": format!("/accounts({account})") });
+    let row = cosell_tests::id(&world.control().seller_creates("opportunity", &row)?.record);
+    world.control().seller_deletes("opportunity", &row)?;
+    world.quiet().await?;
+    assert_eq!(world.control().counts().referrals, 0);
+    world.end_in(&["settled", "waiting"]).await
+}

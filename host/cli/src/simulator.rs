@@ -35,6 +35,16 @@ pub(crate) struct Args {
 pub(crate) async fn simulator(args: Args) -> anyhow::Result<ExitCode> {
     std::fs::create_dir_all(&args.dir)
         .with_context(|| format!("cannot make {}", args.dir.display()))?;
+    // A new world knows nothing of the deals that an earlier one held; a store that remembers them would call them all gone.
+    for left in ["cosell.db", "cosell.db-wal", "cosell.db-shm"] {
+        match std::fs::remove_file(args.dir.join(left)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error)
+                    .with_context(|| format!("cannot remove {left} of the simulation before"));
+            }
+            _ => {}
+        }
+    }
     let settings = SimulatorConfig {
         base_port: Some(args.port),
         latency_ms: args.latency_ms,
