@@ -1,0 +1,156 @@
+//! How deals come into being, on either side, once.
+
+use cosell_simulator::{FaultKind, Service};
+use cosell_tests::{World, text};
+use serde_json::json;
+
+use crate::{AUDIT, HELP, Told, once};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sellers_opportunity_becomes_a_co_sell_deal_and_microsoft_is_invited_once() -> Told {
+    let world = World::start().await?;
+    let account = world.account("Contoso Kft.", "Hungary")?;
+    let row = world.opportunity(&account, &json!({ HELP: 299_600_005 }))?;
+    let referral = world.referral_of(&row).await?;
+    let id = text(&referral, "id");
+    let microsoft = world
+        .until("Microsoft's referral", |control| {
+            control.microsoft_referral(&id)
+        })
+        .await?;
+    let dressed = world.row_of(&id).await?;
+    world.quiet().await?;
+
+    assert_eq!(referral["type"], "Shared");
+    assert_eq!(
+        referral["customerProfile"]["address"]["country"], "HU",
+        "the country plugin turned the name into a code"
+    );
+    assert_eq!(
+        microsoft["inviteContext"]["assistanceRequestCode"],
+        "GeneralOrOther"
+    );
+    assert_eq!(microsoft["engagementId"], referral["engagementId"]);
+    assert_eq!(text(&dressed, "name"), "✔ Data platform");
+    assert!(text(&dressed, "msft_microsoftpartnercenterreferrallink").ends_with(&id));
+    assert!(!text(&dressed, AUDIT).is_empty());
+    let seen = world
+        .control()
+        .row("opportunity", &row)
+        .expect("the row is there");
+    assert_eq!(
+        seen["msft_microsoftpartnercenterreferralvisible"], true,
+        "help makes a deal visible, and the CRM shows it"
+    );
+    let invited = world
+        .control()
+        .referrals()
+        .into_iter()
+        .filter(|one| one["organizationId"] == "msft")
+        .count();
+    assert_eq!(invited, 1);
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s14_two_deals_of_one_new_customer_make_one_account() -> Told {
+    let world = World::start().await?;
+    let first = world.referral("Rollout 1", "Fabrikam & Sons", "DE")?;
+    let second = world.referral("Rollout 2", "Fabrikam & Sons", "DE")?;
+    let rows = [world.row_of(&first).await?, world.row_of(&second).await?];
+    world.quiet().await?;
+    assert_eq!(
+        rows[0]["_parentaccountid_value"],
+        rows[1]["_parentaccountid_value"]
+    );
+    let accounts = world.control().rows("account");
+    assert_eq!(accounts.len(), 1, "{accounts:?}");
+    assert_eq!(
+        accounts[0]["name"], "Fabrikam & Sons",
+        "the wire escapes the name, the CRM must not"
+    );
+    let linked = world
+        .until("our id in Partner Center", |control| {
+            control
+                .referral(&first)
+                .filter(|one| !one["externalReferenceId"].is_null())
+        })
+        .await?;
+    assert_eq!(linked["externalReferenceId"], rows[0]["opportunityid"]);
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s20_an_incomplete_deal_waits_without_a_cross_and_goes_on_when_it_is_complete() -> Told {
+    let world = World::start().await?;
+    let account = world.account("Contoso Kft.", "HU")?;
+    let row = json!({
+        "name": "Data platform", "estimatedvalue": 1_000, "estimatedclosedate": "2026-12-15",
+        "parentaccountid@odata.bind": format!("/accounts({account})"), "msft_microsoftpartnercenterreferralsync": true,
+    });
+    let row = cosell_tests::id(&world.control().seller_creates("opportunity", &row)?.record);
+    let waiting = loop {
+        let status = world.quiet().await?;
+        if let Some(deal) = status
+            .deals
+            .into_iter()
+            .find(|deal| deal.state == "waiting")
+        {
+            break deal;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert!(
+        waiting
+            .reason
+            .as_deref()
+            .is_some_and(|reason| reason.contains("no solution")),
+        "{:?}",
+        waiting.reason
+    );
+    let seen = world
+        .control()
+        .row("opportunity", &row)
+        .expect("the row is there");
+    assert_eq!(
+        seen["name"], "Data platform",
+        "no cross while the seller is typing"
+    );
+    let solution = json!({ "msft_name": "Our app", "msft_solutionidentifier": "SOL-1-AAA", "msft_OpportunityId@odata.bind": format!("/opportunities({row})") });
+    world
+        .control()
+        .seller_creates("msft_partnercentersolution", &solution)?;
+    world.referral_of(&row).await?;
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_to_the_post_makes_no_second_referral() -> Told {
+    let world = World::start().await?;
+    let account = world.account("Contoso Kft.", "HU")?;
+    world
+        .control()
+        .fault(once(Service::Referrals, Some("POST"), FaultKind::DropAfter));
+    let row = world.opportunity(&account, &json!({}))?;
+    let referral = text(&world.referral_of(&row).await?, "id");
+    world.row_of(&referral).await?;
+    world.quiet().await?;
+    assert_eq!(
+        world.control().referrals().len(),
+        1,
+        "the referral was found by our id and not posted again"
+    );
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bell_about_a_record_that_is_gone_costs_one_look() -> Told {
+    let world = World::start().await?;
+    let account = world.account("Contoso Kft.", "HU")?;
+    let row = json!({ "name": "A mistake", "msft_microsoftpartnercenterreferralsync": true, "parentaccountid@odata.bind": format!("/accounts({account})") });
+    let row = cosell_tests::id(&world.control().seller_creates("opportunity", &row)?.record);
+    world.control().seller_deletes("opportunity", &row)?;
+    world.quiet().await?;
+    assert_eq!(world.control().counts().referrals, 0);
+    world.end_in(&["settled", "waiting"]).await
+}

@@ -1,0 +1,210 @@
+//! What people change, and what crosses.
+
+use cosell_simulator::{FaultKind, Service, SimulatorConfig, WebhookFault, WebhookFaultKind};
+use cosell_tests::{World, amount, text};
+use serde_json::json;
+
+use crate::{AUDIT, HELP, IDENTIFIER, Told, once};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn edits_on_both_sides_survive_each_other_and_nothing_echoes() -> Told {
+    let world = World::start().await?;
+    let account = world.account("Contoso Kft.", "HU")?;
+    let row = world.opportunity(&account, &json!({}))?;
+    let referral = text(&world.referral_of(&row).await?, "id");
+    world.row_of(&referral).await?;
+    world.quiet().await?;
+    let before = world.control().ledger(0).len();
+
+    world.control().seller_updates(
+        "opportunity",
+        &row,
+        &json!({ "estimatedvalue": 150_000, "estimatedclosedate": "2027-01-31" }),
+    )?;
+    world.control().partner_user_patches(
+        &referral,
+        &json!([{ "op": "replace", "path": "/details/notes", "value": "from the portal" }]),
+    )?;
+    world
+        .until("both edits on both sides", |control| {
+            let (there, here) = (
+                control.referral(&referral)?,
+                control.row("opportunity", &row)?,
+            );
+            let crossed = amount(&there["details"]["dealValue"]) == Some(150_000.0)
+                && text(&there["details"], "closingDateTime").starts_with("2027-01-31")
+                && here["description"] == "from the portal";
+            crossed.then_some(())
+        })
+        .await?;
+    world.quiet().await?;
+    let writes = world.control().ledger(0).len() - before;
+    assert_eq!(
+        writes,
+        2,
+        "one patch and one update: {:?}",
+        world.control().ledger(0).split_off(before)
+    );
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s10_a_conflict_follows_the_policy_and_the_loser_is_written_down() -> Told {
+    let world = World::with(SimulatorConfig::demo(), &[("on_conflict", "\"crm\"")]).await?;
+    let account = world.account("Contoso Kft.", "HU")?;
+    let row = world.opportunity(&account, &json!({}))?;
+    let referral = text(&world.referral_of(&row).await?, "id");
+    world.row_of(&referral).await?;
+    world.quiet().await?;
+
+    // No webhook tells of the first edit, so that one look sees both.
+    world.control().webhook_fault(WebhookFault {
+        service: Service::PartnerCenter,
+        kind: WebhookFaultKind::Drop,
+        count: Some(1),
+    });
+    world.control().partner_user_patches(
+        &referral,
+        &json!([{ "op": "replace", "path": "/details/notes", "value": "portal" }]),
+    )?;
+    world
+        .control()
+        .seller_updates("opportunity", &row, &json!({ "description": "crm" }))?;
+    world
+        .until("the CRM's notes in Partner Center", |control| {
+            (control.referral(&referral)?["details"]["notes"] == "crm").then_some(())
+        })
+        .await?;
+    world.quiet().await?;
+    let told = world.history(&row).await?;
+    assert!(
+        told.iter()
+            .any(|line| line.contains("\"portal\" → \"crm\"")),
+        "the loser is not in the audit: {told:?}"
+    );
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn microsoft_accepts_and_its_id_and_status_arrive() -> Told {
+    let world = World::start().await?;
+    let account = world.account("Contoso Kft.", "HU")?;
+    let row = world.opportunity(&account, &json!({ HELP: 299_600_005 }))?;
+    let referral = text(&world.referral_of(&row).await?, "id");
+    let microsoft = world
+        .until("Microsoft's referral", |control| {
+            control.microsoft_referral(&referral)
+        })
+        .await?;
+    world.row_of(&referral).await?;
+    world
+        .control()
+        .microsoft_accepts(&text(&microsoft, "id"), "7-ABC123XYZ")?;
+    let seen = world
+        .until("Microsoft's id", |control| {
+            control
+                .row("opportunity", &row)
+                .filter(|row| row["msft_microsoftcrmidentifier"] == "7-ABC123XYZ")
+        })
+        .await?;
+    assert!(
+        text(&seen, AUDIT).contains("Accepted"),
+        "{}",
+        text(&seen, AUDIT)
+    );
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_colleagues_save_in_between_is_never_overwritten() -> Told {
+    let world = World::start().await?;
+    let account = world.account("Contoso Kft.", "HU")?;
+    let row = world.opportunity(&account, &json!({}))?;
+    let referral = text(&world.referral_of(&row).await?, "id");
+    world.row_of(&referral).await?;
+    world.quiet().await?;
+    // The first update of the row is answered 412, as if someone had just saved it; and someone does.
+    world.control().fault(once(
+        Service::Dataverse,
+        Some("PATCH"),
+        FaultKind::Answer {
+            status: 412,
+            code: Some("0x80060882".into()),
+            retry_after_s: None,
+        },
+    ));
+    world.control().partner_user_patches(
+        &referral,
+        &json!([{ "op": "replace", "path": "/details/dealValue", "value": 77_000 }]),
+    )?;
+    world.control().seller_updates(
+        "opportunity",
+        &row,
+        &json!({ "description": "my own words" }),
+    )?;
+    world
+        .until("both edits on both sides", |control| {
+            let (there, here) = (
+                control.referral(&referral)?,
+                control.row("opportunity", &row)?,
+            );
+            (amount(&here["estimatedvalue"]) == Some(77_000.0)
+                && there["details"]["notes"] == "my own words"
+                && here["description"] == "my own words")
+                .then_some(())
+        })
+        .await?;
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s21_switching_sync_off_pauses_and_on_resumes() -> Told {
+    let world = World::start().await?;
+    let account = world.account("Contoso Kft.", "HU")?;
+    let row = world.opportunity(&account, &json!({}))?;
+    let referral = text(&world.referral_of(&row).await?, "id");
+    world.row_of(&referral).await?;
+    world.quiet().await?;
+    world.control().seller_updates(
+        "opportunity",
+        &row,
+        &json!({ "msft_microsoftpartnercenterreferralsync": false }),
+    )?;
+    world.quiet().await?;
+    let before = world.control().ledger(0).len();
+    world
+        .control()
+        .seller_updates("opportunity", &row, &json!({ "description": "while off" }))?;
+    world.control().partner_user_patches(
+        &referral,
+        &json!([{ "op": "replace", "path": "/details/dealValue", "value": 5 }]),
+    )?;
+    world.quiet().await?;
+    assert_eq!(
+        world.control().ledger(0).len(),
+        before,
+        "no writes either way while it is off"
+    );
+    world.control().seller_updates(
+        "opportunity",
+        &row,
+        &json!({ "msft_microsoftpartnercenterreferralsync": true }),
+    )?;
+    world
+        .until("both edits", |control| {
+            let (there, here) = (
+                control.referral(&referral)?,
+                control.row("opportunity", &row)?,
+            );
+            (there["details"]["notes"] == "while off"
+                && amount(&here["estimatedvalue"]) == Some(5.0))
+            .then_some(())
+        })
+        .await?;
+    assert_eq!(world.control().counts().duplicates, 0);
+    assert_eq!(
+        world.row_of(&referral).await?[IDENTIFIER],
+        referral.as_str()
+    );
+    world.end().await
+}
