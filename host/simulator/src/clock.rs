@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// Real time plus an offset in milliseconds. Tokens, expiry and `modifiedon` follow it; the ledger also keeps real time.
 #[derive(Debug, Default)]
@@ -11,9 +11,12 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// The simulated now.
+    /// The simulated now, as fine as the machine's clock.
     pub fn now(&self) -> Timestamp {
-        from_ms(real_ms().saturating_add(self.offset_ms.load(Ordering::Relaxed)))
+        let offset = SignedDuration::from_millis(self.offset_ms.load(Ordering::Relaxed));
+        Timestamp::now()
+            .saturating_add(offset)
+            .unwrap_or(Timestamp::MAX)
     }
 
     /// Moves the clock by `ms`, backwards when negative, and returns the new now.
@@ -34,10 +37,6 @@ impl Clock {
 /// Real time in milliseconds since 1970: what latencies are computed from.
 pub fn real_ms() -> i64 {
     Timestamp::now().as_millisecond()
-}
-
-fn from_ms(ms: i64) -> Timestamp {
-    Timestamp::from_millisecond(ms).unwrap_or(Timestamp::MAX)
 }
 
 /// `2026-01-31T10:20:30Z`: Dataverse keeps whole seconds.

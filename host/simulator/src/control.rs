@@ -1,4 +1,4 @@
-//! Control: playing the people, the clock and the faults. As Rust functions here, as HTTP in [`mod@http`].
+//! Control: playing the people, the clock and the faults. As Rust functions here, as HTTP on the control listener.
 
 mod http;
 

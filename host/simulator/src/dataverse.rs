@@ -26,16 +26,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::assumptions::Assumptions;
-use crate::clock::Clock;
 use crate::config::SimulatorConfig;
-use crate::deliveries::Deliveries;
-use crate::entra::{Audience, Entra};
+use crate::entra::Audience;
 use crate::faults::Service;
 use crate::ids::Ids;
-use crate::ledger::{Caller, Entry, Ledger, RefusedWrite};
+use crate::ledger::{Caller, Entry, RefusedWrite};
 use crate::odata::options::Options;
 use crate::wire::{Reply, Request};
+use crate::world::Shared;
 pub(crate) use refusal::Refusal;
 use session::Session;
 use store::{Committed, Db};
@@ -53,11 +51,7 @@ pub(crate) struct CrmUsers {
 
 /// The service.
 pub(crate) struct Dataverse {
-    clock: Arc<Clock>,
-    entra: Arc<Entra>,
-    ledger: Arc<Ledger>,
-    deliveries: Deliveries,
-    assumptions: Assumptions,
+    shared: Shared,
     users: CrmUsers,
     /// Root of the tenant's authority, for `WWW-Authenticate`.
     authority: String,
@@ -67,22 +61,15 @@ pub(crate) struct Dataverse {
 
 impl Dataverse {
     pub(crate) fn new(
-        clock: Arc<Clock>,
-        entra: Arc<Entra>,
-        ledger: Arc<Ledger>,
-        deliveries: Deliveries,
+        shared: &Shared,
         config: &SimulatorConfig,
         users: CrmUsers,
         authority: String,
         url: String,
     ) -> Result<Self, String> {
-        let db = Db::new(schema::Schema::new(config)?, Ids::new(config.seed, 0xD7));
+        let db = Db::new(schema::Schema::new(config)?, Ids::new(shared.seed, 0xD7));
         let service = Self {
-            clock,
-            entra,
-            ledger,
-            deliveries,
-            assumptions: config.assumptions.clone(),
+            shared: shared.clone(),
             users,
             authority,
             url,
@@ -105,12 +92,12 @@ impl Dataverse {
             user,
             behalf: None,
             client_id: String::new(),
-            now: self.clock.now(),
+            now: self.shared.clock.now(),
             origin: self.url.clone(),
             content_ids: BTreeMap::new(),
             organization: self.users.organization,
             business_unit: self.users.business_unit,
-            assumptions: self.assumptions.clone(),
+            assumptions: self.shared.assumptions.clone(),
         }
     }
 
@@ -143,7 +130,7 @@ impl Dataverse {
     /// Enters what was committed into the ledger and sends its webhooks.
     fn settle(&self, db: &Db, session: &Session, committed: Committed) {
         for write in committed.writes {
-            self.ledger.enter(Entry {
+            self.shared.ledger.enter(Entry {
                 sequence: 0,
                 time_ms: 0,
                 service: Service::Dataverse,
@@ -168,8 +155,8 @@ impl Dataverse {
 
     fn send(&self, db: &Db, session: &Session, events: &[store::Event]) {
         for (step, delivery) in webhooks::deliveries(db, session, events, &self.url) {
-            let (db, clock) = (Arc::clone(&self.db), Arc::clone(&self.clock));
-            self.deliveries.send(delivery, move |record| {
+            let (db, clock) = (Arc::clone(&self.db), Arc::clone(&self.shared.clock));
+            self.shared.deliveries.send(delivery, move |record| {
                 if record.outcome == "failed" {
                     let mut db = db.lock().unwrap_or_else(PoisonError::into_inner);
                     webhooks::record_failure(&mut db, step, record, clock.now());
@@ -196,7 +183,7 @@ impl Dataverse {
             .and_then(Result::ok)
             .unwrap_or_default();
         let word = |name: &str| error["error"][name].as_str().unwrap_or_default().to_owned();
-        self.ledger.refuse(RefusedWrite {
+        self.shared.ledger.refuse(RefusedWrite {
             time_ms: 0,
             service: Service::Dataverse,
             method: request.method.to_string(),
@@ -221,6 +208,7 @@ impl Dataverse {
                 )
         };
         let identity = self
+            .shared
             .entra
             .check(request.bearer(), Audience::Dataverse)
             .map_err(|_| unauthorised())?;

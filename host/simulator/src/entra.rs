@@ -225,7 +225,8 @@ impl Entra {
         let (client_id, secret) = credentials(request, &form)?;
         let known_tenant = self.apps.iter().any(|app| app.tenant == tenant);
         let shared_tenant = matches!(tenant, "common" | "organizations");
-        if !known_tenant && !(shared_tenant && grant == "refresh_token") {
+        let at_common = shared_tenant && grant == "refresh_token";
+        if !known_tenant && !at_common {
             return Err(Failure::new(
                 400,
                 "invalid_request",

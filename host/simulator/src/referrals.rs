@@ -22,6 +22,7 @@ use crate::faults::Service;
 use crate::ids::Ids;
 use crate::ledger::{Entry, Ledger, RefusedWrite};
 use crate::wire::{Reply, Request};
+use crate::world::Shared;
 pub(crate) use book::Book;
 use book::Change;
 use registration::Registrations;
@@ -100,25 +101,20 @@ pub(crate) struct Referrals {
 
 impl Referrals {
     pub(crate) fn new(
-        clock: Arc<Clock>,
-        entra: Arc<Entra>,
-        ledger: Arc<Ledger>,
+        shared: &Shared,
         registrations: Arc<Registrations>,
-        assumptions: Assumptions,
         organizations: Vec<Organization>,
         page_size: usize,
-        seed: u64,
     ) -> Self {
-        let book = Mutex::new(Book::new(Ids::new(seed, 0x9C)));
         Self {
-            clock,
-            entra,
-            ledger,
+            clock: Arc::clone(&shared.clock),
+            entra: Arc::clone(&shared.entra),
+            ledger: Arc::clone(&shared.ledger),
             registrations,
-            assumptions,
+            assumptions: shared.assumptions.clone(),
             organizations,
             page_size,
-            book,
+            book: Mutex::new(Book::new(Ids::new(shared.seed, 0x9C))),
         }
     }
 

@@ -23,7 +23,7 @@ use crate::ledger::Ledger;
 use crate::referrals::registration::Registrations;
 use crate::referrals::{Organization, Referrals};
 use crate::signing::{KeyError, TlsIdentity, WebhookSigner};
-use crate::world::World;
+use crate::world::{Shared, World};
 
 /// Name under which the webhook certificate is served.
 const CERTIFICATE_PATH: &str = "/cert/pcnotifications-dispatch.microsoft.com.cer";
@@ -257,7 +257,6 @@ fn world(
 ) -> Result<(Arc<World>, Access), SimulatorError> {
     let mut ids = Ids::new(config.seed, 0xAA);
     let clock = Arc::new(Clock::default());
-    let ledger = Arc::new(Ledger::default());
     let faults = Arc::new(Faults::default());
     let configured = if config.organizations.is_empty() {
         vec![OrganizationConfig {
@@ -313,32 +312,29 @@ fn world(
         })
         .collect();
     let client = webhook_client(config, &identity.ca_der)?;
-    let deliveries = Deliveries::new(
-        client,
-        tokio::runtime::Handle::current(),
-        Arc::clone(&faults),
-    );
+    let runtime = tokio::runtime::Handle::current();
+    let shared = Shared {
+        clock,
+        entra,
+        ledger: Arc::new(Ledger::default()),
+        deliveries: Deliveries::new(client, runtime, Arc::clone(&faults)),
+        assumptions: config.assumptions.clone(),
+        seed: config.seed,
+    };
     let signer = Arc::new(signer);
+    let certificate_url = format!("{}{CERTIFICATE_PATH}", urls.certificates);
     let registrations = Registrations::new(
-        Arc::clone(&clock),
-        Arc::clone(&entra),
-        Arc::clone(&ledger),
-        deliveries.clone(),
+        &shared,
         Arc::clone(&signer),
-        config.assumptions.clone(),
-        format!("{}{CERTIFICATE_PATH}", urls.certificates),
+        certificate_url.clone(),
         config.webhook_retry_ms,
-        config.seed,
     );
+    let page_size = config.referral_page_size.max(1);
     let referrals = Referrals::new(
-        Arc::clone(&clock),
-        Arc::clone(&entra),
-        Arc::clone(&ledger),
+        &shared,
         Arc::clone(&registrations),
-        config.assumptions.clone(),
         organizations,
-        config.referral_page_size.max(1),
-        config.seed,
+        page_size,
     );
     let users = CrmUsers {
         organization: ids.guid(),
@@ -357,31 +353,23 @@ fn world(
         seller_id: users.seller.to_string(),
         seller_mail: users.seller_mail.clone(),
     };
-    let dataverse = Dataverse::new(
-        Arc::clone(&clock),
-        Arc::clone(&entra),
-        Arc::clone(&ledger),
-        deliveries.clone(),
-        config,
-        users,
-        format!("{}/{}", urls.entra, crm_app.tenant),
-        urls.dataverse.clone(),
-    )
-    .map_err(|reason| SimulatorError::Config { reason })?;
+    let authority = format!("{}/{}", urls.entra, crm_app.tenant);
+    let dataverse = Dataverse::new(&shared, config, users, authority, urls.dataverse.clone())
+        .map_err(|reason| SimulatorError::Config { reason })?;
     let about = json!({
         "urls": urls,
-        "certificate_url": format!("{}{CERTIFICATE_PATH}", urls.certificates),
+        "certificate_url": certificate_url,
         "ca_pem": config.tls.then_some(&identity.ca_pem),
         "webhook_root_pem": signer.anchors_pem(),
         "organizations": access,
         "crm": crm,
     });
     let world = World {
-        clock,
-        ledger,
+        clock: shared.clock,
+        ledger: shared.ledger,
         faults,
-        deliveries,
-        entra,
+        deliveries: shared.deliveries,
+        entra: shared.entra,
         referrals,
         registrations,
         dataverse,

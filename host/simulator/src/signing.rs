@@ -64,8 +64,7 @@ impl TlsIdentity {
 
 /// Root, intermediate and leaf behind Partner Center's signatures.
 pub(crate) struct WebhookSigner {
-    /// What a receiver pins.
-    pub(crate) root_pem: String,
+    root_pem: String,
     pub(crate) leaf_der: Vec<u8>,
     pub(crate) leaf_pem: String,
     pub(crate) intermediate_pem: String,
@@ -122,6 +121,11 @@ impl WebhookSigner {
             intermediate_pem: middle_cert.pem(),
             key,
         })
+    }
+
+    /// What a receiver pins: root and intermediate.
+    pub(crate) fn anchors_pem(&self) -> String {
+        format!("{}{}", self.root_pem, self.intermediate_pem)
     }
 
     /// Base64 of the RSA PKCS#1 v1.5 signature over SHA-256 of `body`. Nothing but the body is signed.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::assumptions::Assumptions;
 use crate::clock::Clock;
 use crate::control::Control;
 use crate::dataverse::Dataverse;
@@ -14,6 +15,17 @@ use crate::referrals::Referrals;
 use crate::referrals::registration::Registrations;
 use crate::signing::WebhookSigner;
 use crate::wire::{Reply, Request};
+
+/// What every service is given.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) clock: Arc<Clock>,
+    pub(crate) entra: Arc<Entra>,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) deliveries: Deliveries,
+    pub(crate) assumptions: Assumptions,
+    pub(crate) seed: u64,
+}
 
 /// Everything that runs behind the listeners.
 pub(crate) struct World {

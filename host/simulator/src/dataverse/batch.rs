@@ -21,7 +21,7 @@ const ROOT: &str = "/api/data/v9.2/";
 
 /// A part of the batch.
 enum Part {
-    Single(Item),
+    Single(Box<Item>),
     ChangeSet(Vec<Item>),
 }
 
@@ -261,7 +261,7 @@ fn parse(request: &Request, session: &Session) -> Result<Vec<Part>, Refusal> {
         if is_change_set {
             parts.push(Part::ChangeSet(items));
         } else {
-            parts.extend(items.into_iter().map(Part::Single));
+            parts.extend(items.into_iter().map(|item| Part::Single(Box::new(item))));
         }
     }
     Ok(parts)

@@ -242,10 +242,10 @@ pub(super) fn label(column: &Column, cell: &Cell, symbol: Option<&str>) -> Optio
         (Kind::Money { .. }, Cell::Decimal(value)) => Some(format!(
             "{}{}",
             symbol.unwrap_or_default(),
-            grouped(round(*value, 2))
+            grouped(&format!("{:.2}", round(*value, 2)))
         )),
-        (Kind::Decimal { .. }, Cell::Decimal(value)) => Some(grouped(*value)),
-        (Kind::Int { .. } | Kind::BigInt, Cell::Int(value)) => Some(grouped(Decimal::from(*value))),
+        (Kind::Decimal { .. }, Cell::Decimal(value)) => Some(grouped(&value.to_string())),
+        (Kind::Int { .. } | Kind::BigInt, Cell::Int(value)) => Some(grouped(&value.to_string())),
         (Kind::Date, Cell::Date(date)) => Some(us_date(*date)),
         (Kind::Time, Cell::Time(time)) => Some(time.strftime("%-m/%-d/%Y %-I:%M %p").to_string()),
         _ => None,
@@ -256,11 +256,10 @@ fn us_date(date: Date) -> String {
     format!("{}/{}/{}", date.month(), date.day(), date.year())
 }
 
-fn grouped(value: Decimal) -> String {
-    let text = value.to_string();
+fn grouped(text: &str) -> String {
     let (sign, text) = text
         .strip_prefix('-')
-        .map_or(("", text.as_str()), |rest| ("-", rest));
+        .map_or(("", text), |rest| ("-", rest));
     let (whole, fraction) = text
         .split_once('.')
         .map_or((text, None), |(whole, fraction)| (whole, Some(fraction)));

@@ -325,10 +325,10 @@ fn attribute(table: &Table, column: &Column, cast: bool, options: &Options) -> V
         "DisplayName": label(&column.schema_name),
     });
     // Without a cast a selection cannot name what only one class has.
-    if cast || options.select.is_none() {
-        if let (Value::Object(out), Value::Object(more)) = (&mut out, special(column)) {
-            out.extend(more);
-        }
+    if (cast || options.select.is_none())
+        && let (Value::Object(out), Value::Object(more)) = (&mut out, special(column))
+    {
+        out.extend(more);
     }
     for expand in &options.expand {
         out[expand.name.as_str()] = match expand.name.as_str() {

@@ -589,7 +589,7 @@ mod tests {
         for text in [
             "",
             "a eq",
-            "eq eq eq",
+            "eq eq",
             "a eq 'x",
             "a/any(",
             "a/any(x:",

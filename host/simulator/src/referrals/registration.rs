@@ -17,6 +17,7 @@ use crate::ids::Ids;
 use crate::ledger::{Entry, Ledger};
 use crate::signing::WebhookSigner;
 use crate::wire::{Reply, Request};
+use crate::world::Shared;
 
 /// Path of the registration.
 const REGISTRATION: &str = "/webhooks/v1/registration";
@@ -44,6 +45,17 @@ struct Registration {
     url: String,
     events: Vec<String>,
     token_in_ms_header: bool,
+}
+
+/// One event, before it is written down.
+struct Notice<'a> {
+    event: &'a str,
+    resource: &'a str,
+    uri: &'a str,
+    record: &'a str,
+    at: Timestamp,
+    /// The validation event whose result this delivery is.
+    validation: Option<String>,
 }
 
 #[derive(Debug)]
@@ -76,32 +88,27 @@ pub(crate) struct Registrations {
 
 impl Registrations {
     pub(crate) fn new(
-        clock: Arc<Clock>,
-        entra: Arc<Entra>,
-        ledger: Arc<Ledger>,
-        deliveries: Deliveries,
+        shared: &Shared,
         signer: Arc<WebhookSigner>,
-        assumptions: Assumptions,
         certificate_url: String,
         retry_ms: u64,
-        seed: u64,
     ) -> Arc<Self> {
+        let ids = Ids::new(shared.seed, 0x5E);
         let books = Books {
-            ids: Ids::new(seed, 0x5E),
+            ids,
             by_tenant: BTreeMap::new(),
             validations: BTreeMap::new(),
         };
-        let books = Mutex::new(books);
         Arc::new(Self {
-            clock,
-            entra,
-            ledger,
-            deliveries,
+            clock: Arc::clone(&shared.clock),
+            entra: Arc::clone(&shared.entra),
+            ledger: Arc::clone(&shared.ledger),
+            deliveries: shared.deliveries.clone(),
             signer,
-            assumptions,
+            assumptions: shared.assumptions.clone(),
             certificate_url,
             retry_ms,
-            books,
+            books: Mutex::new(books),
         })
     }
 
@@ -127,20 +134,29 @@ impl Registrations {
                 .cloned()
         };
         if let Some(registration) = registration {
-            self.send(&registration, event, "referral", &uri, referral, at, None);
+            self.send(
+                &registration,
+                Notice {
+                    event,
+                    resource: "referral",
+                    uri: &uri,
+                    record: referral,
+                    at,
+                    validation: None,
+                },
+            );
         }
     }
 
-    fn send(
-        self: &Arc<Self>,
-        registration: &Registration,
-        event: &str,
-        resource: &str,
-        uri: &str,
-        record: &str,
-        at: Timestamp,
-        validation: Option<String>,
-    ) {
+    fn send(self: &Arc<Self>, registration: &Registration, notice: Notice<'_>) {
+        let Notice {
+            event,
+            resource,
+            uri,
+            record,
+            at,
+            validation,
+        } = notice;
         // Compact, PascalCase, in the order of the samples: receivers verify the bytes.
         let body = json!({
             "EventName": event,
@@ -361,14 +377,17 @@ impl Registrations {
         // The documented address of a test event is `http:`.
         let uri =
             format!("http://api.partnercenter.microsoft.com{REGISTRATION}/validationEvents/{id}");
+        let validation = Some(id.clone());
         self.send(
             &registration,
-            "test-created",
-            "test",
-            &uri,
-            &id,
-            now,
-            Some(id.clone()),
+            Notice {
+                event: "test-created",
+                resource: "test",
+                uri: &uri,
+                record: &id,
+                at: now,
+                validation,
+            },
         );
         Ok(Reply::json(200, &json!({ "correlationId": id })))
     }

@@ -1,0 +1,31 @@
+//! Each documented rule that the simulator implements, as a test whose name is the rule, over real HTTP.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a failed step of a test is a failed test, in helpers too"
+)]
+
+#[path = "rules/batch.rs"]
+mod batch;
+#[path = "rules/control.rs"]
+mod control;
+#[path = "rules/dataverse.rs"]
+mod dataverse;
+#[path = "rules/entra.rs"]
+mod entra;
+#[path = "rules/harness.rs"]
+mod harness;
+#[path = "rules/metadata.rs"]
+mod metadata;
+#[path = "rules/notifications.rs"]
+mod notifications;
+#[path = "rules/opportunities.rs"]
+mod opportunities;
+#[path = "rules/queries.rs"]
+mod queries;
+#[path = "rules/referrals.rs"]
+mod referrals;
+#[path = "rules/tracking.rs"]
+mod tracking;
+#[path = "rules/webhooks.rs"]
+mod webhooks;

@@ -1,0 +1,739 @@
+//! Rows: creating, the precondition matrix, binds, keys, types.
+
+use serde_json::{Value, json};
+
+use super::harness::World;
+
+const REPRESENTATION: (&str, &str) = ("prefer", "return=representation");
+const NOBODY: &str = "0a0a0a0a-0000-4000-8000-00000000dead";
+
+#[tokio::test]
+async fn who_am_i_names_the_application_user() {
+    let world = World::start().await;
+    let who = world.crm("GET", "WhoAmI", &[], None).await;
+    assert_eq!(who.body["UserId"], world.running.crm.app_user_id.as_str());
+    assert_eq!(
+        who.body["OrganizationId"],
+        world.running.crm.organization_id.as_str()
+    );
+    assert_eq!(who.header("odata-version"), "4.0");
+}
+
+#[tokio::test]
+async fn create_is_204_with_an_entity_id_or_201_with_a_body() {
+    let world = World::start().await;
+    let plain = world
+        .crm("POST", "accounts", &[], Some(json!({"name": "Fabrikam"})))
+        .await;
+    assert_eq!((plain.status, plain.text.as_str()), (204, ""));
+    assert!(
+        plain
+            .header("odata-entityid")
+            .ends_with(&format!("/api/data/v9.2/accounts({})", plain.entity_id()))
+    );
+    let told = world
+        .crm(
+            "POST",
+            "accounts?$select=name",
+            &[REPRESENTATION],
+            Some(json!({"name": "Contoso"})),
+        )
+        .await;
+    assert_eq!((told.status, &told.body["name"]), (201, &json!("Contoso")));
+    assert_eq!(
+        told.header("etag"),
+        told.body["@odata.etag"].as_str().unwrap()
+    );
+    assert!(
+        told.body["accountid"].is_string(),
+        "the primary key always comes"
+    );
+    assert!(told.body.get("telephone1").is_none());
+}
+
+#[tokio::test]
+async fn a_client_made_key_is_kept_and_a_second_one_is_412() {
+    let world = World::start().await;
+    let id = "0a0a0a0a-0000-4000-8000-000000000001";
+    let body = json!({"accountid": id, "name": "A"});
+    assert_eq!(world.create("accounts", body.clone()).await, id);
+    let again = world.crm("POST", "accounts", &[], Some(body)).await;
+    assert_eq!((again.status, again.code()), (412, "0x80040237"));
+}
+
+#[tokio::test]
+async fn the_precondition_matrix_of_patch() {
+    let world = World::start().await;
+    let id = world.create("accounts", json!({"name": "A"})).await;
+    let here = format!("accounts({id})");
+    let gone = format!("accounts({NOBODY})");
+    let etag = world
+        .crm("GET", &here, &[], None)
+        .await
+        .header("etag")
+        .to_owned();
+    let stale = "W/\"1\"";
+    let body = || Some(json!({"telephone1": "1"}));
+    let check = async |path: &str, headers: &[(&str, &str)], status: u16, code: &str| {
+        let answer = world.crm("PATCH", path, headers, body()).await;
+        assert_eq!(
+            (answer.status, answer.code()),
+            (status, code),
+            "{path} {headers:?} {}",
+            answer.text
+        );
+        answer
+    };
+    check(&here, &[("if-match", &etag)], 204, "").await;
+    check(&here, &[("if-match", &etag)], 412, "0x80060882").await;
+    check(&here, &[], 204, "").await;
+    check(&here, &[("if-match", "*")], 204, "").await;
+    check(&here, &[("if-match", stale)], 412, "0x80060882").await;
+    check(&here, &[("if-none-match", "*")], 412, "0x80040237").await;
+    check(&here, &[("if-none-match", "null")], 204, "").await;
+    check(&gone, &[("if-match", "*")], 404, "0x80040217").await;
+    check(&gone, &[("if-match", stale)], 404, "0x80040217").await;
+    assert_eq!(world.control().rows("account").len(), 1);
+    let made = check(&gone, &[("if-none-match", "*")], 204, "").await;
+    assert_eq!(
+        made.entity_id(),
+        NOBODY,
+        "a PATCH creates what is missing, with that id"
+    );
+    assert_eq!(
+        world
+            .crm("PATCH", &gone, &[REPRESENTATION], body())
+            .await
+            .status,
+        200
+    );
+    let other = format!("accounts({})", NOBODY.replace("dead", "beef"));
+    assert_eq!(
+        world
+            .crm("PATCH", &other, &[REPRESENTATION], body())
+            .await
+            .status,
+        201
+    );
+    assert_eq!(
+        world.crm("PATCH", "accounts", &[], body()).await.status,
+        405
+    );
+}
+
+#[tokio::test]
+async fn delete_obeys_if_match_and_a_missing_row_is_404() {
+    let world = World::start().await;
+    let path = format!(
+        "accounts({})",
+        world.create("accounts", json!({"name": "A"})).await
+    );
+    assert_eq!(
+        world
+            .crm("DELETE", &path, &[("if-match", "W/\"1\"")], None)
+            .await
+            .code(),
+        "0x80060882"
+    );
+    assert_eq!(world.crm("DELETE", &path, &[], None).await.status, 204);
+    let again = world.crm("DELETE", &path, &[], None).await;
+    assert_eq!((again.status, again.code()), (404, "0x80040217"));
+    assert!(
+        again.body["error"]["message"]
+            .as_str()
+            .unwrap()
+            .starts_with("account With Id = ")
+    );
+}
+
+#[tokio::test]
+async fn binds_set_clear_and_must_lead_to_a_row() {
+    let world = World::start().await;
+    let account = world.create("accounts", json!({"name": "A"})).await;
+    let contact = world
+        .create("contacts", json!({"firstname": "Ada", "lastname": "Byron"}))
+        .await;
+    let url = format!(
+        "{}/api/data/v9.2/accounts({account})",
+        world.running.urls.dataverse
+    );
+    for bind in [
+        format!("/accounts({account})"),
+        format!("accounts({account})"),
+        url,
+    ] {
+        world
+            .create(
+                "opportunities",
+                json!({"name": "O", "customerid_account@odata.bind": bind}),
+            )
+            .await;
+    }
+    let id = world
+        .create(
+            "opportunities",
+            json!({"name": "O", "customerid_account@odata.bind": format!("/accounts({account})")}),
+        )
+        .await;
+    let path = format!("opportunities({id})");
+    let switch = json!({"customerid_contact@odata.bind": format!("/contacts({contact})")});
+    let after = world
+        .crm("PATCH", &path, &[REPRESENTATION], Some(switch))
+        .await
+        .body;
+    assert_eq!(
+        after["_customerid_value"],
+        contact.as_str(),
+        "one target replaces the other"
+    );
+    let cleared = world
+        .crm(
+            "PATCH",
+            &path,
+            &[REPRESENTATION],
+            Some(json!({"customerid_contact@odata.bind": null})),
+        )
+        .await;
+    assert!(cleared.body["_customerid_value"].is_null());
+    let nowhere = json!({"parentaccountid@odata.bind": format!("/accounts({NOBODY})")});
+    let refused = world.crm("PATCH", &path, &[], Some(nowhere)).await;
+    assert_eq!((refused.status, refused.code()), (404, "0x80040217"));
+    for wrong in [
+        json!({"customerid@odata.bind": format!("/accounts({account})")}),
+        json!({"Customerid_account@odata.bind": format!("/accounts({account})")}),
+        json!({"_customerid_value": account}),
+        json!({"parentaccountid@odata.bind": format!("/contacts({contact})")}),
+    ] {
+        let answer = world.crm("PATCH", &path, &[], Some(wrong.clone())).await;
+        assert_eq!(
+            (answer.status, answer.code()),
+            (400, "0x80048d19"),
+            "{wrong}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_custom_lookup_keeps_the_casing_of_its_schema_name() {
+    let world = World::start().await;
+    let found = world
+        .crm("GET", "new_countries?$filter=new_iso2 eq 'HU'", &[], None)
+        .await
+        .body;
+    let hungary = found["value"][0]["new_countryid"].as_str().unwrap();
+    let right =
+        json!({"name": "A", "new_CountryId@odata.bind": format!("/new_countries({hungary})")});
+    let id = world.create("accounts", right).await;
+    let read = world.crm("GET", &format!("accounts({id})?$select=_new_countryid_value&$expand=new_CountryId($select=new_iso2)"), &[], None).await;
+    assert_eq!(
+        read.body["new_CountryId"]["new_iso2"], "HU",
+        "{}",
+        read.text
+    );
+    let wrong =
+        json!({"name": "B", "new_countryid@odata.bind": format!("/new_countries({hungary})")});
+    assert_eq!(
+        world.crm("POST", "accounts", &[], Some(wrong)).await.code(),
+        "0x80048d19"
+    );
+    // The table has an alternate key, which binds and addresses may use.
+    let by_key = json!({"name": "C", "new_CountryId@odata.bind": "/new_countries(new_iso2='DE')"});
+    world.create("accounts", by_key).await;
+    assert_eq!(
+        world
+            .crm("GET", "new_countries(new_iso2='DE')", &[], None)
+            .await
+            .body["new_name"],
+        "Germany"
+    );
+}
+
+#[tokio::test]
+async fn alternate_keys_address_upsert_and_are_unique() {
+    let world = World::start().await;
+    let missing = world
+        .crm("GET", "new_countries(new_iso2='XX')", &[], None)
+        .await;
+    assert_eq!((missing.status, missing.code()), (404, "0x80060891"));
+    let strict = [("if-match", "*")];
+    assert_eq!(
+        world
+            .crm(
+                "PATCH",
+                "new_countries(new_iso2='XX')",
+                &strict,
+                Some(json!({"new_name": "X"}))
+            )
+            .await
+            .code(),
+        "0x80060891"
+    );
+    let made = world
+        .crm(
+            "PATCH",
+            "new_countries(new_iso2='XX')",
+            &[REPRESENTATION],
+            Some(json!({"new_name": "X"})),
+        )
+        .await;
+    assert_eq!((made.status, &made.body["new_iso2"]), (201, &json!("XX")));
+    let again = world
+        .crm(
+            "PATCH",
+            "new_countries(new_iso2='XX')",
+            &[REPRESENTATION],
+            Some(json!({"new_name": "Y", "new_iso2": "ZZ"})),
+        )
+        .await;
+    assert_eq!(
+        (again.status, &again.body["new_iso2"]),
+        (200, &json!("XX")),
+        "key columns are dropped on update"
+    );
+    let twin = world
+        .crm(
+            "POST",
+            "new_countries",
+            &[],
+            Some(json!({"new_name": "X", "new_iso2": "xx"})),
+        )
+        .await;
+    assert_eq!((twin.status, twin.code()), (412, "0x80060892"));
+    let undefined = world.crm("GET", "accounts(name='A')", &[], None).await;
+    assert_eq!((undefined.status, undefined.code()), (400, "0x80060890"));
+    assert_eq!(
+        world
+            .crm("GET", "accounts(nonsense)", &[], None)
+            .await
+            .status,
+        400
+    );
+}
+
+#[tokio::test]
+async fn types_lengths_choices_and_names_are_checked_with_documented_codes() {
+    let world = World::start().await;
+    for (body, code) in [
+        (json!({"name": "x".repeat(301)}), "0x80044331"),
+        (json!({"name": 5}), "0x80048d19"),
+        (json!({"estimatedvalue": "12k"}), "0x80048d19"),
+        (json!({"estimatedvalue": 1e13}), "0x80044330"),
+        (json!({"closeprobability": 101}), "0x8004432f"),
+        (json!({"opportunityratingcode": 9}), "0x8004431a"),
+        (json!({"opportunityratingcode": "Hot"}), "0x80048d19"),
+        (
+            json!({"estimatedclosedate": "2026-09-30T00:00:00Z"}),
+            "0x80048d19",
+        ),
+        (
+            json!({"msft_microsoftpartnercenterreferralsync": "yes"}),
+            "0x80048d19",
+        ),
+        (json!({"nonsense": 1}), "0x80048d19"),
+        (json!({"statuscode": 3}), "0x80048408"),
+        (json!([1]), "0x80048d19"),
+    ] {
+        let answer = world
+            .crm("POST", "opportunities", &[], Some(body.clone()))
+            .await;
+        assert_eq!(
+            (answer.status, answer.code()),
+            (400, code),
+            "{body} {}",
+            answer.text
+        );
+    }
+    let long = world
+        .crm(
+            "POST",
+            "opportunities",
+            &[],
+            Some(json!({"name": "x".repeat(301)})),
+        )
+        .await;
+    assert_eq!(
+        long.body["error"]["message"],
+        "A validation error occurred.  The length of the 'name' attribute of the 'opportunity' entity exceeded the maximum allowed length of '300'."
+    );
+    assert_eq!(world.control().counts().opportunities, 0);
+    assert_eq!(
+        world.control().ledger(0).len(),
+        0,
+        "what was refused is not in the ledger"
+    );
+}
+
+#[tokio::test]
+async fn an_unknown_set_or_segment_is_404() {
+    let world = World::start().await;
+    for path in ["nonsense", "Accounts", &format!("accounts({NOBODY})/a/b/c")] {
+        let answer = world.crm("GET", path, &[], None).await;
+        assert_eq!(answer.status, 404, "{path}");
+    }
+    assert_eq!(
+        world.crm("GET", "nonsense", &[], None).await.code(),
+        "0x8006088a"
+    );
+}
+
+#[tokio::test]
+async fn a_system_required_column_must_not_be_null() {
+    let world = World::start().await;
+    world
+        .create("opportunities", json!({"name": "before"}))
+        .await;
+    world
+        .control()
+        .require_column("opportunity", "new_costcentre", true)
+        .unwrap();
+    let refused = world
+        .crm(
+            "POST",
+            "opportunities",
+            &[],
+            Some(json!({"name": "without"})),
+        )
+        .await;
+    assert_eq!((refused.status, refused.code()), (400, "0x80072002"));
+    assert_eq!(
+        refused.body["error"]["message"],
+        "Required attribute should not be null. Attribute: new_costcentre"
+    );
+    let id = world
+        .create(
+            "opportunities",
+            json!({"name": "with", "new_costcentre": "CC-1"}),
+        )
+        .await;
+    let nulled = world
+        .crm(
+            "PATCH",
+            &format!("opportunities({id})"),
+            &[],
+            Some(json!({"new_costcentre": null})),
+        )
+        .await;
+    assert_eq!(nulled.code(), "0x80072002");
+    world
+        .control()
+        .require_column("opportunity", "new_costcentre", false)
+        .unwrap();
+    world
+        .create("opportunities", json!({"name": "again without"}))
+        .await;
+}
+
+#[tokio::test]
+async fn stamps_and_impersonation() {
+    let world = World::start().await;
+    let id = world
+        .create(
+            "accounts",
+            json!({"name": "A", "createdon": "2001-01-01T00:00:00Z"}),
+        )
+        .await;
+    let path = format!("accounts({id})");
+    let made = world.crm("GET", &path, &[], None).await.body;
+    assert_eq!(
+        made["_createdby_value"],
+        world.running.crm.app_user_id.as_str()
+    );
+    assert!(
+        made["createdon"].as_str().unwrap() > "2020",
+        "read-only columns are ignored"
+    );
+    let caller = [("mscrmcallerid", world.running.crm.seller_id.as_str())];
+    assert_eq!(
+        world
+            .crm("PATCH", &path, &caller, Some(json!({"telephone1": "1"})))
+            .await
+            .status,
+        204
+    );
+    let after = world.control().row("account", &id).unwrap();
+    assert_eq!(
+        after["_modifiedby_value"],
+        world.running.crm.seller_id.as_str()
+    );
+    assert_eq!(
+        after["_modifiedonbehalfby_value"],
+        world.running.crm.app_user_id.as_str()
+    );
+}
+
+#[tokio::test]
+async fn a_deep_insert_makes_all_rows_or_none() {
+    let world = World::start().await;
+    let body = json!({"name": "Deep", "primarycontactid": {"firstname": "A", "lastname": "B"},
+        "opportunity_customer_accounts": [{"name": "O1"}, {"name": "O2"}]});
+    let id = world.create("accounts", body).await;
+    let read = world.crm("GET", &format!("accounts({id})?$expand=primarycontactid($select=fullname),opportunity_customer_accounts($select=name;$orderby=name desc)"), &[], None).await.body;
+    assert_eq!(read["primarycontactid"]["fullname"], "A B");
+    assert_eq!(read["opportunity_customer_accounts"][0]["name"], "O2");
+    let bad = json!({"name": "Bad", "primarycontactid": {"lastname": "C"}, "opportunity_customer_accounts": [{"nonsense": 1}]});
+    assert_eq!(
+        world.crm("POST", "accounts", &[], Some(bad)).await.status,
+        400
+    );
+    assert_eq!(
+        (
+            world.control().counts().accounts,
+            world.control().counts().contacts
+        ),
+        (1, 1)
+    );
+}
+
+#[tokio::test]
+async fn ref_connects_and_disconnects() {
+    let world = World::start().await;
+    let account = world.create("accounts", json!({"name": "A"})).await;
+    let opportunity = world.create("opportunities", json!({"name": "O"})).await;
+    let lead = world
+        .create("leads", json!({"subject": "L", "lastname": "N"}))
+        .await;
+    let contact = world.create("contacts", json!({"lastname": "C"})).await;
+    let at = |set: &str, id: &str| {
+        Some(
+            json!({"@odata.id": format!("{}/api/data/v9.2/{set}({id})", world.running.urls.dataverse)}),
+        )
+    };
+    let one = format!("opportunities({opportunity})/parentaccountid/$ref");
+    assert_eq!(
+        world
+            .crm("PUT", &one, &[], at("accounts", &account))
+            .await
+            .status,
+        204
+    );
+    assert_eq!(
+        world.control().row("opportunity", &opportunity).unwrap()["_parentaccountid_value"],
+        account.as_str()
+    );
+    assert_eq!(world.crm("DELETE", &one, &[], None).await.status, 204);
+    assert!(
+        world.control().row("opportunity", &opportunity).unwrap()["_parentaccountid_value"]
+            .is_null()
+    );
+    let children = format!("accounts({account})/opportunity_parent_account/$ref");
+    assert_eq!(
+        world
+            .crm("POST", &children, &[], at("opportunities", &opportunity))
+            .await
+            .status,
+        204
+    );
+    assert_eq!(
+        world.control().row("opportunity", &opportunity).unwrap()["_parentaccountid_value"],
+        account.as_str()
+    );
+    let many = format!("leads({lead})/contactleads_association");
+    assert_eq!(
+        world
+            .crm(
+                "POST",
+                &format!("{many}/$ref"),
+                &[],
+                at("contacts", &contact)
+            )
+            .await
+            .status,
+        204
+    );
+    let listed = async || {
+        world
+            .crm("GET", &format!("{many}?$select=lastname"), &[], None)
+            .await
+            .body["value"]
+            .as_array()
+            .unwrap()
+            .len()
+    };
+    assert_eq!(listed().await, 1);
+    assert_eq!(
+        world
+            .crm(
+                "DELETE",
+                &format!("leads({lead})/contactleads_association({contact})/$ref"),
+                &[],
+                None
+            )
+            .await
+            .status,
+        204
+    );
+    assert_eq!(listed().await, 0);
+}
+
+#[tokio::test]
+async fn one_property_can_be_read_set_and_emptied() {
+    let world = World::start().await;
+    let id = world.create("accounts", json!({"name": "A"})).await;
+    let path = format!("accounts({id})/telephone1");
+    assert_eq!(world.crm("GET", &path, &[], None).await.status, 204);
+    assert_eq!(
+        world
+            .crm("PUT", &path, &[], Some(json!({"value": "42"})))
+            .await
+            .status,
+        204
+    );
+    assert_eq!(world.crm("GET", &path, &[], None).await.body["value"], "42");
+    assert_eq!(
+        world
+            .crm("GET", &format!("{path}/$value"), &[], None)
+            .await
+            .text,
+        "42"
+    );
+    assert_eq!(world.crm("DELETE", &path, &[], None).await.status, 204);
+    assert_eq!(world.crm("GET", &path, &[], None).await.status, 204);
+}
+
+#[tokio::test]
+async fn money_has_the_precision_of_its_currency_and_a_base_amount() {
+    let world = World::start().await;
+    let usd = world.currency("USD").await;
+    let body = json!({"name": "O", "estimatedvalue": 1080.005, "estimatedvalue_base": 1,
+        "transactioncurrencyid@odata.bind": format!("/transactioncurrencies({usd})")});
+    let made = world
+        .crm("POST", "opportunities", &[REPRESENTATION], Some(body))
+        .await
+        .body;
+    assert_eq!(
+        made["estimatedvalue"].as_f64(),
+        Some(1080.01),
+        "half away from zero"
+    );
+    assert_eq!(
+        made["estimatedvalue_base"].as_f64(),
+        Some(1000.0093),
+        "value / exchange rate, four decimals; read-only"
+    );
+    assert_eq!(made["exchangerate"].as_f64(), Some(1.08));
+    let plain = world
+        .crm(
+            "POST",
+            "opportunities",
+            &[REPRESENTATION],
+            Some(json!({"name": "P", "estimatedvalue": 7})),
+        )
+        .await
+        .body;
+    assert_eq!(
+        plain["_transactioncurrencyid_value"],
+        world.currency("EUR").await.as_str(),
+        "the organisation's currency by default"
+    );
+    let none = json!({"transactioncurrencyid@odata.bind": Value::Null});
+    let path = format!(
+        "opportunities({})",
+        plain["opportunityid"].as_str().unwrap()
+    );
+    assert_eq!(
+        world.crm("PATCH", &path, &[], Some(none)).await.code(),
+        "0x80048cfb"
+    );
+}
+
+#[tokio::test]
+async fn a_calculated_revenue_overwrites_what_is_sent() {
+    let world = World::start().await;
+    let id = world
+        .create(
+            "opportunities",
+            json!({"name": "O", "estimatedvalue": 5, "isrevenuesystemcalculated": true}),
+        )
+        .await;
+    let path = format!("opportunities({id})");
+    let after = world
+        .crm(
+            "PATCH",
+            &path,
+            &[REPRESENTATION],
+            Some(json!({"estimatedvalue": 99, "description": "d"})),
+        )
+        .await
+        .body;
+    assert_eq!(
+        (
+            after["estimatedvalue"].as_f64(),
+            after["description"].as_str()
+        ),
+        (Some(5.0), Some("d"))
+    );
+}
+
+#[tokio::test]
+async fn names_and_composite_addresses_follow_their_parts() {
+    let world = World::start().await;
+    let contact = world
+        .create(
+            "contacts",
+            json!({"firstname": "Ada", "lastname": "Byron", "fullname": "X"}),
+        )
+        .await;
+    assert_eq!(
+        world.control().row("contact", &contact).unwrap()["fullname"],
+        "Ada Byron"
+    );
+    let account = world.create("accounts", json!({"name": "A", "address1_line1": "1 Main St", "address1_city": "Redmond", "address1_postalcode": "98052", "address1_country": "US"})).await;
+    assert_eq!(
+        world.control().row("account", &account).unwrap()["address1_composite"],
+        "1 Main St\r\nRedmond 98052\r\nUS"
+    );
+}
+
+#[tokio::test]
+async fn malformed_json_is_a_payload_error() {
+    let world = World::start().await;
+    let url = format!("{}/api/data/v9.2/accounts", world.running.urls.dataverse);
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", &world.running.crm.client_id),
+        ("client_secret", &world.running.crm.client_secret),
+        ("resource", &world.running.urls.dataverse),
+    ];
+    let token = world.token("oauth2/token", &form).await.body["access_token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let sent = world
+        .client
+        .post(url)
+        .bearer_auth(token)
+        .body("{\"name\":")
+        .send()
+        .await
+        .unwrap();
+    let answer = super::harness::read(sent).await;
+    assert_eq!((answer.status, answer.code()), (400, "0x80048d19"));
+}
+
+#[tokio::test]
+async fn if_none_match_with_the_current_tag_is_304() {
+    let world = World::start().await;
+    let path = format!(
+        "accounts({})",
+        world.create("accounts", json!({"name": "A"})).await
+    );
+    let etag = world
+        .crm("GET", &path, &[], None)
+        .await
+        .header("etag")
+        .to_owned();
+    let tag = ("if-none-match", etag.as_str());
+    assert_eq!(world.crm("GET", &path, &[tag], None).await.status, 304);
+    assert_eq!(
+        world
+            .crm(
+                "GET",
+                &format!("{path}?$expand=primarycontactid"),
+                &[tag],
+                None
+            )
+            .await
+            .status,
+        200
+    );
+}
