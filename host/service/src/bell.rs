@@ -9,10 +9,7 @@ use cosell_sync::side::Side;
 use cosell_webhook::{Accept, AcceptError, AcceptOutcome, Source, VerifiedBell};
 
 use crate::desk::Desk;
-use crate::pipeline::children;
-
-/// The kind of a record of Partner Center.
-pub const REFERRAL: &str = "referral";
+use crate::records::{REFERRAL, children};
 
 /// A full store is asked again after so long; lanes drain at some hundred a minute.
 const RETRY_AFTER_S: u32 = 30;

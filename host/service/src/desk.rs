@@ -10,6 +10,9 @@ use cosell_sync::course::Patience;
 use cosell_sync::merge::Policies;
 use tokio::sync::Notify;
 
+/// A lease outlives the longest run by far; a host that dies gives its lanes back after so long.
+pub const LEASE_MS: Millis = 60_000;
+
 /// Everything of the process that runs share.
 pub struct Desk {
     /// What we remember.

@@ -9,6 +9,7 @@
 pub mod app;
 pub mod config;
 pub mod desk;
+pub mod records;
 
 pub mod bell;
 pub mod pipeline;

@@ -14,7 +14,7 @@ mod remember;
 mod run;
 
 use cosell_remote::Class;
-use cosell_store::{Change, LaneState, Lease, Millis, Next};
+use cosell_store::{LaneState, Lease, Millis, Next};
 use cosell_sync::course::{Course, course};
 use cosell_sync::merge::{Look, plan};
 use cosell_sync::side::Side;
@@ -26,22 +26,13 @@ use read::read;
 use run::Run;
 
 pub use dress::tell_failure;
-pub(crate) use related::children;
+pub use run::Ended;
 
 /// How often a run looks again because something changed, or because a step is followed by another. A birth takes four.
 const ROUNDS_MAX: u32 = 8;
 
 /// How often an incomplete deal is looked at while its seller is still typing.
 const INCOMPLETE_LOOK_MS: Millis = 15_000;
-
-/// How a run ended well.
-#[derive(Debug)]
-pub struct Ended {
-    /// Where the lane stands now.
-    pub next: Next,
-    /// What is remembered with it.
-    pub change: Change,
-}
 
 /// What a step of the line leads to.
 enum Step {
@@ -68,7 +59,7 @@ pub async fn run(desk: &Desk, lease: &Lease, state: &LaneState) -> Result<Ended,
             Looked::BelongsTo(elder) => return Ok(run.ended(Next::Retired { into: elder })),
         };
         let reading = read(&run, &sight).await?;
-        let step = match course(&run.situation(&sight, &reading)) {
+        let step = match course(&reading.situation(&run, &sight)) {
             Course::Merge => merge(&mut run, &sight, &reading).await,
             Course::Create {
                 on: Side::PartnerCenter,

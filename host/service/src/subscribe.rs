@@ -12,7 +12,7 @@ use tracing::{info, warn};
 
 use crate::config::{self, Config};
 use crate::desk::Desk;
-use crate::pipeline::children;
+use crate::records::children;
 
 /// How soon a registration that failed is tried again.
 pub(crate) const RETRY: Duration = Duration::from_secs(60);

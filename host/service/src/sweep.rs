@@ -12,8 +12,8 @@ use cosell_sync::side::Side;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::bell::REFERRAL;
 use crate::desk::{Connection, Desk};
+use crate::records::REFERRAL;
 
 /// Referrals changed up to so long before the cursor are read again: the list may lag behind the clock that stamps it.
 const OVERLAP_S: i64 = 300;

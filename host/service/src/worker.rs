@@ -3,17 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cosell_store::{Change, LaneState, Lease, Millis, Next, StoreError};
+use cosell_store::{Change, LaneState, Lease, Next, StoreError};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tracing::{Instrument, error, info, info_span, warn};
 
-use crate::desk::Desk;
+use crate::desk::{Desk, LEASE_MS};
 use crate::pipeline;
 use crate::trouble::Trouble;
 
-/// A lease outlives the longest run by far; a host that dies gives its lanes back after so long.
-pub const LEASE_MS: Millis = 60_000;
 /// The worker looks at least so often, in case a wake-up was lost.
 const IDLE_MAX: Duration = Duration::from_secs(5);
 

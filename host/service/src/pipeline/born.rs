@@ -18,9 +18,9 @@ use super::partner_center::reasons;
 use super::read::{Reading, read_row, without_mark};
 use super::run::Run;
 use super::{Step, crm, customer, dress};
-use crate::bell::REFERRAL;
 use crate::link::encode_units;
 use crate::raw;
+use crate::records::REFERRAL;
 use crate::trouble::Trouble;
 
 /// Creates our referral. Microsoft is invited by the merge that follows: then help is a unit like any other.

@@ -9,8 +9,8 @@ use cosell_sync::row::{Cell, RecordKind, Role, Row};
 use cosell_sync::side::{Side, Sides};
 
 use super::run::Run;
-use crate::bell::REFERRAL;
 use crate::raw;
+use crate::records::REFERRAL;
 use crate::trouble::Trouble;
 
 /// Both sides, as they are now.

@@ -13,7 +13,7 @@ use super::intents::{self, Kind};
 use super::look::Sight;
 use super::read::Reading;
 use super::run::Run;
-use crate::bell::REFERRAL;
+use crate::records::REFERRAL;
 use crate::trouble::Trouble;
 
 /// Writes what the plan carries to Partner Center. True when something was written.

@@ -3,7 +3,7 @@
 use cosell_plugins::{Arrival, Verdict};
 use cosell_remote::partner_center::{self, PcView};
 use cosell_sync::ability::Phase;
-use cosell_sync::course::{Gate, Presence};
+use cosell_sync::course::{Gate, Presence, Situation};
 use cosell_sync::deal::{Deal, ReferralFacts, Unit, UnitValue, Units};
 use cosell_sync::mark;
 use cosell_sync::merge::View;
@@ -39,6 +39,31 @@ impl Reading {
             crm: cosell_plugins::Reading::default(),
             seen: Some(seen),
             gate: nobody_decided(),
+        }
+    }
+
+    /// What the course is decided from.
+    pub(super) fn situation<'a>(&'a self, run: &Run<'_>, sight: &Sight) -> Situation<'a> {
+        let rang = run
+            .bells
+            .iter()
+            .filter(|bell| bell.rung > bell.answered)
+            .map(|bell| bell.since)
+            .max();
+        Situation {
+            presence: sight.presence,
+            linked: run.is_linked(),
+            gate: &self.gate,
+            units: if sight.presence.crm == Presence::Here {
+                &self.crm.units
+            } else {
+                &self.partner_center
+            },
+            closed: sight.is_frozen(),
+            born: run.born,
+            rang: rang.unwrap_or(run.born),
+            now: run.desk.now(),
+            patience: run.connection.patience,
         }
     }
 

@@ -1,24 +1,12 @@
 //! Rows that hang from a deal's row ring for it (S31): a solution that is added completes a deal, and changes no column of its row.
 
 use cosell_store::{AcceptedEvent, Next, RecordKey};
-use cosell_sync::row::{Cell, Join, Link, Needs, RecordKind};
+use cosell_sync::row::Cell;
 use cosell_sync::side::Side;
 
 use super::run::Run;
+use crate::records::children;
 use crate::trouble::Trouble;
-
-/// Tables whose rows hang from a deal's row, with the column that points up.
-pub(crate) fn children(needs: &Needs) -> impl Iterator<Item = (&Join, &str, RecordKind)> {
-    needs.joins.iter().filter_map(|join| {
-        let kind = [RecordKind::Opportunity, RecordKind::Lead]
-            .into_iter()
-            .find(|kind| kind.table() == join.above)?;
-        match &join.via {
-            Link::Child(up) => Some((join, up.as_str(), kind)),
-            Link::Lookup(_) | Link::Many(_) => None,
-        }
-    })
-}
 
 /// If the lane is about such a row, rings for the row above it: one hop, one bell. None when the lane is a deal's own.
 pub(super) async fn ring(run: &Run<'_>) -> Result<Option<Next>, Trouble> {

@@ -9,19 +9,23 @@ use cosell_store::{
     Attempt, AuditLine, Base, Bell, Change, Intent, LaneId, LaneState, Lease, LinkState, Millis,
     Next, RecordKey,
 };
-use cosell_sync::course::{Presence, Situation};
 use cosell_sync::deal::{Timestamp, Unit, UnitValue};
 use cosell_sync::merge::{Bases, Carry, Plan, Why};
 use cosell_sync::row::Refusal;
 use cosell_sync::side::{Side, Sides};
 
-use super::Ended;
-use super::look::Sight;
-use super::read::Reading;
-use crate::desk::{Connection, Desk};
+use crate::desk::{Connection, Desk, LEASE_MS};
 use crate::link::{self, Notes, fingerprint};
 use crate::trouble::{Trouble, reason_json, sentences};
-use crate::worker::LEASE_MS;
+
+/// How a run ended well.
+#[derive(Debug)]
+pub struct Ended {
+    /// Where the lane stands now.
+    pub next: Next,
+    /// What is remembered with it.
+    pub change: Change,
+}
 
 /// One pass over a lane, with the set of plugins that it began with (S29).
 pub(super) struct Run<'a> {
@@ -35,7 +39,7 @@ pub(super) struct Run<'a> {
     pub(super) bases: Bases,
     pub(super) notes: Notes,
     pub(super) intent: Option<Intent>,
-    born: Millis,
+    pub(super) born: Millis,
     /// The raw records of the last look.
     seen: Sides<String>,
     /// What the next transaction takes along: bases, raws, members, lines.
@@ -104,31 +108,6 @@ impl<'a> Run<'a> {
 
     pub(super) fn is_linked(&self) -> bool {
         self.link.referral.is_some() && self.link.crm_row.is_some()
-    }
-
-    /// What the course is decided from.
-    pub(super) fn situation<'b>(&self, sight: &Sight, reading: &'b Reading) -> Situation<'b> {
-        let rang = self
-            .bells
-            .iter()
-            .filter(|bell| bell.rung > bell.answered)
-            .map(|bell| bell.since)
-            .max();
-        Situation {
-            presence: sight.presence,
-            linked: self.is_linked(),
-            gate: &reading.gate,
-            units: if sight.presence.crm == Presence::Here {
-                &reading.crm.units
-            } else {
-                &reading.partner_center
-            },
-            closed: sight.is_frozen(),
-            born: self.born,
-            rang: rang.unwrap_or(self.born),
-            now: self.desk.now(),
-            patience: self.connection.patience,
-        }
     }
 
     /// A line for the lane's audit; written with the next write, or with the end of the run.
