@@ -8,6 +8,8 @@ mod address;
 mod batch;
 mod cells;
 mod metadata;
+mod page;
+mod prefer;
 mod read;
 mod refusal;
 mod route;
@@ -345,7 +347,7 @@ impl Dataverse {
             held,
             row,
             &Options::default(),
-            &read::Prefer::default(),
+            &prefer::Prefer::default(),
         )))
     }
 
@@ -360,7 +362,7 @@ impl Dataverse {
                 held,
                 row,
                 &Options::default(),
-                &read::Prefer::default(),
+                &prefer::Prefer::default(),
             ))
         };
         rows.live.values().map(show).collect()

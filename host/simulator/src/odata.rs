@@ -6,6 +6,7 @@
 pub(crate) mod eval;
 pub(crate) mod filter;
 pub(crate) mod json;
+pub(crate) mod lex;
 pub(crate) mod options;
 
 use jiff::{Timestamp, civil::Date};

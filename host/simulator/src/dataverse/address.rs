@@ -8,7 +8,7 @@ use super::schema::{Kind, Table};
 use super::store::{Cell, Db};
 use crate::odata::Scalar;
 use crate::odata::eval::{Case, equal};
-use crate::odata::filter::literal_of;
+use crate::odata::lex::literal_of;
 use crate::wire::decode_segment;
 
 /// One part of a path: a name, and what stands in its brackets.

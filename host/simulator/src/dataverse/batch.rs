@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use uuid::Uuid;
 
-use super::read::Prefer;
+use super::prefer::Prefer;
 use super::refusal::{self, Refusal};
 use super::route;
 use super::session::Session;

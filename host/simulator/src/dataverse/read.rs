@@ -1,102 +1,22 @@
-//! Rows as JSON, queries, expands and pages. (dataverse 1.3, 2.3, 2.4)
+//! Rows as JSON, with annotations and expands; and the check of every name in a query. (dataverse 1.3, 2.3, 2.4)
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::cells;
+use super::page::PAGE_MAX;
+use super::prefer::Prefer;
 use super::refusal::{self, Refusal};
 use super::schema::{Column, Kind, Name, Navigation, Table};
 use super::store::{Cell, Db, Row};
 use crate::odata::Scalar;
 use crate::odata::eval::{Case, Subject, matches, sort_order};
 use crate::odata::options::{Expand, Options};
-use crate::wire::{Request, decode_segment, encode};
 
-/// Largest page, and the default one.
-pub(super) const PAGE_MAX: usize = 5_000;
 /// Most expands in a query.
 const EXPANDS_MAX: usize = 15;
-/// `$count` does not count further.
-const COUNT_MAX: usize = 5_000;
-
-/// What `Prefer` asks for.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Prefer {
-    pub(super) representation: bool,
-    pub(super) page: Option<usize>,
-    pub(super) track: bool,
-    pub(super) continue_on_error: bool,
-    annotations: Vec<String>,
-    /// What was understood, for `Preference-Applied`.
-    pub(super) applied: Vec<String>,
-}
-
-impl Prefer {
-    pub(super) fn of(request: &Request) -> Self {
-        let mut out = Self::default();
-        let texts = request
-            .headers
-            .get_all("prefer")
-            .iter()
-            .filter_map(|value| value.to_str().ok());
-        for part in texts.flat_map(outside_quotes) {
-            let (name, value) = part.split_once('=').unwrap_or((part.as_str(), ""));
-            match name.trim().to_ascii_lowercase().as_str() {
-                "return" => out.representation = value == "representation",
-                "odata.maxpagesize" => {
-                    out.page = value
-                        .parse()
-                        .ok()
-                        .filter(|size: &usize| *size > 0)
-                        .map(|size: usize| size.min(PAGE_MAX));
-                }
-                "odata.track-changes" => out.track = true,
-                "odata.continue-on-error" => out.continue_on_error = true,
-                "odata.include-annotations" => {
-                    out.annotations = value
-                        .trim_matches('"')
-                        .split(',')
-                        .map(|name| name.trim().to_owned())
-                        .collect();
-                }
-                _ => continue,
-            }
-            out.applied.push(part.clone());
-        }
-        out
-    }
-
-    fn wants(&self, annotation: &str) -> bool {
-        self.annotations
-            .iter()
-            .any(|wanted| match wanted.strip_suffix('*') {
-                Some(prefix) => annotation.starts_with(prefix),
-                None => wanted == annotation,
-            })
-    }
-
-    pub(super) fn annotates(&self) -> bool {
-        !self.annotations.is_empty()
-    }
-}
-
-fn outside_quotes(text: &str) -> Vec<String> {
-    let (mut quoted, mut part, mut parts) = (false, String::new(), Vec::new());
-    for sign in text.chars() {
-        if sign == '"' {
-            quoted = !quoted;
-        }
-        if sign == ',' && !quoted {
-            parts.push(std::mem::take(&mut part).trim().to_owned());
-        } else {
-            part.push(sign);
-        }
-    }
-    parts.push(part.trim().to_owned());
-    parts
-}
 
 /// The name under which an alternate key is known.
 pub(super) fn key_name(columns: &[Name]) -> String {
@@ -452,149 +372,17 @@ pub(super) fn context(origin: &str, table: &Table, options: &Options) -> String 
     format!("{origin}/api/data/v9.2/$metadata#{}{selection}", table.set)
 }
 
-/// Where the next page starts. Travels as XML, encoded twice, as the platform's cookie does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Cookie {
-    pub(super) page: usize,
-    pub(super) offset: usize,
-    /// Version at which change tracking started, when it did.
-    pub(super) tracking: Option<u64>,
-}
-
-impl Cookie {
-    pub(super) fn read(pairs: &[(String, String)]) -> Result<Self, Refusal> {
-        let Some((_, text)) = pairs.iter().find(|(name, _)| name == "$skiptoken") else {
-            return Ok(Self {
-                page: 1,
-                ..Self::default()
-            });
-        };
-        let bad = || refusal::query("Malformed XML in the Paging Cookie");
-        let attribute = |text: &str, name: &str| -> Option<String> {
-            let from = text.find(&format!("{name}=\""))? + name.len() + 2;
-            let rest = &text[from..];
-            rest.find('"').map(|to| rest[..to].to_owned())
-        };
-        let inner = attribute(text, "pagingcookie")
-            .map(|inner| decode_segment(&decode_segment(&inner)))
-            .ok_or_else(bad)?;
-        let page = attribute(text, "pagenumber")
-            .and_then(|page| page.parse().ok())
-            .ok_or_else(bad)?;
-        let offset = attribute(&inner, "offset")
-            .and_then(|offset| offset.parse().ok())
-            .ok_or_else(bad)?;
-        let tracking = attribute(&inner, "version").and_then(|version| version.parse().ok());
-        Ok(Self {
-            page,
-            offset,
-            tracking,
-        })
-    }
-
-    fn text(self) -> String {
-        let version = self
-            .tracking
-            .map(|version| format!(" version=\"{version}\""))
-            .unwrap_or_default();
-        let inner = format!(
-            "<cookie page=\"{}\" offset=\"{}\"{version} />",
-            self.page - 1,
-            self.offset
-        );
-        let istracking = if self.tracking.is_some() {
-            "True"
-        } else {
-            "False"
-        };
-        let cookie = format!(
-            "<cookie pagenumber=\"{}\" pagingcookie=\"{}\" istracking=\"{istracking}\" />",
-            self.page,
-            encode(&encode(&inner))
-        );
-        encode(&cookie)
-    }
-
-    /// The link to the page that this cookie stands for: the same query, and the cookie.
-    pub(super) fn link(self, request: &Request) -> String {
-        let kept: Vec<&str> = request
-            .query
-            .split('&')
-            .filter(|part| {
-                !part.is_empty()
-                    && !part.starts_with("$skiptoken=")
-                    && !part.starts_with("%24skiptoken=")
-            })
-            .collect();
-        let separator = if kept.is_empty() { "" } else { "&" };
-        format!(
-            "{}{}?{}{separator}$skiptoken={}",
-            request.origin,
-            request.path,
-            kept.join("&"),
-            self.text()
-        )
-    }
-}
-
-/// Answers a query over `rows` of a table.
-pub(super) fn collection(
-    db: &Db,
-    table: &Table,
-    rows: Vec<&Row>,
-    options: &Options,
-    request: &Request,
-    prefer: &Prefer,
-) -> Result<Value, Refusal> {
-    let cookie = Cookie::read(&request.pairs())?;
-    let mut found: Vec<&Row> = rows
-        .into_iter()
-        .filter(|row| fits(db, table, row, options))
-        .collect();
-    sort(db, table, &mut found, options);
-    let total = found.len();
-    // `$top` is ignored when a page size is asked for.
-    let limit = if prefer.page.is_some() {
-        usize::MAX
-    } else {
-        options.top.unwrap_or(usize::MAX)
-    };
-    let size = prefer.page.unwrap_or(PAGE_MAX);
-    let wanted = found.len().min(limit);
-    let page: Vec<Value> = found
-        .iter()
-        .take(wanted)
-        .skip(cookie.offset)
-        .take(size)
-        .map(|row| Value::Object(render(db, table, row, options, prefer)))
-        .collect();
-    let next = cookie.offset + page.len();
-    let mut body = json!({ "@odata.context": context(&request.origin, table, options) });
-    if options.count {
-        body["@odata.count"] = json!(total.min(COUNT_MAX));
-        if prefer.wants("Microsoft.Dynamics.CRM.totalrecordcount") {
-            body["@Microsoft.Dynamics.CRM.totalrecordcount"] = json!(total.min(COUNT_MAX));
-            body["@Microsoft.Dynamics.CRM.totalrecordcountlimitexceeded"] =
-                json!(total > COUNT_MAX);
-        }
-    }
-    body["value"] = Value::Array(page);
-    if next < wanted {
-        body["@odata.nextLink"] = json!(
-            Cookie {
-                page: cookie.page + 1,
-                offset: next,
-                tracking: None
-            }
-            .link(request)
-        );
-    }
-    Ok(body)
-}
-
 /// Options that the Web API does not know, or not outside an expand.
 pub(super) fn refuse_unsupported(pairs: &[(String, String)]) -> Result<(), Refusal> {
     for (name, _) in pairs {
+        if matches!(name.as_str(), "$apply" | "fetchXml") {
+            // Real, but not built: a wrong answer would be worse than none.
+            return Err(Refusal::new(
+                501,
+                "0x80060888",
+                format!("This simulator does not answer {name}."),
+            ));
+        }
         if matches!(name.as_str(), "$skip" | "$search" | "$format" | "$compute") {
             return Err(refusal::query(format!(
                 "The query parameter {name} is not supported"
@@ -611,7 +399,6 @@ pub(super) fn refuse_unsupported(pairs: &[(String, String)]) -> Result<(), Refus
                     | "$count"
                     | "$skiptoken"
                     | "$deltatoken"
-                    | "$apply"
                     | "$id"
             )
         {

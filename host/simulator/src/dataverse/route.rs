@@ -5,12 +5,13 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::address::{self, Key, Segment};
-use super::read::{self, Prefer};
+use super::prefer::Prefer;
+use super::read;
 use super::refusal::{self, Refusal};
 use super::schema::{Kind, Name, Navigation, Table};
 use super::session::Session;
 use super::store::{Cell, Db, Write};
-use super::{actions, cells, metadata, tracking, write};
+use super::{actions, cells, metadata, page, tracking, write};
 use crate::odata::options::Options;
 use crate::wire::{Reply, Request};
 
@@ -200,7 +201,7 @@ impl Call<'_> {
     fn query(&self, db: &Db) -> Result<Reply, Refusal> {
         let table = self.table(db)?;
         let has = |name: &str| self.pairs.iter().any(|(held, _)| held == name);
-        let tracked_page = read::Cookie::read(&self.pairs)?.tracking.is_some();
+        let tracked_page = page::Cookie::read(&self.pairs)?.tracking.is_some();
         if self.prefer.track || has("$deltatoken") || tracked_page {
             let options = self.options(db)?;
             return tracking::answer(
@@ -218,7 +219,7 @@ impl Call<'_> {
             .into_iter()
             .flat_map(|rows| rows.live.values().map(AsRef::as_ref))
             .collect();
-        read::collection(db, table, rows, &options, self.request, &self.prefer)
+        page::collection(db, table, rows, &options, self.request, &self.prefer)
             .map(|body| json_reply(200, &body))
     }
 
@@ -484,7 +485,7 @@ impl Call<'_> {
             return Ok(json_reply(200, &Value::Object(body)));
         }
         let rows = rows.into_iter().map(AsRef::as_ref).collect();
-        read::collection(db, target, rows, &options, self.request, &self.prefer)
+        page::collection(db, target, rows, &options, self.request, &self.prefer)
             .map(|body| json_reply(200, &body))
     }
 

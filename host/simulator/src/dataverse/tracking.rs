@@ -4,7 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::read::{self, Cookie, PAGE_MAX, Prefer};
+use super::page::{Cookie, PAGE_MAX};
+use super::prefer::Prefer;
+use super::read;
 use super::refusal::{self, Refusal};
 use super::route::json_reply;
 use super::schema::Table;
@@ -55,55 +57,66 @@ pub(super) fn answer(
         .map(|(_, token)| token.as_str());
     let started = cookie.tracking.unwrap_or(db.version);
     let context = read::context(&request.origin, table, options);
-    let (context, all): (String, Vec<Value>) = match token {
-        None => {
-            let rows = db
-                .rows(&table.logical)
-                .into_iter()
-                .flat_map(|rows| rows.live.values());
-            (
-                context,
-                rows.map(|row| Value::Object(read::render(db, table, row, options, prefer)))
-                    .collect(),
-            )
-        }
-        Some(token) => {
-            let changes = changes(db, session, table, token)?;
-            (
-                format!("{context}/$delta"),
-                changes
-                    .into_iter()
-                    .map(|change| shown(db, table, change, options, request, prefer))
-                    .collect(),
-            )
-        }
+    let (context, mut all) = match token {
+        None => (context, everything(db, table, cookie.after)),
+        Some(token) => (
+            format!("{context}/$delta"),
+            changes(db, session, table, token)?,
+        ),
     };
-    let total = all.len();
-    let page: Vec<Value> = all.into_iter().skip(cookie.offset).take(size).collect();
-    let next = cookie.offset + page.len();
+    all.retain(|change| cookie.mark.is_none_or(|mark| change.mark() > mark));
+    let rest = all.split_off(size.min(all.len()));
+    let last = all.last().copied();
+    let value: Value = all
+        .iter()
+        .map(|change| shown(db, table, *change, options, request, prefer))
+        .collect();
     let mut body = json!({ "@odata.context": context });
-    if next < total {
-        body["value"] = Value::Array(page);
-        body["@odata.nextLink"] = json!(
-            Cookie {
-                page: cookie.page + 1,
-                offset: next,
-                tracking: Some(started)
-            }
-            .link(request)
-        );
-    } else {
+    if rest.is_empty() {
         body["@odata.deltaLink"] = json!(delta_link(request, started, session.now));
-        body["value"] = Value::Array(page);
+        body["value"] = value;
+    } else {
+        body["value"] = value;
+        let next = Cookie {
+            page: cookie.page + 1,
+            offset: cookie.offset + size,
+            after: last.filter(|_| token.is_none()).map(|change| change.id),
+            tracking: Some(started),
+            mark: last.filter(|_| token.is_some()).map(|change| change.mark()),
+        };
+        body["@odata.nextLink"] = json!(next.link(request));
     }
     Ok(json_reply(200, &body))
 }
 
+/// All rows behind one, by id: what is already changed again comes with the delta.
+fn everything(db: &Db, table: &Table, after: Option<Uuid>) -> Vec<Change> {
+    let rows = db
+        .rows(&table.logical)
+        .into_iter()
+        .flat_map(|rows| rows.live.values());
+    let rest = rows.filter(|row| after.is_none_or(|after| row.id > after));
+    rest.map(|row| Change {
+        id: row.id,
+        version: row.version,
+        deleted: false,
+    })
+    .collect()
+}
+
 /// A changed row, or a deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Change {
-    Row(Uuid),
-    Deleted(Uuid),
+pub(super) struct Change {
+    id: Uuid,
+    version: u64,
+    deleted: bool,
+}
+
+impl Change {
+    /// The place in a delta: rows by version first, then deletions.
+    fn mark(self) -> (bool, u64) {
+        (self.deleted, self.version)
+    }
 }
 
 /// What changed since a token: rows by version first, then deletions.
@@ -144,22 +157,24 @@ pub(super) fn changes(
     let Some(rows) = db.rows(&table.logical) else {
         return Ok(Vec::new());
     };
-    let mut changed: Vec<(u64, Uuid)> = rows
-        .live
-        .values()
-        .filter(|row| row.version > version)
-        .map(|row| (row.version, row.id))
-        .collect();
-    changed.sort_unstable();
-    let deleted = rows
+    let changed = rows.live.values().filter(|row| row.version > version);
+    let changed = changed.map(|row| Change {
+        id: row.id,
+        version: row.version,
+        deleted: false,
+    });
+    let gone = rows
         .deleted
         .iter()
         .filter(|(at, id)| *at > version && !rows.live.contains_key(id));
-    Ok(changed
-        .into_iter()
-        .map(|(_, id)| Change::Row(id))
-        .chain(deleted.map(|(_, id)| Change::Deleted(*id)))
-        .collect())
+    let gone = gone.map(|(at, id)| Change {
+        id: *id,
+        version: *at,
+        deleted: true,
+    });
+    let mut all: Vec<Change> = changed.chain(gone).collect();
+    all.sort_unstable_by_key(|change| change.mark());
+    Ok(all)
 }
 
 fn shown(
@@ -170,16 +185,17 @@ fn shown(
     request: &Request,
     prefer: &Prefer,
 ) -> Value {
-    match change {
-        Change::Row(id) => db.row(&table.logical, id).map_or(Value::Null, |row| {
-            Value::Object(read::render(db, table, row, options, prefer))
-        }),
-        Change::Deleted(id) => json!({
-            "@odata.context": format!("{}/api/data/v9.2/$metadata#{}/$deletedEntity", request.origin, table.set),
-            "id": id.to_string(),
-            "reason": "deleted",
-        }),
+    if change.deleted {
+        let context = format!(
+            "{}/api/data/v9.2/$metadata#{}/$deletedEntity",
+            request.origin, table.set
+        );
+        return json!({"@odata.context": context, "id": change.id.to_string(), "reason": "deleted"});
     }
+    let row = db.row(&table.logical, change.id);
+    row.map_or(Value::Null, |row| {
+        Value::Object(read::render(db, table, row, options, prefer))
+    })
 }
 
 /// The same URL, with a token of the version at which the read began.

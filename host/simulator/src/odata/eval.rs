@@ -152,7 +152,7 @@ fn compare_loose(op: Op, left: &Scalar, right: &Scalar, case: Case) -> bool {
         let literal = uuid::Uuid::try_parse(text)
             .ok()
             .map(Scalar::Guid)
-            .or_else(|| super::filter::literal_of(text));
+            .or_else(|| super::lex::literal_of(text));
         return literal.is_some_and(|literal| compare(op, left, &literal, case));
     }
     compare(op, left, right, case)

@@ -374,3 +374,58 @@ async fn expands_nest_and_are_null_when_unset() {
     );
     assert_eq!(read["transactioncurrencyid"]["isocurrencycode"], "EUR");
 }
+
+#[tokio::test]
+async fn rows_that_go_between_pages_shift_nothing() {
+    let world = World::start().await;
+    let mut ids = Vec::new();
+    for number in 0..6 {
+        ids.push(
+            world
+                .create("contacts", json!({"lastname": format!("C{number}")}))
+                .await,
+        );
+    }
+    let page = [("prefer", "odata.maxpagesize=2")];
+    let first = world
+        .crm(
+            "GET",
+            "contacts?$select=lastname&$orderby=lastname",
+            &page,
+            None,
+        )
+        .await
+        .body;
+    world.control().seller_deletes("contact", &ids[0]).unwrap();
+    let next = first["@odata.nextLink"]
+        .as_str()
+        .unwrap()
+        .split("/api/data/v9.2/")
+        .nth(1)
+        .unwrap()
+        .to_owned();
+    let second = world.crm("GET", &next, &page, None).await.body;
+    assert_eq!(second["value"][0]["lastname"], "C2");
+}
+
+#[tokio::test]
+async fn what_is_not_built_is_said_to_be_so() {
+    let world = World::start().await;
+    for query in [
+        "accounts?$apply=aggregate($count as n)",
+        "accounts?fetchXml=%3Cfetch/%3E",
+    ] {
+        assert_eq!(
+            world.crm("GET", query, &[], None).await.status,
+            501,
+            "{query}"
+        );
+    }
+    assert_eq!(
+        world
+            .crm("POST", "EntityDefinitions", &[], Some(json!({})))
+            .await
+            .status,
+        501
+    );
+}
