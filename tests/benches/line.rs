@@ -54,7 +54,7 @@ async fn main() -> anyhow::Result<()> {
         let (row, referral) = &deals[number % DEALS];
         #[allow(clippy::cast_precision_loss, reason = "small whole numbers")]
         let value = (500_000 + number) as f64;
-        let act = if (number / DEALS) % 2 == 0 {
+        let act = if (number / DEALS).is_multiple_of(2) {
             world.control().seller_updates(
                 "opportunity",
                 row,
@@ -115,7 +115,7 @@ fn settle(
         if there != Some(*value) || here != Some(*value) {
             return true;
         }
-        let record = if (number / DEALS) % 2 == 0 {
+        let record = if (number / DEALS).is_multiple_of(2) {
             referral
         } else {
             row

@@ -62,13 +62,7 @@ pub fn write_configuration(
             .as_deref()
             .context("the simulator speaks plain HTTP; a host wants TLS")?,
     )?;
-    std::fs::write(
-        dir.join("webhook-roots.pem"),
-        format!(
-            "{}{}",
-            running.webhook_root_pem, running.webhook_intermediate_pem
-        ),
-    )?;
+    std::fs::write(dir.join("webhook-roots.pem"), &running.webhook_root_pem)?;
     let certificate_host = urls
         .certificates
         .trim_start_matches("https://")
@@ -97,8 +91,8 @@ authority = "{entra}"
 tenant = "{tenant}"
 
 [connection.partner_center]
-base_url = "{referrals}"
-webhook_url = "{webhooks}"
+base_url = "{referrals}/v1.0/engagements"
+webhook_url = "{webhooks}/webhooks/v1"
 client_id = "{client}"
 secret = {{ file = "{dir}/partner-center-secret" }}
 refresh_token = {{ file = "{dir}/refresh-token" }}
@@ -130,8 +124,8 @@ contacts_may_be_shared = true
         plugins = paths.plugins.display(),
         entra = urls.entra,
         tenant = partner.tenant_id,
-        referrals = format!("{}/v1.0/engagements", urls.referrals),
-        webhooks = format!("{}/webhooks/v1", urls.partner_center),
+        referrals = urls.referrals,
+        webhooks = urls.partner_center,
         client = partner.client_id,
         dataverse = urls.dataverse,
         crm_tenant = crm.tenant_id,

@@ -138,9 +138,6 @@ pub struct Running {
     /// What a webhook receiver pins for Partner Center's notifications (PEM): the root, then the intermediate, because a
     /// DER certificate file holds the leaf alone.
     pub webhook_root_pem: String,
-    /// The intermediate (PEM) between root and leaf. The certificate's address serves the leaf alone, as Microsoft's sample does, so a
-    /// receiver needs this one too.
-    pub webhook_intermediate_pem: String,
     /// Where notifications say their certificate is.
     pub certificate_url: String,
     /// Partner organisations.
@@ -214,7 +211,6 @@ impl Simulator {
             urls,
             ca_pem: config.tls.then(|| identity.ca_pem.clone()),
             webhook_root_pem: world.signer.anchors_pem(),
-            webhook_intermediate_pem: world.signer.intermediate_pem.clone(),
             organizations: access.organizations,
             crm: access.crm,
             control: Control::over(&world),
