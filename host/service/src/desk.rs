@@ -10,8 +10,9 @@ use cosell_sync::course::Patience;
 use cosell_sync::merge::Policies;
 use tokio::sync::Notify;
 
-/// A lease outlives the longest run by far; a host that dies gives its lanes back after so long.
-pub const LEASE_MS: Millis = 60_000;
+/// Every write begins with a fresh lease, and the slowest call that a configuration allows takes two minutes: no write outlives its lease
+/// unless the process itself is frozen. A restarted host on the embedded store does not wait for leases; several hosts on one do.
+pub const LEASE_MS: Millis = 180_000;
 
 /// Everything of the process that runs share.
 pub struct Desk {

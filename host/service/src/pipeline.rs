@@ -14,19 +14,17 @@ mod remember;
 mod run;
 
 use cosell_remote::Class;
-use cosell_store::{LaneState, Lease, Millis, Next};
+use cosell_store::{Millis, Next};
 use cosell_sync::course::{Course, course};
 use cosell_sync::merge::{Look, plan};
 use cosell_sync::side::Side;
 
-use crate::desk::Desk;
 use crate::trouble::{Trouble, sentences};
 use look::{Looked, look};
 use read::read;
-use run::Run;
 
 pub use dress::tell_failure;
-pub use run::Ended;
+pub use run::Run;
 
 /// How often a run looks again because something changed, or because a step is followed by another. A birth takes four.
 const ROUNDS_MAX: u32 = 8;
@@ -42,37 +40,36 @@ enum Step {
     Settled(Next),
 }
 
-/// One pass over a lane.
+/// One pass over a lane. What the run has learned on the way is in the run, also when it ends badly.
 ///
 /// # Errors
 /// [`Trouble`], from which the worker decides whether the lane waits, parks or rests.
-pub async fn run(desk: &Desk, lease: &Lease, state: &LaneState) -> Result<Ended, Trouble> {
-    let mut run = Run::begin(desk, lease, state).await?;
-    if let Some(next) = related::ring(&run).await? {
-        return Ok(run.ended(next));
+pub async fn pass(run: &mut Run<'_>) -> Result<Next, Trouble> {
+    if let Some(next) = related::ring(run).await? {
+        return Ok(next);
     }
-    intents::settle(&mut run).await?;
+    intents::settle(run).await?;
     for _ in 0..ROUNDS_MAX {
         run.renew().await?;
-        let sight = match look(&mut run).await? {
+        let sight = match look(run).await? {
             Looked::Sight(sight) => *sight,
-            Looked::BelongsTo(elder) => return Ok(run.ended(Next::Retired { into: elder })),
+            Looked::BelongsTo(elder) => return Ok(Next::Retired { into: elder }),
         };
-        let reading = read(&run, &sight).await?;
-        let step = match course(&reading.situation(&run, &sight)) {
-            Course::Merge => merge(&mut run, &sight, &reading).await,
+        let reading = read(run, &sight).await?;
+        let step = match course(&reading.situation(run, &sight)) {
+            Course::Merge => merge(run, &sight, &reading).await,
             Course::Create {
                 on: Side::PartnerCenter,
                 ..
-            } => born::referral(&mut run, &sight, &reading).await,
+            } => born::referral(run, &sight, &reading).await,
             Course::Create {
                 on: Side::Crm,
                 kind,
-            } => born::row(&mut run, &sight, &reading, kind).await,
-            rest => Ok(Step::Settled(resting(&mut run, rest)?)),
+            } => born::row(run, &sight, &reading, kind).await,
+            rest => Ok(Step::Settled(resting(run, rest)?)),
         };
         match step {
-            Ok(Step::Settled(next)) => return Ok(run.ended(next)),
+            Ok(Step::Settled(next)) => return Ok(next),
             Ok(Step::Again) => {}
             // Changed underneath us: a colleague was faster. Look again, plan again; never a blind write (I6).
             Err(Trouble::Remote(error)) if error.class == Class::Conflict => {}

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cosell_store::{Change, LaneState, Lease, Next, StoreError};
+use cosell_store::{Change, LaneState, Lease, Millis, Next, StoreError};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::desk::{Desk, LEASE_MS};
-use crate::pipeline;
+use crate::pipeline::{self, Run};
 use crate::trouble::Trouble;
 
+/// A run that ended badly with a write under way is followed by another so soon.
+const OPEN_WRITE_MS: Millis = 5_000;
 /// The worker looks at least so often, in case a wake-up was lost.
 const IDLE_MAX: Duration = Duration::from_secs(5);
 
@@ -89,9 +91,19 @@ async fn run(desk: &Desk, lease: &Lease) {
         Ok(state) => state,
         Err(error) => return given_up(&error),
     };
-    let (next, change) = match pipeline::run(desk, lease, &state).await {
-        Ok(ended) => (ended.next, ended.change),
-        Err(trouble) => settle_trouble(desk, lease, &state, &trouble).await,
+    let (next, change) = match Run::begin(desk, lease, &state).await {
+        Ok(mut run) => {
+            let next = match pipeline::pass(&mut run).await {
+                Ok(next) => next,
+                Err(trouble) => settle_trouble(desk, lease, &state, &trouble, Some(&mut run)).await,
+            };
+            let change = run.into_change(&next);
+            (next, change)
+        }
+        Err(trouble) => (
+            settle_trouble(desk, lease, &state, &trouble, None).await,
+            Change::default(),
+        ),
     };
     if let Err(error) = desk
         .store
@@ -102,12 +114,14 @@ async fn run(desk: &Desk, lease: &Lease) {
     }
 }
 
+/// Decides what becomes of a lane whose run ended badly, and tells whom it concerns.
 async fn settle_trouble(
     desk: &Desk,
     lease: &Lease,
     state: &LaneState,
     trouble: &Trouble,
-) -> (Next, Change) {
+    run: Option<&mut Run<'_>>,
+) -> Next {
     let failures = u32::try_from(state.attempts).unwrap_or(u32::MAX);
     let mut verdict = trouble.verdict(failures, rand::random(), desk.now());
     if let Some(throttle) = verdict.throttle.take() {
@@ -116,13 +130,22 @@ async fn settle_trouble(
             error!(error = %error, "could not write down that a credential rests");
         }
     }
-    let mut change = Change::default();
+    // A write whose outcome is unknown comes before everything else: the next run reads its target.
+    let is_open = run.as_ref().is_some_and(|run| run.has_open_write());
+    if is_open && !matches!(verdict.next, Next::Wait { .. }) {
+        verdict.next = Next::Wait {
+            until: desk.now() + OPEN_WRITE_MS,
+            failed: true,
+            reason: trouble.to_string(),
+        };
+    }
     match &verdict.next {
         Next::Parked { reasons, failure } if state.failure.as_deref() != Some(failure) => {
             warn!(reasons = %reasons, "parked: a person is needed");
-            change = pipeline::tell_failure(desk, lease, state, reasons).await;
+            if let Some(run) = run {
+                pipeline::tell_failure(run, reasons).await;
+            }
         }
-        Next::Parked { .. } => {}
         Next::Wait {
             until,
             reason,
@@ -132,7 +155,7 @@ async fn settle_trouble(
         }
         _ => {}
     }
-    (verdict.next, change)
+    verdict.next
 }
 
 fn given_up(error: &StoreError) {

@@ -4,7 +4,7 @@ use cosell_simulator::{FaultKind, Service};
 use cosell_tests::{World, text};
 use serde_json::json;
 
-use crate::{AUDIT, HELP, Told, once};
+use crate::{AUDIT, HELP, IDENTIFIER, Told, once};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sellers_opportunity_becomes_a_co_sell_deal_and_microsoft_is_invited_once() -> Told {
@@ -153,4 +153,40 @@ async fn a_bell_about_a_record_that_is_gone_costs_one_look() -> Told {
     world.quiet().await?;
     assert_eq!(world.control().counts().referrals, 0);
     world.end_in(&["settled", "waiting"]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copied_row_is_told_and_never_shares_the_originals_referral() -> Told {
+    let world = World::start().await?;
+    let account = world.account("Contoso Kft.", "HU")?;
+    let row = world.opportunity(&account, &json!({}))?;
+    let referral = text(&world.referral_of(&row).await?, "id");
+    world.row_of(&referral).await?;
+    world.quiet().await?;
+    let copy = world.opportunity(
+        &account,
+        &json!({ "name": "Copy of it", IDENTIFIER: referral }),
+    )?;
+    let told = world
+        .until("a cross on the copy", |control| {
+            control
+                .row("opportunity", &copy)
+                .filter(|row| text(row, "name").starts_with('✖'))
+        })
+        .await?;
+    assert!(
+        text(&told, AUDIT).contains("copied"),
+        "{}",
+        text(&told, AUDIT)
+    );
+    // The remedy that it names.
+    world.control().seller_updates(
+        "opportunity",
+        &copy,
+        &json!({ IDENTIFIER: null, "description": "my own deal" }),
+    )?;
+    let own = text(&world.referral_of(&copy).await?, "id");
+    assert_ne!(own, referral);
+    world.row_of(&own).await?;
+    world.end().await
 }

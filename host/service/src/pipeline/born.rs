@@ -7,6 +7,7 @@ use cosell_remote::{Class, RemoteError};
 use cosell_sync::columns::Cells;
 use cosell_sync::deal::{Unit, UnitValue, Units};
 use cosell_sync::identity::row_id;
+use cosell_sync::merge::same;
 use cosell_sync::row::{Cell, Choice, RecordKind, Role};
 use cosell_sync::side::Side;
 use serde_json::json;
@@ -15,7 +16,7 @@ use super::ask::rounds;
 use super::intents::{self, Kind};
 use super::look::{Sight, fetch};
 use super::partner_center::reasons;
-use super::read::{Reading, read_row, without_mark};
+use super::read::Reading;
 use super::run::Run;
 use super::{Step, crm, customer, dress};
 use crate::link::encode_units;
@@ -166,7 +167,7 @@ pub(super) async fn row(
         Err(error) => return intents::answered(run, Err(error)).await,
     };
     adopt_row(run, kind, &id);
-    remember_newborn(run, sight, kind, &id, &deal.units).await?;
+    remember_newborn(run, sight, &id, &deal.units, outcome == "adopted").await?;
     run.close(outcome, "").await?;
     crm::write_children(run, kind, &id, &draft.children, &[]).await?;
     Ok(Step::Again)
@@ -209,25 +210,35 @@ async fn dress_newborn(
     Ok(())
 }
 
+/// Both sides are in step as far as the row shows what was sent. A row that was there already may have been edited since it was made:
+/// what differs in it stays unknown, and the link policy decides (S9).
 async fn remember_newborn(
     run: &mut Run<'_>,
     sight: &Sight,
-    kind: RecordKind,
     id: &str,
     sent: &Units,
+    adopted: bool,
 ) -> Result<(), Trouble> {
     let raw = run.raw_of(Side::PartnerCenter);
-    let born = fetch(run, kind, id).await.map_err(unreadable)?;
-    let seen = without_mark(run, &born.seen).await?;
-    let shown = read_row(run, sight, &seen).await?.units;
+    let born = fetch(run, sight.kind, id).await.map_err(unreadable)?;
+    // A plugin that traps here is told by the next look; the row itself is made, and that is remembered.
+    let shown = crm::read_again(run, sight, &born.seen)
+        .await
+        .unwrap_or_default();
     run.link
         .etags
         .insert("crm".into(), born.version.etag.clone());
     let crm_raw = run.keep_raw(&raw::row(&born.seen));
     for (unit, value) in sent {
-        if let Some(now) = shown.get(unit).filter(|_| {
-            *unit != Unit::ExternalReference && *unit != Unit::Solutions && *unit != Unit::State
-        }) {
+        // The reference, the solutions and the state are written by the merge that follows.
+        let later = matches!(
+            unit,
+            Unit::ExternalReference | Unit::Solutions | Unit::State
+        );
+        if let Some(now) = shown
+            .get(unit)
+            .filter(|now| !later && !(adopted && !same(now, value)))
+        {
             run.remember(unit, Side::PartnerCenter, value, &raw);
             run.remember(unit, Side::Crm, now, &crm_raw);
         }
@@ -237,7 +248,7 @@ async fn remember_newborn(
 
 /// The row is there, and only its reading failed: the intent stays open and is resolved by the next run.
 fn unreadable(mut error: RemoteError) -> RemoteError {
-    if matches!(error.class, Class::NotFound | Class::Conflict) {
+    if !matches!(error.class, Class::Transient { .. } | Class::Unauthorised) {
         error.class = Class::UnknownOutcome;
     }
     error

@@ -4,7 +4,7 @@ use cosell_plugins::{Draft, Order};
 use cosell_remote::dataverse::{Looked, STATE_COLUMN, STATUS_COLUMN};
 use cosell_store::Intent;
 use cosell_sync::columns::{Cells, ChildWrite, children_to_write, to_write};
-use cosell_sync::deal::{Deal, Unit, UnitValue};
+use cosell_sync::deal::{Deal, Unit, UnitValue, Units};
 use cosell_sync::identity::row_id;
 use cosell_sync::merge::{Carry, Plan};
 use cosell_sync::row::{
@@ -68,7 +68,7 @@ pub(super) async fn carry(
     {
         // Each child closed its own intent; the bases go with the next transaction of this run.
         run.tell_carries(&carries);
-        remember(run, sight, &carries, None).await?;
+        remember(run, sight, &carries, None).await;
         return Ok(true);
     }
     let mut written = cells;
@@ -77,14 +77,14 @@ pub(super) async fn carry(
     }
     if written.is_empty() && closing.is_none() {
         // S7: the row holds all that it can hold of this. Remembered, so that it is never tried again.
-        remember(run, sight, &carries, Some(row)).await?;
+        remember(run, sight, &carries, Some(row)).await;
         return Ok(true);
     }
     run.tell_carries(&carries);
     let story = dress::story(&carries);
     dress::ride_along(run, reading, sight.kind, seen, &mut written, &story).await?;
     write(run, sight, row, &written, closing).await?;
-    remember(run, sight, &carries, None).await?;
+    remember(run, sight, &carries, None).await;
     run.close("done", "").await?;
     Ok(true)
 }
@@ -191,8 +191,8 @@ async fn remember(
     sight: &Sight,
     carries: &[&Carry],
     unchanged: Option<&Looked>,
-) -> Result<(), Trouble> {
-    let Some(row) = &sight.row else { return Ok(()) };
+) {
+    let Some(row) = &sight.row else { return };
     let now = match unchanged {
         Some(row) => Some(row.clone()),
         None => {
@@ -203,11 +203,9 @@ async fn remember(
                 .filter(|now| left.is_empty() || now.version.etag == left)
         }
     };
+    // The write has happened: nothing that goes wrong from here on may keep it from being remembered.
     let shown = match &now {
-        Some(now) => {
-            let seen = without_mark(run, &now.seen).await?;
-            Some(read_row(run, sight, &seen).await?.units)
-        }
+        Some(now) => read_again(run, sight, &now.seen).await.ok(),
         None => None,
     };
     let raw = run.keep_raw(&raw::row(now.as_ref().map_or(&row.seen, |now| &now.seen)));
@@ -222,7 +220,16 @@ async fn remember(
         run.remember(&carry.unit, Side::Crm, &value, &raw);
         run.remember_source(carry);
     }
-    Ok(())
+}
+
+/// What the plugins read out of a row that was just written.
+pub(super) async fn read_again(
+    run: &Run<'_>,
+    sight: &Sight,
+    seen: &Seen,
+) -> Result<Units, Trouble> {
+    let seen = without_mark(run, seen).await?;
+    Ok(read_row(run, sight, &seen).await?.units)
 }
 
 /// The rows that hang from the record: each one under its own intent, its id made from its key (S14). True when one was written.

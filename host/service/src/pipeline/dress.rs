@@ -2,7 +2,6 @@
 //! with a real write, or follow a fact that Partner Center has changed.
 
 use cosell_plugins::{Outcome, Report};
-use cosell_store::{Change, LaneState, Lease};
 use cosell_sync::columns::Cells;
 use cosell_sync::course::Presence;
 use cosell_sync::deal::{DealState, Standing, Timestamp, Unit, UnitValue};
@@ -18,7 +17,6 @@ use super::crm;
 use super::look::{Sight, fetch};
 use super::read::{Reading, without_mark};
 use super::run::Run;
-use crate::desk::Desk;
 use crate::trouble::{Trouble, sentences};
 
 /// Brings the facts of Partner Center into the row when nothing else is left to do. True when something was written.
@@ -212,47 +210,36 @@ fn microsoft_stands(reading: &Reading) -> Option<String> {
 
 /// Shows a failure where the seller looks: a cross before the name, and a line in the audit column. Once per distinct failure (S26). A
 /// CRM that cannot be written just now is no second failure.
-pub async fn tell_failure(desk: &Desk, lease: &Lease, state: &LaneState, reasons: &str) -> Change {
-    let mut told = Change::default();
+pub async fn tell_failure(run: &mut Run<'_>, reasons: &str) {
     let list: Vec<Reason> = serde_json::from_str::<Vec<Value>>(reasons)
         .unwrap_or_default()
         .iter()
         .map(reason_of)
         .collect();
-    told.audit.push(cosell_store::AuditLine {
-        kind: "park".into(),
-        message: sentences(&list),
-        detail: reasons.to_owned(),
-    });
-    if let Err(trouble) = cross(desk, lease, state, &list).await {
+    let detail = serde_json::from_str(reasons).unwrap_or_default();
+    run.tell("park", sentences(&list), &detail);
+    if let Err(trouble) = cross(run, &list).await {
         warn!(error = %trouble, "the failure could not be shown in the CRM; it stands in our own audit");
     }
-    told
 }
 
-async fn cross(
-    desk: &Desk,
-    lease: &Lease,
-    state: &LaneState,
-    reasons: &[Reason],
-) -> Result<(), Trouble> {
-    // The run that failed may have closed its intent since `state` was read.
-    let fresh = desk.store.open(lease).await?;
-    let mut run = Run::begin(desk, lease, &fresh).await?;
-    let crm = Side::Crm.as_str();
+async fn cross(run: &mut Run<'_>, reasons: &[Reason]) -> Result<(), Trouble> {
     let kind = RecordKind::Opportunity;
-    let row = run.link.crm_row.clone().or_else(|| {
-        state
-            .members
-            .iter()
-            .find(|member| member.side == crm && member.kind == kind.table())
-            .map(|member| member.id.clone())
-    });
+    let of_bell = run
+        .members
+        .iter()
+        .find(|member| member.side == Side::Crm.as_str() && member.kind == kind.table());
+    let row = run
+        .link
+        .crm_row
+        .clone()
+        .or_else(|| of_bell.map(|member| member.id.clone()));
+    // A write whose outcome is unknown comes first; the next run resolves it.
     let (Some(id), None) = (row, &run.intent) else {
         return Ok(());
     };
-    let row = fetch(&run, kind, &id).await?;
-    let seen = without_mark(&run, &row.seen).await?;
+    let row = fetch(run, kind, &id).await?;
+    let seen = without_mark(run, &row.seen).await?;
     let presence = Sides {
         partner_center: Presence::Never,
         crm: Presence::Here,
@@ -266,12 +253,12 @@ async fn cross(
     };
     let reading = Reading::of_row(seen.clone());
     let line = line(
-        &run,
+        run,
         &format!("not in step: {}", sentences(reasons).trim_end_matches('.')),
     );
-    let mut cells = audit(&run, &seen.row, &line);
+    let mut cells = audit(run, &seen.row, &line);
     put_mark(
-        &mut run,
+        run,
         &reading,
         kind,
         &seen,
@@ -282,7 +269,7 @@ async fn cross(
     if cells.is_empty() {
         return Ok(());
     }
-    crm::write(&mut run, &sight, &row, &cells, None).await?;
+    crm::write(run, &sight, &row, &cells, None).await?;
     run.link.crm_table = Some(kind.table().to_owned());
     run.link.crm_row = Some(id);
     run.close("done", "").await

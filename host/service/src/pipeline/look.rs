@@ -3,7 +3,7 @@
 use cosell_remote::dataverse;
 use cosell_remote::partner_center::{Referral, read};
 use cosell_remote::{Class, RemoteError};
-use cosell_store::{LaneId, RecordKey};
+use cosell_store::{LaneId, LinkState, RecordKey};
 use cosell_sync::course::Presence;
 use cosell_sync::row::{Cell, RecordKind, Role, Row};
 use cosell_sync::side::{Side, Sides};
@@ -11,7 +11,7 @@ use cosell_sync::side::{Side, Sides};
 use super::run::Run;
 use crate::raw;
 use crate::records::REFERRAL;
-use crate::trouble::Trouble;
+use crate::trouble::{Trouble, reason};
 
 /// Both sides, as they are now.
 pub(super) struct Sight {
@@ -65,6 +65,17 @@ pub(super) async fn look(run: &mut Run<'_>) -> Result<Looked, Trouble> {
     {
         let record = Run::record(Side::Crm, sight.kind.table(), &row);
         if let Some(elder) = other_lane(run, &record).await? {
+            let theirs = link_of(run, elder).await?.and_then(|link| link.referral);
+            let ours = sight.own.as_ref().map(|own| own.id.clone());
+            if let Some(theirs) = theirs.filter(|theirs| ours.as_ref() != Some(theirs)) {
+                return Err(Trouble::Refused(vec![reason(
+                    "referral-twice",
+                    &format!(
+                        "a second referral carries our id {row}, which is linked with referral {theirs} already"
+                    ),
+                    "close the referral that should not be there, or give it another external reference",
+                )]));
+            }
             return Ok(Looked::BelongsTo(elder));
         }
         fetch_row(run, &mut sight, &row).await?;
@@ -84,12 +95,23 @@ pub(super) async fn look(run: &mut Run<'_>) -> Result<Looked, Trouble> {
     {
         let record = Run::record(Side::PartnerCenter, REFERRAL, &referral);
         if let Some(elder) = other_lane(run, &record).await? {
+            let theirs = link_of(run, elder).await?.and_then(|link| link.crm_row);
+            let ours = sight.row.as_ref().map(|row| row.seen.row.id.clone());
+            if let Some(theirs) = theirs.filter(|theirs| ours.as_ref() != Some(theirs)) {
+                return Err(Trouble::Refused(vec![reason(
+                    "row-copied",
+                    &format!(
+                        "the row carries the identifier of referral {referral}, which is linked with row {theirs} already"
+                    ),
+                    "it was probably copied: clear its referral identifier, and a referral of its own is created",
+                )]));
+            }
             return Ok(Looked::BelongsTo(elder));
         }
         fetch_referral(run, &mut sight, &referral).await?;
         if sight.own.is_none() {
             sight.presence.partner_center = Presence::Gone;
-            return Err(Trouble::Refused(vec![crate::trouble::reason(
+            return Err(Trouble::Refused(vec![reason(
                 "referral-unknown",
                 &format!(
                     "the row names referral {referral}, but Partner Center does not show us such a referral"
@@ -257,6 +279,11 @@ fn is_under(needs: &cosell_sync::row::Needs, above: &str, table: &str) -> bool {
             .joins
             .iter()
             .any(|join| join.label == above && is_under(needs, &join.above, table))
+}
+
+/// What another lane links.
+async fn link_of(run: &Run<'_>, lane: LaneId) -> Result<Option<LinkState>, Trouble> {
+    Ok(run.desk.store.link(&run.lease.connection, lane).await?)
 }
 
 /// Which other lane has the record.

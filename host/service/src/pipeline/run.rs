@@ -18,17 +18,8 @@ use crate::desk::{Connection, Desk, LEASE_MS};
 use crate::link::{self, Notes, fingerprint};
 use crate::trouble::{Trouble, reason_json, sentences};
 
-/// How a run ended well.
-#[derive(Debug)]
-pub struct Ended {
-    /// Where the lane stands now.
-    pub next: Next,
-    /// What is remembered with it.
-    pub change: Change,
-}
-
 /// One pass over a lane, with the set of plugins that it began with (S29).
-pub(super) struct Run<'a> {
+pub struct Run<'a> {
     pub(super) desk: &'a Desk,
     pub(super) connection: &'a Connection,
     pub(super) set: Arc<PluginSet>,
@@ -47,7 +38,11 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(super) async fn begin(
+    /// Begins a run on a lane that is leased to us.
+    ///
+    /// # Errors
+    /// [`Trouble::NotYet`] while a credential rests, or when the connection is not ours.
+    pub async fn begin(
         desk: &'a Desk,
         lease: &Lease,
         state: &'a LaneState,
@@ -257,6 +252,7 @@ impl<'a> Run<'a> {
 
     /// Commits the intent of a write, before the write (I5).
     pub(super) async fn intend(&mut self, intent: Intent) -> Result<(), Trouble> {
+        self.renew().await?;
         self.desk.store.intend(&self.lease, intent.clone()).await?;
         self.intent = Some(intent);
         Ok(())
@@ -319,11 +315,16 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The end of the run. A lane that knows no record on either side keeps no link.
-    pub(super) fn ended(&mut self, next: Next) -> Ended {
+    /// A write was begun and its outcome is not known yet.
+    #[must_use]
+    pub fn has_open_write(&self) -> bool {
+        self.intent.is_some()
+    }
+
+    /// What the end of the run takes along. A lane that knows no record on either side keeps no link.
+    pub fn into_change(mut self, next: &Next) -> Change {
         let known = self.link.referral.is_some() || self.link.crm_row.is_some();
-        let change = self.change(known && !matches!(next, Next::Retired { .. }));
-        Ended { next, change }
+        self.change(known && !matches!(next, Next::Retired { .. }))
     }
 
     /// A record is gone: no writes, a person decides (S18).
