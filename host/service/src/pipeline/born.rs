@@ -237,7 +237,7 @@ async fn remember_newborn(
         );
         if let Some(now) = shown
             .get(unit)
-            .filter(|now| !later && !(adopted && !same(now, value)))
+            .filter(|now| !later && (!adopted || same(now, value)))
         {
             run.remember(unit, Side::PartnerCenter, value, &raw);
             run.remember(unit, Side::Crm, now, &crm_raw);
