@@ -179,11 +179,11 @@ impl UnitValue {
             Self::Money(Some(money)) => format!("{} {}", money.amount, money.currency),
             Self::Date(Some(date)) => date.to_string(),
             Self::State(state) => match &state.reason {
-                Some(reason) => format!("{} ({})", state.standing.as_str(), shorten(reason)),
-                None => state.standing.as_str().to_string(),
+                Some(reason) => format!("{} ({})", named(state.standing.as_str()), shorten(reason)),
+                None => named(state.standing.as_str()),
             },
             Self::Flag(flag) => if *flag { "yes" } else { "no" }.to_string(),
-            Self::Help(Some(help)) => help.as_str().to_string(),
+            Self::Help(Some(help)) => named(help.as_str()),
             Self::Ids(ids) => count(ids.len(), "id"),
             Self::Address(address) => {
                 let lines = [&address.postal_code, &address.city, &address.country];
@@ -210,6 +210,16 @@ impl UnitValue {
 
 /// Longest text inside a sentence; the whole stands in the record.
 const WORDS_MAX: usize = 60;
+
+/// A code as it is spelt; one without any letters is a mistake of whoever sent it, and must not leave a hole in a sentence.
+fn named(code: &str) -> String {
+    if code.trim().is_empty() {
+        "a code without a name"
+    } else {
+        code
+    }
+    .to_string()
+}
 
 fn shorten(text: &str) -> String {
     match text.char_indices().nth(WORDS_MAX) {

@@ -113,7 +113,7 @@ fn unit_and_value() -> impl Strategy<Value = (Unit, UnitValue)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_value_comes_back_from_its_parts((unit, value) in unit_and_value()) {
@@ -142,4 +142,15 @@ fn every_unit_reads_its_own_name() {
         Some(Unit::More("partner-role".into()))
     );
     assert_eq!(Unit::parse("amount"), None);
+}
+
+#[test]
+fn a_code_without_letters_leaves_no_hole_in_a_sentence() {
+    for (unit, parts) in [
+        (Unit::Help, vec![(String::new(), String::new())]),
+        (Unit::State, vec![("standing".to_owned(), " ".to_owned())]),
+    ] {
+        let value = UnitValue::from_parts(&unit, &parts).expect("readable");
+        assert_eq!(value.in_words(), "a code without a name");
+    }
 }
