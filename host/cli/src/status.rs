@@ -43,6 +43,7 @@ fn print(status: &Status) {
         "{} deals linked, {} events taken",
         status.linked, status.events
     );
+    println!("lanes (one for each deal, and one for each row below a deal that has rung):");
     for state in [
         "settled", "due", "running", "waiting", "held", "parked", "orphaned", "paused",
     ] {

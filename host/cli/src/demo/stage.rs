@@ -169,11 +169,13 @@ impl Stage {
             self.dir.join("simulator-ca.pem"),
         );
         let (config, ca) = (self.config.display(), ca.display());
+        let cosell = std::env::current_exe().context("the path of this program is unknown")?;
+        let cosell = cosell.display();
         self.teller.plain(&format!(
             "
 Everything stays up. In another terminal:
 
-  see the deals        cosell status --config {config}
+  see the deals        {cosell} status --config {config}
   see both sides       curl --cacert {ca} {control}/referrals
                        curl --cacert {ca} {control}/rows/opportunity
   every write          curl --cacert {ca} {control}/ledger
