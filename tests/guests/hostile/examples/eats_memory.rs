@@ -20,8 +20,8 @@ impl Opportunity for Hostile {
     fn to_row(_: &Context, _: &Order, _: &[Cell]) -> Answer<Vec<Change>> {
         let mut hoard: Vec<Vec<u8>> = Vec::new();
         loop {
-            // Filled with something, so that no page is left to the imagination.
-            hoard.push(vec![hoard.len() as u8 | 1; 1 << 20]);
+            // Asked for and not filled: filling it would run into the time limit first on a busy machine.
+            hoard.push(std::hint::black_box(Vec::with_capacity(1 << 20)));
         }
     }
 }
