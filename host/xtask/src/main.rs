@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
-use steps::{Workspace, cargo};
+use steps::{Workspace, cargo, need_c_compiler};
 
 const USAGE: &str = "\
 The workshop of cosell.
@@ -78,6 +78,7 @@ fn refuse(arguments: &[String]) -> Result<()> {
 /// Components first, then the demo; its own exit code is ours.
 fn demo(arguments: Vec<String>) -> Result<()> {
     let workspace = Workspace::find()?;
+    need_c_compiler()?;
     plugins::build(&workspace)?;
     let status = cargo(&workspace)
         .args(["run", "--quiet", "--package", "cosell", "--", "demo"])

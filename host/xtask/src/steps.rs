@@ -45,6 +45,25 @@ pub(crate) fn cargo(workspace: &Workspace) -> Command {
     command
 }
 
+/// What cargo cannot bring along: SQLite and the cryptography are built from C. Said in one line here, before a build script says it in forty.
+///
+/// # Errors
+/// With the line to type.
+pub(crate) fn need_c_compiler() -> Result<()> {
+    let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
+    let works = Command::new(&compiler)
+        .arg("--version")
+        .output()
+        .is_ok_and(|said| said.status.success());
+    if works {
+        return Ok(());
+    }
+    bail!(
+        "a C compiler is missing ({} does not run); type: sudo apt-get install -y gcc (Debian, Ubuntu), sudo dnf install -y gcc (Fedora) or xcode-select --install (macOS)",
+        compiler.display()
+    )
+}
+
 /// Runs one step.
 ///
 /// # Errors

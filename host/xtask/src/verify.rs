@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::guests::packages;
 use crate::plugins::{self, TARGET};
-use crate::steps::{Workspace, cargo, step};
+use crate::steps::{Workspace, cargo, need_c_compiler, step};
 
 /// How much is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,7 @@ pub(crate) enum Width {
 
 pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
     let started = Instant::now();
+    need_c_compiler()?;
     step("fmt", cargo(workspace).args(["fmt", "--all", "--check"]))?;
     plugins::build(workspace)?;
     step(
