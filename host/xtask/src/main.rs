@@ -25,7 +25,7 @@ The workshop of cosell.
   cargo xtask plugins          build every plugin, example and hostile guest into components
   cargo xtask demo [ARGS]      the same, then `cosell demo`; ARGS go to it (try --once, or --help)
   cargo xtask verify [--all]   everything that must hold before a push: plugins, fmt, clippy, rustdoc, tests;
-                               --all also builds the release binary and the benches
+                               and the demo; --all also builds the release binary and the benches
 
 `cargo demo` and `cargo verify` are short for the last two. Components land in target/plugins (the stock mapping),
 target/examples (things to copy and to drop in) and target/hostile (guests that misbehave, for tests).
@@ -80,12 +80,7 @@ fn demo(arguments: Vec<String>) -> Result<()> {
     let workspace = Workspace::find()?;
     need_c_compiler()?;
     plugins::build(&workspace)?;
-    let status = cargo(&workspace)
-        .args(["run", "--quiet", "--package", "cosell", "--", "demo"])
-        .arg("--plugins")
-        .arg(workspace.shelf(guests::Shelf::Stock))
-        .arg("--examples")
-        .arg(workspace.shelf(guests::Shelf::Examples))
+    let status = steps::demo(&workspace)
         .args(arguments)
         .status()
         .context("cannot start cargo")?;

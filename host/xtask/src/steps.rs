@@ -45,6 +45,18 @@ pub(crate) fn cargo(workspace: &Workspace) -> Command {
     command
 }
 
+/// The demo, on the components that were just built.
+pub(crate) fn demo(workspace: &Workspace) -> Command {
+    let mut command = cargo(workspace);
+    command
+        .args(["run", "--quiet", "--package", "cosell", "--", "demo"])
+        .arg("--plugins")
+        .arg(workspace.shelf(Shelf::Stock))
+        .arg("--examples")
+        .arg(workspace.shelf(Shelf::Examples));
+    command
+}
+
 /// What cargo cannot bring along: SQLite and the cryptography are built from C. Said in one line here, before a build script says it in forty.
 ///
 /// # Errors

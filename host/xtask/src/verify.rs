@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::guests::packages;
 use crate::plugins::{self, TARGET};
-use crate::steps::{Workspace, cargo, need_c_compiler, step};
+use crate::steps::{Workspace, cargo, demo, need_c_compiler, step};
 
 /// How much is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,14 +57,19 @@ pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
             .env("RUSTDOCFLAGS", "-D warnings"),
     )?;
     step("tests", cargo(workspace).args(["test", "--workspace"]))?;
+    step("demo", demo(workspace).arg("--once"))?;
     if width == Width::All {
+        // Together, so that the dependencies are optimised once.
         step(
-            "benches",
-            cargo(workspace).args(["bench", "--quiet", "--workspace", "--no-run"]),
-        )?;
-        step(
-            "release",
-            cargo(workspace).args(["build", "--quiet", "--release", "--package", "cosell"]),
+            "release and benches",
+            cargo(workspace).args([
+                "build",
+                "--quiet",
+                "--release",
+                "--workspace",
+                "--bins",
+                "--benches",
+            ]),
         )?;
     }
     eprintln!(
