@@ -17,14 +17,14 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
-use steps::{Workspace, cargo, need_c_compiler};
+use steps::{Workspace, need_c_compiler};
 
 const USAGE: &str = "\
 The workshop of cosell.
 
   cargo xtask plugins          build every plugin, example and hostile guest into components
   cargo xtask demo [ARGS]      the same, then `cosell demo`; ARGS go to it (try --once, or --help)
-  cargo xtask verify [--all]   everything that must hold before a push: plugins, fmt, clippy, rustdoc, tests;
+  cargo xtask verify [--all]   everything that must hold before a push: plugins, fmt, clippy, rustdoc, tests
                                and the demo; --all also builds the release binary and the benches
 
 `cargo demo` and `cargo verify` are short for the last two. Components land in target/plugins (the stock mapping),
