@@ -1,7 +1,7 @@
 //! A plugin in service: who it is, what it declared, and its warm instances.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use wasmtime::component::InstancePre;
 
@@ -13,6 +13,7 @@ use crate::instance::{GuestState, Instance, LogBook, Places};
 use crate::limits::{Allowance, Limits, REUSE_MAX};
 use crate::question::Asking;
 use crate::stop::{FaultKind, PluginFault, Speaker, Stop, StopKind};
+use crate::threads::afterwards;
 
 /// The hooks of the contract, in the order of asking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,7 +94,7 @@ pub(crate) struct Guest {
     pub(crate) pre: InstancePre<GuestState>,
     pub(crate) places: Places,
     pub(crate) limits: Limits,
-    pub(crate) idle: Mutex<Vec<Instance>>,
+    pub(crate) idle: Arc<Mutex<Vec<Instance>>>,
 }
 
 impl Guest {
@@ -108,7 +109,7 @@ impl Guest {
             pre,
             places,
             limits,
-            idle: Mutex::new(Vec::new()),
+            idle: Arc::default(),
         }
     }
 
@@ -133,6 +134,8 @@ impl Guest {
         let log = instance.take_log();
         if answer.is_ok() {
             self.keep(instance);
+        } else {
+            afterwards(move || drop(instance));
         }
         (answer, log)
     }
@@ -154,12 +157,30 @@ impl Guest {
             || instance.calls() >= REUSE_MAX
             || instance.memory_bytes() > self.limits.memory_bytes / 2;
         if spent {
-            return;
+            return self.replace(instance);
         }
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < self.engine.thread_count() {
             idle.push(instance);
         }
+    }
+
+    /// Another one in its place, brought up while nobody waits: taking a guest down and bringing one up costs more than most questions.
+    fn replace(&self, spent: Instance) {
+        let (pre, limits) = (self.pre.clone(), self.limits);
+        let (idle, room) = (Arc::clone(&self.idle), self.engine.thread_count());
+        let passing = self.engine.pass_time();
+        afterwards(move || {
+            drop(spent);
+            // A guest that cannot be brought up is told by the call that needs it.
+            if let Ok(fresh) = Instance::start(&pre, &limits) {
+                let mut idle = idle.lock().unwrap_or_else(PoisonError::into_inner);
+                if idle.len() < room {
+                    idle.push(fresh);
+                }
+            }
+            drop(passing);
+        });
     }
 
     fn drop_warm(&self) {

@@ -1,6 +1,7 @@
 //! The threads on which guests run. Never tokio's: a guest holds its thread until it answers or its budget is used up.
 
 use std::any::Any;
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
@@ -9,6 +10,34 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::limits::THREAD_STACK_BYTES;
 
 type Job = Box<dyn FnOnce() + Send>;
+
+thread_local! {
+    /// What a guest thread still has to do when its answer is on its way. None on every other thread.
+    static AFTERWARDS: RefCell<Option<Vec<Box<dyn FnOnce()>>>> = const { RefCell::new(None) };
+}
+
+/// Does this when the answer of the running job is on its way, so that nobody waits for it; at once on a thread that is not a guest's.
+pub(crate) fn afterwards(work: impl FnOnce() + 'static) {
+    let now = AFTERWARDS.with_borrow_mut(|later| match later {
+        Some(later) => {
+            later.push(Box::new(work));
+            None
+        }
+        None => Some(work),
+    });
+    if let Some(work) = now {
+        work();
+    }
+}
+
+fn catch_up() {
+    let later = AFTERWARDS.with_borrow_mut(|later| later.replace(Vec::new()));
+    for work in later.into_iter().flatten() {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(work)) {
+            tracing::error!(panic = %words(panic.as_ref()), "tidying up after a plugin call panicked; please report it");
+        }
+    }
+}
 
 /// A fixed number of threads behind a bounded queue. Dropping it ends them when their jobs are done.
 pub(crate) struct GuestThreads {
@@ -30,13 +59,17 @@ impl GuestThreads {
                 .name(format!("plugin-{number}"))
                 .stack_size(THREAD_STACK_BYTES)
                 .spawn(move || {
+                    AFTERWARDS.set(Some(Vec::new()));
                     loop {
                         let job = waiting
                             .lock()
                             .unwrap_or_else(PoisonError::into_inner)
                             .recv();
                         match job {
-                            Ok(job) => job(),
+                            Ok(job) => {
+                                job();
+                                catch_up();
+                            }
                             Err(mpsc::RecvError) => return,
                         }
                     }
@@ -94,6 +127,24 @@ mod tests {
             .unwrap_err();
         assert_eq!(lost.0, "seven is odd");
         assert_eq!(threads.run(|| 7).await.unwrap(), 7);
+    }
+
+    #[tokio::test]
+    async fn what_is_left_for_afterwards_is_done_once_the_answer_is_out() {
+        let threads = GuestThreads::start(1).unwrap();
+        let (done, look) = mpsc::channel();
+        let answer = threads
+            .run(move || {
+                let late = done.clone();
+                afterwards(move || late.send("afterwards").unwrap());
+                done.send("job").unwrap();
+            })
+            .await;
+        answer.unwrap();
+        assert_eq!((look.recv(), look.recv()), (Ok("job"), Ok("afterwards")));
+        let (done, look) = mpsc::channel();
+        afterwards(move || done.send("at once").unwrap());
+        assert_eq!(look.try_recv(), Ok("at once"));
     }
 
     #[tokio::test]
