@@ -112,7 +112,6 @@ webhook_secret = {{ file = "{dir}/webhook-secret" }}
 subscribe = true
 
 [connection.policy]
-contacts_may_be_shared = true
 "#,
         cache = paths
             .cache
@@ -131,6 +130,14 @@ contacts_may_be_shared = true
         crm_tenant = crm.tenant_id,
         crm_client = crm.client_id,
     );
+    // The simulated customers have consented, unless the caller says otherwise.
+    let mut policy = policy.to_vec();
+    if !policy
+        .iter()
+        .any(|(key, _)| *key == "contacts_may_be_shared")
+    {
+        policy.push(("contacts_may_be_shared", "true"));
+    }
     for (key, value) in policy {
         writeln!(text, "{key} = {value}")?;
     }

@@ -33,7 +33,7 @@ use crate::worker::work;
 
 /// Plugin events that wait for the host to act on them; they come by hand, a few a day.
 const EVENTS_MAX: usize = 256;
-/// Lanes that are woken when the set of plugins changes.
+/// Lanes that are woken when the set of plugins changes, and once after each start, when the configuration may have changed.
 const PARKED_MAX: usize = 100_000;
 
 /// Why the host did not start. Each says what to do.
@@ -362,7 +362,10 @@ async fn wake_parked(desk: &Desk) {
                 return error!(error = %error, "parked deals could not be woken after a change of plugins");
             }
         };
-        for lane in lanes.into_iter().filter(|lane| lane.state == "parked") {
+        for lane in lanes
+            .into_iter()
+            .filter(|lane| matches!(lane.state.as_str(), "parked" | "held" | "paused"))
+        {
             if let Err(error) = desk
                 .store
                 .wake(connection, lane.lane, "plugins changed")

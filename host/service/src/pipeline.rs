@@ -85,6 +85,7 @@ async fn merge(
     sight: &look::Sight,
     reading: &read::Reading,
 ) -> Result<Step, Trouble> {
+    run.take_up_half_written(&reading.crm.units);
     let views = reading.views(sight);
     let noticed = run.notes.noticed();
     let policies = &run.connection.policies;
@@ -94,6 +95,7 @@ async fn merge(
         policies,
         noticed: &noticed,
     });
+    run.forget_written(&plan);
     run.tell_explained(&plan);
     run.notice(&plan);
     if !run.is_linked() || !plan.remember.is_empty() {
@@ -122,6 +124,8 @@ fn resting(run: &mut Run<'_>, course: Course) -> Result<Next, Trouble> {
             reason: "waits for a quiet moment before the deal is created".into(),
         },
         Course::Incomplete { until, missing } => {
+            // Counted from here, not from the lane's birth: a row may be there for years before its seller switches sync on.
+            run.wait_for_completion();
             // Not everything that completes a deal rings (a new contact does not): look again now and then.
             let until = until.min(run.desk.now() + INCOMPLETE_LOOK_MS);
             Next::Wait {

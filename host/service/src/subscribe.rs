@@ -129,7 +129,12 @@ fn steps(needs: &Needs) -> Vec<Step> {
             .cloned()
             .chain([up.to_owned()])
             .collect();
-        [(Message::Create, Vec::new()), (Message::Update, columns)].map(|(message, columns)| Step {
+        let messages = [
+            (Message::Create, Vec::new()),
+            (Message::Update, columns),
+            (Message::Delete, Vec::new()),
+        ];
+        messages.map(|(message, columns)| Step {
             message,
             table: join.table.clone(),
             columns,

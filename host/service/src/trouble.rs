@@ -130,14 +130,14 @@ fn remote(error: &RemoteError, failures: u32, random: u32, now: Millis) -> Verdi
             },
             throttle: Some(resting(now + CREDENTIAL_MS)),
         },
-        Class::UnknownOutcome => Verdict {
-            next: Next::Wait {
-                until: now + UNKNOWN_MS,
-                failed: true,
-                reason: text,
-            },
-            throttle: None,
-        },
+        Class::UnknownOutcome => {
+            let asked = error.about.retry_after.map(millis);
+            let mut verdict = again(text, failures, random, now, asked);
+            if let Next::Wait { until, .. } = &mut verdict.next {
+                *until = (*until).max(now + UNKNOWN_MS);
+            }
+            verdict
+        }
         Class::Conflict => again(text, failures, random, now, None),
         Class::Forbidden | Class::NotFound | Class::Refused => {
             let mut reasons = error.about.reasons.clone();

@@ -23,6 +23,14 @@ pub async fn work(desk: Arc<Desk>, lanes_at_once: usize, mut stop: watch::Receiv
     let free = Arc::new(Semaphore::new(lanes_at_once));
     let mut runs = JoinSet::new();
     while !*stop.borrow() {
+        // All hands are full: whoever is due waits for the first that becomes free, and the store is not asked meanwhile.
+        if free.available_permits() == 0 {
+            tokio::select! {
+                permit = free.acquire() => drop(permit),
+                _ = stop.changed() => {}
+            }
+            continue;
+        }
         let claimed = match desk
             .store
             .claim(&desk.owner, LEASE_MS, free.available_permits())
@@ -120,7 +128,7 @@ async fn settle_trouble(
     lease: &Lease,
     state: &LaneState,
     trouble: &Trouble,
-    run: Option<&mut Run<'_>>,
+    mut run: Option<&mut Run<'_>>,
 ) -> Next {
     let failures = u32::try_from(state.attempts).unwrap_or(u32::MAX);
     let mut verdict = trouble.verdict(failures, rand::random(), desk.now());
@@ -130,19 +138,10 @@ async fn settle_trouble(
             error!(error = %error, "could not write down that a credential rests");
         }
     }
-    // A write whose outcome is unknown comes before everything else: the next run reads its target.
-    let is_open = run.as_ref().is_some_and(|run| run.has_open_write());
-    if is_open && !matches!(verdict.next, Next::Wait { .. }) {
-        verdict.next = Next::Wait {
-            until: desk.now() + OPEN_WRITE_MS,
-            failed: true,
-            reason: trouble.to_string(),
-        };
-    }
     match &verdict.next {
         Next::Parked { reasons, failure } if state.failure.as_deref() != Some(failure) => {
             warn!(reasons = %reasons, "parked: a person is needed");
-            if let Some(run) = run {
+            if let Some(run) = run.as_deref_mut() {
                 pipeline::tell_failure(run, reasons).await;
             }
         }
@@ -154,6 +153,15 @@ async fn settle_trouble(
             info!(until_ms = until, failed, reason = %reason, "waits");
         }
         _ => {}
+    }
+    // A write whose outcome is unknown comes before everything else: the next run reads its target.
+    let is_open = run.is_some_and(|run| run.has_open_write());
+    if is_open && !matches!(verdict.next, Next::Wait { .. }) {
+        verdict.next = Next::Wait {
+            until: desk.now() + OPEN_WRITE_MS,
+            failed: true,
+            reason: trouble.to_string(),
+        };
     }
     verdict.next
 }

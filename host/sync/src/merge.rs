@@ -208,15 +208,18 @@ fn plan_unit(look: Look<'_>, unit: &Unit, shown: Sides<&UnitValue>, plan: &mut P
     ) {
         // A lossy column, or a difference that was explained before: nobody has touched it since.
         (false, false) => {}
+        // S7: the edited text was only the beginning of the other side's; carrying it would drop the rest.
+        (true, false) if is_cut(base_pc, base_crm) => ask(look, unit, shown, false, plan),
+        (false, true) if is_cut(base_crm, base_pc) => ask(look, unit, shown, false, plan),
         (true, false) => carry(look, unit, shown, Side::Crm, Why::Edited, plan),
         (false, true) => carry(look, unit, shown, Side::PartnerCenter, Why::Edited, plan),
         (true, true) => match look.policies.of(unit) {
             Policy::Wins(side) => carry(look, unit, shown, side.other(), Why::Conflict, plan),
             Policy::Newest => match look.noticed.get(unit) {
                 Some(older) => carry(look, unit, shown, *older, Why::Conflict, plan),
-                None => ask(unit, shown, false, plan),
+                None => ask(look, unit, shown, false, plan),
             },
-            Policy::Ask => ask(unit, shown, false, plan),
+            Policy::Ask => ask(look, unit, shown, false, plan),
         },
     }
 }
@@ -228,7 +231,7 @@ fn first_meeting(look: Look<'_>, unit: &Unit, shown: Sides<&UnitValue>, plan: &m
         (_, true) => carry(look, unit, shown, Side::Crm, Why::Filled, plan),
         (false, false) => match look.policies.link {
             Policy::Wins(side) => carry(look, unit, shown, side.other(), Why::Linked, plan),
-            Policy::Newest | Policy::Ask => ask(unit, shown, true, plan),
+            Policy::Newest | Policy::Ask => ask(look, unit, shown, true, plan),
         },
     }
 }
@@ -260,7 +263,20 @@ fn carry(
     }
 }
 
-fn ask(unit: &Unit, shown: Sides<&UnitValue>, at_link: bool, plan: &mut Plan) {
+/// A question that nobody could act on is none: what can be written on neither side is explained (S3).
+fn ask(look: Look<'_>, unit: &Unit, shown: Sides<&UnitValue>, at_link: bool, plan: &mut Plan) {
+    let barrier =
+        |to: Side| may(unit, to, look.views[to].phase, shown[to], shown[to.other()]).err();
+    if let (Some(barrier), Some(_)) = (barrier(Side::Crm), barrier(Side::PartnerCenter)) {
+        let (stays, wanted) = (shown.crm.clone(), shown.partner_center.clone());
+        return plan.explained.push(Explained {
+            unit: unit.clone(),
+            on: Side::Crm,
+            stays,
+            wanted,
+            barrier,
+        });
+    }
     let values = Sides {
         partner_center: shown.partner_center.clone(),
         crm: shown.crm.clone(),
@@ -270,6 +286,19 @@ fn ask(unit: &Unit, shown: Sides<&UnitValue>, at_link: bool, plan: &mut Plan) {
         values,
         at_link,
     });
+}
+
+/// Whether one text is a copy of the other that lost its end on the way.
+fn is_cut(copy: &UnitValue, original: &UnitValue) -> bool {
+    match (copy, original) {
+        (UnitValue::Text(Some(copy)), UnitValue::Text(Some(original))) => {
+            let begun = copy.trim_end().trim_end_matches('…').trim_end();
+            !begun.is_empty()
+                && copy.len() < original.trim_end().len()
+                && original.starts_with(begun)
+        }
+        _ => false,
+    }
 }
 
 /// S7: equal, or equal after the receiver's own round trip.

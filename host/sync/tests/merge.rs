@@ -199,6 +199,42 @@ fn s7_a_lossy_column_never_ping_pongs() {
 }
 
 #[test]
+fn s7_an_edit_of_a_cut_text_is_asked_and_never_drops_the_tail() {
+    let mut world = World::new(deal());
+    world.crm_text_max = 6;
+    world.edit(Side::PartnerCenter, Unit::Notes, text("a long story"));
+    world.run();
+    world.edit(Side::Crm, Unit::Notes, text("b long"));
+    let plan = world.run();
+    assert_eq!((plan.carries.len(), plan.questions.len()), (0, 1));
+    assert_eq!(
+        world.units.partner_center[&Unit::Notes],
+        text("a long story")
+    );
+    // In a column that holds all of it, taking off the end is an edit like any other.
+    let mut whole = World::new(deal());
+    whole.edit(Side::Crm, Unit::Notes, text("first"));
+    whole.run();
+    assert_eq!(whole.units.partner_center[&Unit::Notes], text("first"));
+}
+
+#[test]
+fn s3_a_difference_that_nobody_can_write_is_explained_and_not_asked() {
+    let mut world = World::new(deal());
+    world.policies.link = Policy::Ask;
+    world
+        .units
+        .partner_center
+        .insert(Unit::CompanyName, text("Contoso Kft."));
+    world
+        .units
+        .crm
+        .insert(Unit::CompanyName, text("Contoso Ltd."));
+    let plan = world.plan();
+    assert_eq!((plan.questions.len(), plan.explained.len()), (0, 1));
+}
+
+#[test]
 fn s9_unknown_bases_fill_the_empty_side_and_ask_the_link_policy_else() {
     let mut world = World::new(deal());
     world.bases.clear();

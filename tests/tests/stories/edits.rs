@@ -208,3 +208,83 @@ async fn s21_switching_sync_off_pauses_and_on_resumes() -> Told {
     );
     world.end().await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s11_a_solution_that_is_removed_in_the_crm_goes_in_partner_center_too() -> Told {
+    let world = World::start().await?;
+    let account = world.account("Contoso Kft.", "HU")?;
+    let row = world.opportunity(&account, &json!({}))?;
+    let referral = text(&world.referral_of(&row).await?, "id");
+    world.row_of(&referral).await?;
+    let solution = |id: &str| {
+        json!({ "msft_name": id, "msft_solutionidentifier": id, "msft_type": "3P",
+            "msft_OpportunityId@odata.bind": format!("/opportunities({row})") })
+    };
+    let second = world
+        .control()
+        .seller_creates("msft_partnercentersolution", &solution("SOL-2-BBB"))?;
+    let ids = |control: &cosell_simulator::Control| -> Option<Vec<String>> {
+        let referral = control.referral(&referral)?;
+        let list = referral["details"]["requirements"]["solutions"]
+            .as_array()?
+            .clone();
+        Some(list.iter().map(|one| text(one, "id")).collect())
+    };
+    world
+        .until("both solutions", |control| {
+            (ids(control)?.len() == 2).then_some(())
+        })
+        .await?;
+    world.quiet().await?;
+    world.control().seller_deletes(
+        "msft_partnercentersolution",
+        &cosell_tests::id(&second.record),
+    )?;
+    world
+        .until("the first alone", |control| {
+            (ids(control)? == ["SOL-12345-ABC"]).then_some(())
+        })
+        .await?;
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s24_no_contact_leaves_before_consent_is_on_record() -> Told {
+    let world = World::with(
+        SimulatorConfig::demo(),
+        &[("contacts_may_be_shared", "false")],
+    )
+    .await?;
+    let account = world.account("Contoso Kft.", "HU")?;
+    let row = world.opportunity(&account, &json!({ "parentcontactid@odata.bind": null }))?;
+    let referral = text(&world.referral_of(&row).await?, "id");
+    world.row_of(&referral).await?;
+    world.quiet().await?;
+    let contact = world
+        .control()
+        .rows("contact")
+        .into_iter()
+        .next()
+        .expect("the contact is there");
+    let bind = format!("/contacts({})", text(&contact, "contactid"));
+    world.control().seller_updates(
+        "opportunity",
+        &row,
+        &json!({ "parentcontactid@odata.bind": bind, "estimatedvalue": 7_000 }),
+    )?;
+    let after = world
+        .until("the value", |control| {
+            let referral = control.referral(&referral)?;
+            (amount(&referral["details"]["dealValue"]) == Some(7_000.0)).then_some(referral)
+        })
+        .await?;
+    world.quiet().await?;
+    assert_eq!(
+        after["customerProfile"]["team"],
+        json!([]),
+        "the value crossed, the person did not"
+    );
+    let told = world.history(&row).await?;
+    assert!(told.iter().any(|line| line.contains("consent")), "{told:?}");
+    world.end().await
+}

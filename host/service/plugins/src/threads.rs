@@ -11,9 +11,11 @@ use crate::limits::THREAD_STACK_BYTES;
 
 type Job = Box<dyn FnOnce() + Send>;
 
+type Later = Vec<Box<dyn FnOnce()>>;
+
 thread_local! {
     /// What a guest thread still has to do when its answer is on its way. None on every other thread.
-    static AFTERWARDS: RefCell<Option<Vec<Box<dyn FnOnce()>>>> = const { RefCell::new(None) };
+    static AFTERWARDS: RefCell<Option<Later>> = const { RefCell::new(None) };
 }
 
 /// Does this when the answer of the running job is on its way, so that nobody waits for it; at once on a thread that is not a guest's.

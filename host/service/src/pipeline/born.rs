@@ -205,7 +205,7 @@ async fn dress_newborn(
     let primary = run.name_column(kind.table()).await?;
     if let Some(Cell::Text(name)) = cells.get_mut(&primary) {
         *name = cosell_sync::mark::put(name, &mark);
-        run.link.mark = Some(mark);
+        run.mark = Some(mark);
     }
     Ok(())
 }

@@ -54,6 +54,12 @@ pub(super) async fn carry(
     if carries.is_empty() {
         return Ok(false);
     }
+    // A list takes several calls. If they are cut off in the middle, what the CRM shows then is our own half, and no edit.
+    for carry in &carries {
+        if matches!(carry.value, UnitValue::Solutions(_) | UnitValue::People(_)) {
+            run.notes.underway.insert(carry.unit.as_text());
+        }
+    }
     let cells = to_write(&cells(&before), &cells(&after), &seen.row.cells);
     let closing = state.as_ref().filter(|state| state.statecode != 0);
     let children: Vec<_> = after
@@ -219,6 +225,7 @@ async fn remember(
         let value = now.unwrap_or(&sent).clone();
         run.remember(&carry.unit, Side::Crm, &value, &raw);
         run.remember_source(carry);
+        run.notes.underway.remove(&carry.unit.as_text());
     }
 }
 

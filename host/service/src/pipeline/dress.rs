@@ -186,7 +186,7 @@ async fn put_mark(
     let mark = mark(run, kind, reading, outcome, &name).await?;
     if cells.contains_key(&primary) || run.link.mark.as_deref().unwrap_or_default() != mark {
         cells.insert(primary, Cell::Text(put(&name, &mark)));
-        run.link.mark = Some(mark);
+        run.mark = Some(mark);
     }
     Ok(())
 }

@@ -15,6 +15,9 @@ use crate::trouble::Trouble;
 /// A referral that was not found is looked for once more after so long, before another POST: Partner Center's list may lag (S14).
 const SECOND_LOOK_MS: Millis = 60_000;
 
+/// Dataverse: an alternate key of the organisation would be there twice.
+const KEY_TAKEN: &str = "0x80060892";
+
 /// What a write does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -93,6 +96,11 @@ pub(super) async fn answered<T>(
 pub(super) fn exists_already<T>(call: Result<T, RemoteError>) -> Result<Option<T>, RemoteError> {
     match call {
         Ok(made) => Ok(Some(made)),
+        // Another row holds a key that must be unique: that is not our row, and a person has to say whose it is.
+        Err(mut error) if error.has_code(KEY_TAKEN) => {
+            error.class = Class::Refused;
+            Err(error)
+        }
         Err(error) if error.class == Class::Conflict => Ok(None),
         Err(error) => Err(error),
     }
@@ -116,6 +124,9 @@ pub(super) async fn settle(run: &mut Run<'_>) -> Result<(), Trouble> {
 
 async fn find_referral(run: &mut Run<'_>, intent: &Intent) -> Result<(), Trouble> {
     let row = &intent.target.id;
+    // Known even if this process ends now, so that what is noted about the search is kept.
+    run.link.crm_table = Some(intent.target.kind.clone());
+    run.link.crm_row = Some(row.clone());
     let found = run
         .connection
         .partner_center
@@ -182,8 +193,14 @@ async fn find_invitation(run: &mut Run<'_>, intent: &Intent) -> Result<(), Troub
 
 /// Absent once may be a list that lags; absent twice, so long apart, is absent.
 async fn absent(run: &mut Run<'_>, intent: &Intent, what: &str) -> Result<(), Trouble> {
-    let second_look = intent.since + SECOND_LOOK_MS;
-    if run.desk.now() < second_look {
+    let now = run.desk.now();
+    let first_look = *run
+        .notes
+        .missing
+        .entry(intent.operation.clone())
+        .or_insert(now);
+    let second_look = first_look + SECOND_LOOK_MS;
+    if now < second_look {
         let reason = format!(
             "{what} yet, and it is unknown whether the last call made one: looking once more before trying again"
         );
@@ -192,6 +209,7 @@ async fn absent(run: &mut Run<'_>, intent: &Intent, what: &str) -> Result<(), Tr
             reason,
         });
     }
+    run.notes.missing.clear();
     run.close("absent", what).await
 }
 

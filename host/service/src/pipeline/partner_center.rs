@@ -1,20 +1,22 @@
 //! Write out and act, towards Partner Center: one conditional patch, and the invitation of Microsoft.
 
+use cosell_remote::Body;
 use cosell_remote::partner_center::{Referral, invite_body, patch_ops, read};
 use cosell_sync::course::help;
-use cosell_sync::deal::{Deal, Unit, UnitValue, Units};
+use cosell_sync::deal::{Deal, Help, Unit, UnitValue, Units};
 use cosell_sync::element::carry_list;
 use cosell_sync::merge::{Carry, Plan, Why};
 use cosell_sync::row::Refusal;
 use cosell_sync::side::Side;
 use serde_json::json;
 
+use super::dress::consent_on_record;
 use super::intents::{self, Kind};
 use super::look::Sight;
 use super::read::Reading;
 use super::run::Run;
 use crate::records::REFERRAL;
-use crate::trouble::Trouble;
+use crate::trouble::{Trouble, reason};
 
 /// Writes what the plan carries to Partner Center. True when something was written.
 pub(super) async fn carry(
@@ -26,37 +28,92 @@ pub(super) async fn carry(
     let Some(own) = &sight.own else {
         return Ok(false);
     };
+    // S24: no contact leaves before consent is on record, at birth or later.
+    let row = reading.seen.as_ref().map(|seen| &seen.row);
+    let may_share = run.connection.contacts_consent_declared
+        || row.is_some_and(|row| consent_on_record(run, row));
     let carries: Vec<&Carry> = plan
         .carries
         .iter()
         .filter(|carry| carry.to == Side::PartnerCenter)
+        .filter(|carry| may_share || carry.unit != Unit::Contacts || carry.value.is_empty())
         .collect();
+    if !may_share
+        && plan
+            .carries
+            .iter()
+            .any(|carry| carry.to == Side::PartnerCenter && carry.unit == Unit::Contacts)
+    {
+        run.tell_refusals("Partner Center", &[consent_missing()]);
+    }
     // Help lives on Microsoft's own referral: asking for it is an invitation, not a patch (S12).
     let (asked, patched): (Vec<&Carry>, Vec<&Carry>) = carries
         .into_iter()
         .partition(|carry| carry.unit == Unit::Help);
-    let mut wrote = patch(run, own, sight.microsoft.as_ref(), &patched).await?;
-    // Asking for help makes the deal visible to Microsoft's sellers, for good; that goes before the invitation.
-    let visible = reading.partner_center.get(&Unit::Visibility) == Some(&UnitValue::Flag(true));
-    if !wrote && !asked.is_empty() && !visible {
-        let shown = UnitValue::Flag(true);
-        let carry = Carry {
+    if patch(run, own, sight.microsoft.as_ref(), &patched).await? {
+        // A patch has moved the referral; an invitation follows in the next round, from a fresh look.
+        return Ok(true);
+    }
+    let Some(carry) = asked.first() else {
+        return Ok(false);
+    };
+    let mut deal = reading.deal_as_crm_shows();
+    deal.units.extend(plan.units_to(Side::PartnerCenter));
+    let Some((help, body)) = invitation(run, own, &deal, may_share) else {
+        return Ok(false);
+    };
+    // Asking for help makes the deal visible to Microsoft's sellers, for good; that goes before the invitation, and only when nothing
+    // stands in the way of it.
+    if reading.partner_center.get(&Unit::Visibility) != Some(&UnitValue::Flag(true)) {
+        let visible = Carry {
             unit: Unit::Visibility,
             to: Side::PartnerCenter,
-            value: shown,
+            value: UnitValue::Flag(true),
             was: UnitValue::Flag(false),
             why: Why::Edited,
         };
-        wrote = patch(run, own, sight.microsoft.as_ref(), &[&carry]).await?;
+        if patch(run, own, sight.microsoft.as_ref(), &[&visible]).await? {
+            return Ok(true);
+        }
     }
-    // A patch has moved the referral; the invitation follows in the next round, from a fresh look.
-    if !wrote && let Some(carry) = asked.first() {
-        let mut deal = reading.deal_as_crm_shows();
-        deal.units.extend(plan.units_to(Side::PartnerCenter));
-        invite(run, own, &deal, carry).await?;
-        wrote = true;
+    invite(run, own, &help, &body, carry).await?;
+    Ok(true)
+}
+
+/// The body of an invitation. None when something is missing: that is told, and the other units go on.
+fn invitation(
+    run: &mut Run<'_>,
+    own: &Referral,
+    deal: &Deal,
+    may_share: bool,
+) -> Option<(Help, Body)> {
+    let help = help(&deal.units)?.clone();
+    let shared = read(own, None, "").units.get(&Unit::Contacts).cloned();
+    let contacts = deal
+        .units
+        .get(&Unit::Contacts)
+        .filter(|contacts| !contacts.is_empty());
+    if !may_share && contacts.is_some() && contacts != shared.as_ref() {
+        run.tell_refusals("Microsoft's referral", &[consent_missing()]);
+        return None;
     }
-    Ok(wrote)
+    match invite_body(own, deal, &help) {
+        Ok(body) => Some((help, body)),
+        Err(refusals) => {
+            run.tell_refusals("Microsoft's referral", &refusals);
+            None
+        }
+    }
+}
+
+fn consent_missing() -> Refusal {
+    let message =
+        "the customer's contacts may not be sent to Microsoft before consent is on record";
+    let hint = "record the consent, or declare it for all deals in the configuration";
+    Refusal {
+        unit: Unit::Contacts,
+        reason: reason("consent-missing", message, hint),
+    }
 }
 
 async fn patch(
@@ -87,7 +144,16 @@ async fn patch(
         }
     };
     if operations.is_empty() {
-        return Ok(false);
+        // It shows all of this already: both sides are in step, and that is remembered.
+        let raw = run.keep_raw(&own.raw);
+        for carry in carries
+            .iter()
+            .filter(|carry| changes.contains_key(&carry.unit))
+        {
+            run.remember(&carry.unit, Side::PartnerCenter, &carry.was, &raw);
+            run.remember_source(carry);
+        }
+        return Ok(!changes.is_empty());
     }
     let written: Vec<&Carry> = carries
         .iter()
@@ -137,14 +203,11 @@ async fn patch(
 async fn invite(
     run: &mut Run<'_>,
     own: &Referral,
-    deal: &Deal,
+    help: &Help,
+    body: &Body,
     carry: &Carry,
 ) -> Result<(), Trouble> {
-    let Some(help) = help(&deal.units).cloned() else {
-        return Ok(());
-    };
-    let body =
-        invite_body(own, deal, &help).map_err(|refusals| Trouble::Refused(reasons(refusals)))?;
+    let asked = UnitValue::Help(Some(help.clone()));
     // A portal user, or a run that was cut off, may have invited already.
     let engagement = run
         .connection
@@ -153,6 +216,9 @@ async fn invite(
         .await?;
     if let Some(microsoft) = engagement.into_iter().find(Referral::is_microsofts) {
         adopt_microsofts(run, &microsoft);
+        let raw = run.keep_raw(&microsoft.raw);
+        run.remember(&Unit::Help, Side::PartnerCenter, &asked, &raw);
+        run.remember_source(carry);
         return Ok(());
     }
     run.tell_carries(&[carry]);
@@ -166,20 +232,11 @@ async fn invite(
     );
     let operation = intent.operation.clone();
     run.intend(intent).await?;
-    let call = run
-        .connection
-        .partner_center
-        .create(&body, &operation)
-        .await;
+    let call = run.connection.partner_center.create(body, &operation).await;
     let microsoft = intents::answered(run, call).await?;
     adopt_microsofts(run, &microsoft);
     let raw = run.keep_raw(&microsoft.raw);
-    run.remember(
-        &Unit::Help,
-        Side::PartnerCenter,
-        &UnitValue::Help(Some(help)),
-        &raw,
-    );
+    run.remember(&Unit::Help, Side::PartnerCenter, &asked, &raw);
     run.remember_source(carry);
     run.close("done", "").await
 }

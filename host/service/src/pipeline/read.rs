@@ -60,7 +60,7 @@ impl Reading {
                 &self.partner_center
             },
             closed: sight.is_frozen(),
-            born: run.born,
+            born: run.notes.incomplete_since.unwrap_or_else(|| run.desk.now()),
             rang: rang.unwrap_or(run.born),
             now: run.desk.now(),
             patience: run.connection.patience,

@@ -8,16 +8,18 @@ use super::run::Run;
 use crate::records::children;
 use crate::trouble::Trouble;
 
-/// If the lane is about such a row, rings for the row above it: one hop, one bell. None when the lane is a deal's own.
+/// If the lane is about such rows only, it rings for the row above and hands itself over to that row's lane: from then on the row rings for
+/// its deal itself, also when it is deleted or let go of. None when the lane is a deal's own.
 pub(super) async fn ring(run: &Run<'_>) -> Result<Option<Next>, Trouble> {
+    let needs = run.set.needs();
+    let is_below = |member: &RecordKey| children(needs).any(|(join, ..)| join.table == member.kind);
     let Some(member) = run
         .members
-        .first()
-        .filter(|member| member.side == Side::Crm.as_str() && !run.is_linked())
+        .last()
+        .filter(|_| run.members.iter().all(is_below))
     else {
         return Ok(None);
     };
-    let needs = run.set.needs();
     let Some((join, up, kind)) = children(needs).find(|(join, ..)| join.table == member.kind)
     else {
         return Ok(None);
@@ -49,13 +51,21 @@ pub(super) async fn ring(run: &Run<'_>) -> Result<Option<Next>, Trouble> {
         };
         let event = AcceptedEvent {
             connection: run.lease.connection.clone(),
-            record,
+            record: record.clone(),
             cause: format!("{} below it", join.table),
             dedupe: None,
             lane: None,
         };
         run.desk.store.accept(vec![event], None).await?;
         run.desk.rope.notify_one();
+        if let Some(deal) = run
+            .desk
+            .store
+            .lane_of(&run.lease.connection, &record)
+            .await?
+        {
+            return Ok(Some(Next::Retired { into: deal }));
+        }
     }
     Ok(Some(Next::Settled))
 }

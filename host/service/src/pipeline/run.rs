@@ -9,7 +9,7 @@ use cosell_store::{
     Attempt, AuditLine, Base, Bell, Change, Intent, LaneId, LaneState, Lease, LinkState, Millis,
     Next, RecordKey,
 };
-use cosell_sync::deal::{Timestamp, Unit, UnitValue};
+use cosell_sync::deal::{Timestamp, Unit, UnitValue, Units};
 use cosell_sync::merge::{Bases, Carry, Plan, Why};
 use cosell_sync::row::Refusal;
 use cosell_sync::side::{Side, Sides};
@@ -31,6 +31,8 @@ pub struct Run<'a> {
     pub(super) notes: Notes,
     pub(super) intent: Option<Intent>,
     pub(super) born: Millis,
+    /// The mark that the write under way puts before the name; known to stand there once that write is done.
+    pub(super) mark: Option<String>,
     /// The raw records of the last look.
     seen: Sides<String>,
     /// What the next transaction takes along: bases, raws, members, lines.
@@ -84,6 +86,7 @@ impl<'a> Run<'a> {
             intent: state.intent.clone(),
             link,
             born: state.born,
+            mark: None,
             seen: Sides::default(),
             memory: Memory::default(),
         })
@@ -265,6 +268,9 @@ impl<'a> Run<'a> {
             outcome: outcome.to_owned(),
             detail: detail.to_owned(),
         });
+        if let (Some(mark), "done" | "adopted") = (self.mark.take(), outcome) {
+            self.link.mark = Some(mark);
+        }
         let change = Change {
             attempt,
             ..self.change(true)
@@ -312,6 +318,45 @@ impl<'a> Run<'a> {
             members: memory.members,
             attempt: None,
             audit: memory.audit,
+        }
+    }
+
+    /// Lists whose write was cut off: what the CRM shows of them is our own half, so it counts as known there (S11).
+    pub(super) fn take_up_half_written(&mut self, shown: &Units) {
+        for unit in self
+            .notes
+            .underway
+            .iter()
+            .filter_map(|unit| Unit::parse(unit))
+        {
+            if let Some(value) = shown.get(&unit) {
+                self.bases.entry(unit).or_default().crm = Some(value.clone());
+            }
+        }
+    }
+
+    /// What is not carried to the CRM any more is written whole.
+    pub(super) fn forget_written(&mut self, plan: &Plan) {
+        let carried: Vec<String> = plan
+            .carries
+            .iter()
+            .filter(|carry| carry.to == Side::Crm)
+            .map(|carry| carry.unit.as_text())
+            .collect();
+        self.notes.underway.retain(|unit| carried.contains(unit));
+    }
+
+    /// Remembers since when the deal is incomplete, and by which row it is known.
+    pub(super) fn wait_for_completion(&mut self) {
+        let now = self.desk.now();
+        self.notes.incomplete_since.get_or_insert(now);
+        let row = self
+            .members
+            .iter()
+            .find(|member| member.side == Side::Crm.as_str());
+        if let (None, Some(row)) = (&self.link.crm_row, row) {
+            self.link.crm_table = Some(row.kind.clone());
+            self.link.crm_row = Some(row.id.clone());
         }
     }
 

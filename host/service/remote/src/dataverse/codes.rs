@@ -224,19 +224,19 @@ const LINES: [Line; 44] = [
     ),
     (
         "0x80042f09",
-        Means::Forbidden,
+        Means::Unauthorised,
         "the application user has no security role",
         "assign one in the Power Platform admin center",
     ),
     (
         "0x80040225",
-        Means::Forbidden,
+        Means::Unauthorised,
         "the application user is disabled",
         "enable it in the Power Platform admin center",
     ),
     (
         "0x80072560",
-        Means::Forbidden,
+        Means::Unauthorised,
         "the application is not a user of this organisation",
         "add it as an application user in the Power Platform admin center",
     ),

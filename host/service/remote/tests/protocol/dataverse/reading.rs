@@ -401,7 +401,7 @@ async fn who_we_are_is_three_ids() {
     assert_eq!(crm.who_am_i().await.unwrap().organization, ACCOUNT);
     let (_, crm) = organisation(|_| error(403, "0x80072560")).await;
     let error = crm.who_am_i().await.unwrap_err();
-    assert_eq!(error.class, Class::Forbidden);
+    assert_eq!(error.class, Class::Unauthorised);
     assert!(
         error.to_string().contains("add it as an application user"),
         "{error}"
