@@ -60,7 +60,17 @@ pub(crate) struct Instance {
 
 /// A hook's functions are looked up when they are first asked: types are compared at every lookup, and most questions need one hook.
 macro_rules! hook_getters {
-    ($($hook:ident),*) => {$(
+    ($($hook:ident),*) => {
+        /// Looks up the hooks that another instance of the same guest was asked for: the next questions will be about the same ones.
+        pub(crate) fn prepare_as(&mut self, other: &Self, places: &Places) {
+            $(
+                // A hook that cannot be looked up is told by the question that needs it.
+                if other.$hook.is_some() {
+                    let _ = self.$hook(places);
+                }
+            )*
+        }
+    $(
         pub(crate) fn $hook(&mut self, places: &Places) -> wasmtime::Result<(&hooks::$hook::Guest, &mut Store<GuestState>)> {
             if self.$hook.is_none() {
                 let place = places.$hook.as_ref().ok_or_else(|| wasmtime::format_err!("the plugin does not export this hook"))?;
@@ -71,7 +81,8 @@ macro_rules! hook_getters {
                 None => Err(wasmtime::format_err!("the hook was not loaded")),
             }
         }
-    )*};
+    )*
+    };
 }
 
 impl Instance {

@@ -92,7 +92,7 @@ pub(crate) struct Plugin {
 pub(crate) struct Guest {
     pub(crate) engine: Engine,
     pub(crate) pre: InstancePre<GuestState>,
-    pub(crate) places: Places,
+    pub(crate) places: Arc<Places>,
     pub(crate) limits: Limits,
     pub(crate) idle: Arc<Mutex<Vec<Instance>>>,
 }
@@ -107,7 +107,7 @@ impl Guest {
         Self {
             engine,
             pre,
-            places,
+            places: Arc::new(places),
             limits,
             idle: Arc::default(),
         }
@@ -169,17 +169,17 @@ impl Guest {
     fn replace(&self, spent: Instance) {
         let (pre, limits) = (self.pre.clone(), self.limits);
         let (idle, room) = (Arc::clone(&self.idle), self.engine.thread_count());
-        let passing = self.engine.pass_time();
+        let (passing, places) = (self.engine.pass_time(), Arc::clone(&self.places));
         afterwards(move || {
-            drop(spent);
             // A guest that cannot be brought up is told by the call that needs it.
-            if let Ok(fresh) = Instance::start(&pre, &limits) {
+            if let Ok(mut fresh) = Instance::start(&pre, &limits) {
+                fresh.prepare_as(&spent, &places);
                 let mut idle = idle.lock().unwrap_or_else(PoisonError::into_inner);
                 if idle.len() < room {
                     idle.push(fresh);
                 }
             }
-            drop(passing);
+            drop((spent, passing));
         });
     }
 
