@@ -194,6 +194,14 @@ impl Plan {
         self.carries.is_empty() && self.remember.is_empty() && self.questions.is_empty()
     }
 
+    /// Whether the unit is carried to both sides: edits of a list that meet (S11).
+    #[must_use]
+    pub fn travels_both_ways(&self, carry: &Carry) -> bool {
+        self.carries
+            .iter()
+            .any(|other| other.unit == carry.unit && other.to != carry.to)
+    }
+
     /// What goes to `side`, as units.
     #[must_use]
     pub fn units_to(&self, side: Side) -> Units {

@@ -28,10 +28,12 @@ pub(super) enum Kind {
     UpdateRow,
     CloseRow,
     DeleteRow,
+    Associate,
+    QualifyLead,
 }
 
 impl Kind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::CreateReferral,
         Self::InviteMicrosoft,
         Self::PatchReferral,
@@ -39,9 +41,11 @@ impl Kind {
         Self::UpdateRow,
         Self::CloseRow,
         Self::DeleteRow,
+        Self::Associate,
+        Self::QualifyLead,
     ];
 
-    const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::CreateReferral => "create-referral",
             Self::InviteMicrosoft => "invite-microsoft",
@@ -50,6 +54,8 @@ impl Kind {
             Self::UpdateRow => "update-row",
             Self::CloseRow => "close-row",
             Self::DeleteRow => "delete-row",
+            Self::Associate => "associate",
+            Self::QualifyLead => "qualify-lead",
         }
     }
 }
@@ -68,6 +74,7 @@ pub(super) fn new(
         target,
         precondition,
         detail: detail.to_string(),
+        irreversible: false,
         since: run.desk.now(),
     }
 }
@@ -132,6 +139,12 @@ async fn find_referral(run: &mut Run<'_>, intent: &Intent) -> Result<(), Trouble
         .partner_center
         .by_external_reference(row)
         .await?;
+    // Of an earlier generation: closed for good, or taken apart.
+    let left = &run.notes.left;
+    let found: Vec<_> = found
+        .into_iter()
+        .filter(|referral| !left.contains(&referral.id))
+        .collect();
     if let [first, rest @ ..] = found.as_slice() {
         if !rest.is_empty() {
             let ids: Vec<&str> = found.iter().map(|referral| referral.id.as_str()).collect();
