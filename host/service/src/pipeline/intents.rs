@@ -68,6 +68,7 @@ pub(super) fn new(
         target,
         precondition,
         detail: detail.to_string(),
+        irreversible: false,
         since: run.desk.now(),
     }
 }

@@ -316,8 +316,8 @@ impl<'a> Run<'a> {
             bases: memory.bases,
             raws: memory.raws,
             members: memory.members,
-            attempt: None,
             audit: memory.audit,
+            ..Change::default()
         }
     }
 
