@@ -184,7 +184,11 @@ pub fn parked(reasons: Vec<Reason>) -> Verdict {
     let reasons = serde_json::Value::from(list).to_string();
     let failure = fingerprint(&reasons);
     Verdict {
-        next: Next::Parked { reasons, failure },
+        next: Next::Parked {
+            reasons,
+            failure,
+            state: None,
+        },
         throttle: None,
     }
 }

@@ -139,7 +139,9 @@ async fn settle_trouble(
         }
     }
     match &verdict.next {
-        Next::Parked { reasons, failure } if state.failure.as_deref() != Some(failure) => {
+        Next::Parked {
+            reasons, failure, ..
+        } if state.failure.as_deref() != Some(failure) => {
             warn!(reasons = %reasons, "parked: a person is needed");
             if let Some(run) = run.as_deref_mut() {
                 pipeline::tell_failure(run, reasons).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 /// Each entry leads from the version before it to its own (1, 2, …). Released entries are frozen.
-const VERSIONS: [&str; 1] = [include_str!("schema-1.sql")];
+const VERSIONS: [&str; 2] = [include_str!("schema-1.sql"), include_str!("schema-2.sql")];
 
 /// `cose` in ASCII: marks the file as ours, so that somebody else's database is refused instead of extended.
 const APPLICATION_ID: i32 = 0x636f_7365;
