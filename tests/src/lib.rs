@@ -87,7 +87,7 @@ impl World {
             cache: Some(cache),
             listen,
         };
-        let mut lines = vec![("quiet_period_s", "0")];
+        let mut lines = vec![("quiet_period_s", "0"), ("grace_minutes", "0")];
         lines.extend_from_slice(policy);
         let config = write_configuration(&running, &paths, &lines)?;
         let mut world = Self {

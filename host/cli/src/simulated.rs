@@ -1,5 +1,6 @@
 //! A configuration that connects a host with a running simulator: the file, its secrets, and the roots it trusts.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -131,14 +132,9 @@ subscribe = true
         crm_client = crm.client_id,
     );
     // The simulated customers have consented, unless the caller says otherwise.
-    let mut policy = policy.to_vec();
-    if !policy
-        .iter()
-        .any(|(key, _)| *key == "contacts_may_be_shared")
-    {
-        policy.push(("contacts_may_be_shared", "true"));
-    }
-    for (key, value) in policy {
+    let mut lines = BTreeMap::from([("contacts_may_be_shared", "true")]);
+    lines.extend(policy.iter().copied());
+    for (key, value) in lines {
         writeln!(text, "{key} = {value}")?;
     }
     let config = dir.join("cosell.toml");

@@ -65,7 +65,7 @@ pub(crate) async fn simulator(args: Args) -> anyhow::Result<ExitCode> {
             cache: None,
             listen: args.listen,
         },
-        &[("quiet_period_s", "0")],
+        &[("quiet_period_s", "0"), ("grace_minutes", "0")],
     )?;
     let (urls, ca) = (&running.urls, dir.join(CA_FILE));
     println!("Entra            {}", urls.entra);

@@ -20,13 +20,14 @@ use cosell_remote::{
 use cosell_store::{SqliteStore, Store, StoreError, system_clock};
 use cosell_webhook::{ConnectionSettings, Door, DoorError, ServerLimits};
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, OnceCell, mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use crate::bell::Belfry;
 use crate::config::{self, Config};
 use crate::desk::{Connection, Desk};
+use crate::link::fingerprint;
 use crate::subscribe::subscribe;
 use crate::sweep::{Every, sweep};
 use crate::worker::work;
@@ -118,9 +119,9 @@ impl Host {
         let (plugin_events, events) = mpsc::channel(EVENTS_MAX);
         let plugins = plugins(config, plugin_events)?;
         let mut connections = BTreeMap::new();
-        for settings in &config.connections {
+        for (place, settings) in config.connections.iter().enumerate() {
             let connection =
-                connection(config, settings).map_err(|source| StartError::Connection {
+                connection(config, settings, place).map_err(|source| StartError::Connection {
                     connection: settings.id.clone(),
                     source,
                 })?;
@@ -242,7 +243,11 @@ fn plugins(config: &Config, events: mpsc::Sender<PluginEvent>) -> Result<PluginF
         .map_err(StartError::Folder)
 }
 
-fn connection(config: &Config, settings: &config::Connection) -> Result<Connection, SetupError> {
+fn connection(
+    config: &Config,
+    settings: &config::Connection,
+    place: usize,
+) -> Result<Connection, SetupError> {
     let http = Http::new(&HttpSettings {
         timeout: config.limits.call,
         extra_roots_pem: config.extra_roots.iter().cloned().collect(),
@@ -285,6 +290,14 @@ fn connection(config: &Config, settings: &config::Connection) -> Result<Connecti
         partner_location: settings.partner_center.location.clone(),
         contacts_consent_declared: settings.policy.contacts_may_be_shared,
         patience: settings.policy.patience,
+        holds: settings.policy.holds.clone(),
+        mass: settings.policy.mass,
+        mapping_changes: settings.policy.mapping_changes,
+        partner_tenant: settings.entra.tenant.to_ascii_lowercase(),
+        route: settings.route.clone(),
+        place,
+        configuration: fingerprint(&format!("{:?}", settings.policy)),
+        checked: OnceCell::new(),
     })
 }
 

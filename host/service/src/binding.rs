@@ -44,7 +44,9 @@ pub async fn check(store: &dyn Store, connection: &Connection) -> Result<(), Bin
     let bound = store.note(&connection.id, BOUND).await?;
     match bound {
         None => {
-            store.set_note(&connection.id, BOUND, Some(found.clone())).await?;
+            store
+                .set_note(&connection.id, BOUND, Some(found.clone()))
+                .await?;
             info!(connection = %connection.id, crm.organization = %found, "bound to the CRM's organisation");
         }
         Some(bound) if bound == found => {
@@ -55,7 +57,9 @@ pub async fn check(store: &dyn Store, connection: &Connection) -> Result<(), Bin
         }
         Some(bound) => {
             if store.note(&connection.id, FOREIGN).await?.as_ref() != Some(&found) {
-                store.set_note(&connection.id, FOREIGN, Some(found.clone())).await?;
+                store
+                    .set_note(&connection.id, FOREIGN, Some(found.clone()))
+                    .await?;
                 error!(connection = %connection.id, crm.bound = %bound, crm.found = %found, "the CRM is another organisation: nothing is written until a person binds it anew");
             }
         }
@@ -67,11 +71,7 @@ pub async fn check(store: &dyn Store, connection: &Connection) -> Result<(), Bin
 ///
 /// # Errors
 /// [`Trouble::NotYet`] while it is.
-pub async fn must_be_ours(
-    store: &dyn Store,
-    connection: &str,
-    now: Millis,
-) -> Result<(), Trouble> {
+pub async fn must_be_ours(store: &dyn Store, connection: &str, now: Millis) -> Result<(), Trouble> {
     match store.note(connection, FOREIGN).await? {
         None => Ok(()),
         Some(found) => Err(Trouble::NotYet {
@@ -90,7 +90,9 @@ pub async fn must_be_ours(
 pub async fn rebind(store: &dyn Store, connection: &str) -> Result<Option<String>, StoreError> {
     let found = store.note(connection, FOREIGN).await?;
     if let Some(found) = &found {
-        store.set_note(connection, BOUND, Some(found.clone())).await?;
+        store
+            .set_note(connection, BOUND, Some(found.clone()))
+            .await?;
         store.set_note(connection, FOREIGN, None).await?;
     }
     Ok(found)

@@ -12,6 +12,7 @@ pub mod desk;
 pub mod records;
 
 pub mod bell;
+pub mod binding;
 pub mod pipeline;
 pub mod sweep;
 pub mod trouble;

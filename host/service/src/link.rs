@@ -213,7 +213,10 @@ mod tests {
     fn s27_a_value_that_comes_back_is_no_edit() {
         let mut swing = Swing::default();
         for (minute, value) in ["a", "b", "a", "b", "a", "b", "a", "b"].iter().enumerate() {
-            assert!(!swing.is_swinging(Side::Crm, 60_000 * minute as i64), "{minute}");
+            assert!(
+                !swing.is_swinging(Side::Crm, 60_000 * minute as i64),
+                "{minute}"
+            );
             swing.note(Side::Crm, [*value], 60_000 * minute as i64);
         }
         assert!(swing.is_swinging(Side::Crm, 60_000 * 8));

@@ -61,6 +61,44 @@ fn cell(cell: &Cell) -> Value {
     }
 }
 
+/// A cell as a person reads it.
+#[must_use]
+pub fn in_words(cell: &Cell) -> String {
+    match cell {
+        Cell::Empty => "nothing".to_owned(),
+        Cell::Text(text) => format!("\"{text}\""),
+        Cell::Integer(number) => number.to_string(),
+        Cell::Decimal(number) => number.to_string(),
+        Cell::Money(money) => format!("{} {}", money.amount, money.currency),
+        Cell::Bool(flag) => if *flag { "yes" } else { "no" }.to_owned(),
+        Cell::Date(date) => date.to_string(),
+        Cell::Timestamp(moment) => moment.to_string(),
+        Cell::Choice(choice) => match &choice.label {
+            Some(label) => format!("{label} ({})", choice.code),
+            None => choice.code.to_string(),
+        },
+        Cell::Choices(choices) => {
+            let codes: Vec<String> = choices.iter().map(|one| one.code.to_string()).collect();
+            codes.join(", ")
+        }
+        Cell::Reference(reference) => match &reference.name {
+            Some(name) => format!("{} \"{name}\" ({})", reference.table, reference.id),
+            None => format!("{} {}", reference.table, reference.id),
+        },
+        Cell::RowWhere(key) => {
+            let parts = key
+                .parts
+                .iter()
+                .map(|(column, value)| format!("{column} = {value}"));
+            format!(
+                "the {} where {}",
+                key.table,
+                parts.collect::<Vec<_>>().join(", ")
+            )
+        }
+    }
+}
+
 /// Reads what [`row`] wrote. None when it is unreadable: an older host, or a newer one, wrote it otherwise.
 #[must_use]
 pub fn parse(text: &str) -> Option<Seen> {
@@ -145,7 +183,11 @@ pub fn complete(then: &mut Seen, now: &Seen) {
     };
     lay_under(&mut then.row.cells, &now.row.cells);
     for related in &now.related {
-        match then.related.iter_mut().find(|one| one.label == related.label) {
+        match then
+            .related
+            .iter_mut()
+            .find(|one| one.label == related.label)
+        {
             None => then.related.push(related.clone()),
             Some(one) => {
                 for row in &mut one.rows {
@@ -264,7 +306,12 @@ mod tests {
             related: Vec::new(),
         };
         let of = |seen: &Seen, referral: &str| {
-            substance(&[referral], Some(seen), Some(("name", "A")), &["audit"].into())
+            substance(
+                &[referral],
+                Some(seen),
+                Some(("name", "A")),
+                &["audit"].into(),
+            )
         };
         let before = of(&seen("", "x"), r#"{"id":"1","eTag":"a"}"#);
         assert_eq!(before, of(&seen("failed", "x"), r#"{"id":"1","eTag":"b"}"#));

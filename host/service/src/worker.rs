@@ -138,6 +138,9 @@ async fn settle_trouble(
             error!(error = %error, "could not write down that a credential rests");
         }
     }
+    if let (Next::Parked { state, .. }, Some(run)) = (&mut verdict.next, run.as_deref()) {
+        state.clone_from(&run.stands_on);
+    }
     match &verdict.next {
         Next::Parked {
             reasons, failure, ..

@@ -68,7 +68,11 @@ impl Stage {
             cache: None,
             listen: address,
         };
-        let config = write_configuration(&running, &paths, &[("quiet_period_s", "0")])?;
+        let config = write_configuration(
+            &running,
+            &paths,
+            &[("quiet_period_s", "0"), ("grace_minutes", "0")],
+        )?;
         teller.does(
             "simulator",
             &format!(

@@ -1,5 +1,7 @@
 //! Act: each write of a script under its own committed intent, then what it settles, in the transaction that closes the intent.
 
+use std::collections::BTreeMap;
+
 use cosell_remote::partner_center::{Referral, read as read_referral};
 use cosell_remote::{Class, RemoteError};
 use cosell_store::Intent;
@@ -16,7 +18,7 @@ use super::intents;
 use super::look::{Sight, fetch};
 use super::partner_center::adopt_microsofts;
 use super::run::Run;
-use super::script::{Newborn, Script, What, Write};
+use super::script::{Newborn, Script, Settles, What, Write};
 use crate::link::encode_units;
 use crate::raw;
 use crate::trouble::Trouble;
@@ -63,7 +65,11 @@ async fn one(run: &mut Run<'_>, sight: &Sight, write: Write) -> Result<(), Troub
             let target = Run::record(Side::Crm, table.table(), &row);
             let detail = json!({ "units": encode_units(&units) });
             let operation = intend(run, intent(run, target, None, detail)).await?;
-            let call = run.connection.partner_center.create(&body, &operation).await;
+            let call = run
+                .connection
+                .partner_center
+                .create(&body, &operation)
+                .await;
             let own = intents::answered(run, call).await?;
             adopt_referral(run, &own);
             remember_referral(run, &own, &units);
@@ -77,7 +83,11 @@ async fn one(run: &mut Run<'_>, sight: &Sight, write: Write) -> Result<(), Troub
         } => {
             let asked = Units::from([(Unit::Help, UnitValue::Help(Some(help)))]);
             // A portal user, or a run that was cut off, may have invited already.
-            let there = run.connection.partner_center.engagement(&engagement).await?;
+            let there = run
+                .connection
+                .partner_center
+                .engagement(&engagement)
+                .await?;
             if let Some(microsoft) = there.into_iter().find(Referral::is_microsofts) {
                 adopt_microsofts(run, &microsoft);
                 let raw = run.keep_raw(&microsoft.raw);
@@ -88,7 +98,11 @@ async fn one(run: &mut Run<'_>, sight: &Sight, write: Write) -> Result<(), Troub
             let target = Run::record(Side::PartnerCenter, crate::records::REFERRAL, &own);
             let detail = json!({ "engagement": engagement });
             let operation = intend(run, intent(run, target, None, detail)).await?;
-            let call = run.connection.partner_center.create(&body, &operation).await;
+            let call = run
+                .connection
+                .partner_center
+                .create(&body, &operation)
+                .await;
             let microsoft = intents::answered(run, call).await?;
             adopt_microsofts(run, &microsoft);
             let raw = run.keep_raw(&microsoft.raw);
@@ -103,10 +117,12 @@ async fn one(run: &mut Run<'_>, sight: &Sight, write: Write) -> Result<(), Troub
         } => {
             run.tell_carries(&settles, &speakers);
             let target = Run::record(Side::PartnerCenter, crate::records::REFERRAL, &id);
-            let paths: Vec<_> = operations.iter().map(|operation| operation.path()).collect();
+            let paths: Vec<_> = operations
+                .iter()
+                .map(|operation| operation.path())
+                .collect();
             let detail = json!({ "paths": paths });
-            let operation =
-                intend(run, intent(run, target, Some(etag.clone()), detail)).await?;
+            let operation = intend(run, intent(run, target, Some(etag.clone()), detail)).await?;
             let pc = &run.connection.partner_center;
             let call = pc.patch(&id, &operations, &etag, &operation).await;
             let patched = intents::answered(run, call).await?;
@@ -157,7 +173,7 @@ async fn one(run: &mut Run<'_>, sight: &Sight, write: Write) -> Result<(), Troub
             if let Newborn::Deal(kind) = newborn {
                 adopt_row(run, kind, &id);
                 run.mark = mark;
-                remember_row(run, sight, kind, &id, &units, outcome == "adopted").await?;
+                remember_row(run, kind, &id, &units, outcome == "adopted").await?;
             }
             run.close(outcome, "").await
         }
@@ -188,11 +204,20 @@ async fn one(run: &mut Run<'_>, sight: &Sight, write: Write) -> Result<(), Troub
             let condition = Some(version.etag.clone());
             let operation = intend(run, intent(run, target, condition, detail)).await?;
             run.mark = mark;
-            update_row(run, table, &id, &cells, &version, closing.as_ref(), &operation).await?;
+            update_row(
+                run,
+                table,
+                &id,
+                &cells,
+                &version,
+                closing.as_ref(),
+                &operation,
+            )
+            .await?;
             if microsoft.is_some() {
                 run.notes.microsoft = microsoft;
             }
-            remember_update(run, sight, table, &id, &settles).await;
+            remember_update(run, table, &id, &settles).await;
             run.close("done", "").await
         }
         What::UpdateChild { table, id, cells } => {
@@ -276,10 +301,9 @@ fn tell_child(run: &mut Run<'_>, did: &str, table: &str, id: &str) {
 }
 
 /// The last of the rows that hang from a record settles the list.
-async fn finish_children(run: &mut Run<'_>, settles: &[super::script::Settles]) -> Result<(), Trouble> {
+async fn finish_children(run: &mut Run<'_>, settles: &[Settles]) -> Result<(), Trouble> {
     if !settles.is_empty() {
-        let nothing = std::collections::BTreeMap::new();
-        run.tell_carries(settles, &nothing);
+        run.tell_carries(settles, &BTreeMap::new());
         // The row was not read again, so the bases are what was sent; its raw is that of the look.
         let raw = run.raw_of(Side::Crm);
         run.settle(settles, &Units::new(), &raw);
@@ -341,7 +365,6 @@ fn remember_referral(run: &mut Run<'_>, own: &Referral, sent: &Units) {
 /// what differs in it stays unknown, and the link policy decides (S9).
 async fn remember_row(
     run: &mut Run<'_>,
-    sight: &Sight,
     kind: RecordKind,
     id: &str,
     sent: &Units,
@@ -350,9 +373,7 @@ async fn remember_row(
     let raw = run.raw_of(Side::PartnerCenter);
     let born = fetch(run, kind, id).await.map_err(unreadable)?;
     // A plugin that traps here is told by the next look; the row itself is made, and that is remembered.
-    let shown = read_again(run, kind, &born.seen)
-        .await
-        .unwrap_or_default();
+    let shown = read_again(run, kind, &born.seen).await.unwrap_or_default();
     run.link
         .etags
         .insert("crm".into(), born.version.etag.clone());
@@ -385,13 +406,7 @@ fn unreadable(mut error: RemoteError) -> RemoteError {
 /// S6: bases move to what the row shows after this very write. It is read again for its joins; if a colleague was faster, and the etag
 /// is not the one that our write left, to what was sent. The write has happened: nothing that goes wrong here keeps it from being
 /// remembered.
-async fn remember_update(
-    run: &mut Run<'_>,
-    sight: &Sight,
-    kind: RecordKind,
-    id: &str,
-    settles: &[super::script::Settles],
-) {
+async fn remember_update(run: &mut Run<'_>, kind: RecordKind, id: &str, settles: &[Settles]) {
     if settles.is_empty() {
         return;
     }
@@ -419,4 +434,3 @@ async fn remember_update(
         run.notes.underway.remove(&settled.carry.unit.as_text());
     }
 }
-

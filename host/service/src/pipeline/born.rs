@@ -67,7 +67,10 @@ pub(super) fn referral(
         .etags
         .insert("crm".into(), row.version.etag.clone());
     if let Some(help) = help(&deal.units) {
-        then.push(format!("then invites Microsoft to the deal: {}", help.as_str()));
+        then.push(format!(
+            "then invites Microsoft to the deal: {}",
+            help.as_str()
+        ));
     }
     then.push("then writes identifier, link, audit line and mark into the row".to_owned());
     Ok(Script {

@@ -22,7 +22,11 @@ pub(super) const GONE: &str = "gone";
 pub(super) const REOPENED: &str = "reopened";
 
 /// What people have answered to questions about units, as far as the values are still those that they were asked about.
-pub(super) fn answers(run: &Run<'_>, questions: &[Question], sight: &Sight) -> BTreeMap<Unit, Answer> {
+pub(super) fn answers(
+    run: &Run<'_>,
+    questions: &[Question],
+    sight: &Sight,
+) -> BTreeMap<Unit, Answer> {
     questions
         .iter()
         .filter_map(|question| {
@@ -61,10 +65,19 @@ pub(super) fn ask(run: &mut Run<'_>, plan: &Plan, sight: &Sight) {
             .find(|card| card.kind == CONFLICT && card.subject == subject)
             .and_then(|card| card.answer.clone());
         if let Some(answer) = answer {
-            let detail = json!({ "unit": subject, "choice": answer.choice, "by": answer.by, "rule": "S10" });
-            run.tell("answered", format!("{}: {subject} → {}", answer.by, answer.choice), &detail);
+            let detail =
+                json!({ "unit": subject, "choice": answer.choice, "by": answer.by, "rule": "S10" });
+            run.tell(
+                "answered",
+                format!("{}: {subject} → {}", answer.by, answer.choice),
+                &detail,
+            );
         }
-        run.close_card(CONFLICT, &subject, "answered, or both sides are alike again");
+        run.close_card(
+            CONFLICT,
+            &subject,
+            "answered, or both sides are alike again",
+        );
     }
     for question in &plan.questions {
         let body = conflict_body(question, sight);

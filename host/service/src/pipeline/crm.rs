@@ -87,8 +87,7 @@ pub(super) async fn write_out(
     }
     let speakers = speakers(&after, &written);
     let story = dress::story(&carries);
-    let mark =
-        dress::ride_along(run, reading, sight.kind, seen, &mut written, &story).await?;
+    let mark = dress::ride_along(run, reading, sight.kind, seen, &mut written, &story).await?;
     writes.push(Write {
         what: dress::update(sight.kind, row, written, mark, closing.cloned()),
         settles,
@@ -118,9 +117,7 @@ async fn answers(
     let shown = reading.deal_as_crm_shows();
     let mut wanted = shown.clone();
     for carry in carries {
-        wanted
-            .units
-            .insert(carry.unit.clone(), carry.value.clone());
+        wanted.units.insert(carry.unit.clone(), carry.value.clone());
     }
     let (contacts, made) = if carries.iter().any(|carry| carry.unit == Unit::Contacts) {
         customer::new_contacts(run, &shown, &wanted).await?
@@ -171,9 +168,8 @@ fn put_status(state: &RowState, held: &Cells, cells: &mut Cells) {
         (STATUS_COLUMN, state.statuscode),
     ];
     let choices = codes.map(|(column, code)| (column, Cell::Choice(Choice { code, label: None })));
-    let is_there = |(column, cell): &(&str, Cell)| {
-        held.get(*column).is_some_and(|held| held.same(cell))
-    };
+    let is_there =
+        |(column, cell): &(&str, Cell)| held.get(*column).is_some_and(|held| held.same(cell));
     // Both or none: the status reason belongs to its state.
     if !choices.iter().all(is_there) {
         cells.extend(choices.map(|(column, cell)| (column.to_owned(), cell)));

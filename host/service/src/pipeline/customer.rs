@@ -62,7 +62,10 @@ pub(super) async fn new_contacts(
     let mut contacts = Vec::new();
     let mut account = None;
     for person in people(wanted) {
-        if people(shown).iter().any(|there| is_same_person(there, person)) {
+        if people(shown)
+            .iter()
+            .any(|there| is_same_person(there, person))
+        {
             contacts.push(None);
             continue;
         }
@@ -200,7 +203,10 @@ async fn name_of(run: &Run<'_>, id: &str) -> String {
         .dataverse
         .retrieve(ACCOUNT, id, &columns, &[])
         .await;
-    match row.ok().and_then(|mut row| row.seen.row.cells.remove(&column)) {
+    match row
+        .ok()
+        .and_then(|mut row| row.seen.row.cells.remove(&column))
+    {
         Some(cosell_sync::row::Cell::Text(name)) => format!("\"{name}\" ({id})"),
         _ => id.to_owned(),
     }

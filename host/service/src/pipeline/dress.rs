@@ -53,7 +53,10 @@ pub(super) async fn in_step(
         return Ok(None);
     }
     let mut what = update(sight.kind, row, cells, mark, None);
-    if let What::UpdateRow { microsoft: told, .. } = &mut what {
+    if let What::UpdateRow {
+        microsoft: told, ..
+    } = &mut what
+    {
         *told = microsoft;
     }
     Ok(Some(Write::of(what)))

@@ -200,7 +200,9 @@ async fn follow_lead(run: &mut Run<'_>, sight: &mut Sight) -> Result<Option<Lane
             };
             run.tell_once(
                 "link",
-                &format!("lead {lead} was qualified: the deal goes on as opportunity {opportunity}"),
+                &format!(
+                    "lead {lead} was qualified: the deal goes on as opportunity {opportunity}"
+                ),
                 &serde_json::json!({ "lead": lead, "opportunity": opportunity, "rule": "S17" }),
             );
             run.moves_to(RecordKind::Opportunity, &opportunity);

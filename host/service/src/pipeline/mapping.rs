@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use cosell_remote::partner_center::{MAPPING, Referral, read};
-use cosell_sync::delta::{self, Delta, Order};
 use cosell_sync::deal::{Unit, Units};
+use cosell_sync::delta::{self, Delta, Order};
 use cosell_sync::side::{Side, Sides};
 use serde_json::json;
 

@@ -92,7 +92,11 @@ pub(super) fn sift(run: &mut Run<'_>, plan: Plan) -> (Plan, Vec<Waiting>) {
         .map(|hold| HoldChange::Close {
             kind: hold.kind.clone(),
             subject: hold.subject.clone(),
-            why: if hold.verdict.as_ref().is_some_and(|verdict| verdict.released) {
+            why: if hold
+                .verdict
+                .as_ref()
+                .is_some_and(|verdict| verdict.released)
+            {
                 "released, and written".to_owned()
             } else {
                 "its grace period is over, or it is no longer wanted".to_owned()
@@ -130,13 +134,19 @@ fn hold(run: &mut Run<'_>, waiting: &Waiting) {
             };
             run.tell_once(
                 "hold",
-                &format!("{}: {was} → {value} is held, because it {consequence}; {how}", carry.unit),
+                &format!(
+                    "{}: {was} → {value} is held, because it {consequence}; {how}",
+                    carry.unit
+                ),
                 &json!({ "unit": carry.unit.as_text(), "rule": "S24" }),
             );
         }
         Permit::Cancelled => run.tell_once(
             "explained",
-            &format!("{} stays {was} in {}: a person has cancelled {value}", carry.unit, carry.to),
+            &format!(
+                "{} stays {was} in {}: a person has cancelled {value}",
+                carry.unit, carry.to
+            ),
             &json!({ "unit": carry.unit.as_text(), "rule": "S24" }),
         ),
         Permit::Go => {}
@@ -183,7 +193,12 @@ pub(super) async fn brake(run: &mut Run<'_>, script: &Script) -> Result<Option<N
             continue;
         }
         let carries_news = ours().any(|write| {
-            let fresh = |text: &str| !run.notes.swing.carried.contains_key(&link::fingerprint(&format!("{}|{text}", side.as_str())));
+            let fresh = |text: &str| {
+                !run.notes
+                    .swing
+                    .carried
+                    .contains_key(&link::fingerprint(&format!("{}|{text}", side.as_str())))
+            };
             write
                 .settles
                 .iter()
@@ -199,18 +214,20 @@ pub(super) async fn brake(run: &mut Run<'_>, script: &Script) -> Result<Option<N
                 "something in the CRM (a workflow, a business rule) or in a plugin turns our values back; mend it, then retry the deal",
             )]));
         }
-        if let Some(next) = mass(run, side, ours().any(|write| !write.irreversible().is_empty())).await? {
+        if let Some(next) = mass(
+            run,
+            side,
+            ours().any(|write| !write.irreversible().is_empty()),
+        )
+        .await?
+        {
             return Ok(Some(next));
         }
     }
     Ok(None)
 }
 
-async fn mass(
-    run: &mut Run<'_>,
-    side: Side,
-    irreversible: bool,
-) -> Result<Option<Next>, Trouble> {
+async fn mass(run: &mut Run<'_>, side: Side, irreversible: bool) -> Result<Option<Next>, Trouble> {
     let limits = run.connection.mass;
     if limits.writes_max == 0 && limits.irreversible_max == 0 {
         return Ok(None);
@@ -239,7 +256,9 @@ async fn mass(
     let id = &run.connection.id;
     // A person who let a batch pass has started the count anew.
     let passed = store.note(id, &mass_note(side)).await?;
-    let passed = passed.and_then(|text| text.parse().ok()).unwrap_or(Millis::MIN);
+    let passed = passed
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(Millis::MIN);
     let since = passed.max(run.desk.now() - limits.window_ms);
     let count = store.writes_since(id, side.as_str(), since).await?;
     let number = |count: i64| u32::try_from(count).unwrap_or(u32::MAX);
@@ -256,7 +275,11 @@ async fn mass(
         written.irreversible,
         limits.window_ms / 60_000
     );
-    run.tell_once("hold", &message, &json!({ "side": side.as_str(), "rule": "S25" }));
+    run.tell_once(
+        "hold",
+        &message,
+        &json!({ "side": side.as_str(), "rule": "S25" }),
+    );
     run.hold(HoldChange::Open {
         kind: MASS.to_owned(),
         subject: side.as_str().to_owned(),

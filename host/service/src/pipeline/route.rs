@@ -21,12 +21,13 @@ pub(super) async fn elsewhere(
         return Ok(None);
     };
     let here = run.connection;
-    let sharing: Vec<_> = run
+    let mut sharing: Vec<_> = run
         .desk
         .connections
         .values()
         .filter(|other| other.partner_tenant == here.partner_tenant)
         .collect();
+    sharing.sort_by_key(|other| other.place);
     if sharing.len() == 1 && here.route.fits.is_empty() {
         return Ok(None);
     }

@@ -1,23 +1,27 @@
 //! A run: what one pass over a lane carries with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use cosell_plugins::{Asking, PluginSet};
-use cosell_remote::dataverse::Cut;
+use cosell_remote::dataverse::{Cut, MODIFIED_BY_COLUMN, MODIFIED_ON_COLUMN};
 use cosell_store::{
     Attempt, AuditLine, Base, Bell, Card, CardChange, Change, Hold, HoldChange, Intent, LaneId,
     LaneState, Lease, LinkState, Millis, Next, RecordKey,
 };
 use cosell_sync::deal::{Timestamp, Unit, UnitValue, Units};
-use cosell_sync::merge::{Bases, Plan, Why};
 use cosell_sync::hold;
-use cosell_sync::row::{RecordKind, Refusal};
+use cosell_sync::mark;
+use cosell_sync::merge::{Bases, Plan, Why};
+use cosell_sync::row::{Cell, RecordKind, Refusal, Role};
 use cosell_sync::side::{Side, Sides};
 
+use super::look::Sight;
 use super::script::{Settles, What, Write};
+use crate::binding;
 use crate::desk::{Connection, Desk, LEASE_MS};
 use crate::link::{self, Notes, fingerprint};
+use crate::raw;
 use crate::trouble::{Trouble, reason_json, sentences};
 
 /// One pass over a lane, with the set of plugins that it began with (S29).
@@ -39,8 +43,11 @@ pub struct Run<'a> {
     pub(super) holds: Vec<Hold>,
     /// What the lane stood on when it was parked (S26), and for which failure.
     pub(super) parked_on: Option<String>,
+    failure: Option<String>,
+    /// The pair was made anew: bases of the one before are dropped with the next transaction.
+    forget_bases: bool,
     /// What it stands on now; known after a look.
-    pub(super) stands_on: Option<String>,
+    pub(crate) stands_on: Option<String>,
     /// Whose word each unit of the CRM's side is: unit → plugin.
     pub(super) speakers: BTreeMap<Unit, String>,
     /// Stops before act, and writes nothing down (S1).
@@ -78,6 +85,11 @@ impl<'a> Run<'a> {
                 reason: throttle.reason,
             });
         }
+        connection
+            .checked
+            .get_or_try_init(|| binding::check(&*desk.store, connection))
+            .await?;
+        binding::must_be_ours(&*desk.store, &lease.connection, now).await?;
         Ok(Self::over(desk, connection, lease, state))
     }
 
@@ -126,6 +138,8 @@ impl<'a> Run<'a> {
             cards: state.cards.clone(),
             holds: state.holds.clone(),
             parked_on: state.parked_on.clone().filter(|_| state.failure.is_some()),
+            failure: state.failure.clone(),
+            forget_bases: false,
             stands_on: None,
             speakers: BTreeMap::new(),
             is_preview: false,
@@ -259,7 +273,11 @@ impl<'a> Run<'a> {
 
     /// Tells what was written, unit by unit, with what stood there before; the loser of a conflict stands here (S10). The detail answers "why
     /// is this value here": the rule, the bell, and whose word it is.
-    pub(super) fn tell_carries(&mut self, settled: &[Settles], speakers: &BTreeMap<String, String>) {
+    pub(super) fn tell_carries(
+        &mut self,
+        settled: &[Settles],
+        speakers: &BTreeMap<String, String>,
+    ) {
         let bells: Vec<String> = self
             .bells
             .iter()
@@ -392,8 +410,11 @@ impl<'a> Run<'a> {
             .map(|settled| hold::fingerprint(&settled.carry.unit, &settled.carry.value))
             .chain(
                 // A birth is nobody's swing.
-                matches!(write.what, What::CreateReferral { .. } | What::CreateRow { .. } | What::Qualify { .. })
-                    .then(|| format!("birth {now}")),
+                matches!(
+                    write.what,
+                    What::CreateReferral { .. } | What::CreateRow { .. } | What::Qualify { .. }
+                )
+                .then(|| format!("birth {now}")),
             )
             .collect();
         self.notes
@@ -409,6 +430,160 @@ impl<'a> Run<'a> {
     /// Holds a write, or no longer does.
     pub(super) fn hold(&mut self, change: HoldChange) {
         self.memory.holds.push(change);
+    }
+
+    /// What this run has to tell, line by line; nothing of a preview is written down.
+    pub(super) fn told(&self) -> Vec<String> {
+        self.memory
+            .audit
+            .iter()
+            .map(|line| line.message.clone())
+            .collect()
+    }
+
+    /// Whether this run stops before act.
+    pub(super) const fn is_preview(&self) -> bool {
+        self.is_preview
+    }
+
+    /// S26: a parked lane stays parked while what it stands on is the same. Our own cross and audit line are not what it stands on, and a
+    /// person who orders it is heard.
+    pub(super) async fn still_parked(&mut self, sight: &Sight) -> Result<Option<Next>, Trouble> {
+        let stands_on = self.substance(sight).await?;
+        self.stands_on = Some(stands_on.clone());
+        if self.parked_on.as_ref() != Some(&stands_on) || self.is_ordered() {
+            return Ok(None);
+        }
+        let lane = self
+            .desk
+            .store
+            .lane(&self.lease.connection, self.lease.lane)
+            .await?;
+        let (Some(reasons), Some(failure)) =
+            (lane.and_then(|lane| lane.reason), self.failure.clone())
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Next::Parked {
+            reasons,
+            failure,
+            state: Some(stands_on),
+        }))
+    }
+
+    async fn substance(&self, sight: &Sight) -> Result<String, Trouble> {
+        let table = sight.kind.table();
+        let needs = self.set.needs();
+        let mut derived: BTreeSet<&str> = needs
+            .brings
+            .iter()
+            .filter(|own| own.table == table)
+            .filter(|own| !matches!(own.role, None | Some(Role::Gate | Role::Consent)))
+            .map(|own| own.column.as_str())
+            .collect();
+        derived.extend([MODIFIED_BY_COLUMN, MODIFIED_ON_COLUMN]);
+        let primary = self.name_column(table).await?;
+        let name = sight
+            .row
+            .as_ref()
+            .and_then(|row| match row.seen.row.cells.get(&primary) {
+                Some(Cell::Text(name)) => Some(mark::strip(name, self.link.mark.as_deref())),
+                _ => None,
+            });
+        let referrals: Vec<&str> = [&sight.own, &sight.microsoft]
+            .into_iter()
+            .flatten()
+            .map(|referral| referral.raw.as_str())
+            .collect();
+        let substance = raw::substance(
+            &referrals,
+            sight.row.as_ref().map(|row| &row.seen),
+            name.map(|name| (primary.as_str(), name)),
+            &derived,
+        );
+        Ok(fingerprint(&format!(
+            "{}|{}|{substance}",
+            super::mapping::name(self),
+            self.connection.configuration
+        )))
+    }
+
+    /// The record of this side is made anew: the lane lets go of the one that is gone, or has ended (S18, S19).
+    pub(super) fn start_anew(&mut self, side: Side) {
+        let left = match side {
+            Side::PartnerCenter => {
+                self.notes.left.extend(self.link.microsoft_referral.take());
+                self.link.engagement = None;
+                self.notes.microsoft = None;
+                self.link.referral.take()
+            }
+            Side::Crm => {
+                self.link.mark = None;
+                self.link.crm_row.take()
+            }
+        };
+        self.link.generation += 1;
+        let left = left.unwrap_or_default();
+        let message = format!("lets go of {left} in {side}: a person decided that it is made anew");
+        self.tell(
+            "anew",
+            message,
+            &serde_json::json!({ "left": left, "side": side.as_str(), "rule": "S18" }),
+        );
+        self.notes.left.insert(left);
+        self.notes.incomplete_since = None;
+        // What both agreed on belongs to the pair that is no more.
+        self.bases.clear();
+        self.forget_bases = true;
+    }
+
+    /// A person has taken the two records apart: neither is written any more.
+    pub(super) fn taken_apart(&mut self) -> Next {
+        let by = self
+            .cards
+            .iter()
+            .find_map(|card| card.answer.as_ref())
+            .map_or_else(|| "a person".to_owned(), |answer| answer.by.clone());
+        let reason = format!("{by} has taken the two records apart; neither is written any more");
+        self.tell(
+            "apart",
+            reason.clone(),
+            &serde_json::json!({ "rule": "S18" }),
+        );
+        self.notes.apart = Some(reason.clone());
+        super::cards::settle(
+            self,
+            &[super::cards::GONE, super::cards::REOPENED],
+            "answered",
+        );
+        Next::Paused { reason }
+    }
+
+    /// S17: the row is another one than the bases were read from. What it does not show is unknown there, and not emptied; what it shows
+    /// otherwise is what somebody entered.
+    pub(super) fn after_move(&mut self, shown: &Units) {
+        if !self.notes.moved {
+            return;
+        }
+        for (unit, sides) in &mut self.bases {
+            if shown.get(unit).is_none_or(UnitValue::is_empty) {
+                sides.crm = None;
+            }
+        }
+    }
+
+    /// S21: sync was off and is on again. What differs now was not edited under our eyes, so what cannot be taken back of it is confirmed.
+    pub(super) fn after_pause(&mut self, plan: &Plan) {
+        if std::mem::take(&mut self.notes.paused) {
+            let differing = plan.carries.iter().map(|carry| carry.unit.as_text());
+            self.notes.unedited.extend(differing);
+        }
+        // What no longer differs needs no confirmation later.
+        self.notes.unedited.retain(|unit| {
+            plan.carries
+                .iter()
+                .any(|carry| carry.unit.as_text() == *unit)
+        });
     }
 
     /// Whether a person ordered this run.
@@ -442,7 +617,16 @@ impl<'a> Run<'a> {
     }
 
     fn change(&mut self, with_link: bool) -> Change {
-        let memory = std::mem::take(&mut self.memory);
+        let mut memory = std::mem::take(&mut self.memory);
+        if std::mem::take(&mut self.forget_bases) {
+            let unknown = |base: &Base| Base {
+                value: None,
+                raw: None,
+                ..base.clone()
+            };
+            let kept = std::mem::take(&mut memory.bases);
+            memory.bases = self.link.bases.iter().map(unknown).chain(kept).collect();
+        }
         let link = LinkState {
             notes: self.notes.to_text(),
             bases: Vec::new(),
