@@ -111,8 +111,11 @@ impl Pair {
             let audit = store.audit(HERE, LaneId(lane as i64 + 1)).await.unwrap();
             assert_eq!(audit.len(), expected.audited);
         }
-        self.compare_asked().await;
-        self.compare_counts().await;
+        // Most of it is history, in which nothing is lost between two comparisons.
+        if number.is_multiple_of(3) {
+            self.compare_asked().await;
+            self.compare_counts().await;
+        }
         // I9, in so many words.
         for record in model
             .records
