@@ -89,7 +89,7 @@ pub enum Next {
         reason: String,
     },
     /// Ends the lane; its members, bells and events go to the elder (S13), whose bells ring for each. A link that is no pair yet is
-    /// dropped; a pair cannot retire ([`StoreError::Linked`]).
+    /// dropped; a pair cannot retire ([`crate::StoreError::Linked`]).
     Retired {
         /// The elder; if it has retired itself, the one into which it did.
         into: LaneId,

@@ -27,7 +27,7 @@ use crate::{Clock, Millis, StoreError};
 
 const OPENING: &str = "open its file";
 
-/// [`Store`] on SQLite. Needs a tokio runtime for reads from a file; in memory it needs none.
+/// [`crate::Store`] on SQLite. Needs a tokio runtime for reads from a file; in memory it needs none.
 pub struct SqliteStore {
     writer: Writer,
     readers: Readers,

@@ -17,7 +17,7 @@ ALTER TABLE attempt ADD COLUMN record_kind TEXT NOT NULL DEFAULT '';
 ALTER TABLE attempt ADD COLUMN record TEXT NOT NULL DEFAULT '';
 ALTER TABLE attempt ADD COLUMN irreversible INTEGER NOT NULL DEFAULT 0 CHECK (irreversible IN (0, 1));
 -- Writes that took effect, for the mass-change brake (S25): counted before every write, from this index alone.
-CREATE INDEX attempt_written ON attempt (connection, side, at, lane, irreversible) WHERE outcome IN ('done', 'adopted');
+CREATE INDEX attempt_written ON attempt (connection, side, at, lane, irreversible, outcome) WHERE outcome IN ('done', 'adopted');
 
 -- Questions for a person. A row is open until closed_at; closed ones are history. One that is asked anew with another body is a new
 -- row: nobody answers what he has not seen.

@@ -4,6 +4,7 @@ mod accepting;
 mod asking;
 mod counting;
 mod ending;
+mod holding;
 mod leasing;
 mod paging;
 mod seeing;
@@ -13,6 +14,7 @@ pub(crate) use accepting::*;
 pub(crate) use asking::*;
 pub(crate) use counting::*;
 pub(crate) use ending::*;
+pub(crate) use holding::*;
 pub(crate) use leasing::*;
 pub(crate) use paging::*;
 pub(crate) use seeing::*;
@@ -73,11 +75,12 @@ macro_rules! conformance {
             an_answer_may_be_changed_while_its_card_is_open
             an_answer_during_a_run_makes_the_lane_run_again
             a_refused_change_asks_and_holds_nothing
+            a_retired_lane_asks_and_holds_nothing_any_more
+            cards_and_holds_are_listed_latest_first
+            // holding
             s24_a_hold_waits_for_a_person_who_is_written_down
             s24_a_verdict_is_for_this_write_and_no_other
             a_grace_period_is_neither_prolonged_nor_cut_short
-            a_retired_lane_asks_and_holds_nothing_any_more
-            cards_and_holds_are_listed_latest_first
             // counting
             an_attempt_keeps_what_its_intent_was
             an_intent_says_whether_it_can_be_taken_back

@@ -1,28 +1,27 @@
-//! Cards and holds.
+//! Cards, and what holds share with them.
 
-use cosell_store::{
-    AcceptedEvent, Answer, Card, Change, Closed, Hold, HoldVerdict, LaneId, Next, Store, StoreError,
-};
+use std::slice::from_ref;
 
+use cosell_store::{AcceptedEvent, Answer, Card, Change, Closed, LaneId, Next, Store, StoreError};
+
+use super::holding::live_holds;
 use crate::stage::*;
 
-const HELD: fn() -> Next = || Next::Held {
-    reason: "a person is asked".into(),
-};
+pub(super) fn held() -> Next {
+    Next::Held {
+        reason: "a person is asked".into(),
+    }
+}
 
 /// Rings lane 1 and lets it run: it asks, and is held.
-async fn run_and_ask(stage: &Stage, change: Change) -> LaneId {
+pub(super) async fn run_and_ask(stage: &Stage, change: Change) -> LaneId {
     let lane = stage.ring(&referral("r1")).await;
-    stage.run(change, HELD()).await;
+    stage.run(change, held()).await;
     lane
 }
 
 async fn open_cards(store: &dyn Store) -> Vec<Card> {
     store.cards(None, true, 100).await.unwrap()
-}
-
-async fn live_holds(store: &dyn Store) -> Vec<Hold> {
-    store.holds(None, true, 100).await.unwrap()
 }
 
 fn card(lane: LaneId, number: i64, subject: &str, body: &str) -> Card {
@@ -46,12 +45,12 @@ pub(crate) async fn s10_a_card_is_asked_once_answered_by_a_person_and_kept(stage
     };
     let lane = run_and_ask(stage, asking()).await;
     let asked = card(lane, 1, "close-date", "{\"q\":1}");
-    assert_eq!(open_cards(&*stage.store).await, [asked.clone()]);
+    assert_eq!(open_cards(&*stage.store).await, from_ref(&asked));
     stage.hand.turn(10);
     run_and_ask(stage, asking()).await;
     assert_eq!(
         open_cards(&*stage.store).await,
-        [asked.clone()],
+        from_ref(&asked),
         "asking the same again changes nothing"
     );
     assert_eq!(stage.store.census().await.unwrap().cards, 1);
@@ -82,7 +81,7 @@ pub(crate) async fn s10_a_card_is_asked_once_answered_by_a_person_and_kept(stage
         }),
         ..asked
     };
-    assert_eq!(state.cards, [with_answer.clone()]);
+    assert_eq!(state.cards, from_ref(&with_answer));
     let change = Change {
         cards: vec![asks_no_more("conflict", "close-date", "answered")],
         ..Change::default()
@@ -118,7 +117,7 @@ pub(crate) async fn another_question_voids_the_answer_and_the_old_number(stage: 
         .answer_card(HERE, 1, "crm", "ada")
         .await
         .unwrap();
-    stage.run(asking("{\"crm\":99}"), HELD()).await;
+    stage.run(asking("{\"crm\":99}"), held()).await;
     assert_eq!(
         open_cards(&*stage.store).await,
         [card(lane, 2, "value", "{\"crm\":99}")],
@@ -173,13 +172,13 @@ pub(crate) async fn a_lane_has_one_open_card_of_a_kind_about_a_subject(stage: &S
     );
     // Another lane asks its own questions, and another connection counts for itself.
     stage.ring(&referral("r2")).await;
-    stage.run(change.clone(), HELD()).await;
+    stage.run(change.clone(), held()).await;
     let there = AcceptedEvent {
         connection: "fabrikam".into(),
         ..event(&referral("r1"))
     };
     stage.accept(there).await.lane();
-    stage.run(change, HELD()).await;
+    stage.run(change, held()).await;
     assert_eq!(stage.store.census().await.unwrap().cards, 9);
     let theirs = stage.store.cards(Some("fabrikam"), true, 9).await.unwrap();
     assert_eq!(
@@ -276,10 +275,10 @@ pub(crate) async fn an_answer_during_a_run_makes_the_lane_run_again(stage: &Stag
         };
         stage
             .store
-            .complete_run(&lease, &bells, told, HELD())
+            .complete_run(&lease, &bells, told, held())
             .await
             .unwrap();
-        stage.run(Change::default(), HELD()).await;
+        stage.run(Change::default(), held()).await;
     }
     let said: Vec<_> = stage.store.audit(HERE, lane).await.unwrap();
     assert_eq!(
@@ -327,124 +326,15 @@ pub(crate) async fn a_refused_change_asks_and_holds_nothing(stage: &Stage) {
     assert_eq!(stage.store.holds(None, false, 9).await.unwrap(), []);
 }
 
-pub(crate) async fn s24_a_hold_waits_for_a_person_who_is_written_down(stage: &Stage) {
-    let lane = run_and_ask(stage, holding("f1", None)).await;
-    let held = Hold {
-        connection: HERE.into(),
-        lane,
-        hold: 1,
-        kind: "won".into(),
-        subject: "state".into(),
-        body: "{}".into(),
-        fingerprint: "f1".into(),
-        opened: BEGIN,
-        until: None,
-        verdict: None,
-        closed: None,
-    };
-    stage.hand.turn(5);
-    for (released, did) in [(false, "cancelled"), (true, "released")] {
-        assert_eq!(
-            stage.store.census().await.unwrap().holds,
-            i64::from(!released)
-        );
-        let settled = stage.store.settle_hold(HERE, 1, released, "ada").await;
-        assert_eq!(settled.unwrap(), lane);
-        let said = stage.store.audit(HERE, lane).await.unwrap();
-        let last = &said.last().expect("a line").line;
-        assert_eq!(
-            (last.kind.as_str(), last.message.as_str()),
-            ("person", format!("ada {did} hold 1 (won, state)").as_str())
-        );
-        let state = stage.open(&stage.claim().await).await;
-        let verdict = HoldVerdict {
-            released,
-            by: "ada".into(),
-            at: BEGIN + 5,
-        };
-        let settled = Hold {
-            verdict: Some(verdict),
-            ..held.clone()
-        };
-        assert_eq!(state.holds, [settled.clone()]);
-        assert_eq!(live_holds(&*stage.store).await, [settled]);
-        assert!(last.detail.contains("\"fingerprint\":\"f1\""));
-        // The next verdict finds the lane free.
-        stage.hand.turn(LEASE_MS);
-        stage.run(Change::default(), HELD()).await;
-        stage.hand.turn(-LEASE_MS);
-    }
-    stage.ring(&referral("r1")).await;
-    let change = Change {
-        holds: vec![holds_no_more("won", "state", "written")],
-        ..Change::default()
-    };
-    stage.run(change, Next::Settled).await;
-    assert_eq!(live_holds(&*stage.store).await, []);
-    let history = stage.store.holds(Some(HERE), false, 9).await.unwrap();
-    assert_eq!(
-        history[0].closed.as_ref().map(|closed| closed.why.as_str()),
-        Some("written")
-    );
-}
-
-pub(crate) async fn s24_a_verdict_is_for_this_write_and_no_other(stage: &Stage) {
-    run_and_ask(stage, holding("f1", None)).await;
-    stage.store.settle_hold(HERE, 1, true, "ada").await.unwrap();
-    stage.run(holding("f1", None), HELD()).await;
-    let same = live_holds(&*stage.store).await.remove(0);
-    assert!(same.verdict.is_some_and(|verdict| verdict.released));
-    stage.ring(&referral("r1")).await;
-    stage.run(holding("f2", None), HELD()).await;
-    let other = live_holds(&*stage.store).await;
-    assert_eq!(
-        other
-            .iter()
-            .map(|hold| (hold.hold, hold.fingerprint.as_str(), hold.verdict.is_none()))
-            .collect::<Vec<_>>(),
-        [(2, "f2", true)]
-    );
-    let late = stage.store.settle_hold(HERE, 1, true, "bob").await;
-    assert_eq!(
-        late.unwrap_err().to_string(),
-        "hold 1 is closed already (another write took its place, hold 2); `cosell holds` lists those that can be released or cancelled"
-    );
-}
-
-pub(crate) async fn a_grace_period_is_neither_prolonged_nor_cut_short(stage: &Stage) {
-    let until = |in_ms| Some(BEGIN + in_ms);
-    for (wanted, stands) in [
-        (until(60), until(60)),
-        (until(90), until(60)),
-        (until(30), until(60)),
-        // Granted no more, and granted again.
-        (None, None),
-        (until(90), until(90)),
-    ] {
-        run_and_ask(stage, holding("f1", wanted)).await;
-        let hold = live_holds(&*stage.store).await.remove(0);
-        assert_eq!((hold.until, hold.opened, hold.hold), (stands, BEGIN, 1));
-    }
-    let mut shown = holding("f1", until(90));
-    let cosell_store::HoldChange::Open { body, .. } = &mut shown.holds[0] else {
-        panic!("it holds")
-    };
-    *body = "{\"before\":2}".into();
-    run_and_ask(stage, shown).await;
-    let hold = live_holds(&*stage.store).await.remove(0);
-    assert_eq!(hold.body, "{\"before\":2}", "what is shown is what is now");
-    assert_eq!(hold.until, until(90));
-}
-
 pub(crate) async fn a_retired_lane_asks_and_holds_nothing_any_more(stage: &Stage) {
     let elder = stage.ring(&opportunity("o1")).await;
-    stage.run(holding("f1", None), HELD()).await;
+    stage.run(holding("f1", None), held()).await;
     stage.ring(&referral("r1")).await;
     let asking = Change {
         cards: vec![asks("route", "r1", "{}")],
         ..holding("f1", None)
     };
-    stage.run(asking, HELD()).await;
+    stage.run(asking, held()).await;
     stage.store.settle_hold(HERE, 2, true, "ada").await.unwrap();
     stage
         .run(Change::default(), Next::Retired { into: elder })
@@ -477,7 +367,7 @@ pub(crate) async fn cards_and_holds_are_listed_latest_first(stage: &Stage) {
             cards: vec![asks("gone", id, "{}")],
             ..holding("f1", None)
         };
-        stage.run(change, HELD()).await;
+        stage.run(change, held()).await;
         stage.hand.turn(1);
     }
     let store = &stage.store;
