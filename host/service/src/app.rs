@@ -18,6 +18,7 @@ use cosell_remote::{
     Credential, Dataverse, Endpoint, Http, HttpSettings, PartnerCenter, SetupError, Tokens,
 };
 use cosell_store::{SqliteStore, Store, StoreError, system_clock};
+use cosell_sync::delta::Order;
 use cosell_webhook::{ConnectionSettings, Door, DoorError, ServerLimits};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, OnceCell, mpsc, watch};
@@ -375,10 +376,13 @@ async fn wake_parked(desk: &Desk) {
                 return error!(error = %error, "parked deals could not be woken after a change of plugins");
             }
         };
-        for lane in lanes
-            .into_iter()
-            .filter(|lane| matches!(lane.state.as_str(), "parked" | "held" | "paused"))
-        {
+        // A changed mapping concerns every deal when the operator has ordered so (S8).
+        let all = desk.connections[connection].mapping_changes == Order::All;
+        for lane in lanes.into_iter().filter(|lane| match lane.state.as_str() {
+            "parked" | "held" | "paused" => true,
+            "settled" => all,
+            _ => false,
+        }) {
             if let Err(error) = desk
                 .store
                 .wake(connection, lane.lane, "plugins changed")

@@ -7,13 +7,13 @@ use cosell_remote::RemoteError;
 use cosell_remote::dataverse::{ChangePage, Changes, Next};
 use cosell_store::{AcceptedEvent, CursorAdvance, RecordKey, StoreError};
 use cosell_sync::deal::Timestamp;
-use cosell_sync::row::RecordKind;
 use cosell_sync::side::Side;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+use crate::binding::{self, BindingError};
 use crate::desk::{Connection, Desk};
-use crate::records::REFERRAL;
+use crate::records::{REFERRAL, kinds};
 
 /// Referrals changed up to so long before the cursor are read again: the list may lag behind the clock that stamps it.
 const OVERLAP_S: i64 = 300;
@@ -76,6 +76,9 @@ pub enum SweepError {
     /// The bells could not be written down.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Nobody could tell whether the CRM is still the same.
+    #[error(transparent)]
+    Binding(#[from] BindingError),
 }
 
 /// Rings for every referral that changed since the cursor, overlap included. Returns how many.
@@ -126,13 +129,27 @@ pub async fn sweep_partner_center(
     Ok(rung)
 }
 
-/// Rings for every row that changed since the delta link; all rows the first time, and after the link has died of age.
+/// Rings for every row that changed since the delta link; all rows the first time, and after the link has died of age. Before that it asks
+/// whether the CRM is still the one that the connection is bound to (S22).
 ///
 /// # Errors
 /// As [`sweep_partner_center`].
 pub async fn sweep_crm(desk: &Desk, connection: &Connection) -> Result<usize, SweepError> {
+    binding::check(&*desk.store, connection).await?;
     let mut rung = 0;
-    let table = RecordKind::Opportunity.table();
+    let set = desk.plugins.current();
+    for kind in kinds(set.needs()) {
+        rung += sweep_table(desk, connection, kind.table()).await?;
+    }
+    Ok(rung)
+}
+
+async fn sweep_table(
+    desk: &Desk,
+    connection: &Connection,
+    table: &str,
+) -> Result<usize, SweepError> {
+    let mut rung = 0;
     let stream = format!("crm/{table}");
     let link = desk.store.cursor(&connection.id, &stream).await?;
     let mut page = match connection.dataverse.changes(table, link.as_deref()).await? {

@@ -154,10 +154,10 @@ pub enum Course {
 pub fn course(situation: &Situation<'_>) -> Course {
     use Presence::{Gone, Here, Never};
     let here = situation.presence;
-    if situation.linked {
-        if let Some(course) = parted(situation) {
-            return course;
-        }
+    if situation.linked
+        && let Some(course) = parted(situation)
+    {
+        return course;
     }
     match (here.partner_center, here.crm) {
         (Never | Gone, Never | Gone) => return Course::Nothing,
