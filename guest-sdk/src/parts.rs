@@ -15,6 +15,41 @@ pub mod solutions;
 pub use codes::Codes;
 pub use solutions::SolutionTable;
 
+use crate::types::{Deal, Fact, Reason, Row, Unit, Value};
+
+/// What a deal is called. One without a name is called after who buys what: `Contoso Kft. @ Data platform`.
+#[must_use]
+pub fn called(deal: &Deal) -> Option<String> {
+    let said = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+    said(&deal.name).or_else(|| {
+        let solution = deal.solutions.first().and_then(|first| said(&first.name));
+        let parts: Vec<String> = said(&deal.company.name)
+            .into_iter()
+            .chain(solution)
+            .collect();
+        said(&parts.join(" @ "))
+    })
+}
+
+/// The close date in this column; a column that was not read says nothing. One that holds a moment would move the day for everybody east
+/// or west of Greenwich, so it is refused and not read as a day.
+#[must_use]
+pub fn close_date(row: &Row, column: &str) -> Option<Fact> {
+    match row.cell(column)? {
+        Value::Date(day) => Some(Fact::CloseDate(Some(day.clone()))),
+        Value::Empty => Some(Fact::CloseDate(None)),
+        _ => Some(Fact::refuse(
+            Unit::CloseDate,
+            Reason::new(
+                "close-date-not-a-day",
+                format!("the column {column} holds a time of day, which moves the day between time zones"),
+            )
+            .about_column(row.table.as_str(), column)
+            .hint("let the column's behaviour be \"Date Only\""),
+        )),
+    }
+}
+
 /// At most so many characters, as the CRM counts them (UTF-16), and never half of one. Of a single-line column a longer text stops the
 /// write.
 #[must_use]

@@ -1,8 +1,7 @@
 //! Opportunity row → facts about the deal. A column that was not read says nothing, an empty one says "empty".
 
-use cosell_guest_sdk::parts::company;
 use cosell_guest_sdk::parts::connector::VISIBLE;
-use cosell_guest_sdk::parts::help;
+use cosell_guest_sdk::parts::{self, company, help};
 use cosell_guest_sdk::prelude::*;
 
 use crate::columns::{
@@ -19,7 +18,7 @@ pub(crate) fn facts(ctx: &Context, seen: &Seen) -> Answer<Vec<Fact>> {
     ))];
     facts.extend(row.owned_text(NAME).map(Fact::Name));
     facts.extend(value(row, columns.value));
-    facts.extend(close_date(row));
+    facts.extend(parts::close_date(row, CLOSE_DATE));
     facts.extend(row.cell(NOTES).map(|_| Fact::Notes(row.owned_text(NOTES))));
     facts.extend(
         row.cell(VISIBLE)
@@ -55,23 +54,6 @@ fn value(row: &Row, column: &str) -> Option<Fact> {
             )
             .about_column(TABLE, column)
             .hint("give the row a currency, or name a currency column in the setting value-column"),
-        )),
-    }
-}
-
-/// A day. A column that holds a moment would move the day for everybody east or west of Greenwich, so it is not read as one.
-fn close_date(row: &Row) -> Option<Fact> {
-    match row.cell(CLOSE_DATE)? {
-        Value::Date(day) => Some(Fact::CloseDate(Some(day.clone()))),
-        Value::Empty => Some(Fact::CloseDate(None)),
-        _ => Some(Fact::refuse(
-            Unit::CloseDate,
-            Reason::new(
-                "close-date-not-a-day",
-                format!("the column {CLOSE_DATE} holds a time of day, which moves the day between time zones"),
-            )
-            .about_column(TABLE, CLOSE_DATE)
-            .hint("let the column's behaviour be \"Date Only\""),
         )),
     }
 }

@@ -1,7 +1,7 @@
 //! Deal → columns of the opportunity row.
 
 use cosell_guest_sdk::parts::connector::VISIBLE;
-use cosell_guest_sdk::parts::{cut, help, sellers};
+use cosell_guest_sdk::parts::{called, cut, help, sellers};
 use cosell_guest_sdk::prelude::*;
 
 use crate::columns::{
@@ -22,7 +22,7 @@ pub(crate) fn changes(ctx: &Context, order: &Order) -> Answer<Vec<Change>> {
         help::change(ctx, TABLE, deal),
         value(order, columns.value),
     ];
-    changes.extend(name(deal).map(|name| Change::set(NAME, cut(&name, NAME_MAX))));
+    changes.extend(called(deal).map(|name| Change::set(NAME, cut(&name, NAME_MAX))));
     changes.extend(customer(order));
     changes.extend(people::set_main(order, columns.contacts.as_ref()));
     changes.extend(sellers::set_owner(deal));
@@ -34,19 +34,6 @@ pub(crate) fn changes(ctx: &Context, order: &Order) -> Answer<Vec<Change>> {
         changes.extend(table.change(ctx, order)?);
     }
     Ok(changes)
-}
-
-/// A deal without a name is called after who buys what: `Contoso Kft. @ Data platform`.
-fn name(deal: &Deal) -> Option<String> {
-    let said = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-    said(&deal.name).or_else(|| {
-        let solution = deal.solutions.first().and_then(|first| said(&first.name));
-        let parts: Vec<String> = said(&deal.company.name)
-            .into_iter()
-            .chain(solution)
-            .collect();
-        said(&parts.join(" @ "))
-    })
 }
 
 /// Where the CRM computes the revenue, whatever is written is computed away again: the value only goes out.

@@ -65,8 +65,8 @@ impl Opportunity for StockOpportunity {
 }
 
 impl ShouldSync for StockOpportunity {
-    fn decide(_: &Context, arrival: &Arrival, _: Option<&Verdict>) -> Answer<Option<Verdict>> {
-        Ok(door::decide(arrival))
+    fn decide(_: &Context, arrival: &Arrival, draft: Option<&Verdict>) -> Answer<Option<Verdict>> {
+        Ok(door::decide(arrival, draft))
     }
 }
 

@@ -316,3 +316,23 @@ fn a_lead_row_is_somebody_elses_question() {
         None
     );
 }
+
+#[test]
+fn a_plugin_before_us_that_skips_keeps_its_word() {
+    let arrival = Arrival {
+        origin: Side::PartnerCenter,
+        deal: Some(test::standard_deal()),
+        seen: None,
+        linked: false,
+        more: Vec::new(),
+    };
+    let decide =
+        |draft: Option<&Verdict>| <Stock as ShouldSync>::decide(&ctx(), &arrival, draft).unwrap();
+    let elsewhere = Verdict::skip("other-region", "sold by another office");
+    assert_eq!(decide(Some(&elsewhere)), None);
+    let lead = Verdict::Sync(RecordKind::Lead);
+    assert_eq!(
+        decide(Some(&lead)),
+        Some(Verdict::Sync(RecordKind::Opportunity))
+    );
+}
