@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cosell_plugins::{Candidate, ContactQuestion, Likeness, Resolution, Search};
+use cosell_plugins::{Candidate, ContactQuestion, Likeness, Resolution, Search, Strength};
 use cosell_sync::deal::{Deal, Person, Unit, UnitValue};
 use cosell_sync::identity::row_id;
 use cosell_sync::row::{Reason, Reference, Row};
@@ -12,6 +12,10 @@ use super::ask::rounds;
 use super::crm::{cells, create_row};
 use super::run::Run;
 use crate::trouble::Trouble;
+
+/// Beside the labels of the searches that brought a candidate: one of them identifies. A chooser sees no search, and another plugin's may be
+/// the proof.
+const IDENTIFIES: &str = "identifies";
 
 /// The account, and one contact per person of the deal; none for a person that does not cross.
 pub(super) async fn find_or_make(
@@ -127,7 +131,7 @@ async fn candidates(run: &Run<'_>, searches: &[Search]) -> Result<Vec<Candidate>
     )
     .await?;
     let mut candidates: BTreeMap<String, Candidate> = BTreeMap::new();
-    for answer in found {
+    for (search, answer) in searches.iter().zip(found) {
         for row in answer.rows {
             let candidate = candidates
                 .entry(row.id.clone())
@@ -137,6 +141,10 @@ async fn candidates(run: &Run<'_>, searches: &[Search]) -> Result<Vec<Candidate>
                 });
             absorb(&mut candidate.row, row);
             candidate.found_by.push(answer.label.clone());
+            let identifies = search.strength == Strength::Identifies;
+            if identifies && !candidate.found_by.iter().any(|by| by == IDENTIFIES) {
+                candidate.found_by.push(IDENTIFIES.to_owned());
+            }
         }
     }
     Ok(candidates.into_values().collect())
