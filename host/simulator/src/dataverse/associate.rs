@@ -58,7 +58,10 @@ impl Call<'_> {
                 navigation @ Navigation::Many { .. },
                 Some(other),
             ) => {
-                link(db, &self.table, id, &navigation, other, connect);
+                let changed = link(db, &self.table, id, &navigation, other, connect);
+                if !changed && connect && session.assumptions.linking_twice_is_refused {
+                    return Err(refusal::exists());
+                }
             }
             (_, _, None) => {
                 return Err(refusal::payload(
@@ -115,21 +118,29 @@ impl Call<'_> {
     }
 }
 
-/// Connects or disconnects two rows of a many-to-many relationship. What is so already is left so, without an event.
-fn link(db: &mut Db, table: &Name, id: Uuid, navigation: &Navigation, other: Uuid, connect: bool) {
+/// Connects or disconnects two rows of a many-to-many relationship, and says whether that changed anything. What is so already is left
+/// so, without an event.
+fn link(
+    db: &mut Db,
+    table: &Name,
+    id: Uuid,
+    navigation: &Navigation,
+    other: Uuid,
+    connect: bool,
+) -> bool {
     let Navigation::Many {
         relationship,
         table: target,
         here_is_first,
     } = navigation
     else {
-        return;
+        return false;
     };
     let already = db
         .linked(*relationship, id, *here_is_first)
         .contains(&other);
     if already == connect {
-        return;
+        return false;
     }
     db.link(*relationship, pair(id, other, *here_is_first), connect);
     let schema_name = db
@@ -159,6 +170,7 @@ fn link(db: &mut Db, table: &Name, id: Uuid, navigation: &Navigation, other: Uui
         tag: None,
         correlation: Uuid::nil(),
     });
+    true
 }
 
 /// A person connects or disconnects two rows.

@@ -200,13 +200,16 @@ async fn the_audit_names_duplicates_and_one_sided_links() {
         )
         .unwrap();
     for code in ["1234", "1234 ", "9999"] {
-        control
-            .seller_creates(
-                "account",
-                &json!({"name": "Same", "address1_postalcode": code}),
-            )
-            .unwrap();
+        let account = json!({"name": "Same", "address1_postalcode": code});
+        control.seller_creates("account", &account).unwrap();
     }
+    assert_eq!(
+        control.audit().duplicates.len(),
+        1,
+        "people may make accounts twice"
+    );
+    let account = json!({"name": "same", "address1_postalcode": "1234"});
+    world.create("accounts", account).await;
     let audit = control.audit();
     assert_eq!(
         (audit.duplicates.len(), audit.one_sided_links.len()),
@@ -413,5 +416,180 @@ async fn a_dropped_world_no_longer_listens() {
     let fresh = super::harness::client(None);
     while fresh.get(&url).send().await.is_ok() {
         tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn every_act_is_reachable_over_http() {
+    let world = World::start().await;
+    let root = world.running.urls.control.clone();
+    let call = async |method: &str, path: &str, body: Value| {
+        let url = format!("{root}{path}");
+        let answer = world.send(method, &url, "", &[], Some(body)).await;
+        assert_eq!(answer.status, 200, "{method} {path}: {}", answer.text);
+        answer.body
+    };
+    let record = |act: Value| act["record"].as_str().unwrap().to_owned();
+    let make = async |table: &str, body: Value| {
+        record(call("POST", &format!("/rows/{table}"), body).await)
+    };
+    let none = || json!({});
+
+    let lead = make("lead", json!({"lastname": "L", "companyname": "C"})).await;
+    call(
+        "POST",
+        &format!("/rows/lead/{lead}/disqualify"),
+        json!({"status": 5}),
+    )
+    .await;
+    call("POST", &format!("/rows/lead/{lead}/reactivate"), none()).await;
+    let order = json!({"CreateContact": false});
+    call("POST", &format!("/rows/lead/{lead}/qualify"), order).await;
+    assert_eq!(call("GET", "/counts", none()).await["leads"], 1);
+    let deal = world.control().opportunity_of(&lead).unwrap();
+    call("POST", &format!("/rows/opportunity/{deal}/lose"), none()).await;
+    call("POST", &format!("/rows/opportunity/{deal}/reopen"), none()).await;
+    let [winner, loser] = [
+        make("account", json!({"name": "A"})).await,
+        make("account", json!({"name": "B"})).await,
+    ];
+    call(
+        "POST",
+        &format!("/rows/account/{winner}/merge"),
+        json!({"loser": loser}),
+    )
+    .await;
+    assert_eq!(world.row("account", &loser)["merged"], true);
+    let contact = make("contact", json!({"lastname": "B"})).await;
+    let link = format!("/rows/lead/{lead}/links/contactleads_association/{contact}");
+    call("POST", &link, none()).await;
+    call("DELETE", &link, none()).await;
+    call(
+        "POST",
+        &format!("/rows/account/{winner}/hide"),
+        json!({"answer": "forbidden"}),
+    )
+    .await;
+    let hidden = world
+        .crm("GET", &format!("accounts({winner})"), &[], None)
+        .await;
+    assert_eq!(hidden.status, 403);
+    call("POST", &format!("/rows/account/{winner}/show"), none()).await;
+    let status = json!({"value": 727_000_000, "label": "No budget", "state": 2});
+    call("POST", "/statuses/opportunity", status).await;
+    call("DELETE", "/statuses/opportunity/727000000", none()).await;
+
+    for (kind, qualification) in [
+        ("marketplace-lead", "Direct"),
+        ("qualified-lead", "SalesQualified"),
+        ("co-sell", "SalesQualified"),
+    ] {
+        let id = record(
+            call(
+                "POST",
+                &format!("/referrals/inbound/{kind}"),
+                super::harness::deal(),
+            )
+            .await,
+        );
+        assert_eq!(world.referral(&id)["qualification"], qualification);
+        call("POST", &format!("/referrals/{id}/hide"), none()).await;
+        call("POST", &format!("/referrals/{id}/show"), none()).await;
+        if kind == "qualified-lead" {
+            call(
+                "POST",
+                &format!("/referrals/{id}/partner/decline"),
+                json!({"reason": "no"}),
+            )
+            .await;
+            continue;
+        }
+        call("POST", &format!("/referrals/{id}/partner/accept"), none()).await;
+        let lost = json!({"substatus": "Lost", "reason": "No budget"});
+        call("POST", &format!("/referrals/{id}/partner/close"), lost).await;
+        assert_eq!(world.referral(&id)["statusReason"], "No budget");
+        if kind == "co-sell" {
+            let note = json!([{"op": "replace", "path": "/details/notes", "value": "theirs"}]);
+            call("PATCH", &format!("/referrals/{id}/microsoft"), note).await;
+        }
+    }
+    let url = format!("{root}/referrals/{deal}/registration");
+    let unknown = world
+        .send("POST", &url, "", &[], Some(json!({"status": "Approved"})))
+        .await;
+    assert_eq!(unknown.status, 422);
+
+    let mail = world.running.organizations[0].user_mail.clone();
+    call(
+        "POST",
+        &format!("/users/{mail}/role"),
+        json!({"role": "none"}),
+    )
+    .await;
+    assert_eq!(world.pc("GET", "", &[], None).await.status, 403);
+    call(
+        "POST",
+        &format!("/users/{mail}/role"),
+        json!({"role": "referrals-admin"}),
+    )
+    .await;
+    call("POST", &format!("/users/{mail}/password-expires"), none()).await;
+    let fresh = call("POST", &format!("/users/{mail}/consents"), none()).await;
+    assert!(fresh["refresh_token"].as_str().unwrap().starts_with("1."));
+    call("POST", "/crm/account", json!({"account": "disabled"})).await;
+    assert_eq!(world.crm("GET", "WhoAmI", &[], None).await.status, 403);
+    call("POST", "/crm/account", json!({"account": "enabled"})).await;
+    let copied = call("POST", "/crm/copy", none()).await;
+    let about = call("GET", "/", none()).await;
+    assert_eq!(about["crm"]["organization_id"], copied["organization_id"]);
+    world
+        .hooks(
+            "POST",
+            "",
+            Some(json!({"WebhookUrl": "http://127.0.0.1:9/a", "WebhookEvents": ["test-created"]})),
+        )
+        .await;
+    call(
+        "POST",
+        "/registration/take",
+        json!({"url": "http://127.0.0.1:9/b"}),
+    )
+    .await;
+
+    let routes = about["routes"].to_string();
+    for word in [
+        "qualify",
+        "disqualify",
+        "reactivate",
+        "reopen",
+        "merge",
+        "links",
+        "hide",
+        "statuses",
+        "partner/accept",
+        "partner/decline",
+        "partner/close",
+        "inbound/{kind}",
+        "/microsoft",
+        "registration",
+        "password-expires",
+        "consents",
+        "role",
+        "/crm/account",
+        "/crm/copy",
+        "/registration/take",
+    ] {
+        assert!(routes.contains(word), "{word}");
+    }
+    for (path, body) in [
+        ("/users/x/role", json!({"role": "emperor"})),
+        ("/crm/account", none()),
+        ("/statuses/opportunity", json!({"value": "x"})),
+        ("/referrals/inbound/spam", super::harness::deal()),
+    ] {
+        let bad = world
+            .send("POST", &format!("{root}{path}"), "", &[], Some(body))
+            .await;
+        assert_eq!(bad.status, 400, "{path}");
     }
 }
