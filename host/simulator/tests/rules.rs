@@ -9,6 +9,8 @@
 mod batch;
 #[path = "rules/control.rs"]
 mod control;
+#[path = "rules/control_http.rs"]
+mod control_http;
 #[path = "rules/dataverse.rs"]
 mod dataverse;
 #[path = "rules/entra.rs"]
@@ -43,5 +45,7 @@ mod standing;
 mod symptoms;
 #[path = "rules/tracking.rs"]
 mod tracking;
+#[path = "rules/values.rs"]
+mod values;
 #[path = "rules/webhooks.rs"]
 mod webhooks;

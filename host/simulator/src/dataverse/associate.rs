@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::address::{self, Key, Segment};
+use super::address::{Key, Segment};
 use super::refusal::{self, Refusal};
 use super::route::Call;
 use super::rules;
@@ -90,22 +90,13 @@ impl Call<'_> {
             | Navigation::Children { table, .. }
             | Navigation::Many { table, .. } => table,
         };
-        if let Some(arguments) = &segment.arguments {
-            let table = db
-                .schema
-                .table(target)
-                .ok_or_else(|| refusal::no_segment(target))?;
-            let key = address::key(arguments, table)?;
-            let found = address::locate(db, table, &key)?;
-            let found = found.ok_or_else(|| refusal::no_bound_row(target, arguments))?;
-            return Ok(Some(found));
-        }
-        let text = if self.request.method == Method::DELETE {
-            let pairs = self.pairs.iter();
-            pairs
-                .clone()
-                .find(|(name, _)| name == "$id")
-                .map(|(_, value)| value.clone())
+        let text = if let Some(arguments) = &segment.arguments {
+            let set = db.schema.table(target).map(|table| &table.set);
+            set.map(|set| format!("{set}({arguments})"))
+        } else if self.request.method == Method::DELETE {
+            let mut pairs = self.pairs.iter();
+            let id = pairs.find(|(name, _)| name == "$id");
+            id.map(|(_, value)| value.clone())
         } else {
             let body = self.body().ok();
             body.and_then(|body| Some(body.get("@odata.id")?.as_str()?.to_owned()))

@@ -154,6 +154,7 @@ async fn a_hidden_referral_is_not_listed_not_told_of_and_answers_404_or_403() {
 async fn a_hidden_row_is_gone_from_lists_expands_and_deltas_and_cannot_be_written() {
     let world = World::start().await;
     let account = world.create("accounts", json!({"name": "Lost"})).await;
+    let other = world.create("accounts", json!({"name": "Kept"})).await;
     let to = json!({"name": "O", "parentaccountid@odata.bind": format!("/accounts({account})")});
     let deal = world.create("opportunities", to.clone()).await;
     let track = [("prefer", "odata.track-changes")];
@@ -165,6 +166,7 @@ async fn a_hidden_row_is_gone_from_lists_expands_and_deltas_and_cannot_be_writte
     let delta = delta.split("/api/data/v9.2/").nth(1).unwrap();
     let control = world.control();
     let path = format!("accounts({account})");
+    let link = format!("accounts({other})/account_parent_account/$ref");
     for (hidden, expected) in [
         (Hidden::NotFound, (404, "0x80040217")),
         (Hidden::Forbidden, (403, "0x80040220")),
@@ -177,20 +179,25 @@ async fn a_hidden_row_is_gone_from_lists_expands_and_deltas_and_cannot_be_writte
             ("PATCH", &path, Some(name)),
             ("DELETE", &path, None),
             ("POST", "opportunities", Some(to.clone())),
+            ("POST", &link, Some(json!({"@odata.id": path}))),
         ] {
             let refused = world.crm(method, path, &[], body).await;
             assert_eq!((refused.status, refused.code()), expected, "{method}");
         }
-        for query in ["accounts?$select=name", delta] {
+        for (query, kept) in [("accounts?$select=name", 1), (delta, 0)] {
             let listed = world.crm("GET", query, &[], None).await.body;
-            assert_eq!(listed["value"], json!([]), "{query}");
+            assert_eq!(
+                listed["value"].as_array().map(Vec::len),
+                Some(kept),
+                "{query}"
+            );
         }
         let expand =
             format!("opportunities({deal})?$select=name&$expand=parentaccountid($select=name)");
         let read = world.crm("GET", &expand, &[], None).await.body;
         assert_eq!(read["parentaccountid"], Value::Null);
         let counted = world.crm("GET", "accounts/$count", &[], None).await;
-        assert_eq!(counted.text.trim_start_matches('\u{feff}'), "0");
+        assert_eq!(counted.text.trim_start_matches('\u{feff}'), "1");
     }
     control.show_record("account", &account).unwrap();
     assert_eq!(world.crm("GET", &path, &[], None).await.status, 200);
