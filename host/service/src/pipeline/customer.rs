@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cosell_plugins::{
-    Candidate, ContactQuestion, Draft, Likeness, Resolution, Search, Strength,
-};
+use cosell_plugins::{Candidate, ContactQuestion, Draft, Likeness, Resolution, Search, Strength};
 use cosell_store::CardChange;
 use cosell_sync::deal::{Deal, Person, Unit, UnitValue, Units};
 use cosell_sync::element::is_same_person;
