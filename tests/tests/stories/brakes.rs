@@ -316,7 +316,11 @@ async fn s27_a_deal_that_something_turns_back_again_and_again_is_stopped() -> To
             break;
         }
     }
-    assert!(stopped, "it was never stopped");
+    assert!(
+        stopped,
+        "it was never stopped: {:#?}",
+        world.history(&row).await?
+    );
     let told = world.history(&row).await?;
     assert!(
         told.iter()

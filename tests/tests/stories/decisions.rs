@@ -47,6 +47,7 @@ async fn s10_a_conflict_is_a_card_and_its_answer_is_carried_out() -> Told {
             (control.row("opportunity", &row)?["description"] == "portal").then_some(())
         })
         .await?;
+    world.quiet().await?;
     let told = world.history(&row).await?;
     assert!(
         told.iter()
