@@ -325,10 +325,10 @@ impl World {
     pub async fn quiet(&self) -> anyhow::Result<Status> {
         let began = Instant::now();
         loop {
+            // Asked before the store is: what arrives in between rings a bell that the store then shows.
+            let on_their_way = self.control().deliveries_waiting() > 0;
             let now = self.status().await?;
-            let busy = now.bells_unanswered > 0
-                || now.open_writes > 0
-                || self.control().deliveries_waiting() > 0;
+            let busy = now.bells_unanswered > 0 || now.open_writes > 0 || on_their_way;
             let moving = now
                 .deals
                 .iter()
