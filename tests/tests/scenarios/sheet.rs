@@ -182,10 +182,14 @@ impl<'w> Sight<'w> {
             .unwrap_or_default()
     }
 
-    /// What the deal's history says about it: the one line in which all the words are.
+    /// What the deal's history says about it: the one line that begins with the first word, and in which all others are.
     pub(crate) fn told(&self, record: &str, words: &[&str]) -> Seen {
         let history = &self.lane(record)?.history;
-        let fits = |line: &&(String, String)| words.iter().all(|word| line.1.contains(word));
+        let fits = |line: &&(String, String)| {
+            let mut words = words.iter();
+            words.next().is_some_and(|first| line.1.starts_with(first))
+                && words.all(|word| line.1.contains(word))
+        };
         let lines: Vec<_> = history.iter().filter(fits).collect();
         match lines.as_slice() {
             [(kind, line)] => Ok(format!("{kind}: {}", plain(line))),

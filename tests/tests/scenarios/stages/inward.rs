@@ -165,9 +165,13 @@ async fn birth(sheet: &mut Sheet, world: &World, deal: &str) -> anyhow::Result<(
                     carried(&s.opportunity_of(deal)[VISIBLE], false)
                 }),
                 check("customer.in.create", |s| {
+                    let accounts = s.control.rows("account");
+                    let [account] = accounts.as_slice() else {
+                        return Err(format!("{} accounts", accounts.len()));
+                    };
                     carried(
                         &s.opportunity_of(deal)["_parentaccountid_value"],
-                        s.control.rows("account")[0]["accountid"].clone(),
+                        account["accountid"].clone(),
                     )?;
                     both(
                         carried(&column(s, "account", "name"), json!(["Fabrikam GmbH"])),
