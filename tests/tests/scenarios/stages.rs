@@ -1,7 +1,10 @@
 //! The stages: each a simulator, a host and a course of events in which many rows are answered.
 
+mod customers;
 mod inward;
+mod leads;
 mod outward;
+mod states;
 
 use std::pin::Pin;
 
@@ -31,6 +34,21 @@ pub(crate) const STAGES: &[Stage] = &[
         name: "outward",
         rows: &[".out.", "name.told-once", "format.", "swap."],
         play: |sheet, _| Box::pin(outward::play(sheet)),
+    },
+    Stage {
+        name: "states",
+        rows: &["state.", "status-reason.out"],
+        play: |sheet, _| Box::pin(states::play(sheet)),
+    },
+    Stage {
+        name: "leads",
+        rows: &["lead.", "state.", "microsoft-id.in.create"],
+        play: |sheet, _| Box::pin(leads::play(sheet)),
+    },
+    Stage {
+        name: "customers",
+        rows: &["account.", "contact.", ".unasked"],
+        play: |sheet, _| Box::pin(customers::play(sheet)),
     },
     Stage {
         name: "inward",
