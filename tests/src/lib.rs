@@ -46,6 +46,19 @@ fn target() -> PathBuf {
         .map_or_else(|| root.join("target"), |given| root.join(given))
 }
 
+/// What a story says before its host starts.
+#[derive(Default)]
+pub struct Setup<'a> {
+    /// The simulated world.
+    pub simulator: SimulatorConfig,
+    /// Lines of `[connection.policy]`.
+    pub policy: &'a [(&'a str, &'a str)],
+    /// Settings of plugins: name of the file beside the component, and its text.
+    pub settings: &'a [(&'a str, &'a str)],
+    /// Further tables of the configuration, such as `[sweep]`.
+    pub sections: &'a str,
+}
+
 /// A simulator, a host, and a folder of their own.
 pub struct World {
     /// The plugin folder of the host.
@@ -71,6 +84,25 @@ impl World {
     /// # Errors
     /// As [`World::start`].
     pub async fn with(simulator: SimulatorConfig, policy: &[(&str, &str)]) -> anyhow::Result<Self> {
+        Self::set_up(Setup {
+            simulator,
+            policy,
+            ..Setup::default()
+        })
+        .await
+    }
+
+    /// The same with everything that can be said before the host starts.
+    ///
+    /// # Errors
+    /// As [`World::start`].
+    pub async fn set_up(setup: Setup<'_>) -> anyhow::Result<Self> {
+        let Setup {
+            simulator,
+            policy,
+            settings,
+            sections,
+        } = setup;
         let dir = tempfile::Builder::new().prefix("cosell-story-").tempdir()?;
         let folder = dir.path().join("plugins");
         std::fs::create_dir(&folder)?;
@@ -79,6 +111,9 @@ impl World {
             if path.extension().is_some_and(|ending| ending == "wasm") {
                 std::fs::copy(&path, folder.join(path.file_name().unwrap_or_default()))?;
             }
+        }
+        for (file, text) in settings {
+            std::fs::write(folder.join(file), text)?;
         }
         let running = Simulator::start(simulator).await?;
         let listen: SocketAddr = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
@@ -93,6 +128,14 @@ impl World {
         let mut lines = vec![("quiet_period_s", "0"), ("grace_minutes", "0")];
         lines.extend_from_slice(policy);
         let config = write_configuration(&running, &paths, &lines)?;
+        if !sections.is_empty() {
+            let text = std::fs::read_to_string(&config)?;
+            // Tables of their own go before the connection's, which would swallow what follows it.
+            std::fs::write(
+                &config,
+                text.replacen("[[connection]]", &format!("{sections}\n[[connection]]"), 1),
+            )?;
+        }
         let mut world = Self {
             folder,
             config,

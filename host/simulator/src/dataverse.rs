@@ -321,6 +321,26 @@ impl Dataverse {
         rows.live.values().map(show).collect()
     }
 
+    /// Rows that a many-to-many relationship connects with this one.
+    pub(crate) fn linked(&self, table: &str, id: &str, relationship: &str) -> Vec<String> {
+        let db = self.db();
+        let found = match (
+            db.schema.navigation(table, relationship),
+            Uuid::try_parse(id),
+        ) {
+            (
+                Some(schema::Navigation::Many {
+                    relationship,
+                    here_is_first,
+                    ..
+                }),
+                Ok(id),
+            ) => db.linked(*relationship, id, *here_is_first),
+            _ => Vec::new(),
+        };
+        found.iter().map(Uuid::to_string).collect()
+    }
+
     /// Makes every delta link given out so far too old.
     pub(crate) fn expire_delta_links(&self) {
         let mut db = self.db();
