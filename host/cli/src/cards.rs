@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use cosell_host::verbs::{self, Answered, Archive, CardView, HoldView, Settled, Side};
+use cosell_host::verbs::{self, Answered, Archive, CardView, Choice, HoldView, Settled, Side};
 
 use crate::screen::{On, count, named, person};
 
@@ -63,14 +63,15 @@ pub(crate) enum HoldCommand {
     #[command(after_help = "Examples:
   cosell hold release 4              this one write may go
   cosell hold release --mass crm     a mass change in the CRM was meant: all that it held goes on, and counting starts anew")]
+    #[command(group(clap::ArgGroup::new("which").required(true)))]
     Release {
         #[command(flatten)]
         on: On,
         /// The hold's number.
-        #[arg(required_unless_present = "mass", conflicts_with = "mass")]
+        #[arg(group = "which")]
         number: Option<i64>,
         /// Release everything that the brake on mass changes holds on this side, and start counting anew.
-        #[arg(long, value_name = "SIDE", value_parser = clap::builder::PossibleValuesParser::new(["partner-center", "crm"]))]
+        #[arg(long, value_name = "SIDE", group = "which", value_parser = clap::builder::PossibleValuesParser::new(["partner-center", "crm"]))]
         mass: Option<String>,
         /// Who decides; the name of the logged-in user unless given.
         #[arg(long, value_name = "NAME")]
@@ -205,7 +206,7 @@ fn print_settled(settled: &Settled) {
 
 /// A card, as a person answers it.
 pub(crate) fn print_card(card: &CardView) {
-    println!(
+    let mut lines = vec![format!(
         "card {}   {} · lane {} of {} · {} · since {}",
         card.card,
         named(card.deal.as_deref()),
@@ -213,41 +214,60 @@ pub(crate) fn print_card(card: &CardView) {
         card.connection,
         card.kind,
         card.opened
-    );
-    println!("  {}", card.question);
+    )];
+    lines.extend(card_lines(card).into_iter().map(|line| format!("  {line}")));
+    println!("{}", lines.join("\n"));
+}
+
+/// Question, choices or answer.
+pub(crate) fn card_lines(card: &CardView) -> Vec<String> {
+    let mut lines = vec![card.question.clone()];
     let saved = &card.last_saved;
-    let text = |side: &str, name: &str| saved[side][name].as_str().map(str::to_owned);
+    let text = |side: &str, name: &str| saved[side][name].as_str();
     if let Some(at) = text("partner-center", "at") {
-        println!("  Partner Center's record was last saved at {at}");
+        lines.push(format!(
+            "Partner Center's record was last saved {}",
+            to_the_second(at)
+        ));
     }
     if let Some(at) = text("crm", "at") {
         let by = text("crm", "by").map_or_else(String::new, |by| format!(" by {by}"));
-        println!("  the CRM's record was last saved at {at}{by}");
+        lines.push(format!(
+            "the CRM's record was last saved {}{by}",
+            to_the_second(at)
+        ));
     }
     match (&card.closed, &card.answer, &card.answered_by) {
         (Some(closed), answer, by) => {
             if let (Some(answer), Some(by)) = (answer, by) {
-                println!("  {by} answered: {answer}");
+                lines.push(format!("{by} answered: {answer}"));
             }
-            println!("  closed {}: {}", closed.at, closed.why);
+            lines.push(format!("closed {}: {}", closed.at, closed.why));
         }
         (None, Some(answer), Some(by)) => {
-            println!("  {by} answered: {answer}; the next run carries it out");
+            lines.push(format!(
+                "{by} answered: {answer}; the next run carries it out"
+            ));
         }
-        _ => {
-            for choice in &card.choices {
-                println!(
-                    "    cosell card answer {} {:<16} {}",
-                    card.card, choice.choice, choice.means
-                );
-            }
-        }
+        _ => lines.extend(card.choices.iter().map(|choice| {
+            let Choice { choice, means } = choice;
+            format!("  cosell card answer {} {choice:<16} {means}", card.card)
+        })),
+    }
+    lines
+}
+
+/// An RFC 3339 moment as the other moments on the screen.
+fn to_the_second(moment: &str) -> String {
+    match moment.get(..19) {
+        Some(second) => format!("{}Z", second.replace('T', " ")),
+        None => moment.to_owned(),
     }
 }
 
 /// A hold, as a person decides about it.
 pub(crate) fn print_hold(hold: &HoldView) {
-    println!(
+    let mut lines = vec![format!(
         "hold {}   {} · lane {} of {} · {} · since {}",
         hold.hold,
         named(hold.deal.as_deref()),
@@ -255,33 +275,34 @@ pub(crate) fn print_hold(hold: &HoldView) {
         hold.connection,
         hold.kind,
         hold.opened
-    );
-    println!("  {}", what(hold));
+    )];
+    lines.extend(hold_lines(hold).into_iter().map(|line| format!("  {line}")));
+    println!("{}", lines.join("\n"));
+}
+
+/// What is held, and until when.
+pub(crate) fn hold_lines(hold: &HoldView) -> Vec<String> {
+    let mut lines = vec![what(hold)];
+    lines.extend(hold.verdict.as_ref().map(said));
     match (&hold.closed, &hold.verdict) {
-        (Some(closed), verdict) => {
-            if let Some(verdict) = verdict {
-                println!("  {}", said(verdict));
-            }
-            println!("  closed {}: {}", closed.at, closed.why);
-        }
-        (None, Some(verdict)) => println!("  {}", said(verdict)),
+        (Some(closed), _) => lines.push(format!("closed {}: {}", closed.at, closed.why)),
+        (None, Some(_)) => {}
         (None, None) => {
-            match hold.until {
-                Some(until) => {
-                    println!("  it goes by itself at {until}, unless a person cancels it")
-                }
-                None => println!("  it goes when a person releases it"),
-            }
-            println!("    cosell hold release {}", hold.hold);
-            println!("    cosell hold cancel {}", hold.hold);
+            lines.push(match hold.until {
+                Some(until) => format!("it goes by itself at {until}, unless a person cancels it"),
+                None => "it goes when a person releases it".to_owned(),
+            });
+            lines.push(format!("  cosell hold release {}", hold.hold));
+            lines.push(format!("  cosell hold cancel {}", hold.hold));
             if hold.kind == cosell_host::pipeline::MASS {
-                println!(
-                    "    cosell hold release --mass {}   all that is held there",
+                lines.push(format!(
+                    "  cosell hold release --mass {}   all that is held there",
                     hold.subject
-                );
+                ));
             }
         }
     }
+    lines
 }
 
 fn said(verdict: &verbs::VerdictView) -> String {

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use cosell_host::verbs::{self, Archive, Event, Explanation, Pair, UnitExplained};
 
-use crate::cards::{print_card, print_hold};
+use crate::cards::{card_lines, hold_lines};
 use crate::deals::print_line;
-use crate::screen::{On, short};
+use crate::screen::{On, Table, short};
 
 /// Arguments of `cosell explain`.
 #[derive(Debug, clap::Args)]
@@ -44,19 +44,52 @@ fn print(why: &Explanation, whole: bool) {
         Some(birth) => println!("  began        {}  {}", birth.at, birth.message),
         None => println!("  began        nothing was created or linked yet"),
     }
-    for unit in &why.units {
+    let (told, untouched): (Vec<_>, Vec<_>) =
+        why.units.iter().partition(|unit| whole || is_told(unit));
+    for unit in told {
         println!("\n{:<20} {}", unit.unit, stands(&unit.in_step));
         print_unit(unit, whole);
     }
+    if untouched.is_empty() {
+        return;
+    }
+    println!("\nsince the two records were created or linked, nobody has changed");
+    let mut table = Table::under(2);
+    for unit in untouched {
+        table.row([unit.unit.clone(), stands(&unit.in_step)]);
+    }
+    println!("{table}");
+}
+
+/// Whether anything is to be said about it.
+fn is_told(unit: &UnitExplained) -> bool {
+    let is_open = !unit.cards.is_empty() || !unit.holds.is_empty();
+    unit.written.is_some() || !unit.since.is_empty() || is_open
 }
 
 fn print_unit(unit: &UnitExplained, whole: bool) {
-    for event in &unit.since {
-        print_event(event);
+    for card in &unit.cards {
+        println!("  card {}", card.card);
+        for line in card_lines(card) {
+            println!("    {line}");
+        }
     }
+    for hold in &unit.holds {
+        println!("  hold {}", hold.hold);
+        for line in hold_lines(hold) {
+            println!("    {line}");
+        }
+    }
+    // What is open stands above already.
+    let is_open = |event: &&Event| match event.kind.as_str() {
+        "question" => unit.cards.is_empty(),
+        "hold" => unit.holds.is_empty(),
+        _ => true,
+    };
+    unit.since.iter().filter(is_open).for_each(print_event);
     match &unit.written {
         Some(written) => print_event(written),
-        None if unit.since.is_empty() => {
+        None if !is_told(unit) => {
             println!("  as it was when the two records were created or linked");
         }
         None => {}
@@ -66,8 +99,6 @@ fn print_unit(unit: &UnitExplained, whole: bool) {
     } else if let Some(decided) = &unit.decided {
         print_event(decided);
     }
-    unit.cards.iter().for_each(print_card);
-    unit.holds.iter().for_each(print_hold);
 }
 
 fn stands(pair: &Pair) -> String {

@@ -8,13 +8,16 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
-use cosell_host::pipeline::PreviewedWrite;
+use cosell_host::pipeline::{PreviewedField, PreviewedWrite};
 use cosell_host::verbs::{self, Plan, Planned, Scope, Summary, Would};
 
 use crate::screen::{On, Table, id, named, short};
 
 /// More deals than this, and a person at a terminal is told how far it is.
 const MANY: usize = 20;
+
+/// How an empty cell is told.
+const NOTHING: &str = "nothing";
 
 /// Arguments of `cosell plan`.
 #[derive(Debug, clap::Args)]
@@ -113,7 +116,7 @@ fn in_words(summary: &Summary) -> String {
     } = summary;
     let mut text =
         format!("would create {create}, update {update}, hold {hold}, ask {ask}, skip {skip}");
-    for (number, what) in [(refuse, "refuse"), (wait, "wait with")] {
+    for (number, what) in [(refuse, "refuse"), (wait, "wait")] {
         if *number > 0 {
             text.push_str(&format!(", {what} {number}"));
         }
@@ -240,18 +243,23 @@ fn print_write(write: &PreviewedWrite) {
         println!("{units}");
     }
     let mut fields = Table::under(6);
-    for field in &write.fields {
+    // A new record is empty where nobody fills it.
+    let says_something =
+        |field: &&PreviewedField| !(write.kind.starts_with("create") && field.after == NOTHING);
+    for field in write.fields.iter().filter(says_something) {
         let change = match &field.before {
-            Some(before) => format!("{} → {}", short(before, 50), short(&field.after, 50)),
-            None => format!("→ {}", short(&field.after, 100)),
+            Some(before) => format!("{} → {}", short(before, 32), short(&field.after, 32)),
+            None => format!("→ {}", short(&field.after, 64)),
         };
-        let by = field
-            .by
-            .as_ref()
-            .map_or_else(String::new, |by| format!("says {by}"));
-        fields.row([field.field.clone(), change, by]);
+        let by = field.by.as_deref().map_or("", speaker);
+        fields.row([field.field.clone(), change, by.to_owned()]);
     }
     if !write.fields.is_empty() {
         println!("{fields}");
     }
+}
+
+/// Plugin and version; the hash is for programs.
+fn speaker(by: &str) -> &str {
+    by.split(" (").next().unwrap_or(by)
 }

@@ -98,12 +98,13 @@ pub async fn deal(
             asked: key.to_string(),
         });
     };
-    let line = line(summary, Some(&state));
+    let mut line = line(summary, Some(&state));
     let (mut now, mut unreadable, mut remarks) = (None, None, Vec::new());
     if let Some(desk) = look {
         match see(desk, key, &state).await {
             Ok(Some(seen)) => {
                 remarks = told(&seen);
+                line.name = line.name.or_else(|| name(&seen.units));
                 now = Some(seen.units);
             }
             Ok(None) => remarks.push("its records belong to another lane by now".to_owned()),
@@ -142,6 +143,17 @@ async fn see(desk: &Desk, key: &DealKey, state: &LaneState) -> Result<Option<Vie
     let mut run = Run::preview(desk, &key.connection, key.id(), state)
         .map_err(|trouble| trouble.to_string())?;
     views(&mut run).await.map_err(|trouble| trouble.to_string())
+}
+
+/// Of a deal that is not linked yet, the name that the side shows which has it.
+fn name(units: &Sides<Units>) -> Option<String> {
+    let sides = [&units.crm, &units.partner_center];
+    sides
+        .into_iter()
+        .find_map(|units| match units.get(&Unit::Name) {
+            Some(UnitValue::Text(text)) => text.clone(),
+            _ => None,
+        })
 }
 
 /// A write that has begun, in words.

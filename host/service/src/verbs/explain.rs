@@ -166,14 +166,15 @@ fn explained(
     for event in told {
         match &written {
             None if is_write(&event) => written = Some(event),
-            None => since.push(event),
-            Some(_) => before.push(event),
+            // Told after the write that it led to, and the person's own word comes before it.
+            None if event.kind != "answered" => since.push(event),
+            _ => before.push(event),
         }
     }
     let decided = before
         .iter()
         .take_while(|event| !is_write(event))
-        .find(|event| event.person.is_some())
+        .find(|event| event.kind == "person")
         .cloned();
     let text = unit.as_text();
     let shown = |side: Side| base.and_then(|base| base[side].as_ref().map(Shown::of));
@@ -225,6 +226,7 @@ fn event(entry: &AuditEntry) -> (Option<Unit>, Event) {
         Some(Shown::of(&value))
     };
     let rule = text("rule");
+    let is_persons = matches!(entry.line.kind.as_str(), "person" | "answered");
     let event = Event {
         at: Moment(entry.at),
         kind: entry.line.kind.clone(),
@@ -235,11 +237,13 @@ fn event(entry: &AuditEntry) -> (Option<Unit>, Event) {
         rule_means: rule.as_deref().and_then(meaning).map(str::to_owned),
         rule,
         bells: serde_json::from_value(detail["bells"].clone()).unwrap_or_default(),
-        by: words(&detail["by"]),
+        by: if is_persons {
+            Vec::new()
+        } else {
+            words(&detail["by"])
+        },
         set: text("set"),
-        person: matches!(entry.line.kind.as_str(), "person" | "answered")
-            .then(|| text("by"))
-            .flatten(),
+        person: text("by").filter(|_| is_persons),
     };
     (unit, event)
 }
@@ -315,5 +319,6 @@ mod tests {
         let (unit, event) = told("person", "anna answered card 1", &detail);
         assert_eq!(unit, Some(Unit::Value));
         assert_eq!(event.person.as_deref(), Some("anna"));
+        assert_eq!(event.by, [], "a person is no plugin");
     }
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use super::cards::Choice;
 use super::deal::open_write;
 use super::deals::line;
-use super::{Archive, Moment, VerbError};
+use super::{Archive, Moment, VerbError, reason_in_words};
 use crate::binding;
 use crate::desk::Desk;
 use crate::pipeline::{MASS, Preview, Run, preview, refused};
@@ -252,6 +252,10 @@ async fn judge(desk: &Desk, candidate: Candidate) -> Result<Option<Planned>, Ver
     if is_new && preview.state.as_deref() == Some("retired") {
         return Ok(None);
     }
+    let preview = Preview {
+        reason: preview.reason.as_deref().map(reason_in_words),
+        ..preview
+    };
     let holds = holds(&change);
     let asks = asks(&state, &change);
     Ok(Some(Planned {
@@ -290,7 +294,7 @@ fn failed(run: &Run<'_>, trouble: &Trouble, now: Millis) -> (Preview, bool) {
         Next::Parked { reasons, .. } => {
             let preview = Preview {
                 state: Some("parked".to_owned()),
-                reason: Some(super::reason_in_words(&reasons)),
+                reason: Some(reasons),
                 ..preview
             };
             (preview, false)

@@ -195,13 +195,16 @@ pub(in crate::verbs) async fn gated(
     Ok(connection.dataverse.every(&query).await?)
 }
 
+/// Records that no lane knows yet, and the name by which people know them.
+type Found = (Vec<RecordKey>, Option<String>);
+
 /// What was found so far, each deal once.
 struct Search<'a> {
     desk: &'a Desk,
     connection: &'a Connection,
     set: Arc<PluginSet>,
-    lanes: BTreeMap<LaneId, Vec<RecordKey>>,
-    news: Vec<(Vec<RecordKey>, Option<String>)>,
+    lanes: BTreeMap<LaneId, Found>,
+    news: Vec<Found>,
     /// Which of `news` has a record, or is named by it.
     claimed: BTreeMap<RecordKey, usize>,
 }
@@ -251,8 +254,9 @@ impl<'a> Search<'a> {
 
     async fn referral(&mut self, referral: &Referral) -> Result<(), VerbError> {
         let record = key(Side::PartnerCenter, REFERRAL, &referral.id);
+        let name = name_of(referral);
         if let Some(lane) = self.lane_of(&record).await? {
-            self.lanes.entry(lane).or_default();
+            self.lanes.entry(lane).or_default().1 = name;
             return Ok(());
         }
         // A bell about it would join it to the lane of the row that it names, or of its engagement (S13).
@@ -267,7 +271,7 @@ impl<'a> Search<'a> {
             .collect();
         for row in &rows {
             if let Some(lane) = self.lane_of(row).await? {
-                self.lanes.entry(lane).or_default().push(record);
+                self.lanes.entry(lane).or_default().0.push(record);
                 return Ok(());
             }
         }
@@ -280,7 +284,6 @@ impl<'a> Search<'a> {
             self.lanes.entry(lane).or_default();
             return Ok(());
         }
-        let name = name_of(referral);
         let place = self.news.len();
         for row in rows {
             self.claimed.entry(row).or_insert(place);
@@ -292,8 +295,9 @@ impl<'a> Search<'a> {
 
     async fn row(&mut self, kind: RecordKind, row: &Row) -> Result<(), VerbError> {
         let record = key(Side::Crm, kind.table(), &row.id);
+        let name = row_name(self.connection, kind, row).await?;
         if let Some(lane) = self.lane_of(&record).await? {
-            self.lanes.entry(lane).or_default();
+            self.lanes.entry(lane).or_default().1 = name;
             return Ok(());
         }
         let named = self
@@ -312,23 +316,19 @@ impl<'a> Search<'a> {
             self.news[*place].0.push(record);
             return Ok(());
         }
-        let name = row_name(self.connection, kind, row).await?;
         self.news.push((vec![record], name));
         Ok(())
     }
 
     fn into_candidates(self) -> Vec<Candidate> {
         let connection = &self.connection.id;
-        let lanes = self
-            .lanes
-            .into_iter()
-            .rev()
-            .map(|(lane, members)| Candidate {
-                connection: connection.clone(),
-                lane: Some(lane),
-                members,
-                name: None,
-            });
+        let lanes = self.lanes.into_iter().rev();
+        let lanes = lanes.map(|(lane, (members, name))| Candidate {
+            connection: connection.clone(),
+            lane: Some(lane),
+            members,
+            name,
+        });
         let news = self.news.into_iter().map(|(members, name)| Candidate {
             connection: connection.clone(),
             lane: None,
