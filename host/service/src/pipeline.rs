@@ -120,7 +120,15 @@ async fn compose(run: &mut Run<'_>) -> Result<Round, Trouble> {
         Course::Qualify => qualify(run),
         Course::Anew(side) => {
             run.start_anew(side);
-            return Ok(Round::Again);
+            if run.is_preview() {
+                return Ok(Round::Again);
+            }
+            // Written down before anything is made: whoever hears of the new record meanwhile must not find the old pair.
+            return Ok(Round::Over(Next::Wait {
+                until: run.desk.now(),
+                failed: false,
+                reason: "the record is made anew".into(),
+            }));
         }
         rest => return Ok(Round::Over(resting(run, rest)?)),
     };

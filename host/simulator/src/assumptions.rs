@@ -48,6 +48,8 @@ pub struct Assumptions {
     pub qualify_copies_connector_columns: bool,
     /// Dataverse: an opportunity for an inactive account or contact is refused.
     pub inactive_customer_is_refused: bool,
+    /// Dataverse: linking two rows that are linked already is refused with 412, as the organisation service does.
+    pub linking_twice_is_refused: bool,
     /// Dataverse: a duplicate that detection found is answered with 500 (2020 to 2022) rather than 412 (2025).
     pub duplicate_is_500: bool,
     /// Dataverse: a `$batch` body whose lines end in a bare line feed is refused.
@@ -78,6 +80,7 @@ impl Default for Assumptions {
             reopening_makes_close_row: true,
             qualify_copies_connector_columns: false,
             inactive_customer_is_refused: true,
+            linking_twice_is_refused: true,
             duplicate_is_500: false,
             batch_requires_crlf: true,
             batch_requires_content_id: true,

@@ -1,4 +1,6 @@
 //! Control: playing the people, the clock and the faults. As Rust functions here, as HTTP on the control listener.
+//!
+//! `tests/rules/symptoms.rs` has a table: which act brings about which symptom of the connector's troubleshooting page.
 
 mod http;
 mod partners;

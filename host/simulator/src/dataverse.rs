@@ -14,6 +14,7 @@ mod metadata;
 mod organization;
 mod page;
 mod prefer;
+mod property;
 mod qualify;
 mod read;
 mod refusal;

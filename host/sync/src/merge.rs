@@ -5,7 +5,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use crate::ability::{Barrier, Phase, may, step_towards};
+use crate::ability::{Ability, Barrier, Phase, ability, may, step_towards};
 use crate::deal::{Unit, UnitValue, Units};
 use crate::element::merge_lists;
 use crate::side::{Side, Sides};
@@ -378,6 +378,10 @@ fn first_meeting(at: Meeting<'_>, answer: Option<Answer>, plan: &mut Plan) {
             plan.remember.insert(at.unit.clone());
         }
         (false, false) => match (at.look.policies.link, answer) {
+            // What is never written on a side is decided there: nobody has to be asked (S3).
+            _ if ability(at.unit, Side::Crm) == Ability::ReadOnly => {
+                at.carry(Side::PartnerCenter, Why::Linked, plan);
+            }
             (Policy::Wins(side), None) => at.carry(side.other(), Why::Linked, plan),
             _ => asked(at, answer, true, plan),
         },

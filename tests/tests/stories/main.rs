@@ -3,8 +3,11 @@
 
 mod bad_days;
 mod births;
+mod brakes;
+mod decisions;
 mod edits;
 mod endings;
+mod environments;
 
 use cosell_simulator::{Fault, FaultKind, Service};
 

@@ -62,8 +62,8 @@ async fn one(run: &mut Run<'_>, sight: &Sight, write: Write) -> Result<(), Troub
                 &json!({ "row": row, "rule": "S14" }),
             );
             // The new referral has no id yet, so the intent names the row; by our reference it is found again.
-            let target = Run::record(Side::Crm, table.table(), &row);
-            let detail = json!({ "units": encode_units(&units) });
+            let target = Run::record(Side::PartnerCenter, crate::records::REFERRAL, &row);
+            let detail = json!({ "units": encode_units(&units), "table": table.table() });
             let operation = intend(run, intent(run, target, None, detail)).await?;
             let call = run
                 .connection

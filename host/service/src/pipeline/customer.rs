@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cosell_plugins::{Candidate, ContactQuestion, Draft, Likeness, Resolution, Search};
+use cosell_plugins::{Candidate, ContactQuestion, Draft, Likeness, Resolution, Search, Strength};
 use cosell_store::CardChange;
 use cosell_sync::deal::{Deal, Person, Unit, UnitValue, Units};
 use cosell_sync::element::is_same_person;
@@ -16,6 +16,10 @@ use super::crm::{cells, speakers};
 use super::run::Run;
 use super::script::{Newborn, What, Write};
 use crate::trouble::Trouble;
+
+/// Beside the labels of the searches that brought a candidate: one of them identifies. A chooser sees no search, and another plugin's may be
+/// the proof.
+const IDENTIFIES: &str = "identifies";
 
 const ACCOUNT: &str = "account";
 const CONTACT: &str = "contact";
@@ -289,7 +293,7 @@ async fn candidates(run: &Run<'_>, searches: &[Search]) -> Result<Vec<Candidate>
     )
     .await?;
     let mut candidates: BTreeMap<String, Candidate> = BTreeMap::new();
-    for answer in found {
+    for (search, answer) in searches.iter().zip(found) {
         for row in answer.rows {
             let candidate = candidates
                 .entry(row.id.clone())
@@ -299,6 +303,10 @@ async fn candidates(run: &Run<'_>, searches: &[Search]) -> Result<Vec<Candidate>
                 });
             absorb(&mut candidate.row, row);
             candidate.found_by.push(answer.label.clone());
+            let identifies = search.strength == Strength::Identifies;
+            if identifies && !candidate.found_by.iter().any(|by| by == IDENTIFIES) {
+                candidate.found_by.push(IDENTIFIES.to_owned());
+            }
         }
     }
     Ok(candidates.into_values().collect())

@@ -131,8 +131,14 @@ pub(super) async fn settle(run: &mut Run<'_>) -> Result<(), Trouble> {
 
 async fn find_referral(run: &mut Run<'_>, intent: &Intent) -> Result<(), Trouble> {
     let row = &intent.target.id;
+    let detail: Value = serde_json::from_str(&intent.detail).unwrap_or_default();
+    let kind = if detail["table"] == RecordKind::Lead.table() {
+        RecordKind::Lead
+    } else {
+        RecordKind::Opportunity
+    };
     // Known even if this process ends now, so that what is noted about the search is kept.
-    run.link.crm_table = Some(intent.target.kind.clone());
+    run.link.crm_table = Some(kind.table().to_owned());
     run.link.crm_row = Some(row.clone());
     let found = run
         .connection
@@ -160,11 +166,6 @@ async fn find_referral(run: &mut Run<'_>, intent: &Intent) -> Result<(), Trouble
         }
         let first = first.clone();
         born::adopt_referral(run, &first);
-        let kind = if intent.target.kind == RecordKind::Lead.table() {
-            RecordKind::Lead
-        } else {
-            RecordKind::Opportunity
-        };
         born::adopt_row(run, kind, row);
         let raw = run.keep_raw(&first.raw);
         // What was sent is what both sides last agreed on: an edit since then is an edit.

@@ -387,14 +387,12 @@ impl<'a> Run<'a> {
     /// Closes the card, if it is open.
     pub(super) fn close_card(&mut self, kind: &str, subject: &str, why: &str) {
         let is_open = |card: &&Card| card.kind == kind && card.subject == subject;
-        if self.cards.iter().find(is_open).is_some() {
+        if self.cards.iter().any(|card| is_open(&card)) {
             self.card(CardChange::Close {
                 kind: kind.to_owned(),
                 subject: subject.to_owned(),
                 why: why.to_owned(),
             });
-            self.cards
-                .retain(|card| card.kind != kind || card.subject != subject);
         }
     }
 
@@ -422,13 +420,69 @@ impl<'a> Run<'a> {
             .note(write.side(), carried.iter().map(String::as_str), now);
     }
 
-    /// Asks a person, or no longer does.
+    /// Asks a person, or no longer does. The rounds that follow know it, although the store has not given it a number yet.
     pub(super) fn card(&mut self, change: CardChange) {
+        let (CardChange::Open { kind, subject, .. } | CardChange::Close { kind, subject, .. }) =
+            &change;
+        self.cards
+            .retain(|card| card.kind != *kind || card.subject != *subject);
+        if let CardChange::Open {
+            kind,
+            subject,
+            body,
+        } = &change
+        {
+            self.cards.push(Card {
+                connection: self.lease.connection.clone(),
+                lane: self.lease.lane,
+                card: 0,
+                kind: kind.clone(),
+                subject: subject.clone(),
+                body: body.clone(),
+                opened: self.desk.now(),
+                answer: None,
+                closed: None,
+            });
+        }
         self.memory.cards.push(change);
     }
 
-    /// Holds a write, or no longer does.
+    /// Holds a write, or no longer does. See [`Run::card`]; a hold of the same write keeps its age and its verdict.
     pub(super) fn hold(&mut self, change: HoldChange) {
+        match &change {
+            HoldChange::Open {
+                kind,
+                subject,
+                body,
+                fingerprint,
+                until,
+            } => {
+                let is_same = |hold: &Hold| hold.kind == *kind && hold.subject == *subject;
+                if !self
+                    .holds
+                    .iter()
+                    .any(|hold| is_same(hold) && hold.fingerprint == *fingerprint)
+                {
+                    self.holds.retain(|hold| !is_same(hold));
+                    self.holds.push(Hold {
+                        connection: self.lease.connection.clone(),
+                        lane: self.lease.lane,
+                        hold: 0,
+                        kind: kind.clone(),
+                        subject: subject.clone(),
+                        body: body.clone(),
+                        fingerprint: fingerprint.clone(),
+                        opened: self.desk.now(),
+                        until: *until,
+                        verdict: None,
+                        closed: None,
+                    });
+                }
+            }
+            HoldChange::Close { kind, subject, .. } => self
+                .holds
+                .retain(|hold| hold.kind != *kind || hold.subject != *subject),
+        }
         self.memory.holds.push(change);
     }
 

@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::address::{self, Key, Segment};
+use super::address::{Key, Segment};
 use super::refusal::{self, Refusal};
 use super::route::Call;
 use super::rules;
@@ -58,7 +58,10 @@ impl Call<'_> {
                 navigation @ Navigation::Many { .. },
                 Some(other),
             ) => {
-                link(db, &self.table, id, &navigation, other, connect);
+                let changed = link(db, &self.table, id, &navigation, other, connect);
+                if !changed && connect && session.assumptions.linking_twice_is_refused {
+                    return Err(refusal::exists());
+                }
             }
             (_, _, None) => {
                 return Err(refusal::payload(
@@ -87,22 +90,13 @@ impl Call<'_> {
             | Navigation::Children { table, .. }
             | Navigation::Many { table, .. } => table,
         };
-        if let Some(arguments) = &segment.arguments {
-            let table = db
-                .schema
-                .table(target)
-                .ok_or_else(|| refusal::no_segment(target))?;
-            let key = address::key(arguments, table)?;
-            let found = address::locate(db, table, &key)?;
-            let found = found.ok_or_else(|| refusal::no_bound_row(target, arguments))?;
-            return Ok(Some(found));
-        }
-        let text = if self.request.method == Method::DELETE {
-            let pairs = self.pairs.iter();
-            pairs
-                .clone()
-                .find(|(name, _)| name == "$id")
-                .map(|(_, value)| value.clone())
+        let text = if let Some(arguments) = &segment.arguments {
+            let set = db.schema.table(target).map(|table| &table.set);
+            set.map(|set| format!("{set}({arguments})"))
+        } else if self.request.method == Method::DELETE {
+            let mut pairs = self.pairs.iter();
+            let id = pairs.find(|(name, _)| name == "$id");
+            id.map(|(_, value)| value.clone())
         } else {
             let body = self.body().ok();
             body.and_then(|body| Some(body.get("@odata.id")?.as_str()?.to_owned()))
@@ -115,21 +109,29 @@ impl Call<'_> {
     }
 }
 
-/// Connects or disconnects two rows of a many-to-many relationship. What is so already is left so, without an event.
-fn link(db: &mut Db, table: &Name, id: Uuid, navigation: &Navigation, other: Uuid, connect: bool) {
+/// Connects or disconnects two rows of a many-to-many relationship, and says whether that changed anything. What is so already is left
+/// so, without an event.
+fn link(
+    db: &mut Db,
+    table: &Name,
+    id: Uuid,
+    navigation: &Navigation,
+    other: Uuid,
+    connect: bool,
+) -> bool {
     let Navigation::Many {
         relationship,
         table: target,
         here_is_first,
     } = navigation
     else {
-        return;
+        return false;
     };
     let already = db
         .linked(*relationship, id, *here_is_first)
         .contains(&other);
     if already == connect {
-        return;
+        return false;
     }
     db.link(*relationship, pair(id, other, *here_is_first), connect);
     let schema_name = db
@@ -159,6 +161,7 @@ fn link(db: &mut Db, table: &Name, id: Uuid, navigation: &Navigation, other: Uui
         tag: None,
         correlation: Uuid::nil(),
     });
+    true
 }
 
 /// A person connects or disconnects two rows.

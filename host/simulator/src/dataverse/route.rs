@@ -8,7 +8,7 @@ use super::address::{self, Key, Segment};
 use super::prefer::Prefer;
 use super::read;
 use super::refusal::{self, Refusal};
-use super::schema::{Kind, Name, Navigation, Table};
+use super::schema::{Name, Table};
 use super::session::Session;
 use super::store::{Cell, Db, Row, Write};
 use super::{actions, cells, metadata, organization, page, tracking, twins, write};
@@ -101,7 +101,7 @@ pub(super) struct Call<'a> {
     pub(super) session: &'a Session,
     pub(super) request: &'a Request,
     pub(super) table: Name,
-    prefer: Prefer,
+    pub(super) prefer: Prefer,
     pub(super) pairs: Vec<(String, String)>,
 }
 
@@ -358,7 +358,7 @@ impl Call<'_> {
     }
 
     /// Changes a row, and notes for the ledger what that did to work that the caller had not seen.
-    fn change(
+    pub(super) fn change(
         &self,
         db: &mut Db,
         id: Uuid,
@@ -425,7 +425,7 @@ impl Call<'_> {
         }
     }
 
-    fn check_version(&self, db: &Db, id: Uuid) -> Result<(), Refusal> {
+    pub(super) fn check_version(&self, db: &Db, id: Uuid) -> Result<(), Refusal> {
         let row = read::existing(db, self.table(db)?, id)?;
         match self.request.header("if-match") {
             Some(tag) if tag != "*" && tag != row.etag() => Err(refusal::changed()),
@@ -445,87 +445,6 @@ impl Call<'_> {
             write.overwrote = vec!["the whole row".to_owned()];
         }
         Ok(Reply::empty(204))
-    }
-
-    /// One property, or what a navigation leads to.
-    fn property(&self, db: &mut Db, key: &Key, segment: &Segment) -> Result<Reply, Refusal> {
-        let id = self.locate(db, key)?;
-        let name = segment.name.as_str();
-        let column = self.table(db)?.property(name).cloned();
-        let Some(column) = column else {
-            return self.navigate(db, id, segment);
-        };
-        match self.request.method {
-            Method::GET => {
-                let cell = read::existing(db, self.table(db)?, id)?
-                    .cells
-                    .get(&column.logical)
-                    .cloned();
-                let Some(cell) = cell else {
-                    return Ok(Reply::empty(204));
-                };
-                let context = format!(
-                    "{}/api/data/v9.2/$metadata#{}({id})/{name}",
-                    self.request.origin,
-                    self.table(db)?.set
-                );
-                Ok(json_reply(
-                    200,
-                    &json!({"@odata.context": context, "value": cells::write(Some(&cell))}),
-                ))
-            }
-            Method::PUT | Method::DELETE => {
-                if matches!(column.kind, Kind::Lookup(_)) {
-                    return Err(refusal::method(&self.request.method));
-                }
-                let value = if self.request.method == Method::PUT {
-                    self.body()?.get("value").cloned().unwrap_or_default()
-                } else {
-                    Value::Null
-                };
-                let mut body = Map::new();
-                body.insert(name.to_owned(), value);
-                self.check_version(db, id)?;
-                self.change(db, id, &body, &body)?;
-                Ok(Reply::empty(204))
-            }
-            _ => Err(refusal::method(&self.request.method)),
-        }
-    }
-
-    fn navigate(&self, db: &Db, id: Uuid, segment: &Segment) -> Result<Reply, Refusal> {
-        if self.request.method != Method::GET {
-            return Err(refusal::method(&self.request.method));
-        }
-        let row = read::existing(db, self.table(db)?, id)?;
-        let navigation = db
-            .schema
-            .navigation(&self.table, &segment.name)
-            .ok_or_else(|| refusal::no_segment(&segment.name))?;
-        let (target, rows) = read::related(db, &self.table, row, navigation);
-        let target = db
-            .schema
-            .table(target)
-            .ok_or_else(|| refusal::no_segment(target))?;
-        let options = Options::read(&self.pairs).map_err(|error| refusal::query(error.message))?;
-        read::check(db, target, &options)?;
-        if matches!(navigation, Navigation::One { .. }) {
-            let Some(row) = rows.first() else {
-                return Ok(Reply::empty(204));
-            };
-            let mut body = read::render(db, target, row, &options, &self.prefer);
-            body.insert(
-                "@odata.context".to_owned(),
-                json!(format!(
-                    "{}/$entity",
-                    read::context(&self.request.origin, target, &options)
-                )),
-            );
-            return Ok(json_reply(200, &Value::Object(body)));
-        }
-        let rows = rows.into_iter().map(AsRef::as_ref).collect();
-        page::collection(db, target, rows, &options, self.request, &self.prefer)
-            .map(|body| json_reply(200, &body))
     }
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::address::{self, Key};
 use super::refusal::{self, Refusal};
 use super::rules;
-use super::schema::{Kind, Name, Navigation, Required};
+use super::schema::{Kind, Name, Navigation, Required, Table};
 use super::session::Session;
 use super::store::{Cell, Db, Event, Row};
 use super::{actions, associate, cells, read};
@@ -88,7 +88,10 @@ pub(super) fn payload(
                 }) => {
                     let cell = match value {
                         Value::Null => None,
-                        Value::String(text) => Some(bound(db, session, target, text, &table.set)?),
+                        Value::String(text) => {
+                            let target = target_of(db, table, column, navigation, text, target);
+                            Some(bound(db, session, &target, text, &table.set)?)
+                        }
                         _ => {
                             return Err(refusal::payload(
                                 &table.set,
@@ -161,6 +164,28 @@ pub(super) fn payload(
         }
     }
     Ok(out)
+}
+
+/// One navigation may lead to several tables (`ownerid` to users and teams): the reference itself says to which.
+fn target_of(
+    db: &Db,
+    table: &Table,
+    column: &str,
+    navigation: &str,
+    text: &str,
+    otherwise: &str,
+) -> String {
+    let set = address::reference(text).map(|segment| segment.name);
+    let named = set.and_then(|set| db.schema.of_set(&set));
+    let targets = match table.column(column).map(|column| &column.kind) {
+        Some(Kind::Lookup(targets)) => targets.as_slice(),
+        _ => &[],
+    };
+    targets
+        .iter()
+        .filter(|target| target.navigation == navigation)
+        .find(|target| named.is_some_and(|named| *named.logical == *target.table))
+        .map_or_else(|| otherwise.to_owned(), |target| target.table.to_string())
 }
 
 /// The row that a bind refers to: by id, by alternate key, or `$n` inside a change set.
