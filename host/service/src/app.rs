@@ -102,41 +102,25 @@ impl Host {
     /// [`StartError`].
     pub async fn start(config: &Config) -> Result<Self, StartError> {
         let began = Instant::now();
-        let clock = system_clock();
-        let store = SqliteStore::open(&config.store, Arc::clone(&clock)).map_err(|source| {
-            StartError::Store {
-                path: config.store.display().to_string(),
-                source,
-            }
-        })?;
-        let store: Arc<dyn Store> = Arc::new(store);
-        let left = store.resume().await.map_err(|source| StartError::Store {
+        let unusable = |source| StartError::Store {
             path: config.store.display().to_string(),
             source,
-        })?;
+        };
+        let store = SqliteStore::open(&config.store, system_clock()).map_err(unusable)?;
+        let left = store.resume().await.map_err(unusable)?;
         if left > 0 {
             info!(lanes = left, "taking up what the last host left unfinished");
         }
         let (plugin_events, events) = mpsc::channel(EVENTS_MAX);
-        let plugins = plugins(config, plugin_events)?;
-        let mut connections = BTreeMap::new();
-        for (place, settings) in config.connections.iter().enumerate() {
-            let connection =
-                connection(config, settings, place).map_err(|source| StartError::Connection {
-                    connection: settings.id.clone(),
-                    source,
-                })?;
-            connections.insert(settings.id.clone(), connection);
-        }
-        let desk = Arc::new(Desk {
-            store,
-            clock,
-            plugins,
-            connections,
-            rope: Arc::new(Notify::new()),
-            owner: format!("{}-{}", std::process::id(), uuid::Uuid::new_v4()),
-            language: config.server.language.clone(),
-        });
+        let on_event = move |event: &PluginEvent| {
+            // Full only if hundreds of files change at once; the swap itself has happened, only its follow-up is late.
+            if plugin_events.try_send(event.clone()).is_err() {
+                warn!(
+                    "a plugin event was not followed up; restart the host if webhook filters are out of date"
+                );
+            }
+        };
+        let desk = Arc::new(compose(config, store, on_event)?);
         let doors = config.connections.iter().map(listening).collect();
         let door =
             Door::new(doors, Arc::new(Belfry(Arc::clone(&desk)))).map_err(StartError::Door)?;
@@ -215,7 +199,53 @@ impl Host {
     }
 }
 
-fn plugins(config: &Config, events: mpsc::Sender<PluginEvent>) -> Result<PluginFolder, StartError> {
+/// What a command works with, beside a host or without one: the same desk, but no door, no worker and no timer, and no lease is taken up.
+/// Where no host has ever run, it remembers nothing and leaves nothing behind.
+///
+/// # Errors
+/// [`StartError`].
+pub fn desk(config: &Config) -> Result<Desk, StartError> {
+    let store = if config.store.exists() {
+        SqliteStore::open(&config.store, system_clock())
+    } else {
+        SqliteStore::in_memory(system_clock())
+    };
+    let store = store.map_err(|source| StartError::Store {
+        path: config.store.display().to_string(),
+        source,
+    })?;
+    compose(config, store, |_| {})
+}
+
+fn compose(
+    config: &Config,
+    store: SqliteStore,
+    on_plugin_event: impl Fn(&PluginEvent) + Send + Sync + 'static,
+) -> Result<Desk, StartError> {
+    let mut connections = BTreeMap::new();
+    for (place, settings) in config.connections.iter().enumerate() {
+        let connection =
+            connection(config, settings, place).map_err(|source| StartError::Connection {
+                connection: settings.id.clone(),
+                source,
+            })?;
+        connections.insert(settings.id.clone(), connection);
+    }
+    Ok(Desk {
+        store: Arc::new(store),
+        clock: system_clock(),
+        plugins: plugins(config, on_plugin_event)?,
+        connections,
+        rope: Arc::new(Notify::new()),
+        owner: format!("{}-{}", std::process::id(), uuid::Uuid::new_v4()),
+        language: config.server.language.clone(),
+    })
+}
+
+fn plugins(
+    config: &Config,
+    on_event: impl Fn(&PluginEvent) + Send + Sync + 'static,
+) -> Result<PluginFolder, StartError> {
     let limits = Limits {
         call_ms: u64::try_from(config.limits.plugin_call.as_millis()).unwrap_or(u64::MAX),
         memory_bytes: config.limits.plugin_memory_bytes,
@@ -231,14 +261,6 @@ fn plugins(config: &Config, events: mpsc::Sender<PluginEvent>) -> Result<PluginF
     let settings = FolderSettings {
         settle: config.plugins.settle,
         ..FolderSettings::default()
-    };
-    let on_event = move |event: &PluginEvent| {
-        // Full only if hundreds of files change at once; the swap itself has happened, only its follow-up is late.
-        if events.try_send(event.clone()).is_err() {
-            warn!(
-                "a plugin event was not followed up; restart the host if webhook filters are out of date"
-            );
-        }
     };
     PluginFolder::open(engine, &config.plugins.folder, settings, on_event)
         .map_err(StartError::Folder)

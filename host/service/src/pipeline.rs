@@ -33,7 +33,9 @@ use script::Script;
 
 pub use dress::tell_failure;
 pub use permit::{MASS, mass_note};
-pub use preview::{Preview, PreviewedField, PreviewedUnit, PreviewedWrite, preview, refused};
+pub use preview::{
+    Preview, PreviewedField, PreviewedUnit, PreviewedWrite, Views, preview, refused, views,
+};
 pub use run::{PERSON, Run};
 
 /// How often a run looks again because something changed, or because a step is followed by another. A birth takes four.
