@@ -22,3 +22,4 @@ pub mod link;
 pub mod raw;
 pub mod status;
 mod subscribe;
+mod throttle;
