@@ -22,4 +22,5 @@ pub mod link;
 pub mod raw;
 pub mod status;
 mod subscribe;
+mod throttle;
 pub mod verbs;
