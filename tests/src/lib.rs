@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use cosell::simulated::{Paths, write_configuration};
-use cosell_host::app::Host;
+use cosell_host::app::{Host, StartError};
 use cosell_host::config::Config;
 use cosell_host::desk::Desk;
 use cosell_host::pipeline::PERSON;
@@ -21,6 +21,8 @@ use serde_json::{Value, json};
 /// Longest that a story waits for anything. A loaded machine is slow; a story that hangs is broken.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// Ports that are tried for a host; two stories rarely draw the same one.
+const PORTS_MAX: usize = 20;
 /// A running host drains within seconds.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -164,14 +166,32 @@ impl World {
         self.running.control()
     }
 
-    /// Starts the host on the store that is there.
+    /// Starts the host on the store that is there. Its port was free when it was drawn; when another story has taken it since, the host moves,
+    /// and tells both sides its new address.
     ///
     /// # Errors
     /// What the host says.
     pub async fn start_host(&mut self) -> anyhow::Result<()> {
-        let config = Config::load(&self.config)?;
-        self.host = Some(Host::start(&config).await?);
-        Ok(())
+        for _ in 0..PORTS_MAX {
+            match Host::start(&Config::load(&self.config)?).await {
+                Ok(host) => {
+                    self.host = Some(host);
+                    return Ok(());
+                }
+                Err(StartError::Listen { address, source })
+                    if source.kind() == std::io::ErrorKind::AddrInUse =>
+                {
+                    let free = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+                    let text = std::fs::read_to_string(&self.config)?;
+                    std::fs::write(
+                        &self.config,
+                        text.replace(&address.to_string(), &free.to_string()),
+                    )?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        bail!("{PORTS_MAX} ports in a row were taken before the host could listen")
     }
 
     /// Lets the host drain and end.

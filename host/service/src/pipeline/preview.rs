@@ -2,12 +2,16 @@
 //! executes exactly the script that is shown here, because both are composed by the same function.
 
 use cosell_store::Next;
+use cosell_sync::course::{Gate, Presence};
+use cosell_sync::deal::Units;
 use cosell_sync::hold::Irreversible;
 use cosell_sync::merge::Carry;
-use cosell_sync::row::Cell;
+use cosell_sync::row::{Cell, Reason};
+use cosell_sync::side::{Side, Sides};
 use serde::Serialize;
 
-use super::look;
+use super::look::{self, Looked, look};
+use super::read::read;
 use super::run::{Run, reason_of};
 use super::script::{What, Write};
 use super::{ROUNDS_MAX, Round, compose, permit};
@@ -106,11 +110,67 @@ pub async fn preview(run: &mut Run<'_>) -> Result<Preview, Trouble> {
     Err(Trouble::Restless { rounds: ROUNDS_MAX })
 }
 
+/// Both sides of a deal as they are read now.
+#[derive(Debug, Clone)]
+pub struct Views {
+    /// Which records are there.
+    pub presence: Sides<Presence>,
+    /// What they show; nothing on a side whose record is not there.
+    pub units: Sides<Units>,
+    /// Why the plugins leave the deal alone, if they do.
+    pub off: Option<Reason>,
+}
+
+/// Looks and reads, and stops there: for a person who wants to see. None: the records belong to another lane.
+///
+/// # Errors
+/// [`Trouble`]: a side could not be read.
+pub async fn views(run: &mut Run<'_>) -> Result<Option<Views>, Trouble> {
+    let sight = match look(run).await? {
+        Looked::Sight(sight) => *sight,
+        Looked::BelongsTo(_) => return Ok(None),
+    };
+    let reading = read(run, &sight).await?;
+    Ok(Some(Views {
+        presence: sight.presence,
+        units: Sides {
+            partner_center: reading.partner_center,
+            crm: if sight.row.is_some() {
+                reading.crm.units
+            } else {
+                Units::new()
+            },
+        },
+        off: match reading.gate {
+            Gate::Skip(reason) => Some(reason),
+            Gate::Sync(_) => None,
+        },
+    }))
+}
+
+/// The records as they are linked, else as the lane's bells name them.
 fn of(run: &Run<'_>) -> Preview {
+    let table = look::kind(run).table();
+    let of_bell = |side: Side, kind: &str| {
+        let member = run.members.iter().find(|member| {
+            member.side == side.as_str()
+                && member.kind == kind
+                && !run.notes.left.contains(&member.id)
+        });
+        member.map(|member| member.id.clone())
+    };
     Preview {
-        referral: run.link.referral.clone(),
-        crm_table: look::kind(run).table().to_owned(),
-        crm_row: run.link.crm_row.clone(),
+        referral: run
+            .link
+            .referral
+            .clone()
+            .or_else(|| of_bell(Side::PartnerCenter, crate::records::REFERRAL)),
+        crm_table: table.to_owned(),
+        crm_row: run
+            .link
+            .crm_row
+            .clone()
+            .or_else(|| of_bell(Side::Crm, table)),
         writes: Vec::new(),
         then: Vec::new(),
         notes: run.told(),

@@ -244,6 +244,9 @@ pub trait Store: Send + Sync + 'static {
     async fn lane(&self, connection: &str, lane: LaneId)
     -> Result<Option<LaneSummary>, StoreError>;
 
+    /// Everything that a run would find in a lane now, without a lease: for previews, and for people who ask. None: there is no such lane.
+    async fn peek(&self, connection: &str, lane: LaneId) -> Result<Option<LaneState>, StoreError>;
+
     /// How a lane's writes ended, oldest first.
     async fn attempts(&self, connection: &str, lane: LaneId)
     -> Result<Vec<AttemptRow>, StoreError>;

@@ -273,6 +273,14 @@ impl Store for SqliteStore {
         .await
     }
 
+    async fn peek(&self, connection: &str, lane: LaneId) -> Result<Option<LaneState>, StoreError> {
+        let (connection, now) = (connection.to_owned(), (self.clock)());
+        self.read("look into a lane", move |sql| {
+            reads::state(sql, now, &connection, lane)
+        })
+        .await
+    }
+
     async fn attempts(
         &self,
         connection: &str,

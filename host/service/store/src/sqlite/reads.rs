@@ -24,29 +24,41 @@ macro_rules! standing {
 /// Everything a run needs; refused with an old fence.
 pub(super) fn open(sql: &Connection, now: Millis, lease: &Lease) -> Result<LaneState, Failure> {
     lanes::check_fence(sql, lease)?;
-    let Lease {
-        connection, lane, ..
-    } = lease;
-    let (attempts, failure, parked_on, born) = sql
+    // A lane that has this fence is there.
+    Ok(state(sql, now, &lease.connection, lease.lane)?.unwrap_or_default())
+}
+
+/// Everything there is about a lane. None: there is no such lane.
+pub(super) fn state(
+    sql: &Connection,
+    now: Millis,
+    connection: &str,
+    lane: LaneId,
+) -> Result<Option<LaneState>, Failure> {
+    let found = sql
         .prepare_cached(
             "SELECT attempts, failure, parked_on, born FROM lane WHERE connection = ?1 AND lane = ?2",
         )?
         .query_row(params![connection, lane.0], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-        })?;
-    Ok(LaneState {
-        members: members(sql, connection, *lane)?,
-        bells: bells(sql, connection, *lane)?,
-        link: links::read_whole(sql, connection, *lane)?,
-        intent: writes::intent(sql, connection, *lane)?,
+        })
+        .optional()?;
+    let Some((attempts, failure, parked_on, born)) = found else {
+        return Ok(None);
+    };
+    Ok(Some(LaneState {
+        members: members(sql, connection, lane)?,
+        bells: bells(sql, connection, lane)?,
+        link: links::read_whole(sql, connection, lane)?,
+        intent: writes::intent(sql, connection, lane)?,
         attempts,
         failure,
         parked_on,
         born,
-        cards: cards::open_in(sql, connection, *lane)?,
-        holds: holds::live_in(sql, connection, *lane)?,
-        writes: writes::recent(sql, now, connection, *lane)?,
-    })
+        cards: cards::open_in(sql, connection, lane)?,
+        holds: holds::live_in(sql, connection, lane)?,
+        writes: writes::recent(sql, now, connection, lane)?,
+    }))
 }
 
 /// Records of a lane.

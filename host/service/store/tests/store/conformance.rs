@@ -93,6 +93,7 @@ macro_rules! conformance {
             pages_list_only_the_states_that_are_asked_for
             pages_list_what_ran_or_rang_since
             a_single_lane_is_shown_as_in_the_list
+            a_look_into_a_lane_needs_no_lease_and_finds_what_a_run_would
             linked_referrals_are_paged_by_their_ids
             // seeing
             i7_the_audit_chain_verifies_over_many_lanes_and_runs

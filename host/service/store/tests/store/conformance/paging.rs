@@ -175,3 +175,17 @@ pub(crate) async fn linked_referrals_are_paged_by_their_ids(stage: &Stage) {
         []
     );
 }
+
+pub(crate) async fn a_look_into_a_lane_needs_no_lease_and_finds_what_a_run_would(stage: &Stage) {
+    stage.ring(&referral("r1")).await;
+    let lane = LaneId(1);
+    let before = stage.store.peek(HERE, lane).await.unwrap();
+    let lease = stage.claim().await;
+    let run = stage.store.open(&lease).await.unwrap();
+    assert_eq!(before, Some(run));
+    // It is one of many readers: the lease is still good.
+    assert_eq!(stage.store.peek(HERE, lane).await.unwrap(), before);
+    stage.store.renew(&lease, 1_000).await.unwrap();
+    assert_eq!(stage.store.peek(HERE, LaneId(2)).await.unwrap(), None);
+    assert_eq!(stage.store.peek("fabrikam", lane).await.unwrap(), None);
+}
