@@ -107,5 +107,14 @@ fn one(stage: &Stage) -> (Sheet, Result<(), String>) {
             .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
             .unwrap_or_else(|| "it panicked".to_owned())),
     };
+    // What the host complained of is half of the answer.
+    let ended = ended.map_err(|why| {
+        let lines = log.lines();
+        let loud = lines
+            .iter()
+            .filter(|line| line.contains("WARN") || line.contains("ERROR"));
+        let loud: Vec<&str> = loud.map(String::as_str).collect();
+        format!("{why}\n{}", loud.join("\n"))
+    });
     (sheet, ended)
 }

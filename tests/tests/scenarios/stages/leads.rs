@@ -45,7 +45,7 @@ async fn inward(sheet: &mut Sheet, world: &World) -> anyhow::Result<()> {
             world,
             &[
                 check("lead.subject.in.create", |s| {
-                    carried(&s.lead_of(deal)["subject"], "✔ Interested")
+                    carried(&s.lead_of(deal)["subject"], "Interested")
                 }),
                 check("lead.company.in.create", |s| {
                     carried(&s.lead_of(deal)["companyname"], "Fabrikam GmbH")
@@ -122,7 +122,7 @@ async fn inward(sheet: &mut Sheet, world: &World) -> anyhow::Result<()> {
             world,
             &[
                 check("lead.subject.in.update", |s| {
-                    carried(&s.lead_of(deal)["subject"], "✔ Very interested")
+                    carried(&s.lead_of(deal)["subject"], "Very interested")
                 }),
                 check("lead.value.in.update", |s| {
                     carried(&s.lead_of(deal)["estimatedamount"], 12_000)
@@ -272,6 +272,9 @@ async fn accepted(sheet: &mut Sheet, world: &World) -> anyhow::Result<()> {
     sheet
         .expect_one(world, "state.accepted.lead", |s| {
             let opportunity = s.opportunity_of(deal);
+            only_if(!opportunity.is_null(), "", || {
+                format!("no opportunity yet: {:?}", s.lane(deal))
+            })?;
             let lead = row(
                 s,
                 opportunity["_originatingleadid_value"]
