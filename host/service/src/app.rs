@@ -26,7 +26,7 @@ use tracing::{error, info, warn};
 
 use crate::bell::Belfry;
 use crate::config::{self, Config};
-use crate::desk::{Connection, Desk};
+use crate::desk::{Connection, Desk, Plugins, fair_dice};
 use crate::subscribe::subscribe;
 use crate::sweep::{Every, sweep};
 use crate::worker::work;
@@ -129,11 +129,12 @@ impl Host {
         let desk = Arc::new(Desk {
             store,
             clock,
-            plugins,
+            plugins: Plugins::Folder(plugins),
             connections,
             rope: Arc::new(Notify::new()),
             owner: format!("{}-{}", std::process::id(), uuid::Uuid::new_v4()),
             language: config.server.language.clone(),
+            dice: fair_dice(),
         });
         let doors = config.connections.iter().map(listening).collect();
         let door =
@@ -354,7 +355,8 @@ async fn follow_plugins(
     }
 }
 
-async fn wake_parked(desk: &Desk) {
+/// Lanes that a person has to look at are tried again: what stood in their way may be gone (S26).
+pub async fn wake_parked(desk: &Desk) {
     for connection in desk.connections.keys() {
         let lanes = match desk.store.lanes(connection, PARKED_MAX).await {
             Ok(lanes) => lanes,

@@ -20,4 +20,4 @@ pub mod worker;
 pub mod link;
 pub mod raw;
 pub mod status;
-mod subscribe;
+pub mod subscribe;

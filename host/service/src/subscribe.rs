@@ -93,7 +93,9 @@ async fn register(
     Ok(())
 }
 
-fn steps(needs: &Needs) -> Vec<Step> {
+/// What the CRM is to tell us about, for a set with these needs (S31).
+#[must_use]
+pub fn steps(needs: &Needs) -> Vec<Step> {
     let table = RecordKind::Opportunity.table();
     // What only the host writes (audit, identifier, link) must not ring; what a person edits must.
     let ours = |column: &String| {

@@ -85,6 +85,18 @@ impl Dataverse {
         Ok(service)
     }
 
+    /// The same organisation in another world.
+    pub(crate) fn copied(&self, shared: &Shared) -> Self {
+        let db = self.db().copied(Ids::new(shared.seed, 0xD7));
+        Self {
+            shared: shared.clone(),
+            users: self.users.clone(),
+            authority: self.authority.clone(),
+            url: self.url.clone(),
+            db: Arc::new(Mutex::new(db)),
+        }
+    }
+
     fn db(&self) -> MutexGuard<'_, Db> {
         self.db.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -156,7 +168,8 @@ impl Dataverse {
     }
 
     fn send(&self, db: &Db, session: &Session, events: &[store::Event]) {
-        for (step, delivery) in webhooks::deliveries(db, session, events, &self.url) {
+        let are_posted = self.shared.deliveries.are_posted();
+        for (step, delivery) in webhooks::deliveries(db, session, events, &self.url, are_posted) {
             let (db, clock) = (Arc::clone(&self.db), Arc::clone(&self.shared.clock));
             self.shared.deliveries.send(delivery, move |record| {
                 if record.outcome == "failed" {
@@ -320,8 +333,7 @@ impl Dataverse {
     /// Makes a column system-required, or not; false when there is none of that name.
     pub(crate) fn require(&self, table: &str, column: &str, required: bool) -> bool {
         let mut db = self.db();
-        let held = db
-            .schema
+        let held = Arc::make_mut(&mut db.schema)
             .tables
             .get_mut(table)
             .and_then(|table| table.columns.get_mut(column));

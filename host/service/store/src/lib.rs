@@ -17,6 +17,7 @@ use async_trait::async_trait;
 
 pub use audit::{AuditEntry, AuditLine, ChainBreak};
 pub use sqlite::{SqliteStore, system_clock};
+pub use writer::{Moment, PowerCut};
 
 /// Milliseconds since the Unix epoch.
 pub type Millis = i64;

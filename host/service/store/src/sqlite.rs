@@ -18,7 +18,7 @@ use async_trait::async_trait;
 
 use self::readers::Readers;
 use self::schema::SchemaError;
-use crate::writer::{BELLS_WAITING_MAX, Desk, Failure, Scribe, WhenFull, Writer};
+use crate::writer::{BELLS_WAITING_MAX, Desk, Failure, PowerCut, Scribe, WhenFull, Writer};
 use crate::{
     Accepted, AcceptedEvent, AuditEntry, Bell, Census, ChainBreak, Change, Clock, CursorAdvance,
     Intent, LaneId, LaneState, LaneSummary, Lease, LinkState, Millis, Next, RecordKey, Store,
@@ -68,10 +68,22 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Broken`] when SQLite gets no memory.
     pub fn in_memory(clock: Clock) -> Result<Self, StoreError> {
-        Self::in_memory_with(clock, BELLS_WAITING_MAX)
+        Self::in_memory_with(clock, BELLS_WAITING_MAX, None)
     }
 
-    fn in_memory_with(clock: Clock, bells_max: i64) -> Result<Self, StoreError> {
+    /// The same, and `cut` is asked around every request: where it says so, the request never returns, as if the process had ended there.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::in_memory`].
+    pub fn in_memory_until(clock: Clock, cut: PowerCut) -> Result<Self, StoreError> {
+        Self::in_memory_with(clock, BELLS_WAITING_MAX, Some(cut))
+    }
+
+    fn in_memory_with(
+        clock: Clock,
+        bells_max: i64,
+        cut: Option<PowerCut>,
+    ) -> Result<Self, StoreError> {
         let scribe = Scribe::new(
             schema::open_in_memory().map_err(opening)?,
             clock.clone(),
@@ -79,7 +91,10 @@ impl SqliteStore {
         )
         .map_err(opening)?;
         Ok(Self {
-            writer: Writer::Inline(scribe.into()),
+            writer: Writer::Inline {
+                scribe: scribe.into(),
+                cut,
+            },
             readers: Readers::Writer,
             clock,
         })

@@ -18,7 +18,7 @@ const FIRST_CUSTOM_CODE: i32 = 10_200;
 pub(crate) type Name = Arc<str>;
 
 /// All tables.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Schema {
     pub(crate) tables: BTreeMap<Name, Table>,
     pub(crate) many: Vec<ManyToMany>,
@@ -26,7 +26,7 @@ pub(crate) struct Schema {
     navigations: BTreeMap<Name, BTreeMap<String, Navigation>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Table {
     pub(crate) logical: Name,
     pub(crate) schema_name: String,

@@ -1,0 +1,81 @@
+//! `cargo xtask simulate`: histories by the thousand, or one by name.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line talks to the person before it"
+)]
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use clap::Parser;
+use cosell_tests::model::draw::{self, Scope};
+use cosell_tests::model::history::{kit, play, play_many, shorten};
+use cosell_tests::model::op;
+
+/// Plays random histories against the real host and the simulator, and judges them.
+#[derive(Parser)]
+struct Arguments {
+    /// How many histories.
+    #[arg(long, default_value_t = 1_000)]
+    seeds: u64,
+    /// The first seed; with --ops, or without --seeds, the only one.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// One history, as a failure prints it.
+    #[arg(long)]
+    ops: Option<String>,
+    /// Ends after so many failures.
+    #[arg(long, default_value_t = 5)]
+    failures: usize,
+    /// Histories at a time.
+    #[arg(long, default_value_t = std::thread::available_parallelism().map_or(2, std::num::NonZero::get))]
+    threads: usize,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("simulate: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<bool> {
+    let kit = kit()?;
+    if let Some(line) = &arguments.ops {
+        let ops = op::parse(line).map_err(anyhow::Error::msg).context("--ops")?;
+        let broken = play(&kit, arguments.seed.unwrap_or(0), &ops);
+        match &broken {
+            Some(broken) => println!("broken: {}\n   how: {}", broken.promise, broken.how),
+            None => println!("every promise holds"),
+        }
+        return Ok(broken.is_none());
+    }
+    let first = arguments.seed.unwrap_or(1);
+    let began = Instant::now();
+    let report = play_many(
+        &kit,
+        first,
+        arguments.seeds,
+        arguments.threads,
+        arguments.failures,
+        Scope::default(),
+    );
+    for failure in &report.failures {
+        println!("{failure}\n");
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    println!(
+        "{} histories in {seconds:.1} s ({:.0} a second), {} broke a promise",
+        report.played,
+        report.played as f64 / seconds,
+        report.failures.len()
+    );
+    let _ = (draw::history, shorten);
+    Ok(report.failures.is_empty())
+}

@@ -1,0 +1,200 @@
+//! The promises, and what the judge looks at when a history is over: both sides as they are, the ledger, and the host's own audit where it
+//! has to explain a difference. The host's database is never believed about anything else.
+
+mod promises;
+mod rests;
+
+use cosell_simulator::ledger::{Entry, RefusedWrite};
+use cosell_simulator::{Audit, Service};
+use cosell_store::{AuditEntry, Census, LaneSummary, RecordKey};
+
+use super::people::{Edit, Known};
+use super::stage::{CONNECTION, Stage};
+use super::view::View;
+use super::wire::lock;
+
+pub use promises::PROMISES;
+pub use rests::RESTS;
+
+/// Webhook set-up is no synchronisation.
+const PLUMBING: [Service; 1] = [Service::PartnerCenter];
+
+/// A promise that a history broke.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// Which promise.
+    pub promise: &'static str,
+    /// How.
+    pub how: String,
+}
+
+/// A deal, and the lane that is its.
+pub struct Case {
+    /// Its number in the history.
+    pub deal: u8,
+    /// Its records.
+    pub known: Known,
+    /// What the CRM shows.
+    pub crm: Option<View>,
+    /// What Partner Center shows.
+    pub partner_center: Option<View>,
+    /// The seller's switch is on.
+    pub is_on: bool,
+    /// The living lane of its records.
+    pub lane: Option<LaneSummary>,
+    /// What the host says that it did, oldest first.
+    pub audit: Vec<AuditEntry>,
+}
+
+/// Everything.
+pub struct Evidence {
+    /// The deals of the history.
+    pub cases: Vec<Case>,
+    /// What people changed.
+    pub edits: Vec<Edit>,
+    /// What people did.
+    pub acts: usize,
+    /// Writes that the services accepted, set-up left out.
+    pub writes: Vec<Entry>,
+    /// Writes that they refused.
+    pub refused: Vec<RefusedWrite>,
+    /// The simulator's own judgement.
+    pub audit: Audit,
+    /// All lanes.
+    pub lanes: Vec<LaneSummary>,
+    /// Counts of the store.
+    pub census: Census,
+    /// The audit's hash chains verify.
+    pub chains_hold: bool,
+}
+
+impl Evidence {
+    /// Looks at everything.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn gather(stage: &Stage<'_>) -> anyhow::Result<Self> {
+        let control = stage.world.control();
+        let store = &stage.store;
+        let lanes = store.lanes(CONNECTION, 1_000).await?;
+        let (deals, edits, acts) = {
+            let mut people = lock(&stage.people);
+            let deals: Vec<_> = people
+                .deals()
+                .into_iter()
+                .map(|(deal, known)| {
+                    let views = people.views(&known);
+                    (deal, known, views)
+                })
+                .collect();
+            (deals, people.edits.clone(), people.acts)
+        };
+        let mut cases = Vec::new();
+        for (deal, known, (crm, partner_center)) in deals {
+            let record = |side: &str, kind: &str, id: &Option<String>| {
+                id.as_ref().map(|id| RecordKey {
+                    side: side.to_owned(),
+                    kind: kind.to_owned(),
+                    id: id.clone(),
+                })
+            };
+            let records = [
+                record("partner-center", "referral", &known.referral),
+                record("crm", "opportunity", &known.row),
+            ];
+            let mut lane = None;
+            for record in records.into_iter().flatten() {
+                if lane.is_none() {
+                    lane = store.lane_of(CONNECTION, &record).await?;
+                }
+            }
+            let audit = match lane {
+                Some(lane) => store.audit(CONNECTION, lane).await?,
+                None => Vec::new(),
+            };
+            let row = known
+                .row
+                .as_deref()
+                .and_then(|row| control.row("opportunity", row));
+            cases.push(Case {
+                deal,
+                is_on: row.is_some_and(|row| row[super::view::SYNC] == true),
+                known,
+                crm,
+                partner_center,
+                lane: lanes
+                    .iter()
+                    .find(|summary| Some(summary.lane) == lane)
+                    .cloned(),
+                audit,
+            });
+        }
+        Ok(Self {
+            cases,
+            edits,
+            acts,
+            writes: writes(stage),
+            refused: control.refused(),
+            audit: control.audit(),
+            lanes,
+            census: store.census().await?,
+            chains_hold: store.check_audit().await?.is_empty(),
+        })
+    }
+
+    /// The first promise that does not hold.
+    #[must_use]
+    pub fn judge(&self) -> Option<Broken> {
+        PROMISES.iter().find_map(|(promise, check)| {
+            check(self).err().map(|how| Broken { promise, how })
+        })
+    }
+}
+
+impl Case {
+    /// Both sides are there.
+    #[must_use]
+    pub fn both(&self) -> Option<(&View, &View)> {
+        self.crm.as_ref().zip(self.partner_center.as_ref())
+    }
+
+    /// Where the lane stands.
+    #[must_use]
+    pub fn state(&self) -> &str {
+        self.lane.as_ref().map_or("none", |lane| &lane.state)
+    }
+
+    /// Why the lane stands there.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        let lane = self.lane.as_ref();
+        lane.and_then(|lane| lane.reason.as_deref())
+            .unwrap_or_default()
+    }
+
+    /// Lines of the host's audit that speak of this unit. Lists are told as a whole.
+    pub fn told<'a>(&'a self, unit: &'a str) -> impl Iterator<Item = &'a AuditEntry> {
+        let name = unit.split(' ').next().unwrap_or(unit);
+        self.audit.iter().filter(move |entry| {
+            let in_detail = entry.line.detail.contains(&format!("\"unit\":\"{name}\""));
+            in_detail || entry.line.message.contains(&format!("{name} "))
+                || entry.line.message.contains(&format!("{name}:"))
+        })
+    }
+
+    /// Whether the host has said why this unit is not the same on both sides, or asked about it.
+    #[must_use]
+    pub fn is_explained(&self, unit: &str) -> bool {
+        const KINDS: [&str; 5] = ["explained", "question", "conflict", "hold", "card"];
+        self.told(unit)
+            .any(|entry| KINDS.contains(&entry.line.kind.as_str()))
+    }
+}
+
+/// Writes that the services accepted, set-up left out.
+#[must_use]
+pub fn writes(stage: &Stage<'_>) -> Vec<Entry> {
+    let mut entries = stage.world.control().ledger(0);
+    entries.retain(|entry| !PLUMBING.contains(&entry.service));
+    entries
+}
