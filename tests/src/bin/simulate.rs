@@ -10,9 +10,10 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::Parser;
-use cosell_tests::model::draw::{self, Scope};
-use cosell_tests::model::history::{kit, play, play_many, shorten};
+use cosell_tests::model::draw::Scope;
+use cosell_tests::model::history::{kit, play_many, watch};
 use cosell_tests::model::op;
+use cosell_tests::model::tell::tell;
 
 /// Plays random histories against the real host and the simulator, and judges them.
 #[derive(Parser)]
@@ -26,6 +27,12 @@ struct Arguments {
     /// One history, as a failure prints it.
     #[arg(long)]
     ops: Option<String>,
+    /// With --ops: says everything that the judge sees.
+    #[arg(long)]
+    tell: bool,
+    /// With --ops: what the host logs, at this level: info, debug, or cosell_host=trace,cosell_remote=debug.
+    #[arg(long)]
+    log: Option<String>,
     /// Ends after so many failures.
     #[arg(long, default_value_t = 5)]
     failures: usize,
@@ -47,9 +54,20 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let kit = kit()?;
+    if let Some(level) = &arguments.log {
+        tracing_subscriber::fmt()
+            .with_env_filter(level)
+            .without_time()
+            .with_writer(std::io::stderr)
+            .init();
+    }
     if let Some(line) = &arguments.ops {
         let ops = op::parse(line).map_err(anyhow::Error::msg).context("--ops")?;
-        let broken = play(&kit, arguments.seed.unwrap_or(0), &ops);
+        let broken = watch(&kit, arguments.seed.unwrap_or(0), &ops, |evidence| {
+            if arguments.tell {
+                println!("{}", tell(evidence));
+            }
+        });
         match &broken {
             Some(broken) => println!("broken: {}\n   how: {}", broken.promise, broken.how),
             None => println!("every promise holds"),
@@ -69,6 +87,9 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     for failure in &report.failures {
         println!("{failure}\n");
     }
+    for (what, count) in &report.known {
+        println!("known, {count} times: {what}");
+    }
     let seconds = began.elapsed().as_secs_f64();
     println!(
         "{} histories in {seconds:.1} s ({:.0} a second), {} broke a promise",
@@ -76,6 +97,5 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         report.played as f64 / seconds,
         report.failures.len()
     );
-    let _ = (draw::history, shorten);
     Ok(report.failures.is_empty())
 }

@@ -14,7 +14,7 @@ use super::wire::{Wire, lock};
 ///
 /// # Errors
 /// When an address is wrong.
-pub fn clients(
+pub(super) fn clients(
     world: &Inside,
     wire: &Arc<Wire>,
     wise: Option<&Dataverse>,

@@ -2,16 +2,21 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::draw::{self, Scope};
 use super::judge::{self, Broken, Evidence};
 use super::kit::Kit;
+use super::known::KNOWN;
 use super::op::{self, Op};
 use super::stage::Stage;
 use super::wire::lock;
 
 /// What a thread needs that runs guests on its own stack, and the futures of a run above them.
 const STACK_BYTES: usize = 8 << 20;
+
+/// A history takes some milliseconds: one that takes so long stands still, even on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A history that broke a promise, as short as it could be made.
 #[derive(Debug, Clone)]
@@ -48,27 +53,45 @@ impl std::fmt::Display for Failure {
 /// Plays one history in a world of its own, and judges it. None: every promise holds.
 #[must_use]
 pub fn play(kit: &Kit, seed: u64, ops: &[Op]) -> Option<Broken> {
+    watch(kit, seed, ops, |_| {})
+}
+
+/// The same; `look` sees the evidence before the judge does.
+#[must_use]
+pub fn watch(kit: &Kit, seed: u64, ops: &[Op], look: impl FnMut(&Evidence)) -> Option<Broken> {
     let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
         .build()
-        .expect("a runtime without drivers needs nothing from the system");
+        .expect("a runtime without sockets needs nothing from the system");
     runtime.block_on(async {
-        match Box::pin(judged(kit, seed, ops)).await {
-            Ok(broken) => broken,
-            Err(error) => Some(Broken {
-                promise: "a history comes to its end",
-                how: format!("{error:#}"),
-            }),
-        }
+        let judged = tokio::time::timeout(PATIENCE, Box::pin(judged(kit, seed, ops, look))).await;
+        let how = match judged {
+            Ok(Ok(broken)) => return broken,
+            Ok(Err(error)) => format!("{error:#}"),
+            Err(_) => format!("nothing has happened for {} s of real time", PATIENCE.as_secs()),
+        };
+        Some(Broken {
+            promise: "a history comes to its end",
+            how,
+        })
     })
 }
 
-async fn judged(kit: &Kit, seed: u64, ops: &[Op]) -> anyhow::Result<Option<Broken>> {
+async fn judged(
+    kit: &Kit,
+    seed: u64,
+    ops: &[Op],
+    mut look: impl FnMut(&Evidence),
+) -> anyhow::Result<Option<Broken>> {
     let mut stage = Stage::new(kit, seed).await?;
     for op in ops {
         stage.play(op).await?;
     }
-    stage.settle().await?;
-    if let Some(broken) = Evidence::gather(&stage).await?.judge() {
+    let settled = stage.settle().await;
+    let evidence = Evidence::gather(&stage).await?;
+    look(&evidence);
+    settled?;
+    if let Some(broken) = evidence.judge() {
         return Ok(Some(broken));
     }
     let before = judge::writes(&stage).len();
@@ -101,7 +124,10 @@ pub fn shorten(kit: &Kit, seed: u64, ops: Vec<Op>, broken: Broken) -> (Vec<Op>, 
         while from < ops.len() {
             let mut fewer = ops.clone();
             fewer.drain(from..(from + piece).min(ops.len()));
-            match play(kit, seed, &fewer).filter(|other| other.promise == broken.promise) {
+            let same = |other: &Broken| {
+                other.promise == broken.promise && !KNOWN.iter().any(|known| (known.shows)(other))
+            };
+            match play(kit, seed, &fewer).filter(same) {
                 Some(other) => {
                     (ops, broken) = (fewer, other);
                     shorter = true;
@@ -123,6 +149,8 @@ pub struct Report {
     pub played: u64,
     /// Those that broke a promise, shortened, in the order in which they were found.
     pub failures: Vec<Failure>,
+    /// How often each mistake of [`KNOWN`] was met.
+    pub known: std::collections::BTreeMap<&'static str, u64>,
 }
 
 /// Plays the histories of `count` seeds from `first` on as many threads; ends early after `failures_max` failures.
@@ -148,7 +176,12 @@ pub fn play_many(
             let drawn = ops.len();
             let broken = play(kit, seed, &ops);
             lock(&report).played += 1;
-            if let Some(broken) = broken {
+            let known = broken
+                .as_ref()
+                .and_then(|broken| KNOWN.iter().find(|known| (known.shows)(broken)));
+            if let Some(known) = known {
+                *lock(&report).known.entry(known.what).or_default() += 1;
+            } else if let Some(broken) = broken {
                 let (ops, broken) = shorten(kit, seed, ops, broken);
                 lock(&report).failures.push(Failure {
                     seed,

@@ -19,6 +19,12 @@ pub use rests::RESTS;
 /// Webhook set-up is no synchronisation.
 const PLUMBING: [Service; 1] = [Service::PartnerCenter];
 
+/// By which words a unit is spoken of, beside its name.
+const ALSO: [(&str, &str); 2] = [("notes", "description"), ("help", "Microsoft's referral")];
+
+/// Lines that say why a difference stays, or ask about it. A new kind is one word here.
+const KINDS: [&str; 5] = ["explained", "question", "conflict", "hold", "card"];
+
 /// A promise that a history broke.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Broken {
@@ -175,19 +181,56 @@ impl Case {
     /// Lines of the host's audit that speak of this unit. Lists are told as a whole.
     pub fn told<'a>(&'a self, unit: &'a str) -> impl Iterator<Item = &'a AuditEntry> {
         let name = unit.split(' ').next().unwrap_or(unit);
+        let also = ALSO.iter().find(|(unit, _)| *unit == name);
+        let words: Vec<&str> = std::iter::once(name)
+            .chain(also.map(|(_, word)| *word))
+            .collect();
         self.audit.iter().filter(move |entry| {
             let in_detail = entry.line.detail.contains(&format!("\"unit\":\"{name}\""));
-            in_detail || entry.line.message.contains(&format!("{name} "))
-                || entry.line.message.contains(&format!("{name}:"))
+            let in_words = |word: &&str| {
+                entry.line.message.contains(&format!("{word} "))
+                    || entry.line.message.contains(&format!("{word}:"))
+            };
+            in_detail || words.iter().any(in_words)
         })
     }
 
     /// Whether the host has said why this unit is not the same on both sides, or asked about it.
     #[must_use]
     pub fn is_explained(&self, unit: &str) -> bool {
-        const KINDS: [&str; 5] = ["explained", "question", "conflict", "hold", "card"];
         self.told(unit)
             .any(|entry| KINDS.contains(&entry.line.kind.as_str()))
+    }
+
+    /// Whether the host has said what became of this very value: that it could not go across, that it is asked about, or that a policy has
+    /// decided against it.
+    #[must_use]
+    pub fn is_accounted(&self, unit: &str, value: &str) -> bool {
+        self.told(unit).any(|entry| {
+            let line = &entry.line;
+            let decided = line.message.contains("policy decided");
+            (decided || KINDS.contains(&line.kind.as_str())) && mentions(&line.message, unit, value)
+        })
+    }
+}
+
+/// Whether a sentence speaks of a value. States, switches and emptied fields have no words of their own in every sentence.
+fn mentions(sentence: &str, unit: &str, value: &str) -> bool {
+    let (name, element) = unit.split_once(' ').unwrap_or((unit, ""));
+    match name {
+        "state" | "visibility" | "help" => true,
+        _ if value.is_empty() => true,
+        "solutions" => sentence.contains(element) || sentence.contains("no solution"),
+        "value" => {
+            let (amount, currency) = value.split_once(' ').unwrap_or((value, ""));
+            let short = amount.trim_end_matches('0').trim_end_matches('.');
+            sentence.contains(&format!("{short} {currency}")) || sentence.contains(value)
+                || sentence.contains(&format!("{amount} {currency}"))
+        }
+        _ => {
+            let beginning: String = value.chars().take(7).collect();
+            sentence.contains(&beginning) || sentence.contains("were cut")
+        }
     }
 }
 

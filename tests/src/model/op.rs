@@ -24,6 +24,8 @@ pub enum Op {
     Run(u8),
     /// The host works on two due lanes at once, call by call in turn.
     Together,
+    /// All webhooks arrive, and the host works until no lane is due.
+    Calm,
     /// So many seconds pass.
     Wait(u32),
     /// Something happens at one of the next calls of the host.
@@ -316,6 +318,7 @@ impl fmt::Display for Op {
             Self::Sweep(false) => f.write_str("sweep.crm"),
             Self::Run(count) => write!(f, "run.{count}"),
             Self::Together => f.write_str("together"),
+            Self::Calm => f.write_str("calm"),
             Self::Wait(seconds) => write!(f, "wait.{seconds}"),
             Self::At(when, what) => write!(f, "at.{when}.{what}"),
             Self::Cut(nth, true) => write!(f, "cut.{nth}.after"),
@@ -343,6 +346,7 @@ impl FromStr for Op {
             ["sweep", "crm"] => Self::Sweep(false),
             ["run", count] => Self::Run(number(count)?),
             ["together"] => Self::Together,
+            ["calm"] => Self::Calm,
             ["wait", seconds] => Self::Wait(number(seconds)?),
             ["at", when, what] => Self::At(when.parse()?, what.parse()?),
             ["cut", nth, "after"] => Self::Cut(number(nth)?, true),
@@ -378,7 +382,7 @@ mod tests {
     #[test]
     fn a_history_is_read_as_it_is_printed() {
         let text = "policy.newest create.0.helped deliver.2 run.3 crm.0.notes.4 at.crm!1.portal.0.value.2 at.pc2.429 \
-                    at.any3.crash-after cut.7.before overtake.1 again.2 lose.1 sweep.pc sweep.crm together wait.60 restart swap.1 \
+                    at.any3.crash-after cut.7.before overtake.1 again.2 lose.1 sweep.pc sweep.crm together calm wait.60 restart swap.1 \
                     revoke expire found.1 arrive.2 portal.2.open microsoft.0.won crm.0.deleted";
         assert_eq!(line(&parse(text).unwrap()), text);
         assert!(parse("run.x").is_err() && parse("at.crm1.sleep").is_err());

@@ -35,6 +35,8 @@ pub struct Edit {
     pub side: Where,
     /// `value`, `solutions SOL-12345-ABC`.
     pub unit: String,
+    /// What stood there before.
+    pub was: String,
     /// What stands there now; empty when it was emptied or taken off.
     pub value: String,
     /// Writes of the host that the ledger held by then.
@@ -136,20 +138,26 @@ impl People {
     }
 
     fn note(&mut self, deal: u8, side: Where, before: &Option<View>, after: &Option<View>) {
-        let empty = View::new();
-        let (Some(after), before) = (after, before.as_ref().unwrap_or(&empty)) else {
+        // What a record is born with by itself, nobody has said.
+        let unsaid = View::from([
+            ("visibility".to_owned(), "false".to_owned()),
+            ("state".to_owned(), "open".to_owned()),
+        ]);
+        let (Some(after), before) = (after, before.as_ref().unwrap_or(&unsaid)) else {
             return;
         };
         let after_write = self.world.control().ledger(0).len();
         let units: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
         for unit in units {
             let value = after.get(unit).cloned().unwrap_or_default();
-            if before.get(unit).cloned().unwrap_or_default() != value {
+            let was = before.get(unit).cloned().unwrap_or_default();
+            if was != value {
                 self.edits.push(Edit {
                     number: self.edits.len(),
                     deal,
                     side,
                     unit: unit.clone(),
+                    was,
                     value,
                     after_write,
                 });

@@ -104,6 +104,7 @@ impl<'a> Stage<'a> {
     /// # Errors
     /// When the store fails, which it never may.
     pub async fn play(&mut self, op: &Op) -> anyhow::Result<()> {
+        tracing::info!("── {op}");
         match op {
             Op::Act(act) => {
                 lock(&self.people).act(act);
@@ -145,6 +146,7 @@ impl<'a> Stage<'a> {
                 }
             }
             Op::Together => self.together().await?,
+            Op::Calm => self.calm().await?,
             Op::Wait(seconds) => {
                 self.world
                     .control()
@@ -191,6 +193,7 @@ impl<'a> Stage<'a> {
             initiator: None,
             received_at: SystemTime::UNIX_EPOCH,
         };
+        tracing::info!("webhook {}: {} {}", webhook.number, webhook.event, webhook.record);
         let desk = Arc::clone(&self.desk);
         let belfry = Belfry(desk);
         match self.until_cut(belfry.accept(bell)).await? {
@@ -220,10 +223,27 @@ impl<'a> Stage<'a> {
     /// One run of the host, true if a lane was due. The power may fail in it.
     async fn step(&mut self) -> anyhow::Result<bool> {
         let desk = Arc::clone(&self.desk);
-        match self.until_cut(worker::step(&desk)).await? {
-            Some(lane) => Ok(lane?.is_some()),
-            None => Ok(true),
+        let Some(lane) = self.until_cut(worker::step(&desk)).await? else {
+            return Ok(true);
+        };
+        let lane = lane?;
+        if let Some(lease) = &lane {
+            tracing::info!("lane {} has run", lease.lane.0);
         }
+        Ok(lane.is_some())
+    }
+
+    async fn calm(&mut self) -> anyhow::Result<()> {
+        for _ in 0..STEPS_MAX {
+            self.collect();
+            for webhook in std::mem::take(&mut self.outbox) {
+                self.arrive(webhook).await?;
+            }
+            if !self.step().await? {
+                return Ok(());
+            }
+        }
+        anyhow::bail!("the host never gets calm: {STEPS_MAX} runs, and another lane is due")
     }
 
     async fn together(&mut self) -> anyhow::Result<()> {
@@ -279,7 +299,8 @@ impl<'a> Stage<'a> {
         if let Plugins::Given(current) = &self.desk.plugins {
             *lock(current) = Arc::clone(&self.set().plugins);
         }
-        cosell_host::app::wake_parked(&self.desk).await;
+        let desk = Arc::clone(&self.desk);
+        self.until_cut(cosell_host::app::wake_parked(&desk)).await?;
         Ok(())
     }
 

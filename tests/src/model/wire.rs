@@ -126,12 +126,15 @@ impl Wire {
         }
         let writes = !matches!(parcel.method, http::Method::GET | http::Method::HEAD)
             && service != Service::Entra;
+        let conditional = parcel.headers.contains_key("if-match");
         let mut after = None;
         for what in self.due(service, writes) {
             match what {
                 What::Meanwhile(act) => {
                     lock(&self.people).act(&act);
                 }
+                // Only a write under an etag can meet a newer one.
+                What::Answer(412) if !conditional => {}
                 What::Answer(401) => self.world.control().revoke_access_tokens(),
                 What::Answer(status) => self.world.control().fault(fault(service, status)),
                 What::NoConnection => return Err(Broken::NeverSent(Cause::default())),

@@ -48,7 +48,14 @@ fn chains(evidence: &Evidence) -> Result<(), String> {
 }
 
 fn frozen(evidence: &Evidence) -> Result<(), String> {
-    let tried = &evidence.audit.closed_deal_writes;
+    // An invitation knows no condition (S15): one that crosses a close on its way is refused, and nothing has happened.
+    let tried: Vec<&str> = evidence
+        .audit
+        .closed_deal_writes
+        .iter()
+        .map(String::as_str)
+        .filter(|tried| !tried.contains("cannot be invited to a closed deal"))
+        .collect();
     demand(tried.is_empty(), || tried.join("; "))
 }
 
@@ -70,9 +77,10 @@ fn two_sided(evidence: &Evidence) -> Result<(), String> {
         .one_sided_links
         .iter()
         .filter(|sentence| {
-            // A deal that is at rest for another reason is judged there.
+            // A deal that is at rest for another reason is judged there; a closed row takes no receipt (S16).
             !evidence.cases.iter().any(|case| {
-                case.state() != "settled"
+                let closed = case.crm.as_ref().is_some_and(|crm| crm["state"] != "open");
+                (case.state() != "settled" || closed)
                     && [&case.known.row, &case.known.referral]
                         .into_iter()
                         .flatten()
@@ -144,7 +152,10 @@ fn not_blanked(evidence: &Evidence) -> Result<(), String> {
                 let empty = view.get(unit).is_none_or(String::is_empty);
                 let emptied = edits_of(evidence, case)
                     .any(|edit| edit.unit == *unit && edit.value.is_empty());
-                demand(!empty || emptied, || {
+                let accounted = edits_of(evidence, case)
+                    .filter(|edit| edit.unit == *unit)
+                    .all(|edit| case.is_accounted(unit, &edit.value));
+                demand(!empty || emptied || accounted, || {
                     format!("{unit} of deal {} is empty on the side {side:?}, and nobody has emptied it", case.deal)
                 })?;
             }
@@ -177,8 +188,12 @@ fn not_lost(evidence: &Evidence) -> Result<(), String> {
                 let stands = |view: &super::View| {
                     view.get(unit).map_or("", String::as_str) == edit.value
                 };
-                let overtaken = other.is_some_and(|other| other.number > edit.number);
-                if stands(crm) && stands(partner_center) || overtaken || case.is_explained(unit) {
+                // Whoever takes an edit back before anybody has seen it has said nothing.
+                let taken_back = edits_of(evidence, case)
+                    .any(|before| before.number < edit.number && before.side == edit.side
+                        && before.unit == edit.unit && [&before.was, &before.value].contains(&&edit.value));
+                let overtaken = other.is_some_and(|other| other.number > edit.number || taken_back);
+                if stands(crm) && stands(partner_center) || overtaken || case.is_accounted(unit, &edit.value) {
                     continue;
                 }
                 return Err(format!(
