@@ -316,6 +316,20 @@ impl Control {
         self.world.latency_ms.store(ms, Ordering::Relaxed);
     }
 
+    /// Takes the engagement of a referral out of the partner's sight, as a lost role does, or puts it back. Nothing of it is changed.
+    pub fn hide_referral(&self, id: &str, hidden: bool) -> Result<(), ControlError> {
+        let mut book = self.world.referrals.book();
+        let engagement = book
+            .get(&id.to_lowercase())
+            .and_then(|held| held["engagementId"].as_str())
+            .map(str::to_owned);
+        let engagement = engagement.ok_or_else(|| ControlError::Unknown {
+            what: format!("referral '{id}'"),
+        })?;
+        book.hide(&engagement, hidden);
+        Ok(())
+    }
+
     /// Injects a fault on requests.
     pub fn fault(&self, fault: Fault) {
         self.world.faults.add(fault);

@@ -22,7 +22,7 @@ impl Default for Scope {
         Self {
             ops_max: 18,
             rough: true,
-            sets: 2,
+            sets: 3,
         }
     }
 }
@@ -46,6 +46,12 @@ pub fn history(seed: u64, scope: Scope) -> Vec<Op> {
             (1, Policy::Crm),
             (1, Policy::Newest),
         ])));
+    }
+    if draw.one_in(6) {
+        ops.push(Op::Consent(false));
+    }
+    if draw.one_in(8) {
+        ops.push(Op::Quiet(60));
     }
     for deal in 0..draw.deals {
         ops.push(Op::Act(Act {
@@ -106,7 +112,7 @@ impl Draw {
                 Op::At(when, What::Meanwhile(draw.act()))
             }),
         ];
-        const ROUGH: [(u32, Make); 8] = [
+        const ROUGH: [(u32, Make); 9] = [
             (14, |draw| {
                 let when = draw.when();
                 Op::At(when, draw.what())
@@ -116,6 +122,7 @@ impl Draw {
             (4, |draw| Op::Sweep(draw.one_in(2))),
             (1, |_| Op::Restart),
             (2, |draw| Op::Swap(draw.dice.random_range(0..draw.scope.sets))),
+            (1, |draw| Op::Consent(draw.one_in(2))),
             (1, |_| Op::Revoke),
             (1, |_| Op::Expire),
         ];
@@ -151,6 +158,7 @@ impl Draw {
                     (4, Field::Help),
                     (3, Field::Visible),
                     (8, Field::Solution),
+                    (3, Field::Contact),
                     (5, Field::Switch),
                 ]),
                 value,
@@ -163,6 +171,7 @@ impl Draw {
                     (2, Field::Name),
                     (2, Field::Visible),
                     (8, Field::Solution),
+                    (2, Field::Contact),
                 ]),
                 value,
             ),
@@ -178,6 +187,7 @@ impl Draw {
                 (2, Fate::Lost),
                 (1, Fate::Declined),
             ])),
+            95 => Deed::Hide(self.one_in(2)),
             _ => Deed::Microsoft(self.of(&[
                 (4, Fate::Open),
                 (2, Fate::Declined),

@@ -87,7 +87,15 @@ async fn judged(
     for op in ops {
         stage.play(op).await?;
     }
-    let settled = stage.settle().await;
+    let mut settled = stage.settle().await;
+    let seen_again = lock(&stage.people)
+        .deals()
+        .iter()
+        .any(|(_, known)| known.was_hidden && !known.hidden);
+    if seen_again {
+        // What could not be seen for some time is looked at again when a person says so (S18).
+        settled = settled.and(stage.ring_all().await);
+    }
     let evidence = Evidence::gather(&stage).await?;
     look(&evidence);
     settled?;

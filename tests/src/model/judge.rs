@@ -50,6 +50,10 @@ pub struct Case {
     pub lane: Option<LaneSummary>,
     /// What the host says that it did, oldest first.
     pub audit: Vec<AuditEntry>,
+    /// A plugin of the set in service fails on every deal.
+    pub fails: bool,
+    /// The operator declares that contacts may be shared.
+    pub consent_declared: bool,
 }
 
 /// Everything.
@@ -58,8 +62,8 @@ pub struct Evidence {
     pub cases: Vec<Case>,
     /// What people changed.
     pub edits: Vec<Edit>,
-    /// What people did.
-    pub acts: usize,
+    /// Consent was declared at some time.
+    pub consent: bool,
     /// Writes that the services accepted, set-up left out.
     pub writes: Vec<Entry>,
     /// Writes that they refused.
@@ -83,7 +87,7 @@ impl Evidence {
         let control = stage.world.control();
         let store = &stage.store;
         let lanes = store.lanes(CONNECTION, 1_000).await?;
-        let (deals, edits, acts) = {
+        let (deals, edits, consent) = {
             let mut people = lock(&stage.people);
             let deals: Vec<_> = people
                 .deals()
@@ -93,7 +97,7 @@ impl Evidence {
                     (deal, known, views)
                 })
                 .collect();
-            (deals, people.edits.clone(), people.acts)
+            (deals, people.edits.clone(), people.consent)
         };
         let mut cases = Vec::new();
         for (deal, known, (crm, partner_center)) in deals {
@@ -133,12 +137,14 @@ impl Evidence {
                     .find(|summary| Some(summary.lane) == lane)
                     .cloned(),
                 audit,
+                fails: stage.set().fails,
+                consent_declared: stage.is_consent_declared(),
             });
         }
         Ok(Self {
             cases,
             edits,
-            acts,
+            consent,
             writes: writes(stage),
             refused: control.refused(),
             audit: control.audit(),
@@ -218,7 +224,7 @@ impl Case {
 fn mentions(sentence: &str, unit: &str, value: &str) -> bool {
     let (name, element) = unit.split_once(' ').unwrap_or((unit, ""));
     match name {
-        "state" | "visibility" | "help" => true,
+        "state" | "visibility" | "help" | "contacts" => true,
         _ if value.is_empty() => true,
         "solutions" => sentence.contains(element) || sentence.contains("no solution"),
         "value" => {

@@ -12,7 +12,7 @@ use cosell_simulator::{Inside, SimulatorConfig};
 use serde_json::json;
 
 use super::clients::clients;
-use super::people::People;
+use super::people::{PERSONS, People, Person};
 use super::view::Mapping;
 use super::wire::Wire;
 use crate::{components, id, target};
@@ -30,6 +30,8 @@ pub struct Set {
     pub plugins: Arc<PluginSet>,
     /// Where it keeps what.
     pub mapping: Mapping,
+    /// One of its plugins fails on every deal.
+    pub fails: bool,
 }
 
 /// See the module.
@@ -42,8 +44,8 @@ pub struct Kit {
     pub wise: Dataverse,
     /// The customer.
     pub account: String,
-    /// Its contact.
-    pub contact: String,
+    /// Its people, as [`PERSONS`] says.
+    pub contacts: [String; 2],
     // Sets live on without their folders, but not without their engine's cache being open.
     _engine: Engine,
 }
@@ -66,16 +68,35 @@ impl Kit {
         })?;
         let stock = components("plugins")?;
         let acme = components("examples")?.join("50-acme.wasm");
+        let panics = components("hostile")?.join("panics.wasm");
+        let own = Mapping {
+            value_column: "new_dealvalue",
+        };
+        let own_column = "[settings]\nvalue-column = \"new_dealvalue\"\n";
         let sets = vec![
             Set {
                 name: "stock",
                 plugins: load(&engine, &stock, &[], &[])?,
                 mapping: Mapping::default(),
+                fails: false,
             },
             Set {
                 name: "stock and acme",
                 plugins: load(&engine, &stock, &[&acme], &[])?,
                 mapping: Mapping::default(),
+                fails: false,
+            },
+            Set {
+                name: "stock and one that panics",
+                plugins: load(&engine, &stock, &[&panics], &[])?,
+                mapping: Mapping::default(),
+                fails: true,
+            },
+            Set {
+                name: "stock, the value in a column of its own",
+                plugins: load(&engine, &stock, &[], &[("10-opportunity.toml", own_column)])?,
+                mapping: own,
+                fails: false,
             },
         ];
         let world = Inside::new(config(), BEGINNING.parse()?)?;
@@ -85,16 +106,19 @@ impl Kit {
             "address1_country": "Hungary",
         });
         let account = id(&control.seller_creates("account", &account)?.record);
-        let contact = json!({
-            "firstname": "Anna", "lastname": "Kovács", "emailaddress1": "anna.kovacs@contoso.example", "telephone1": "+36 1 555 0100",
-            "parentcustomerid_account@odata.bind": format!("/accounts({account})"),
-        });
-        let contact = id(&control.seller_creates("contact", &contact)?.record);
+        let contact = |person: &Person| -> anyhow::Result<String> {
+            let contact = json!({
+                "firstname": person.first, "lastname": person.last, "emailaddress1": person.mail, "telephone1": person.phone,
+                "parentcustomerid_account@odata.bind": format!("/accounts({account})"),
+            });
+            Ok(id(&control.seller_creates("contact", &contact)?.record))
+        };
+        let contacts = [contact(&PERSONS[0])?, contact(&PERSONS[1])?];
         let world = Arc::new(world);
         let people = Arc::new(Mutex::new(People::new(
             Arc::clone(&world),
             &account,
-            &contact,
+            &contacts,
         )));
         let wire = Arc::new(Wire::new(Arc::clone(&world), people));
         let (partner_center, dataverse) = clients(&world, &wire, None)?;
@@ -108,7 +132,7 @@ impl Kit {
             world: world.copied(0),
             wise: dataverse,
             account,
-            contact,
+            contacts,
             _engine: engine,
         })
     }
@@ -141,6 +165,8 @@ fn config() -> SimulatorConfig {
     };
     column("new_DealType", ColumnKind::Text { max_length: 40 });
     column("new_DealValue", ColumnKind::Money);
+    // Lists come in pages.
+    config.referral_page_size = 2;
     config
 }
 

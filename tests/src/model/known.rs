@@ -34,7 +34,7 @@ pub const KNOWN: &[Known] = &[
         ops: "create.0.draft crm.0.won",
         shows: |broken| {
             broken.promise == "nobody writes to a closed deal"
-                && broken.how.contains("$select=msft_microsoftpartnercenterreferralsyncaudit,name")
+                && broken.how.contains("$select=msft_microsoftpartnercenterreferralsyncaudit")
         },
     },
     Known {
@@ -46,5 +46,10 @@ pub const KNOWN: &[Known] = &[
         what: "a text that is cut when its row is created is never told",
         ops: "found.0 portal.0.notes.9",
         shows: |broken| broken.how.contains("settled: notes is \"notes 9 xxx"),
+    },
+    Known {
+        what: "a solution that is taken off in the portal while its row is being made comes back",
+        ops: "found.0 at.any8.portal.0.solution.3 calm",
+        shows: |broken| broken.how.contains("\"\" was the last that was said of solutions"),
     },
 ];

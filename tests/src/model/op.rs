@@ -42,6 +42,10 @@ pub enum Op {
     Expire,
     /// Who wins a conflict from now on; the host is started anew with it.
     Policy(Policy),
+    /// Whether every customer's consent is declared; the host is started anew with it.
+    Consent(bool),
+    /// Seconds that a new deal is left in peace; the host is started anew with it.
+    Quiet(u8),
 }
 
 /// What somebody does to a deal.
@@ -72,6 +76,8 @@ pub enum Deed {
     PortalState(Fate),
     /// Microsoft accepts, declines, wins or loses its own referral.
     Microsoft(Fate),
+    /// The service account loses sight of the referral (true), or sees it again.
+    Hide(bool),
 }
 
 /// How an opportunity is created.
@@ -104,6 +110,8 @@ pub enum Field {
     Visible,
     /// A solution: added if it is not there, else removed.
     Solution,
+    /// The contact at the customer.
+    Contact,
     /// The seller's switch.
     Switch,
 }
@@ -188,7 +196,7 @@ macro_rules! words {
 words!(Birth { Whole = "whole", Helped = "helped", Draft = "draft", Off = "off" });
 words!(Field {
     Value = "value", Date = "date", Notes = "notes", Name = "name", Help = "help", Visible = "visible", Solution = "solution",
-    Switch = "switch",
+    Contact = "contact", Switch = "switch",
 });
 words!(Fate { Open = "open", Won = "won", Lost = "lost", Declined = "declined", Deleted = "deleted" });
 words!(Policy { Ask = "ask", PartnerCenter = "partner-center", Crm = "crm", Newest = "newest" });
@@ -205,6 +213,8 @@ impl fmt::Display for Act {
             Deed::Portal(field, value) => write!(f, "portal.{deal}.{field}.{value}"),
             Deed::PortalState(fate) => write!(f, "portal.{deal}.{fate}"),
             Deed::Microsoft(fate) => write!(f, "microsoft.{deal}.{fate}"),
+            Deed::Hide(true) => write!(f, "hide.{deal}"),
+            Deed::Hide(false) => write!(f, "show.{deal}"),
         }
     }
 }
@@ -223,6 +233,8 @@ impl FromStr for Act {
             ["portal", _, field, value] => Deed::Portal(field.parse()?, number(value)?),
             ["portal", _, fate] => Deed::PortalState(fate.parse()?),
             ["microsoft", _, fate] => Deed::Microsoft(fate.parse()?),
+            ["hide", _] => Deed::Hide(true),
+            ["show", _] => Deed::Hide(false),
             _ => return Err(format!("\"{text}\" is no act")),
         };
         let deal = number(parts.get(1).copied().unwrap_or_default())?;
@@ -328,6 +340,9 @@ impl fmt::Display for Op {
             Self::Revoke => f.write_str("revoke"),
             Self::Expire => f.write_str("expire"),
             Self::Policy(policy) => write!(f, "policy.{policy}"),
+            Self::Consent(true) => f.write_str("consent.declared"),
+            Self::Consent(false) => f.write_str("consent.none"),
+            Self::Quiet(seconds) => write!(f, "quiet.{seconds}"),
         }
     }
 }
@@ -356,6 +371,9 @@ impl FromStr for Op {
             ["revoke"] => Self::Revoke,
             ["expire"] => Self::Expire,
             ["policy", policy] => Self::Policy(policy.parse()?),
+            ["consent", "declared"] => Self::Consent(true),
+            ["consent", "none"] => Self::Consent(false),
+            ["quiet", seconds] => Self::Quiet(number(seconds)?),
             _ => Self::Act(text.parse()?),
         })
     }
@@ -381,7 +399,7 @@ mod tests {
 
     #[test]
     fn a_history_is_read_as_it_is_printed() {
-        let text = "policy.newest create.0.helped deliver.2 run.3 crm.0.notes.4 at.crm!1.portal.0.value.2 at.pc2.429 \
+        let text = "policy.newest consent.none quiet.60 hide.0 show.0 crm.0.contact.1 create.0.helped deliver.2 run.3 crm.0.notes.4 at.crm!1.portal.0.value.2 at.pc2.429 \
                     at.any3.crash-after cut.7.before overtake.1 again.2 lose.1 sweep.pc sweep.crm together calm wait.60 restart swap.1 \
                     revoke expire found.1 arrive.2 portal.2.open microsoft.0.won crm.0.deleted";
         assert_eq!(line(&parse(text).unwrap()), text);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cosell_simulator::{Control, Fault, FaultKind, Inside, Service};
+use cosell_simulator::{Control, Inside};
 use serde_json::{Value, json};
 
 use super::op::{Act, Birth, Deed, Fate, Field};
@@ -12,6 +12,31 @@ use crate::id;
 
 /// The solutions of the catalogue.
 const SOLUTIONS: [&str; 3] = ["SOL-12345-ABC", "SOL-23456-DEF", "SOL-34567-GHI"];
+/// The people at the customer.
+pub const PERSONS: [Person; 2] = [
+    Person {
+        first: "Anna",
+        last: "Kovács",
+        mail: "anna.kovacs@contoso.example",
+        phone: "+36 1 555 0100",
+    },
+    Person {
+        first: "Béla",
+        last: "Nagy",
+        mail: "bela.nagy@contoso.example",
+        phone: "+36 1 555 0101",
+    },
+];
+
+/// Somebody at the customer.
+#[allow(missing_docs, reason = "the names are the doc")]
+pub struct Person {
+    pub first: &'static str,
+    pub last: &'static str,
+    pub mail: &'static str,
+    pub phone: &'static str,
+}
+
 /// Longer than the notes column of the CRM: only its beginning fits there.
 const LONG: usize = 2_400;
 
@@ -54,6 +79,10 @@ pub struct Known {
     pub deleted: bool,
     /// It arrived from Microsoft.
     pub inbound: bool,
+    /// The service account does not see the referral now.
+    pub hidden: bool,
+    /// It did not see it for some time.
+    pub was_hidden: bool,
 }
 
 /// Everybody.
@@ -62,27 +91,39 @@ pub struct People {
     /// The mapping that the judge reads with.
     pub mapping: Mapping,
     account: String,
-    contact: String,
+    contacts: [String; 2],
     deals: BTreeMap<u8, Known>,
     /// Everything that people changed, oldest first.
     pub edits: Vec<Edit>,
     /// Acts that changed something, or brought a deal into the world.
     pub acts: usize,
+    /// The operator has declared that contacts may be shared, now or at some time since the first act.
+    pub consent: bool,
 }
 
 impl People {
-    /// Nobody has done anything yet; `account` and `contact` are the customer.
+    /// Nobody has done anything yet; `account` and `contacts` are the customer.
     #[must_use]
-    pub fn new(world: Arc<Inside>, account: &str, contact: &str) -> Self {
+    pub fn new(world: Arc<Inside>, account: &str, contacts: &[String; 2]) -> Self {
         Self {
             world,
             mapping: Mapping::default(),
             account: account.to_owned(),
-            contact: contact.to_owned(),
+            contacts: contacts.clone(),
             deals: BTreeMap::new(),
             edits: Vec::new(),
             acts: 0,
+            consent: true,
         }
+    }
+
+    /// The judge reads with another mapping from now on: what was said in a column that is no longer read counts for nothing.
+    pub fn remap(&mut self, mapping: Mapping) {
+        if mapping.value_column != self.mapping.value_column {
+            self.edits
+                .retain(|edit| edit.side != Where::Crm || edit.unit != "value");
+        }
+        self.mapping = mapping;
     }
 
     /// All deals, with the records that were found for them by now.
@@ -174,12 +215,12 @@ impl People {
                 Some(())
             }
             Deed::PortalCreate if known.row.is_none() && known.referral.is_none() => {
-                let made = control.partner_user_creates(&referral(deal, "Accepted")).ok()?;
+                let made = control.partner_user_creates(&referral(deal)).ok()?;
                 self.deals.entry(deal).or_default().referral = Some(id(&made.record));
                 Some(())
             }
             Deed::Arrive if known.row.is_none() && known.referral.is_none() => {
-                let made = control.referral_arrives(&referral(deal, "Pending")).ok()?;
+                let made = control.referral_arrives(&referral(deal)).ok()?;
                 let held = self.deals.entry(deal).or_default();
                 held.referral = Some(id(&made.record));
                 held.inbound = true;
@@ -214,6 +255,14 @@ impl People {
                 let referral = known.referral.as_deref()?;
                 control.partner_user_patches(referral, &patch).ok().map(drop)
             }
+            Deed::Hide(hidden) => {
+                let referral = known.referral.as_deref().filter(|_| known.hidden != hidden)?;
+                control.hide_referral(referral, hidden).ok()?;
+                let held = self.deals.entry(deal).or_default();
+                held.hidden = hidden;
+                held.was_hidden = true;
+                Some(())
+            }
             Deed::Microsoft(fate) => {
                 let referral = known.referral.as_deref()?;
                 let done = match fate {
@@ -232,7 +281,7 @@ impl People {
         let mut row = json!({
             "name": format!("Deal {deal}"), "estimatedvalue": 50_000, "estimatedclosedate": "2026-12-15", "description": "first notes",
             "parentaccountid@odata.bind": format!("/accounts({})", self.account),
-            "parentcontactid@odata.bind": format!("/contacts({})", self.contact),
+            "parentcontactid@odata.bind": format!("/contacts({})", self.contacts[0]),
         });
         row[SYNC] = json!(birth != Birth::Off);
         if birth == Birth::Helped {
@@ -266,6 +315,10 @@ impl People {
                 json!({ ASKED_HELP: HELP.get(usize::from(value)).map(|(code, _)| *code) })
             }
             Field::Visible => json!({ VISIBLE: value % 2 == 1 }),
+            Field::Contact => {
+                let contact = self.contacts.get(usize::from(value));
+                json!({ "parentcontactid@odata.bind": contact.map(|id| format!("/contacts({id})")) })
+            }
             Field::Switch => json!({ SYNC: value % 2 == 1 }),
         };
         control
@@ -303,6 +356,20 @@ fn in_portal(control: &Control, referral: &str, field: Field, value: u8) -> Opti
             }
             (path, json!(list))
         }
+        Field::Contact => {
+            let held = control.referral(referral)?;
+            let path = "/customerProfile/team";
+            let mut list = held["customerProfile"]["team"].as_array().cloned()?;
+            let person = &PERSONS[usize::from(value) % PERSONS.len()];
+            let there = list.len();
+            list.retain(|one| one["email"] != person.mail);
+            if list.len() == there {
+                list.push(json!({
+                    "firstName": person.first, "lastName": person.last, "email": person.mail, "phoneNumber": person.phone,
+                }));
+            }
+            (path, json!(list))
+        }
         Field::Help | Field::Switch => return None,
     };
     let patch = json!([{ "op": "replace", "path": path, "value": new }]);
@@ -310,22 +377,6 @@ fn in_portal(control: &Control, referral: &str, field: Field, value: u8) -> Opti
         .partner_user_patches(referral, &patch)
         .ok()
         .map(drop)
-}
-
-/// Hides a referral from the host, or shows it again.
-pub fn hide(control: &Control, referral: &str) {
-    control.fault(Fault {
-        service: Service::Referrals,
-        method: None,
-        path_prefix: format!("/v1.0/engagements/referrals/{referral}"),
-        skip: 0,
-        count: None,
-        kind: FaultKind::Answer {
-            status: 404,
-            code: None,
-            retry_after_s: None,
-        },
-    });
 }
 
 fn fate_patch(fate: Fate) -> Option<Value> {
@@ -342,10 +393,10 @@ fn fate_patch(fate: Fate) -> Option<Value> {
     ]))
 }
 
-fn referral(deal: u8, _standing: &str) -> Value {
+fn referral(deal: u8) -> Value {
     json!({
         "name": format!("Deal {deal}"), "type": "Independent", "qualification": "SalesQualified",
-        "customerProfile": { "name": format!("Fabrikam {}", deal % 2), "team": [],
+        "customerProfile": { "name": "Fabrikam", "team": [],
             "address": { "addressLine1": "Main Street 1", "city": "Capital", "postalCode": "1010", "country": "DE" } },
         "consent": { "consentToToShareInfoWithOthers": true, "consentToContact": true, "consentToShareReferralWithMicrosoftSellers": false },
         "details": { "notes": "from the portal", "dealValue": 10_000, "currency": "EUR", "closingDateTime": "2027-03-31T00:00:00Z",

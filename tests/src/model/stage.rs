@@ -29,6 +29,8 @@ pub const CONNECTION: &str = "model";
 const ARRIVED_MAX: usize = 32;
 /// Steps that the host may take at the end of a history; a quiet host takes some ten per deal.
 const STEPS_MAX: u32 = 400;
+/// A sweep that failed comes again after so long.
+const SWEEP_MS: i64 = 300_000;
 /// Longest wait of the host that is waited for at the end: it gives up after about a day.
 const PATIENCE_MS: i64 = 3 * 24 * 3_600_000;
 
@@ -46,9 +48,17 @@ pub struct Stage<'a> {
     cut: Arc<Mutex<Option<(u8, bool)>>>,
     desk: Arc<Desk>,
     set: usize,
-    policy: Policy,
+    choices: Choices,
     outbox: Vec<Undelivered>,
     arrived: Vec<Undelivered>,
+}
+
+/// What an operator has chosen.
+#[derive(Debug, Clone, Copy)]
+struct Choices {
+    policy: Policy,
+    consent_declared: bool,
+    quiet_s: u8,
 }
 
 impl<'a> Stage<'a> {
@@ -61,7 +71,7 @@ impl<'a> Stage<'a> {
         let people = Arc::new(Mutex::new(People::new(
             Arc::clone(&world),
             &kit.account,
-            &kit.contact,
+            &kit.contacts,
         )));
         let wire = Arc::new(Wire::new(Arc::clone(&world), Arc::clone(&people)));
         let cut: Arc<Mutex<Option<(u8, bool)>>> = Arc::default();
@@ -71,7 +81,12 @@ impl<'a> Stage<'a> {
             Arc::clone(&clock),
             power_cut(&cut, &wire),
         )?);
-        let desk = desk(kit, &world, &wire, &store, 0, Policy::Ask)?;
+        let choices = Choices {
+            policy: Policy::Ask,
+            consent_declared: true,
+            quiet_s: 0,
+        };
+        let desk = desk(kit, &world, &wire, &store, 0, choices)?;
         Ok(Self {
             kit,
             world,
@@ -81,7 +96,7 @@ impl<'a> Stage<'a> {
             cut,
             desk,
             set: 0,
-            policy: Policy::Ask,
+            choices,
             outbox: Vec::new(),
             arrived: Vec::new(),
         })
@@ -93,10 +108,10 @@ impl<'a> Stage<'a> {
         &self.kit.sets[self.set]
     }
 
-    /// Who wins conflicts now.
+    /// Whether the operator declares that contacts may be shared.
     #[must_use]
-    pub fn policy(&self) -> Policy {
-        self.policy
+    pub fn is_consent_declared(&self) -> bool {
+        self.choices.consent_declared
     }
 
     /// Plays one op. What cannot happen does not happen.
@@ -137,7 +152,8 @@ impl<'a> Stage<'a> {
                 let lost = usize::from(*count).min(self.outbox.len());
                 self.outbox.drain(..lost);
             }
-            Op::Sweep(partner_center) => self.sweep(*partner_center).await?,
+            // A sweep that fails comes again; nothing else is expected of it.
+            Op::Sweep(partner_center) => drop(self.sweep(*partner_center).await?),
             Op::Run(count) => {
                 for _ in 0..*count {
                     if !self.step().await? {
@@ -159,7 +175,19 @@ impl<'a> Stage<'a> {
             Op::Revoke => self.world.control().revoke_access_tokens(),
             Op::Expire => self.world.control().expire_delta_links(),
             Op::Policy(policy) => {
-                self.policy = *policy;
+                self.choices.policy = *policy;
+                self.restart().await?;
+            }
+            Op::Consent(declared) => {
+                self.choices.consent_declared = *declared;
+                {
+                    let mut people = lock(&self.people);
+                    people.consent = *declared || people.consent && people.acts > 0;
+                }
+                self.restart().await?;
+            }
+            Op::Quiet(seconds) => {
+                self.choices.quiet_s = *seconds;
                 self.restart().await?;
             }
         }
@@ -208,16 +236,16 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    async fn sweep(&mut self, partner_center: bool) -> anyhow::Result<()> {
+    /// True when it came to its end.
+    async fn sweep(&mut self, partner_center: bool) -> anyhow::Result<bool> {
         let desk = Arc::clone(&self.desk);
         let connection = &desk.connections[CONNECTION];
-        // A sweep that fails comes again; nothing else is expected of it.
-        if partner_center {
-            let _later = self.until_cut(sweep_partner_center(&desk, connection)).await?;
+        let swept = if partner_center {
+            self.until_cut(sweep_partner_center(&desk, connection)).await?
         } else {
-            let _later = self.until_cut(sweep_crm(&desk, connection)).await?;
-        }
-        Ok(())
+            self.until_cut(sweep_crm(&desk, connection)).await?
+        };
+        Ok(matches!(swept, Some(Ok(_))))
     }
 
     /// One run of the host, true if a lane was due. The power may fail in it.
@@ -278,7 +306,7 @@ impl<'a> Stage<'a> {
         Ok(answer)
     }
 
-    /// Another process on the same store.
+    /// Another process on the same store. Its first set of plugins, and its configuration, may be others: what is parked is tried again.
     async fn restart(&mut self) -> anyhow::Result<()> {
         *lock(&self.cut) = None;
         self.desk = desk(
@@ -287,15 +315,16 @@ impl<'a> Stage<'a> {
             &self.wire,
             &self.store,
             self.set,
-            self.policy,
+            self.choices,
         )?;
         self.store.resume().await?;
+        cosell_host::app::wake_parked(&self.desk).await;
         Ok(())
     }
 
     async fn swap(&mut self, set: usize) -> anyhow::Result<()> {
         self.set = set % self.kit.sets.len();
-        lock(&self.people).mapping = self.set().mapping;
+        lock(&self.people).remap(self.set().mapping);
         if let Plugins::Given(current) = &self.desk.plugins {
             *lock(current) = Arc::clone(&self.set().plugins);
         }
@@ -329,9 +358,10 @@ impl<'a> Stage<'a> {
                 continue;
             }
             if !swept {
-                self.sweep(true).await?;
-                self.sweep(false).await?;
-                swept = true;
+                swept = self.sweep(true).await? && self.sweep(false).await?;
+                if !swept {
+                    self.world.control().advance_ms(SWEEP_MS);
+                }
                 continue;
             }
             let now = self.world.control().now().as_millisecond();
@@ -388,10 +418,10 @@ fn desk(
     wire: &Arc<Wire>,
     store: &Arc<dyn Store>,
     set: usize,
-    policy: Policy,
+    choices: Choices,
 ) -> anyhow::Result<Arc<Desk>> {
     let (partner_center, dataverse) = clients(world, wire, Some(&kit.wise))?;
-    let conflict = match policy {
+    let conflict = match choices.policy {
         Policy::Ask => Winner::Ask,
         Policy::PartnerCenter => Winner::Wins(Side::PartnerCenter),
         Policy::Crm => Winner::Wins(Side::Crm),
@@ -408,9 +438,9 @@ fn desk(
         },
         link_base: "https://partner.example/".to_owned(),
         partner_location: None,
-        contacts_consent_declared: true,
+        contacts_consent_declared: choices.consent_declared,
         patience: Patience {
-            quiet_ms: 0,
+            quiet_ms: i64::from(choices.quiet_s) * 1_000,
             incomplete_ms: 15 * 60_000,
         },
     };

@@ -63,6 +63,12 @@ pub fn crm(control: &Control, row: &str, mapping: Mapping) -> Option<View> {
         _ => "lost",
     };
     view.insert("state".into(), state.to_owned());
+    let contact = row["_parentcontactid_value"]
+        .as_str()
+        .and_then(|id| control.row("contact", id));
+    if let Some(mail) = contact.as_ref().and_then(|one| one["emailaddress1"].as_str()) {
+        view.insert(format!("contacts {mail}"), "there".into());
+    }
     let id = text("opportunityid");
     for solution in control.rows("msft_partnercentersolution") {
         if solution["_msft_opportunityid_value"] == id {
@@ -104,6 +110,10 @@ pub fn partner_center(control: &Control, referral: &str) -> Option<View> {
         _ => "open",
     };
     view.insert("state".into(), state.to_owned());
+    let contacts = referral["customerProfile"]["team"].as_array();
+    for contact in contacts.into_iter().flatten() {
+        view.insert(format!("contacts {}", text(&contact["email"])), "there".into());
+    }
     let solutions = details["requirements"]["solutions"].as_array();
     for solution in solutions.into_iter().flatten() {
         view.insert(format!("solutions {}", text(&solution["id"])), "there".into());

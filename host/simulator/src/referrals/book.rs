@@ -27,6 +27,8 @@ pub(crate) struct Book {
     by_external: BTreeMap<String, BTreeSet<String>>,
     /// Response deadlines of unanswered referrals.
     deadlines: BTreeSet<(Timestamp, String)>,
+    /// Engagements that partners may not see any more: a role was lost, or a location moved.
+    hidden: BTreeSet<String>,
 }
 
 impl Book {
@@ -37,6 +39,7 @@ impl Book {
             by_engagement: BTreeMap::new(),
             by_external: BTreeMap::new(),
             deadlines: BTreeSet::new(),
+            hidden: BTreeSet::new(),
         }
     }
 
@@ -48,6 +51,7 @@ impl Book {
             by_engagement: self.by_engagement.clone(),
             by_external: self.by_external.clone(),
             deadlines: self.deadlines.clone(),
+            hidden: self.hidden.clone(),
         }
     }
 
@@ -97,13 +101,19 @@ impl Book {
     }
 
     pub(crate) fn sees(&self, referral: &Value, organization: &Organization) -> bool {
-        referral["organizationId"] == organization.id.as_str()
-            || self
-                .in_engagement(
-                    referral["engagementId"].as_str().unwrap_or_default(),
-                    &organization.id,
-                )
-                .is_some()
+        let engagement = referral["engagementId"].as_str().unwrap_or_default();
+        !self.hidden.contains(engagement)
+            && (referral["organizationId"] == organization.id.as_str()
+                || self.in_engagement(engagement, &organization.id).is_some())
+    }
+
+    /// Takes an engagement out of partners' sight, or puts it back.
+    pub(crate) fn hide(&mut self, engagement: &str, hidden: bool) {
+        if hidden {
+            self.hidden.insert(engagement.to_owned());
+        } else {
+            self.hidden.remove(engagement);
+        }
     }
 
     /// Puts a referral in place with a new eTag and `updatedDateTime`. Even a change of nothing does that.

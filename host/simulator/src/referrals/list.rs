@@ -26,8 +26,8 @@ impl Referrals {
         let mut found: Vec<&Value> = candidates(&book, &options)
             .filter(|referral| {
                 let own = referral["organizationId"] == organization.id.as_str();
-                let seen = own
-                    || (self.assumptions.list_shows_related && book.sees(referral, organization));
+                let listed = own || self.assumptions.list_shows_related;
+                let seen = listed && book.sees(referral, organization);
                 seen && options
                     .filter
                     .as_ref()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::rests::{RESTS, brief, demand};
+use super::rests::{RESTS, brief, demand, is_one_of_many};
 use super::super::people::{Edit, Where};
 use super::{Case, Evidence};
 
@@ -20,6 +20,7 @@ pub const PROMISES: &[(&str, Check)] = &[
     ("nothing irreversible without a permit", permits),
     ("nothing is blanked that nobody blanked", not_blanked),
     ("no unit is lost silently", not_lost),
+    ("nothing stands anywhere that nobody said", not_invented),
     ("at most two writes per human edit", few_writes),
 ];
 
@@ -126,6 +127,16 @@ fn permits(evidence: &Evidence) -> Result<(), String> {
                 return Err(format!("deal {} was {what}, and nobody had asked for it", case.deal));
             }
         }
+        let shared = case.partner_center.as_ref().is_some_and(|view| {
+            view.keys().any(|unit| {
+                let portal = edits_of(evidence, case)
+                    .any(|edit| edit.side == Where::PartnerCenter && edit.unit == *unit);
+                unit.starts_with("contacts ") && !portal
+            })
+        });
+        demand(!shared || evidence.consent, || {
+            format!("contacts of deal {} were shared, and nobody had consented", case.deal)
+        })?;
         let helped = case
             .partner_center
             .as_ref()
@@ -193,7 +204,14 @@ fn not_lost(evidence: &Evidence) -> Result<(), String> {
                     .any(|before| before.number < edit.number && before.side == edit.side
                         && before.unit == edit.unit && [&before.was, &before.value].contains(&&edit.value));
                 let overtaken = other.is_some_and(|other| other.number > edit.number || taken_back);
-                if stands(crm) && stands(partner_center) || overtaken || case.is_accounted(unit, &edit.value) {
+                let own = match edit.side {
+                    Where::Crm => crm,
+                    Where::PartnerCenter => partner_center,
+                };
+                let accounted = case.is_accounted(unit, &edit.value)
+                    || stands(own) && case.is_explained(unit)
+                    || edit.side == Where::PartnerCenter && is_one_of_many(unit, crm, partner_center);
+                if stands(crm) && stands(partner_center) || overtaken || accounted {
                     continue;
                 }
                 return Err(format!(
@@ -202,6 +220,31 @@ fn not_lost(evidence: &Evidence) -> Result<(), String> {
                     case.deal,
                     edit.side
                 ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Every value on either side is one that a person gave on one of them, or the beginning of one.
+fn not_invented(evidence: &Evidence) -> Result<(), String> {
+    for case in &evidence.cases {
+        for (side, view) in [
+            (Where::Crm, &case.crm),
+            (Where::PartnerCenter, &case.partner_center),
+        ] {
+            for (unit, value) in view.iter().flatten() {
+                let by_itself = match unit.as_str() {
+                    "visibility" => value == "false" || case.known.referral.is_some(),
+                    "state" => matches!(value.as_str(), "open" | "unanswered" | "over" | "lost"),
+                    _ => false,
+                };
+                let said = edits_of(evidence, case).any(|edit| {
+                    edit.unit == *unit && (edit.value == *value || edit.value.starts_with(value.as_str()))
+                });
+                demand(by_itself || value.is_empty() || said, || {
+                    format!("{unit} of deal {} is \"{}\" on the side {side:?}, and nobody has ever said so", case.deal, brief(value))
+                })?;
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Where a lane may stand at the end, and what must be so then. A state of a new kind is one line here.
 
-use super::Case;
+use super::{Case, View};
 
 /// A lane's state, and why it is right.
 type Fits = fn(&Case) -> Result<(), String>;
@@ -16,6 +16,22 @@ pub const RESTS: &[(&str, Fits)] = &[
 
 /// Reasons that park a deal, and what must be so then.
 const PARKED: &[(&str, Fits)] = &[
+    ("plugin-fault", |case| {
+        demand(case.fails, || "no plugin fails".into())
+    }),
+    ("contact-missing", |case| {
+        let has = case
+            .crm
+            .as_ref()
+            .is_some_and(|crm| crm.keys().any(|unit| unit.starts_with("contacts ")));
+        demand(!has, || "the row has a contact".into())
+    }),
+    ("consent-missing", |case| {
+        demand(!case.consent_declared, || "consent is declared".into())
+    }),
+    ("referral-unknown", |case| {
+        demand(case.known.hidden, || "the referral can be seen".into())
+    }),
     ("value-missing", |case| lacks(case, "value")),
     ("close-date-missing", |case| lacks(case, "close-date")),
     ("name-missing", |case| lacks(case, "name")),
@@ -42,8 +58,8 @@ fn settled(case: &Case) -> Result<(), String> {
         let one = crm.get(unit).cloned().unwrap_or_default();
         let other = partner_center.get(unit).cloned().unwrap_or_default();
         let alike = one == other
-            // Open is open, answered or not.
-            || unit == "state" && one == "lost" && other == "over";
+            || unit == "state" && one == "lost" && other == "over"
+            || one.is_empty() && is_one_of_many(unit, crm, partner_center);
         if !alike && !case.is_explained(unit) {
             return Err(format!(
                 "{unit} is \"{}\" in the CRM and \"{}\" in Partner Center, and nobody says why",
@@ -53,6 +69,15 @@ fn settled(case: &Case) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// A row has one contact, a referral many: the others are in step as long as that one is among them.
+pub(super) fn is_one_of_many(unit: &str, crm: &View, partner_center: &View) -> bool {
+    let is_contact = |unit: &str| unit.starts_with("contacts ");
+    is_contact(unit)
+        && crm
+            .keys()
+            .any(|unit| is_contact(unit) && partner_center.contains_key(unit))
 }
 
 fn paused(case: &Case) -> Result<(), String> {
@@ -88,7 +113,7 @@ fn parked(case: &Case) -> Result<(), String> {
 }
 
 fn orphaned(case: &Case) -> Result<(), String> {
-    demand(case.known.deleted, || {
+    demand(case.known.deleted || case.known.hidden, || {
         format!("orphaned ({}), and nothing is gone", case.reason())
     })
 }
