@@ -9,6 +9,7 @@ use cosell_tests::model::kit::Kit;
 use cosell_tests::model::known::KNOWN;
 use cosell_tests::model::op;
 use cosell_tests::model::tell::tell;
+use cosell_tests::model::wire::Spoil;
 
 /// Compiled once for all tests here.
 fn shared() -> Arc<Kit> {
@@ -43,7 +44,7 @@ fn a_history_repeats_exactly() {
             let ops = history(seed, Scope::default());
             let once = || {
                 let mut told = String::new();
-                let broken = watch(&kit, seed, &ops, |evidence| told = tell(evidence));
+                let broken = watch(&kit, seed, &ops, None, |evidence| told = tell(evidence));
                 // Operation ids are nobody's business but the vendors'.
                 let lines = told.lines().filter(|line| !line.contains("tag=cosell"));
                 (lines.collect::<Vec<_>>().join("\n"), broken.map(|broken| broken.promise))
@@ -66,6 +67,24 @@ fn a_known_mistake_leaves_the_list_when_it_is_mended() {
                 "this is mended, so it leaves the list: {}",
                 known.what
             );
+        }
+    });
+}
+
+#[test]
+fn the_judge_sees_what_a_bad_host_would_do() {
+    let kit = shared();
+    on_a_large_stack(|| {
+        for spoil in Spoil::ALL {
+            let seen = (1..600).find_map(|seed| {
+                let ops = history(seed, Scope::default());
+                let broken = watch(&kit, seed, &ops, Some(spoil), |_| {})?;
+                // A mistake that the good host makes as well proves nothing.
+                let alone = play(&kit, seed, &ops);
+                (alone.is_none()).then_some((seed, broken))
+            });
+            let (seed, broken) = seen.unwrap_or_else(|| panic!("{spoil:?} was not seen"));
+            println!("{spoil:?}, seed {seed}: {} ({})", broken.promise, broken.how);
         }
     });
 }

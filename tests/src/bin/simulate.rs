@@ -63,7 +63,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     }
     if let Some(line) = &arguments.ops {
         let ops = op::parse(line).map_err(anyhow::Error::msg).context("--ops")?;
-        let broken = watch(&kit, arguments.seed.unwrap_or(0), &ops, |evidence| {
+        let broken = watch(&kit, arguments.seed.unwrap_or(0), &ops, None, |evidence| {
             if arguments.tell {
                 println!("{}", tell(evidence));
             }

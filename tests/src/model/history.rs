@@ -10,7 +10,7 @@ use super::kit::Kit;
 use super::known::KNOWN;
 use super::op::{self, Op};
 use super::stage::Stage;
-use super::wire::lock;
+use super::wire::{Spoil, lock};
 
 /// What a thread needs that runs guests on its own stack, and the futures of a run above them.
 const STACK_BYTES: usize = 8 << 20;
@@ -53,18 +53,24 @@ impl std::fmt::Display for Failure {
 /// Plays one history in a world of its own, and judges it. None: every promise holds.
 #[must_use]
 pub fn play(kit: &Kit, seed: u64, ops: &[Op]) -> Option<Broken> {
-    watch(kit, seed, ops, |_| {})
+    watch(kit, seed, ops, None, |_| {})
 }
 
-/// The same; `look` sees the evidence before the judge does.
+/// The same; `look` sees the evidence before the judge does, and the network may be spoilt.
 #[must_use]
-pub fn watch(kit: &Kit, seed: u64, ops: &[Op], look: impl FnMut(&Evidence)) -> Option<Broken> {
+pub fn watch(
+    kit: &Kit,
+    seed: u64,
+    ops: &[Op],
+    spoil: Option<Spoil>,
+    look: impl FnMut(&Evidence),
+) -> Option<Broken> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
         .expect("a runtime without sockets needs nothing from the system");
     runtime.block_on(async {
-        let judged = tokio::time::timeout(PATIENCE, Box::pin(judged(kit, seed, ops, look))).await;
+        let judged = tokio::time::timeout(PATIENCE, Box::pin(judged(kit, seed, ops, spoil, look))).await;
         let how = match judged {
             Ok(Ok(broken)) => return broken,
             Ok(Err(error)) => format!("{error:#}"),
@@ -81,9 +87,10 @@ async fn judged(
     kit: &Kit,
     seed: u64,
     ops: &[Op],
+    spoil: Option<Spoil>,
     mut look: impl FnMut(&Evidence),
 ) -> anyhow::Result<Option<Broken>> {
-    let mut stage = Stage::new(kit, seed).await?;
+    let mut stage = Stage::new(kit, seed, spoil).await?;
     for op in ops {
         stage.play(op).await?;
     }

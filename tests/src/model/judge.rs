@@ -62,6 +62,8 @@ pub struct Evidence {
     pub cases: Vec<Case>,
     /// What people changed.
     pub edits: Vec<Edit>,
+    /// How often people did something.
+    pub acts: usize,
     /// Consent was declared at some time.
     pub consent: bool,
     /// Writes that the services accepted, set-up left out.
@@ -87,7 +89,7 @@ impl Evidence {
         let control = stage.world.control();
         let store = &stage.store;
         let lanes = store.lanes(CONNECTION, 1_000).await?;
-        let (deals, edits, consent) = {
+        let (deals, edits, acts, consent) = {
             let mut people = lock(&stage.people);
             let deals: Vec<_> = people
                 .deals()
@@ -97,7 +99,7 @@ impl Evidence {
                     (deal, known, views)
                 })
                 .collect();
-            (deals, people.edits.clone(), people.consent)
+            (deals, people.edits.clone(), people.acts, people.consent)
         };
         let mut cases = Vec::new();
         for (deal, known, (crm, partner_center)) in deals {
@@ -144,6 +146,7 @@ impl Evidence {
         Ok(Self {
             cases,
             edits,
+            acts,
             consent,
             writes: writes(stage),
             refused: control.refused(),

@@ -120,7 +120,7 @@ impl Kit {
             &account,
             &contacts,
         )));
-        let wire = Arc::new(Wire::new(Arc::clone(&world), people));
+        let wire = Arc::new(Wire::new(Arc::clone(&world), people, None));
         let (partner_center, dataverse) = clients(&world, &wire, None)?;
         subscribe(&partner_center, &dataverse, &sets[1].plugins).await?;
         for table in TABLES {

@@ -21,7 +21,7 @@ use super::clients::clients;
 use super::kit::Kit;
 use super::op::{Op, Policy};
 use super::people::People;
-use super::wire::{Wire, lock};
+use super::wire::{Spoil, Wire, lock};
 
 /// The only connection.
 pub const CONNECTION: &str = "model";
@@ -66,14 +66,18 @@ impl<'a> Stage<'a> {
     ///
     /// # Errors
     /// When there is no memory for a store.
-    pub async fn new(kit: &'a Kit, seed: u64) -> anyhow::Result<Self> {
+    pub async fn new(kit: &'a Kit, seed: u64, spoil: Option<Spoil>) -> anyhow::Result<Self> {
         let world = Arc::new(kit.world.copied(seed));
         let people = Arc::new(Mutex::new(People::new(
             Arc::clone(&world),
             &kit.account,
             &kit.contacts,
         )));
-        let wire = Arc::new(Wire::new(Arc::clone(&world), Arc::clone(&people)));
+        let wire = Arc::new(Wire::new(
+            Arc::clone(&world),
+            Arc::clone(&people),
+            spoil,
+        ));
         let cut: Arc<Mutex<Option<(u8, bool)>>> = Arc::default();
         let control = world.control().clone();
         let clock: cosell_store::Clock = Arc::new(move || control.now().as_millisecond());

@@ -16,9 +16,45 @@ use super::people::People;
 /// Seconds that a service asks for when it slows us down.
 const RETRY_AFTER_S: u64 = 20;
 
+/// A network that makes a good host look like a bad one: what the judge must see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spoil {
+    /// Writes lose their etags: an edit that came between look and write is overwritten.
+    NoEtags,
+    /// Creations lose their "only if it does not exist".
+    Upserts,
+    /// A creation whose answer was lost is sent once more.
+    RepeatsPosts,
+    /// Every change of the CRM is sent twice.
+    Stammers,
+    /// Notes arrive empty.
+    BlanksNotes,
+    /// Amounts arrive ten times as large.
+    Inflates,
+    /// Whatever is changed in a referral, it is won.
+    Closes,
+    /// Whatever is changed in a referral, Microsoft's sellers see it.
+    Exposes,
+}
+
+impl Spoil {
+    /// Every one.
+    pub const ALL: [Self; 8] = [
+        Self::NoEtags,
+        Self::Upserts,
+        Self::RepeatsPosts,
+        Self::Stammers,
+        Self::BlanksNotes,
+        Self::Inflates,
+        Self::Closes,
+        Self::Exposes,
+    ];
+}
+
 /// Between the host and its world.
 pub struct Wire {
     world: Arc<Inside>,
+    spoil: Option<Spoil>,
     people: Arc<Mutex<People>>,
     began: (Instant, i64),
     plans: Mutex<Vec<(When, What)>>,
@@ -45,13 +81,14 @@ impl fmt::Debug for Wire {
 impl Wire {
     /// Nothing is planned yet.
     #[must_use]
-    pub fn new(world: Arc<Inside>, people: Arc<Mutex<People>>) -> Self {
+    pub fn new(world: Arc<Inside>, people: Arc<Mutex<People>>, spoil: Option<Spoil>) -> Self {
         let began = (
             Instant::now(),
             world.control().now().as_millisecond(),
         );
         Self {
             world,
+            spoil,
             people,
             began,
             plans: Mutex::default(),
@@ -146,7 +183,7 @@ impl Wire {
                 What::DoneBut500 | What::CutAfter | What::CrashAfter => after = Some(what),
             }
         }
-        let carried = self.world.handle(request(parcel));
+        let carried = self.hand_over(service, parcel, after.is_some());
         match (after, carried) {
             (Some(What::CrashAfter), _) => {
                 self.fail();
@@ -164,6 +201,59 @@ impl Wire {
             (_, Carried::Lost) => Err(Broken::Cut(Cause::default())),
         }
     }
+}
+
+impl Wire {
+    /// To the service, unspoilt unless a test wants it otherwise.
+    fn hand_over(&self, service: Service, parcel: Parcel, is_lost: bool) -> Carried {
+        let Some(spoil) = self.spoil else {
+            return self.world.handle(request(parcel));
+        };
+        let mut parcel = parcel;
+        let is_patch = parcel.method == http::Method::PATCH;
+        let of_referral = service == Service::Referrals && is_patch;
+        match spoil {
+            Spoil::NoEtags => drop(parcel.headers.remove("if-match")),
+            Spoil::Upserts => drop(parcel.headers.remove("if-none-match")),
+            Spoil::RepeatsPosts if is_lost && parcel.method == http::Method::POST => {
+                let _first = self.world.handle(request(parcel.clone()));
+            }
+            Spoil::Stammers if service == Service::Dataverse && is_patch => {
+                let _first = self.world.handle(request(parcel.clone()));
+                parcel.headers.remove("if-match");
+                parcel.headers.remove("if-none-match");
+            }
+            Spoil::BlanksNotes if of_referral => {
+                more(&mut parcel, &[("/details/notes", "null")]);
+            }
+            Spoil::Inflates if of_referral => {
+                more(&mut parcel, &[("/details/dealValue", "777777")]);
+            }
+            Spoil::Closes if of_referral => {
+                more(&mut parcel, &[("/status", "\"Closed\""), ("/substatus", "\"Won\"")]);
+            }
+            Spoil::Exposes if of_referral => {
+                let path = "/consent/consentToShareReferralWithMicrosoftSellers";
+                more(&mut parcel, &[(path, "true")]);
+            }
+            _ => {}
+        }
+        self.world.handle(request(parcel))
+    }
+}
+
+/// Adds operations to a JSON Patch.
+fn more(parcel: &mut Parcel, operations: &[(&str, &str)]) {
+    let body = parcel.body.take().unwrap_or_default();
+    let text = String::from_utf8_lossy(&body);
+    let mut text = text.trim_end().trim_end_matches(']').to_owned();
+    for (path, value) in operations {
+        text.push_str(&format!(
+            r#",{{"op":"replace","path":"{path}","value":{value}}}"#
+        ));
+    }
+    text.push(']');
+    parcel.body = Some(Bytes::from(text));
 }
 
 impl Carrier for Wire {

@@ -24,8 +24,10 @@ pub const PROMISES: &[(&str, Check)] = &[
     ("at most two writes per human edit", few_writes),
 ];
 
-/// Writes that bring a deal into the world: the referral or the row, its account and contact, its solutions, the first dress, our id.
-const WRITES_PER_BIRTH: usize = 9;
+/// Writes of a birth beside the records that it creates and the two of the act itself.
+const WRITES_PER_BIRTH: usize = 1;
+/// Writes of a request for help, beside those of the act: the CRM's own flag, and that Microsoft has been asked.
+const WRITES_PER_HELP: usize = 2;
 /// Writes of a failure that is shown: the cross, and its healing.
 const WRITES_PER_FAILURE: usize = 2;
 
@@ -80,7 +82,11 @@ fn two_sided(evidence: &Evidence) -> Result<(), String> {
         .filter(|sentence| {
             // A deal that is at rest for another reason is judged there; a closed row takes no receipt (S16).
             !evidence.cases.iter().any(|case| {
-                let closed = case.crm.as_ref().is_some_and(|crm| crm["state"] != "open");
+                let is_open = |state: &str| matches!(state, "open" | "unanswered");
+                let closed = [&case.crm, &case.partner_center]
+                    .into_iter()
+                    .flatten()
+                    .any(|view| !is_open(&view["state"]));
                 (case.state() != "settled" || closed)
                     && [&case.known.row, &case.known.referral]
                         .into_iter()
@@ -252,20 +258,27 @@ fn not_invented(evidence: &Evidence) -> Result<(), String> {
 }
 
 fn few_writes(evidence: &Evidence) -> Result<(), String> {
+    let helps = |edit: &&Edit| edit.unit == "help" && !edit.value.is_empty();
     let failures = evidence
         .cases
         .iter()
         .flat_map(|case| &case.audit)
         .filter(|entry| entry.line.kind == "park")
         .count();
-    let most = 2 * evidence.edits.len()
+    let creates = evidence
+        .writes
+        .iter()
+        .filter(|write| write.operation == "create")
+        .count();
+    let most = 2 * evidence.acts
         + WRITES_PER_BIRTH * evidence.cases.len()
+        + WRITES_PER_HELP * evidence.edits.iter().filter(helps).count()
         + WRITES_PER_FAILURE * failures;
-    let wrote = evidence.writes.len();
+    let wrote = evidence.writes.len() - creates;
     demand(wrote <= most, || {
         format!(
-            "{wrote} writes for {} edits of {} deals and {failures} failures",
-            evidence.edits.len(),
+            "{wrote} writes beside {creates} creations, for {} acts on {} deals and {failures} failures",
+            evidence.acts,
             evidence.cases.len()
         )
     })
