@@ -27,7 +27,7 @@ use tracing::{error, info, warn};
 
 use crate::bell::Belfry;
 use crate::config::{self, Config};
-use crate::desk::{Connection, Desk};
+use crate::desk::{Connection, Desk, Plugins, fair_dice};
 use crate::link::fingerprint;
 use crate::subscribe::{RETRY, subscribe};
 use crate::sweep::{Every, sweep};
@@ -103,7 +103,7 @@ impl Host {
     /// [`StartError`].
     pub async fn start(config: &Config) -> Result<Self, StartError> {
         let began = Instant::now();
-// Before the store is touched: a host that was started twice by mistake must not call the leases of the first one its own.
+        // Before the store is touched: a host that was started twice by mistake must not call the leases of the first one its own.
         let listener = TcpListener::bind(config.server.listen)
             .await
             .map_err(|source| StartError::Listen {
@@ -236,11 +236,12 @@ fn compose(
     Ok(Desk {
         store: Arc::new(store),
         clock: system_clock(),
-        plugins: plugins(config, on_plugin_event)?,
+        plugins: Plugins::Folder(plugins(config, on_plugin_event)?),
         connections,
         rope: Arc::new(Notify::new()),
         owner: format!("{}-{}", std::process::id(), uuid::Uuid::new_v4()),
         language: config.server.language.clone(),
+        dice: fair_dice(),
     })
 }
 
@@ -404,7 +405,8 @@ fn retry_after(desk: &Desk, error: &Trouble) -> Duration {
     }
 }
 
-async fn wake_parked(desk: &Desk) {
+/// Lanes that a person has to look at are tried again: what stood in their way may be gone (S26).
+pub async fn wake_parked(desk: &Desk) {
     for connection in desk.connections.keys() {
         let lanes = match desk.store.lanes(connection, PARKED_MAX).await {
             Ok(lanes) => lanes,

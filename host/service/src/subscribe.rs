@@ -110,7 +110,9 @@ async fn register(
     Ok(())
 }
 
-fn steps(needs: &Needs) -> Vec<Step> {
+/// What the CRM is to tell us about, for a set with these needs (S31).
+#[must_use]
+pub fn steps(needs: &Needs) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     let rows = kinds(needs).map(|kind| (kind.table(), columns(needs, kind.table())));
     let below = children(needs).map(|(join, up, _)| {
