@@ -13,6 +13,9 @@ use crate::stages::{STAGES, Stage};
 /// A stage waits most of its time, for the network and for its host.
 const AT_ONCE: usize = 3;
 
+/// Lines of its log that a stage shows when it breaks off.
+const LOUD_SHOWN: usize = 8;
+
 /// What came of it.
 pub(crate) struct Played {
     sheets: Vec<Sheet>,
@@ -114,7 +117,8 @@ fn one(stage: &Stage) -> (Sheet, Result<(), String>) {
             .iter()
             .filter(|line| line.contains("WARN") || line.contains("ERROR"));
         let loud: Vec<&str> = loud.map(String::as_str).collect();
-        format!("{why}\n{}", loud.join("\n"))
+        let last = loud.len().saturating_sub(LOUD_SHOWN);
+        format!("{why}\n{}", loud[last..].join("\n"))
     });
     (sheet, ended)
 }

@@ -5,6 +5,7 @@ mod inward;
 mod leads;
 mod outward;
 mod states;
+mod symptoms;
 
 use std::pin::Pin;
 
@@ -30,6 +31,43 @@ impl Stage {
 
 /// All of them, the longest first.
 pub(crate) const STAGES: &[Stage] = &[
+    Stage {
+        name: "registration",
+        rows: &["symptom.turn-on", "symptom.leads", "symptom.registration"],
+        play: |sheet, log| Box::pin(symptoms::registration::play(sheet, log)),
+    },
+    Stage {
+        name: "crm",
+        rows: &["symptom.unexpected", "symptom.required", "symptom.enum"],
+        play: |sheet, log| Box::pin(symptoms::crm::play(sheet, log)),
+    },
+    Stage {
+        name: "access",
+        rows: &["symptom.access", "symptom.password", "symptom.sign-in"],
+        play: |sheet, log| Box::pin(symptoms::access::play(sheet, log)),
+    },
+    Stage {
+        name: "plugins",
+        rows: &[
+            "symptom.activation",
+            "symptom.child-flows",
+            "symptom.connections",
+        ],
+        play: |sheet, log| Box::pin(symptoms::plugins::play(sheet, log)),
+    },
+    Stage {
+        name: "deals",
+        rows: &[
+            "symptom.country",
+            "symptom.solution",
+            "symptom.all-at-once",
+            "symptom.silent",
+            "symptom.duplicates",
+            "symptom.logs",
+            "symptom.success",
+        ],
+        play: |sheet, log| Box::pin(symptoms::deals::play(sheet, log)),
+    },
     Stage {
         name: "outward",
         rows: &[".out.", "name.told-once", "format.", "swap."],

@@ -302,6 +302,15 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Units about which the row says something that no plugin can read; the others go on.
+    pub(super) fn tell_unread(&mut self, refusals: &[Refusal]) {
+        for refusal in refusals {
+            let why = sentences(std::slice::from_ref(&refusal.reason));
+            let message = format!("{} is not read from the CRM: {why}", refusal.unit);
+            self.tell_once("explained", &message, &reason_json(&refusal.reason));
+        }
+    }
+
     /// Units that cannot be written; the others go on.
     pub(super) fn tell_refusals(&mut self, place: &str, refusals: &[Refusal]) {
         for refusal in refusals {
