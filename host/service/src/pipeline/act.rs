@@ -13,7 +13,7 @@ use cosell_sync::side::Side;
 use serde_json::{Value, json};
 
 use super::born::{adopt_referral, adopt_row};
-use super::crm::read_again;
+use super::crm::{WON, read_again};
 use super::intents;
 use super::look::{Sight, fetch};
 use super::partner_center::adopt_microsofts;
@@ -22,9 +22,6 @@ use super::script::{Newborn, Script, Settles, What, Write};
 use crate::link::encode_units;
 use crate::raw;
 use crate::trouble::Trouble;
-
-/// The state of a won opportunity; the platform's own, in every organisation.
-const WON: i32 = 1;
 
 /// Does what the script says, write by write. The first that fails ends it: the next round starts from a fresh look.
 pub(super) async fn act(run: &mut Run<'_>, sight: &Sight, script: Script) -> Result<(), Trouble> {

@@ -224,6 +224,9 @@ async fn dress_newborn(
     cells.extend(dress::facts(run, reading, &empty));
     let line = dress::line(run, "created from the referral in Partner Center");
     cells.extend(dress::audit(run, &empty, &line));
+    if kind == RecordKind::Lead {
+        return Ok(None);
+    }
     let primary = run.name_column(kind.table()).await?;
     let Some(Cell::Text(name)) = cells.get_mut(&primary) else {
         return Ok(None);

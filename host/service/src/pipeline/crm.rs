@@ -21,6 +21,9 @@ use super::script::{Newborn, Settles, What, Write};
 use super::{customer, dress};
 use crate::trouble::Trouble;
 
+/// The state of a won opportunity, and of a qualified lead; the platform's own, in every organisation.
+pub(super) const WON: i32 = 1;
+
 /// What the plan carries to the CRM, as writes. What the row holds already as far as it can is settled here, without a write (S7).
 pub(super) async fn write_out(
     run: &mut Run<'_>,
@@ -75,7 +78,10 @@ pub(super) async fn write_out(
     let closing = state
         .as_ref()
         .filter(|state| state.statecode != 0 && sight.kind == RecordKind::Opportunity);
-    if let (Some(state), None) = (&state, closing) {
+    // A lead is qualified by a course of its own, and never by a column (S17).
+    let qualifies = sight.kind == RecordKind::Lead
+        && state.as_ref().is_some_and(|state| state.statecode == WON);
+    if let (Some(state), None, false) = (&state, closing, qualifies) {
         put_status(state, &seen.row.cells, &mut written);
     }
     if written.is_empty() && closing.is_none() {

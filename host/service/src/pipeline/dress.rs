@@ -36,7 +36,7 @@ pub(super) async fn in_step(
     let mut cells = facts(run, reading, &seen.row);
     let microsoft = microsoft_stands(reading);
     let news = microsoft.is_some() && microsoft != run.notes.microsoft;
-    let healed = run.link.mark.is_some() && {
+    let healed = is_marked(sight.kind) && run.link.mark.is_some() && {
         let name = name_of(run, seen).await?;
         let mark = mark(run, sight.kind, reading, Outcome::InStep, &name).await?;
         run.link.mark.as_deref() != Some(mark.as_str())
@@ -60,6 +60,15 @@ pub(super) async fn in_step(
         *told = microsoft;
     }
     Ok(Some(Write::of(what)))
+}
+
+/// S17: an opportunity that was made of a linked lead carries on with it, so its switch is on, however the CRM filled it in. None when it is.
+pub(super) fn switch_on(run: &Run<'_>, sight: &Sight) -> Option<Write> {
+    let row = sight.row.as_ref().filter(|_| run.notes.moved)?;
+    let gate = run.set.needs().column(sight.kind.table(), Role::Gate)?;
+    let is_on = row.seen.row.cells.get(gate) == Some(&Cell::Bool(true));
+    let on = Cells::from([(gate.to_owned(), Cell::Bool(true))]);
+    (!is_on).then(|| Write::of(update(sight.kind, row, on, None, None)))
 }
 
 /// A write of these columns to the deal's row, under the version that was seen.
@@ -196,6 +205,11 @@ pub(super) async fn mark(
     )
 }
 
+/// Marks stand before the names of opportunities: the name of a lead is put together by the CRM from the person's, and nobody writes it.
+const fn is_marked(kind: RecordKind) -> bool {
+    matches!(kind, RecordKind::Opportunity)
+}
+
 async fn put_mark(
     run: &Run<'_>,
     reading: &Reading,
@@ -204,6 +218,9 @@ async fn put_mark(
     outcome: Outcome,
     cells: &mut Cells,
 ) -> Result<Option<String>, Trouble> {
+    if !is_marked(kind) {
+        return Ok(None);
+    }
     let primary = run.name_column(kind.table()).await?;
     let held = name_of(run, seen).await?;
     let name = match cells.get(&primary) {
