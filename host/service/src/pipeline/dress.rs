@@ -2,7 +2,7 @@
 //! with a real write, or follow a fact that Partner Center has changed.
 
 use cosell_plugins::{Outcome, Report};
-use cosell_remote::dataverse::Looked;
+use cosell_remote::dataverse::{Looked, STATE_COLUMN};
 use cosell_sync::columns::Cells;
 use cosell_sync::deal::{DealState, Standing, Timestamp, Unit, UnitValue};
 use cosell_sync::mark::put;
@@ -283,6 +283,14 @@ async fn cross(run: &mut Run<'_>, reasons: &[Reason]) -> Result<(), Trouble> {
         return Ok(());
     };
     let row = fetch(run, kind, &id).await?;
+    // A closed row is read-only; the failure stands in our own audit (S16).
+    let is_open = match row.seen.row.cells.get(STATE_COLUMN) {
+        Some(Cell::Choice(state)) => state.code == 0,
+        _ => true,
+    };
+    if !is_open {
+        return Ok(());
+    }
     let seen = without_mark(run, &row.seen).await?;
     let reading = Reading::of_row(seen.clone());
     let line = line(
