@@ -101,6 +101,13 @@ async fn compose(run: &mut Run<'_>) -> Result<Round, Trouble> {
     if let Some(parked) = run.still_parked(&sight).await? {
         return Ok(Round::Over(parked));
     }
+    if let Some(write) = dress::switch_on(run, &sight) {
+        let script = Script {
+            writes: vec![write],
+            ..Script::default()
+        };
+        return Ok(Round::Do(Box::new(Scene { sight, script })));
+    }
     let reading = read(run, &sight).await?;
     let script = match course(&reading.situation(run, &sight)) {
         Course::Merge => return merge(run, sight, &reading).await,

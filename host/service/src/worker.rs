@@ -129,11 +129,24 @@ async fn run(desk: &Desk, lease: &Lease) {
             Change::default(),
         ),
     };
-    if let Err(error) = desk
+    let mut ended = desk
         .store
         .complete_run(lease, &state.bells, change, next)
-        .await
-    {
+        .await;
+    if let Err(error @ StoreError::Linked { .. }) = &ended {
+        // Two lanes made the same record at the same moment (S13): the other one has it. What this one learned is the other's to know; the
+        // next look finds that out, and does not wait for the lease to run out.
+        let next = Next::Wait {
+            until: desk.now() + OPEN_WRITE_MS,
+            failed: true,
+            reason: error.to_string(),
+        };
+        ended = desk
+            .store
+            .complete_run(lease, &state.bells, Change::default(), next)
+            .await;
+    }
+    if let Err(error) = ended {
         given_up(&error);
     }
 }

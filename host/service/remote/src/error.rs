@@ -186,6 +186,10 @@ impl RemoteError {
                 .split(|sign: char| !sign.is_alphanumeric() && sign != '_')
                 .any(|word| word == *column)
         };
+        // A code may know the column; the table is known here.
+        if let Some(column) = self.about.field.take_if(|field| !field.contains('.')) {
+            self.about.field = Some(format!("{table}.{column}"));
+        }
         if self.about.field.is_none() {
             let column = columns
                 .into_iter()

@@ -2,7 +2,7 @@
 //! with a real write, or follow a fact that Partner Center has changed.
 
 use cosell_plugins::{Outcome, Report};
-use cosell_remote::dataverse::Looked;
+use cosell_remote::dataverse::{Looked, STATE_COLUMN};
 use cosell_sync::columns::Cells;
 use cosell_sync::deal::{DealState, Standing, Timestamp, Unit, UnitValue};
 use cosell_sync::mark::put;
@@ -35,7 +35,7 @@ pub(super) async fn in_step(
     let mut cells = facts(run, reading, &seen.row);
     let microsoft = microsoft_stands(reading);
     let news = microsoft.is_some() && microsoft != run.notes.microsoft;
-    let healed = run.link.mark.is_some() && {
+    let healed = is_marked(sight.kind) && run.link.mark.is_some() && {
         let name = name_of(run, seen).await?;
         let mark = mark(run, sight.kind, reading, Outcome::InStep, &name).await?;
         run.link.mark.as_deref() != Some(mark.as_str())
@@ -59,6 +59,15 @@ pub(super) async fn in_step(
         *told = microsoft;
     }
     Ok(Some(Write::of(what)))
+}
+
+/// S17: an opportunity that was made of a linked lead carries on with it, so its switch is on, however the CRM filled it in. None when it is.
+pub(super) fn switch_on(run: &Run<'_>, sight: &Sight) -> Option<Write> {
+    let row = sight.row.as_ref().filter(|_| run.notes.moved)?;
+    let gate = run.set.needs().column(sight.kind.table(), Role::Gate)?;
+    let is_on = row.seen.row.cells.get(gate) == Some(&Cell::Bool(true));
+    let on = Cells::from([(gate.to_owned(), Cell::Bool(true))]);
+    (!is_on).then(|| Write::of(update(sight.kind, row, on, None, None)))
 }
 
 /// A write of these columns to the deal's row, under the version that was seen.
@@ -195,6 +204,11 @@ pub(super) async fn mark(
     )
 }
 
+/// Marks stand before the names of opportunities: the name of a lead is put together by the CRM from the person's, and nobody writes it.
+const fn is_marked(kind: RecordKind) -> bool {
+    matches!(kind, RecordKind::Opportunity)
+}
+
 async fn put_mark(
     run: &Run<'_>,
     reading: &Reading,
@@ -203,10 +217,10 @@ async fn put_mark(
     outcome: Outcome,
     cells: &mut Cells,
 ) -> Result<Option<String>, Trouble> {
-    let primary = run.name_column(kind.table()).await?;
-    if primary.is_empty() {
+    if !is_marked(kind) {
         return Ok(None);
     }
+    let primary = run.name_column(kind.table()).await?;
     let held = name_of(run, seen).await?;
     let name = match cells.get(&primary) {
         Some(Cell::Text(name)) => name.clone(),
@@ -264,6 +278,14 @@ async fn cross(run: &mut Run<'_>, reasons: &[Reason]) -> Result<(), Trouble> {
         return Ok(());
     };
     let row = fetch(run, kind, &id).await?;
+    // A closed row is read-only; the failure stands in our own audit (S16).
+    let is_open = match row.seen.row.cells.get(STATE_COLUMN) {
+        Some(Cell::Choice(state)) => state.code == 0,
+        _ => true,
+    };
+    if !is_open {
+        return Ok(());
+    }
     let seen = without_mark(run, &row.seen).await?;
     let reading = Reading::of_row(seen.clone());
     let name = name_of(run, &seen).await?;

@@ -415,7 +415,7 @@ async fn elder_of_records(run: &Run<'_>, sight: &Sight) -> Result<Option<LaneId>
             return Ok(Some(elder));
         }
     }
-    // A deal that arrives from Microsoft rings for both of its referrals at once, and either bell may be the first.
+    // Both referrals of a deal ring at birth, and either may come first.
     if let Some(microsoft) = &sight.microsoft {
         records.push(Run::record(Side::PartnerCenter, REFERRAL, &microsoft.id));
     }

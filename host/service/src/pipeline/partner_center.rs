@@ -34,12 +34,19 @@ pub(super) fn write_out(
         run.tell_refusals("Partner Center", &[consent_missing()]);
     }
     // Help lives on Microsoft's own referral: asking for it is an invitation, not a patch (S12).
-    let (asked, mut patched): (Vec<&Carry>, Vec<&Carry>) = plan
+    let (mut asked, mut patched): (Vec<&Carry>, Vec<&Carry>) = plan
         .carries
         .iter()
         .filter(is_wanted)
         .filter(|carry| !lacks_consent(carry))
         .partition(|carry| carry.unit == Unit::Help);
+    if let Some(refusal) = solution_missing(reading, plan)
+        && (!asked.is_empty() || patched.iter().any(|carry| carry.unit == Unit::Visibility))
+    {
+        run.tell_refusals("Partner Center", &[refusal]);
+        asked.clear();
+        patched.retain(|carry| carry.unit != Unit::Visibility);
+    }
     let mut invitation = None;
     let visible = Carry {
         unit: Unit::Visibility,
@@ -60,6 +67,8 @@ pub(super) fn write_out(
             if !is_visible && !patched.iter().any(|carry| carry.unit == Unit::Visibility) {
                 patched.push(&visible);
             }
+            // Nobody is invited to a closed deal: the close goes in the next round.
+            patched.retain(|carry| !closes(carry));
             invitation = Some(Write {
                 settles: Settles::all([*carry], plan),
                 ..Write::of(What::InviteMicrosoft {
@@ -75,6 +84,31 @@ pub(super) fn write_out(
         .into_iter()
         .chain(invitation)
         .collect()
+}
+
+fn closes(carry: &Carry) -> bool {
+    matches!(&carry.value, UnitValue::State(state) if state.standing.is_closed())
+}
+
+/// Partner Center shares no deal with Microsoft that has no solution, and says so by refusing everything that comes with it.
+fn solution_missing(reading: &Reading, plan: &Plan) -> Option<Refusal> {
+    let carried = plan
+        .carries
+        .iter()
+        .find(|carry| carry.to == Side::PartnerCenter && carry.unit == Unit::Solutions)
+        .map(|carry| &carry.value);
+    let will_be = carried.or_else(|| reading.partner_center.get(&Unit::Solutions));
+    if will_be.is_some_and(|solutions| !solutions.is_empty()) {
+        return None;
+    }
+    Some(Refusal {
+        unit: Unit::Solutions,
+        reason: reason(
+            "solution-missing",
+            "a deal without a solution cannot be shared with Microsoft",
+            "add at least one co-sell ready solution to the deal",
+        ),
+    })
 }
 
 /// S24: no contact leaves before consent is on record, at birth or later.
