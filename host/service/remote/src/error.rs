@@ -249,7 +249,15 @@ impl fmt::Display for RemoteError {
             (None, None) => {}
         }
         if !about.message.is_empty() {
-            write!(f, ": {}", about.message)?;
+            let more = !about.reasons.is_empty() || about.advice.is_some();
+            let words = about.message.as_str();
+            // A sentence that goes on has no full stop in the middle.
+            let words = if more {
+                words.trim_end_matches('.')
+            } else {
+                words
+            };
+            write!(f, ": {words}")?;
         }
         for reason in &about.reasons {
             match &reason.about {
