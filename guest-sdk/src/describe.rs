@@ -77,9 +77,7 @@ impl SettingSpec {
     /// A list of texts, empty unless the operator writes some.
     #[must_use]
     pub fn texts(name: impl Into<String>, doc: impl Into<String>) -> Self {
-        let mut spec = Self::new(name, SettingType::Texts, doc);
-        spec.default_value = Some(SettingValue::Texts(Vec::new()));
-        spec
+        Self::new(name, SettingType::Texts, doc)
     }
 
     /// One of several words; the first is the default.

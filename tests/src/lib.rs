@@ -3,13 +3,15 @@
 //! [`World::end`] proves at the end of each story that no bell is unanswered, no write is open, and every lane is in step or explained.
 #![forbid(unsafe_code)]
 
+pub mod model;
+
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use cosell::simulated::{Paths, write_configuration};
-use cosell_host::app::Host;
+use cosell_host::app::{Host, StartError};
 use cosell_host::config::Config;
 use cosell_host::desk::Desk;
 use cosell_host::pipeline::PERSON;
@@ -21,6 +23,8 @@ use serde_json::{Value, json};
 /// Longest that a story waits for anything. A loaded machine is slow; a story that hangs is broken.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// Ports that are tried for a host; two stories rarely draw the same one.
+const PORTS_MAX: usize = 20;
 /// A running host drains within seconds.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -44,6 +48,19 @@ fn target() -> PathBuf {
         .unwrap_or(Path::new("."));
     std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| root.join("target"), |given| root.join(given))
+}
+
+/// What a story says before its host starts.
+#[derive(Default)]
+pub struct Setup<'a> {
+    /// The simulated world.
+    pub simulator: SimulatorConfig,
+    /// Lines of `[connection.policy]`.
+    pub policy: &'a [(&'a str, &'a str)],
+    /// Settings of plugins: name of the file beside the component, and its text.
+    pub settings: &'a [(&'a str, &'a str)],
+    /// Further tables of the configuration, such as `[sweep]`.
+    pub sections: &'a str,
 }
 
 /// A simulator, a host, and a folder of their own.
@@ -71,6 +88,25 @@ impl World {
     /// # Errors
     /// As [`World::start`].
     pub async fn with(simulator: SimulatorConfig, policy: &[(&str, &str)]) -> anyhow::Result<Self> {
+        Self::set_up(Setup {
+            simulator,
+            policy,
+            ..Setup::default()
+        })
+        .await
+    }
+
+    /// The same with everything that can be said before the host starts.
+    ///
+    /// # Errors
+    /// As [`World::start`].
+    pub async fn set_up(setup: Setup<'_>) -> anyhow::Result<Self> {
+        let Setup {
+            simulator,
+            policy,
+            settings,
+            sections,
+        } = setup;
         let dir = tempfile::Builder::new().prefix("cosell-story-").tempdir()?;
         let folder = dir.path().join("plugins");
         std::fs::create_dir(&folder)?;
@@ -79,6 +115,9 @@ impl World {
             if path.extension().is_some_and(|ending| ending == "wasm") {
                 std::fs::copy(&path, folder.join(path.file_name().unwrap_or_default()))?;
             }
+        }
+        for (file, text) in settings {
+            std::fs::write(folder.join(file), text)?;
         }
         let running = Simulator::start(simulator).await?;
         let listen: SocketAddr = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
@@ -93,6 +132,14 @@ impl World {
         let mut lines = vec![("quiet_period_s", "0"), ("grace_minutes", "0")];
         lines.extend_from_slice(policy);
         let config = write_configuration(&running, &paths, &lines)?;
+        if !sections.is_empty() {
+            let text = std::fs::read_to_string(&config)?;
+            // Tables of their own go before the connection's, which would swallow what follows it.
+            std::fs::write(
+                &config,
+                text.replacen("[[connection]]", &format!("{sections}\n[[connection]]"), 1),
+            )?;
+        }
         let mut world = Self {
             folder,
             config,
@@ -121,14 +168,32 @@ impl World {
         self.running.control()
     }
 
-    /// Starts the host on the store that is there.
+    /// Starts the host on the store that is there. Its port was free when it was drawn; when another story has taken it since, the host moves,
+    /// and tells both sides its new address.
     ///
     /// # Errors
     /// What the host says.
     pub async fn start_host(&mut self) -> anyhow::Result<()> {
-        let config = Config::load(&self.config)?;
-        self.host = Some(Host::start(&config).await?);
-        Ok(())
+        for _ in 0..PORTS_MAX {
+            match Host::start(&Config::load(&self.config)?).await {
+                Ok(host) => {
+                    self.host = Some(host);
+                    return Ok(());
+                }
+                Err(StartError::Listen { address, source })
+                    if source.kind() == std::io::ErrorKind::AddrInUse =>
+                {
+                    let free = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+                    let text = std::fs::read_to_string(&self.config)?;
+                    std::fs::write(
+                        &self.config,
+                        text.replace(&address.to_string(), &free.to_string()),
+                    )?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        bail!("{PORTS_MAX} ports in a row were taken before the host could listen")
     }
 
     /// Lets the host drain and end.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -27,10 +27,11 @@ use tracing::{error, info, warn};
 
 use crate::bell::Belfry;
 use crate::config::{self, Config};
-use crate::desk::{Connection, Desk};
+use crate::desk::{Connection, Desk, Plugins, fair_dice};
 use crate::link::fingerprint;
-use crate::subscribe::subscribe;
+use crate::subscribe::{RETRY, subscribe};
 use crate::sweep::{Every, sweep};
+use crate::trouble::Trouble;
 use crate::worker::work;
 
 /// Plugin events that wait for the host to act on them; they come by hand, a few a day.
@@ -102,6 +103,14 @@ impl Host {
     /// [`StartError`].
     pub async fn start(config: &Config) -> Result<Self, StartError> {
         let began = Instant::now();
+        // Before the store is touched: a host that was started twice by mistake must not call the leases of the first one its own.
+        let listener = TcpListener::bind(config.server.listen)
+            .await
+            .map_err(|source| StartError::Listen {
+                address: config.server.listen,
+                source,
+            })?;
+        let address = listener.local_addr().unwrap_or(config.server.listen);
         let unusable = |source| StartError::Store {
             path: config.store.display().to_string(),
             source,
@@ -124,13 +133,6 @@ impl Host {
         let doors = config.connections.iter().map(listening).collect();
         let door =
             Door::new(doors, Arc::new(Belfry(Arc::clone(&desk)))).map_err(StartError::Door)?;
-        let listener = TcpListener::bind(config.server.listen)
-            .await
-            .map_err(|source| StartError::Listen {
-                address: config.server.listen,
-                source,
-            })?;
-        let address = listener.local_addr().unwrap_or(config.server.listen);
 
         let (stop, stopping) = watch::channel(false);
         let mut tasks = JoinSet::new();
@@ -186,7 +188,7 @@ impl Host {
     }
 
     /// Takes no more work, lets running deals end, and returns. What is not finished within the drain time is taken up by the next start.
-    pub async fn stop(mut self, drain: std::time::Duration) {
+    pub async fn stop(mut self, drain: Duration) {
         self.stop.send_replace(true);
         self.desk.rope.notify_waiters();
         let drained = tokio::time::timeout(drain, async {
@@ -234,11 +236,12 @@ fn compose(
     Ok(Desk {
         store: Arc::new(store),
         clock: system_clock(),
-        plugins: plugins(config, on_plugin_event)?,
+        plugins: Plugins::Folder(plugins(config, on_plugin_event)?),
         connections,
         rope: Arc::new(Notify::new()),
         owner: format!("{}-{}", std::process::id(), uuid::Uuid::new_v4()),
         language: config.server.language.clone(),
+        dice: fair_dice(),
     })
 }
 
@@ -366,21 +369,22 @@ async fn follow_plugins(
 ) {
     let mut subscribed = BTreeSet::new();
     loop {
-        let mut incomplete = false;
+        let mut again = None;
         for settings in &config.connections {
             if let Err(error) = subscribe(&desk, &config, settings, &mut subscribed).await {
-                incomplete = true;
+                let soon = retry_after(&desk, &error);
+                again = Some(again.map_or(soon, |sooner| soon.min(sooner)));
                 warn!(
                     connection = %settings.id,
                     error = %error,
-                    "webhooks are not registered yet; the sweep finds changes meanwhile, and registration is tried again in a minute"
+                    retry_ms = u64::try_from(soon.as_millis()).unwrap_or(u64::MAX),
+                    "webhooks are not registered yet; the sweep finds changes meanwhile, and registration is tried again"
                 );
             }
         }
-        let retry = tokio::time::sleep(crate::subscribe::RETRY);
         tokio::select! {
             _ = stop.changed() => return,
-            () = retry, if incomplete => continue,
+            () = tokio::time::sleep(again.unwrap_or_default()), if again.is_some() => continue,
             event = events.recv() => match event {
                 Some(event) if matches!(event.what, What::Swapped { .. }) => wake_parked(&desk).await,
                 Some(_) => continue,
@@ -390,7 +394,19 @@ async fn follow_plugins(
     }
 }
 
-async fn wake_parked(desk: &Desk) {
+/// The moment that a resting credential may be used again, else a while.
+fn retry_after(desk: &Desk, error: &Trouble) -> Duration {
+    match error {
+        Trouble::NotYet { until, .. } => {
+            let ms = until.saturating_sub(desk.now()).max(1);
+            Duration::from_millis(ms.unsigned_abs())
+        }
+        _ => RETRY,
+    }
+}
+
+/// Lanes that a person has to look at are tried again: what stood in their way may be gone (S26).
+pub async fn wake_parked(desk: &Desk) {
     for connection in desk.connections.keys() {
         let lanes = match desk.store.lanes(connection, PARKED_MAX).await {
             Ok(lanes) => lanes,

@@ -1,9 +1,9 @@
 //! What every run has at hand: a plain struct of what the process owns.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use cosell_plugins::PluginFolder;
+use cosell_plugins::{PluginFolder, PluginSet};
 use cosell_remote::{Dataverse, PartnerCenter};
 use cosell_store::{Clock, ConnectionId, Millis, Store};
 use cosell_sync::brake::MassLimits;
@@ -25,7 +25,7 @@ pub struct Desk {
     /// The store's clock.
     pub clock: Clock,
     /// The plugins; a run pins the set that is current when it begins (S29).
-    pub plugins: PluginFolder,
+    pub plugins: Plugins,
     /// The partner tenants and their CRM environments.
     pub connections: BTreeMap<ConnectionId, Connection>,
     /// Wakes the worker.
@@ -34,6 +34,36 @@ pub struct Desk {
     pub owner: String,
     /// BCP 47 tag of the people who read reasons.
     pub language: String,
+    /// Where the jitter of retries is drawn from.
+    pub dice: Dice,
+}
+
+/// Draws a number. The system's in production, from a seed in tests.
+pub type Dice = Arc<dyn Fn() -> u32 + Send + Sync>;
+
+/// Numbers that nobody can foretell.
+#[must_use]
+pub fn fair_dice() -> Dice {
+    Arc::new(rand::random::<u32>)
+}
+
+/// Where the set of plugins comes from.
+pub enum Plugins {
+    /// A folder that is watched.
+    Folder(PluginFolder),
+    /// Sets that were loaded before, and are swapped by hand: what thousands of histories share.
+    Given(Mutex<Arc<PluginSet>>),
+}
+
+impl Plugins {
+    /// The set that a run begins with.
+    #[must_use]
+    pub fn current(&self) -> Arc<PluginSet> {
+        match self {
+            Self::Folder(folder) => folder.current(),
+            Self::Given(set) => Arc::clone(&set.lock().unwrap_or_else(PoisonError::into_inner)),
+        }
+    }
 }
 
 impl Desk {

@@ -21,5 +21,6 @@ pub mod worker;
 pub mod link;
 pub mod raw;
 pub mod status;
-mod subscribe;
+pub mod subscribe;
+mod throttle;
 pub mod verbs;

@@ -29,7 +29,7 @@ use cosell_sync::side::Side;
 use crate::trouble::{Trouble, sentences};
 use look::{Looked, Sight, look};
 use read::{Reading, read};
-use script::{Script, What, Write};
+use script::Script;
 
 pub use dress::tell_failure;
 pub use permit::{MASS, mass_note};
@@ -117,7 +117,7 @@ async fn compose(run: &mut Run<'_>) -> Result<Round, Trouble> {
             }
             born::row(run, &sight, &reading, kind).await?
         }
-        Course::Qualify => qualify(run),
+        Course::Qualify => born::qualify(run, &sight, &reading).await?,
         Course::Anew(side) => {
             run.start_anew(side);
             if run.is_preview() {
@@ -211,15 +211,6 @@ fn decide(run: &Run<'_>, sight: &Sight, reading: &Reading) -> Plan {
         answers: &answers,
         ..look
     })
-}
-
-/// S17: the deal was accepted in Partner Center, so its lead becomes an opportunity.
-fn qualify(run: &Run<'_>) -> Script {
-    let lead = run.link.crm_row.clone().unwrap_or_default();
-    Script {
-        writes: vec![Write::of(What::Qualify { lead })],
-        then: vec!["then the deal goes on as the opportunity that the CRM makes of it".to_owned()],
-    }
 }
 
 /// Courses that write nothing.

@@ -13,6 +13,8 @@ use tracing::{info, warn};
 use crate::config::{self, Config};
 use crate::desk::Desk;
 use crate::records::{children, kinds};
+use crate::throttle;
+use crate::trouble::Trouble;
 
 /// How soon a registration that failed is tried again.
 pub(crate) const RETRY: Duration = Duration::from_secs(60);
@@ -20,13 +22,26 @@ pub(crate) const RETRY: Duration = Duration::from_secs(60);
 /// Registers what the current set of plugins follows, unless it is known to be registered.
 ///
 /// # Errors
-/// The first call that failed; all of it can be done again.
+/// The first call that failed; all of it can be done again. [`Trouble::NotYet`] while a credential rests (I11).
 pub(crate) async fn subscribe(
     desk: &Desk,
     config: &Config,
     settings: &config::Connection,
     done: &mut BTreeSet<String>,
-) -> Result<(), RemoteError> {
+) -> Result<(), Trouble> {
+    let registered = subscribe_both(desk, config, settings, done).await;
+    if let Err(Trouble::Remote(error)) = &registered {
+        throttle::rest(desk, &settings.id, error).await?;
+    }
+    registered
+}
+
+async fn subscribe_both(
+    desk: &Desk,
+    config: &Config,
+    settings: &config::Connection,
+    done: &mut BTreeSet<String>,
+) -> Result<(), Trouble> {
     let set = desk.plugins.current();
     let mark = format!("{}/{}", settings.id, set.hash());
     let Some(connection) = desk
@@ -37,6 +52,7 @@ pub(crate) async fn subscribe(
         return Ok(());
     };
     if settings.partner_center.register_webhook {
+        throttle::must_be_open(desk, &settings.id).await?;
         let wanted = Registration {
             url: config.webhook_address(Source::PartnerCenter, &settings.id),
             events: settings.partner_center.webhook.events.clone(),
@@ -45,6 +61,7 @@ pub(crate) async fn subscribe(
         register(&connection.partner_center, wanted).await?;
     }
     if settings.dataverse.subscribe {
+        throttle::must_be_open(desk, &settings.id).await?;
         let url = config.webhook_address(Source::Dataverse, &settings.id);
         let webhook = &settings.dataverse.webhook;
         let name = format!("cosell {}", settings.id);
@@ -93,7 +110,9 @@ async fn register(
     Ok(())
 }
 
-fn steps(needs: &Needs) -> Vec<Step> {
+/// What the CRM is to tell us about, for a set with these needs (S31).
+#[must_use]
+pub fn steps(needs: &Needs) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     let rows = kinds(needs).map(|kind| (kind.table(), columns(needs, kind.table())));
     let below = children(needs).map(|(join, up, _)| {

@@ -76,6 +76,18 @@ pub async fn work(desk: Arc<Desk>, lanes_at_once: usize, mut stop: watch::Receiv
     }
 }
 
+/// Claims one due lane and runs it to its end. None: no lane is due. For whoever counts the steps: [`work`] takes many lanes at once.
+///
+/// # Errors
+/// The store did not hand out any lane.
+pub async fn step(desk: &Desk) -> Result<Option<Lease>, StoreError> {
+    let lease = desk.store.claim(&desk.owner, LEASE_MS, 1).await?.pop();
+    if let Some(lease) = &lease {
+        run(desk, lease).await;
+    }
+    Ok(lease)
+}
+
 fn report_panic(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended {
         // The lane comes back when its lease runs out; nothing is lost but time.
@@ -131,7 +143,7 @@ async fn settle_trouble(
     mut run: Option<&mut Run<'_>>,
 ) -> Next {
     let failures = u32::try_from(state.attempts).unwrap_or(u32::MAX);
-    let mut verdict = trouble.verdict(failures, rand::random(), desk.now());
+    let mut verdict = trouble.verdict(failures, (desk.dice)(), desk.now());
     if let Some(throttle) = verdict.throttle.take() {
         warn!(credential = %throttle.credential, until_ms = throttle.until, reason = %throttle.reason, "the credential rests");
         if let Err(error) = desk.store.set_throttle(&lease.connection, throttle).await {

@@ -1,19 +1,51 @@
-//! The simulated clock: real time plus an offset that only control moves.
+//! The simulated clock: real time plus an offset, or a clock that stands until control moves it.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Real time plus an offset in milliseconds. Tokens, expiry and `modifiedon` follow it; the ledger also keeps real time.
-#[derive(Debug, Default)]
+/// Tokens, expiry and `modifiedon` follow it; the ledger also keeps real time.
+#[derive(Debug)]
 pub struct Clock {
-    offset_ms: AtomicI64,
+    /// Microseconds: what is added to real time, or the simulated now itself.
+    micros: AtomicI64,
+    stands: bool,
+}
+
+impl Default for Clock {
+    /// Real time.
+    fn default() -> Self {
+        Self {
+            micros: AtomicI64::new(0),
+            stands: false,
+        }
+    }
 }
 
 impl Clock {
+    /// A clock that only control moves, but for one microsecond at every look: no two things are stamped alike, as in real life.
+    pub(crate) fn standing(now: Timestamp) -> Self {
+        Self {
+            micros: AtomicI64::new(now.as_microsecond()),
+            stands: true,
+        }
+    }
+
+    /// The same time, from here on by itself.
+    pub(crate) fn copied(&self) -> Self {
+        Self {
+            micros: AtomicI64::new(self.micros.load(Ordering::Relaxed)),
+            stands: self.stands,
+        }
+    }
+
     /// The simulated now, as fine as the machine's clock.
     pub fn now(&self) -> Timestamp {
-        let offset = SignedDuration::from_millis(self.offset_ms.load(Ordering::Relaxed));
+        if self.stands {
+            let micros = self.micros.fetch_add(1, Ordering::Relaxed);
+            return Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX);
+        }
+        let offset = SignedDuration::from_micros(self.micros.load(Ordering::Relaxed));
         Timestamp::now()
             .saturating_add(offset)
             .unwrap_or(Timestamp::MAX)
@@ -21,16 +53,20 @@ impl Clock {
 
     /// Moves the clock by `ms`, backwards when negative, and returns the new now.
     pub fn advance_ms(&self, ms: i64) -> Timestamp {
-        self.offset_ms.fetch_add(ms, Ordering::Relaxed);
+        self.micros
+            .fetch_add(ms.saturating_mul(1_000), Ordering::Relaxed);
         self.now()
     }
 
-    /// Puts the clock at `now`; it goes on running from there.
+    /// Puts the clock at `now`; it goes on from there.
     pub fn set(&self, now: Timestamp) {
-        self.offset_ms.store(
-            now.as_millisecond().saturating_sub(real_ms()),
-            Ordering::Relaxed,
-        );
+        let from = if self.stands {
+            Timestamp::UNIX_EPOCH
+        } else {
+            Timestamp::now()
+        };
+        let micros = now.as_microsecond().saturating_sub(from.as_microsecond());
+        self.micros.store(micros, Ordering::Relaxed);
     }
 }
 

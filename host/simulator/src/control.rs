@@ -92,6 +92,11 @@ impl Control {
         self.world.dataverse.rows(table)
     }
 
+    /// Ids of the rows that a many-to-many relationship connects with a row, given by the collection's name on it.
+    pub fn linked(&self, table: &str, id: &str, relationship: &str) -> Vec<String> {
+        self.world.dataverse.linked(table, id, relationship)
+    }
+
     /// Writes that APIs accepted after the entry numbered `sequence` (0 for all).
     pub fn ledger(&self, sequence: u64) -> Vec<Entry> {
         self.world.ledger.entries_after(sequence)

@@ -98,6 +98,20 @@ impl Dataverse {
         Ok(service)
     }
 
+    /// The same organisation in another world.
+    pub(crate) fn copied(&self, shared: &Shared) -> Self {
+        let db = self.db().copied(Ids::new(shared.seed, 0xD7));
+        Self {
+            shared: shared.clone(),
+            organization: Mutex::new(self.organization()),
+            account: Mutex::new(*self.account.lock().unwrap_or_else(PoisonError::into_inner)),
+            users: self.users.clone(),
+            authority: self.authority.clone(),
+            url: self.url.clone(),
+            db: Arc::new(Mutex::new(db)),
+        }
+    }
+
     fn db(&self) -> MutexGuard<'_, Db> {
         self.db.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -179,7 +193,8 @@ impl Dataverse {
     }
 
     fn send(&self, db: &Db, session: &Session, events: &[store::Event]) {
-        for (step, delivery) in webhooks::deliveries(db, session, events, &self.url) {
+        let are_posted = self.shared.deliveries.are_posted();
+        for (step, delivery) in webhooks::deliveries(db, session, events, &self.url, are_posted) {
             let (db, clock) = (Arc::clone(&self.db), Arc::clone(&self.shared.clock));
             self.shared.deliveries.send(delivery, move |record| {
                 if record.outcome == "failed" {
@@ -319,6 +334,26 @@ impl Dataverse {
             ))
         };
         rows.live.values().map(show).collect()
+    }
+
+    /// Rows that a many-to-many relationship connects with this one.
+    pub(crate) fn linked(&self, table: &str, id: &str, relationship: &str) -> Vec<String> {
+        let db = self.db();
+        let found = match (
+            db.schema.navigation(table, relationship),
+            Uuid::try_parse(id),
+        ) {
+            (
+                Some(schema::Navigation::Many {
+                    relationship,
+                    here_is_first,
+                    ..
+                }),
+                Ok(id),
+            ) => db.linked(*relationship, id, *here_is_first),
+            _ => Vec::new(),
+        };
+        found.iter().map(Uuid::to_string).collect()
     }
 
     /// Makes every delta link given out so far too old.

@@ -1,4 +1,4 @@
-//! Sending webhooks: attempts, waits, faults, and a record of what became of each.
+//! Sending webhooks: attempts, waits, faults, and a record of what became of each. Or putting them into an outbox that a test empties.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -60,15 +60,39 @@ pub struct DeliveryRecord {
     pub outcome: String,
 }
 
+/// A webhook that nobody has posted: who empties the outbox decides how often, when and in which order it arrives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undelivered {
+    /// Position among all webhooks of this world, from 1.
+    pub number: u64,
+    /// The sender.
+    pub service: Service,
+    /// `referral-updated`, or `Update opportunity`.
+    pub event: String,
+    /// The record it is about.
+    pub record: String,
+    /// Where it would go.
+    pub url: String,
+}
+
 /// The sender. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Deliveries {
-    client: reqwest::Client,
-    runtime: tokio::runtime::Handle,
-    gate: Arc<Semaphore>,
+    way: Way,
     faults: Arc<Faults>,
     records: Arc<Mutex<VecDeque<DeliveryRecord>>>,
     waiting: Arc<std::sync::atomic::AtomicUsize>,
+}
+
+#[derive(Clone)]
+enum Way {
+    Post {
+        client: reqwest::Client,
+        runtime: tokio::runtime::Handle,
+        gate: Arc<Semaphore>,
+    },
+    /// And how many went through it so far.
+    Outbox(Arc<Mutex<(u64, Vec<Undelivered>)>>),
 }
 
 impl Deliveries {
@@ -77,13 +101,43 @@ impl Deliveries {
         runtime: tokio::runtime::Handle,
         faults: Arc<Faults>,
     ) -> Self {
+        let gate = Arc::new(Semaphore::new(AT_ONCE));
+        Self::by(
+            Way::Post {
+                client,
+                runtime,
+                gate,
+            },
+            faults,
+        )
+    }
+
+    /// Nothing is posted, and nobody looks at signatures.
+    pub(crate) fn into_outbox(faults: Arc<Faults>) -> Self {
+        Self::by(Way::Outbox(Arc::default()), faults)
+    }
+
+    fn by(way: Way, faults: Arc<Faults>) -> Self {
         Self {
-            client,
-            runtime,
-            gate: Arc::new(Semaphore::new(AT_ONCE)),
+            way,
             faults,
             records: Arc::default(),
             waiting: Arc::default(),
+        }
+    }
+
+    /// Whether anybody will read headers and body.
+    pub(crate) fn are_posted(&self) -> bool {
+        matches!(self.way, Way::Post { .. })
+    }
+
+    /// Empties the outbox, oldest first.
+    pub(crate) fn drain(&self) -> Vec<Undelivered> {
+        match &self.way {
+            Way::Outbox(held) => {
+                std::mem::take(&mut held.lock().unwrap_or_else(PoisonError::into_inner).1)
+            }
+            Way::Post { .. } => Vec::new(),
         }
     }
 
@@ -107,6 +161,19 @@ impl Deliveries {
         mut delivery: Delivery,
         done: impl FnOnce(&DeliveryRecord) + Send + 'static,
     ) {
+        if let Way::Outbox(held) = &self.way {
+            let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+            held.0 += 1;
+            let undelivered = Undelivered {
+                number: held.0,
+                service: delivery.service,
+                event: delivery.event,
+                record: delivery.record,
+                url: delivery.url,
+            };
+            held.1.push(undelivered);
+            return;
+        }
         let fault = self.faults.strike_webhook(delivery.service);
         if fault == Some(WebhookFaultKind::Drop) {
             self.note(record_of(&delivery, Vec::new(), "dropped"));
@@ -137,10 +204,13 @@ impl Deliveries {
         wait_ms: u64,
         done: impl FnOnce(&DeliveryRecord) + Send + 'static,
     ) {
+        let Way::Post { runtime, .. } = &self.way else {
+            return;
+        };
         let sender = self.clone();
         self.waiting
             .fetch_add(1, std::sync::atomic::Ordering::AcqRel);
-        self.runtime.spawn(async move {
+        runtime.spawn(async move {
             if wait_ms > 0 {
                 tokio::time::sleep(Duration::from_millis(wait_ms)).await;
             }
@@ -179,9 +249,11 @@ impl Deliveries {
     }
 
     async fn post(&self, delivery: &Delivery) -> Option<u16> {
-        let _turn = self.gate.acquire().await.ok()?;
-        let mut request = self
-            .client
+        let Way::Post { client, gate, .. } = &self.way else {
+            return None;
+        };
+        let _turn = gate.acquire().await.ok()?;
+        let mut request = client
             .post(&delivery.url)
             .timeout(ANSWER_WAIT)
             .body(delivery.body.clone());

@@ -63,14 +63,14 @@ pub(crate) enum Denied {
     WrongAudience,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct AccessToken {
     identity: Identity,
     audience: Audience,
     expires: Timestamp,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct RefreshToken {
     client_id: String,
     tenant: String,
@@ -115,6 +115,23 @@ impl Entra {
             apps,
             audiences,
             old_refresh_tokens_keep_working,
+            books: Mutex::new(books),
+        }
+    }
+
+    /// The same apps, and the tokens that were given out so far, in another world.
+    pub(crate) fn copied(&self, clock: Arc<Clock>, seed: u64) -> Self {
+        let held = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        let books = Books {
+            ids: Ids::new(seed, 0xE7),
+            access: held.access.clone(),
+            refresh: held.refresh.clone(),
+        };
+        Self {
+            clock,
+            apps: self.apps.clone(),
+            audiences: self.audiences.clone(),
+            old_refresh_tokens_keep_working: self.old_refresh_tokens_keep_working,
             books: Mutex::new(books),
         }
     }

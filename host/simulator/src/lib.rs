@@ -28,6 +28,7 @@ mod deliveries;
 mod entra;
 mod faults;
 mod ids;
+mod inside;
 pub mod ledger;
 mod odata;
 mod referrals;
@@ -46,7 +47,8 @@ pub use config::{
     StatusConfig, TableColumnConfig, TableConfig,
 };
 pub use control::{Arrival, Control, ControlError};
-pub use deliveries::DeliveryRecord;
+pub use deliveries::{DeliveryRecord, Undelivered};
 pub use faults::{Fault, FaultKind, Service, WebhookFault, WebhookFaultKind};
+pub use inside::{Carried, Inside};
 pub use running::{CrmAccess, OrganizationAccess, Running, Simulator, SimulatorError, Urls};
 pub use standing::{CrmAccount, Hidden, Role};

@@ -158,6 +158,27 @@ impl Referrals {
         }
     }
 
+    /// The same referrals in another world.
+    pub(crate) fn copied(&self, shared: &Shared, registrations: Arc<Registrations>) -> Self {
+        let book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        Self {
+            clock: Arc::clone(&shared.clock),
+            entra: Arc::clone(&shared.entra),
+            ledger: Arc::clone(&shared.ledger),
+            registrations,
+            assumptions: shared.assumptions.clone(),
+            organizations: self.organizations.clone(),
+            page_size: self.page_size,
+            roles: Mutex::new(
+                self.roles
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .clone(),
+            ),
+            book: Mutex::new(book.copied(Ids::new(shared.seed, 0x9C))),
+        }
+    }
+
     /// The book, after expiring what the clock has overtaken.
     pub(crate) fn book(&self) -> MutexGuard<'_, Book> {
         let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);

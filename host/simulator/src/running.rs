@@ -26,7 +26,7 @@ use crate::signing::{KeyError, TlsIdentity, WebhookSigner};
 use crate::world::{Shared, World};
 
 /// Name under which the webhook certificate is served.
-const CERTIFICATE_PATH: &str = "/cert/pcnotifications-dispatch.microsoft.com.cer";
+pub(crate) const CERTIFICATE_PATH: &str = "/cert/pcnotifications-dispatch.microsoft.com.cer";
 /// The listeners in the order of their ports.
 const SERVICES: [Service; 6] = [
     Service::Entra,
@@ -195,7 +195,19 @@ impl Simulator {
             source: Box::new(error),
         })??;
         let urls = urls(&config, &listeners)?;
-        let (world, access) = world(&config, &urls, &identity, signer)?;
+        let faults = Arc::new(Faults::default());
+        let circumstances = Circumstances {
+            clock: Clock::default(),
+            deliveries: Deliveries::new(
+                webhook_client(&config, &identity.ca_der)?,
+                tokio::runtime::Handle::current(),
+                Arc::clone(&faults),
+            ),
+            faults,
+            signer: Arc::new(signer),
+            ca_pem: config.tls.then(|| identity.ca_pem.clone()),
+        };
+        let (world, access) = world(&config, &urls, circumstances)?;
         let tls = if config.tls {
             Some(acceptor(&identity)?)
         } else {
@@ -240,20 +252,38 @@ fn urls(config: &SimulatorConfig, listeners: &[TcpListener]) -> Result<Urls, Sim
     })
 }
 
-struct Access {
-    organizations: Vec<OrganizationAccess>,
-    crm: CrmAccess,
+/// Who there is, and how each signs in.
+#[derive(Clone)]
+pub(crate) struct Access {
+    pub(crate) organizations: Vec<OrganizationAccess>,
+    pub(crate) crm: CrmAccess,
 }
 
-fn world(
+/// What differs between a world with listeners and one without.
+pub(crate) struct Circumstances {
+    pub(crate) clock: Clock,
+    pub(crate) faults: Arc<Faults>,
+    pub(crate) deliveries: Deliveries,
+    pub(crate) signer: Arc<WebhookSigner>,
+    /// Of the listeners' authority.
+    pub(crate) ca_pem: Option<String>,
+}
+
+/// Makes a world and everybody in it.
+pub(crate) fn world(
     config: &SimulatorConfig,
     urls: &Urls,
-    identity: &TlsIdentity,
-    signer: WebhookSigner,
+    circumstances: Circumstances,
 ) -> Result<(Arc<World>, Access), SimulatorError> {
+    let Circumstances {
+        clock,
+        faults,
+        deliveries,
+        signer,
+        ca_pem,
+    } = circumstances;
     let mut ids = Ids::new(config.seed, 0xAA);
-    let clock = Arc::new(Clock::default());
-    let faults = Arc::new(Faults::default());
+    let clock = Arc::new(clock);
     let configured = if config.organizations.is_empty() {
         vec![OrganizationConfig {
             name: "Contoso Partner".to_owned(),
@@ -307,17 +337,14 @@ fn world(
             user_mail: held.user_mail.clone(),
         })
         .collect();
-    let client = webhook_client(config, &identity.ca_der)?;
-    let runtime = tokio::runtime::Handle::current();
     let shared = Shared {
         clock,
         entra,
         ledger: Arc::new(Ledger::default()),
-        deliveries: Deliveries::new(client, runtime, Arc::clone(&faults)),
+        deliveries,
         assumptions: config.assumptions.clone(),
         seed: config.seed,
     };
-    let signer = Arc::new(signer);
     let certificate_url = format!("{}{CERTIFICATE_PATH}", urls.certificates);
     let registrations = Registrations::new(
         &shared,
@@ -355,7 +382,7 @@ fn world(
     let about = json!({
         "urls": urls,
         "certificate_url": certificate_url,
-        "ca_pem": config.tls.then_some(&identity.ca_pem),
+        "ca_pem": ca_pem,
         "webhook_root_pem": signer.anchors_pem(),
         "organizations": access,
         "crm": crm,
@@ -370,8 +397,7 @@ fn world(
         registrations,
         dataverse,
         signer,
-        certificate_as_pem: config.assumptions.certificate_as_pem,
-        certificate_with_chain: config.assumptions.certificate_with_chain,
+        assumptions: config.assumptions.clone(),
         latency_ms: AtomicU64::new(config.latency_ms),
         about,
     };

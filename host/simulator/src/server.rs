@@ -92,7 +92,7 @@ async fn answer(
 ) -> Result<hyper::Response<Full<Bytes>>, Dropped> {
     let (head, body) = request.into_parts();
     let Ok(body) = Limited::new(body, BODY_BYTES_MAX).collect().await else {
-        return Ok(respond(Reply::empty(413)));
+        return Ok(whole(Reply::empty(413)));
     };
     let host = head
         .headers
@@ -108,15 +108,15 @@ async fn answer(
         body: body.to_bytes(),
     };
     if service == Service::Control {
-        return Ok(respond(world.handle(service, &request)));
+        return Ok(whole(world.handle(service, &request)));
     }
     let latency_ms = world.latency_ms();
     if latency_ms > 0 {
         tokio::time::sleep(Duration::from_millis(latency_ms)).await;
     }
     match world.faults.strike(service, &request) {
-        None => Ok(respond(world.handle(service, &request))),
-        Some(Strike::Answer(reply)) => Ok(respond(reply)),
+        None => Ok(whole(world.handle(service, &request))),
+        Some(Strike::Answer(reply)) => Ok(whole(reply)),
         Some(Strike::DropBefore) => Err(Dropped),
         Some(Strike::DropAfter) => {
             let _lost = world.handle(service, &request);
@@ -124,23 +124,24 @@ async fn answer(
         }
         Some(Strike::Delay(ms)) => {
             tokio::time::sleep(Duration::from_millis(ms)).await;
-            Ok(respond(world.handle(service, &request)))
+            Ok(whole(world.handle(service, &request)))
         }
     }
 }
 
-fn respond(reply: Reply) -> hyper::Response<Full<Bytes>> {
-    let mut response = hyper::Response::builder().status(reply.status);
+fn whole(reply: Reply) -> hyper::Response<Full<Bytes>> {
+    respond(reply).map(Full::new)
+}
+
+/// A reply as a response.
+pub(crate) fn respond(reply: Reply) -> http::Response<Bytes> {
+    let mut response = http::Response::builder().status(reply.status);
     for (name, value) in reply.headers {
         response = response.header(name.as_ref(), value);
     }
-    response
-        .body(Full::new(Bytes::from(reply.body)))
-        .unwrap_or_else(|_| {
-            let mut broken = hyper::Response::new(Full::new(Bytes::from_static(
-                b"a header could not be written",
-            )));
-            *broken.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
-            broken
-        })
+    response.body(Bytes::from(reply.body)).unwrap_or_else(|_| {
+        let mut broken = http::Response::new(Bytes::from_static(b"a header could not be written"));
+        *broken.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+        broken
+    })
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 /// Shown, or changed: at which moment of an own, counting clock.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Sight {
     now: u64,
     /// The `$select`s that were used; none is everything.

@@ -38,14 +38,44 @@ pub(crate) struct World {
     pub(crate) registrations: Arc<Registrations>,
     pub(crate) dataverse: Dataverse,
     pub(crate) signer: Arc<WebhookSigner>,
-    pub(crate) certificate_as_pem: bool,
-    pub(crate) certificate_with_chain: bool,
+    pub(crate) assumptions: Assumptions,
     pub(crate) latency_ms: AtomicU64,
     /// What `GET /` of control tells: addresses and seeded ids.
     pub(crate) about: serde_json::Value,
 }
 
 impl World {
+    /// Everything as it stands, from here on by itself: what is done in one is not done in the other. Ids that are drawn from now on come
+    /// from `seed`. Acts, writes and refusals so far are left behind.
+    pub(crate) fn copied(&self, seed: u64) -> Arc<Self> {
+        let clock = Arc::new(self.clock.copied());
+        let entra = Arc::new(self.entra.copied(Arc::clone(&clock), seed));
+        let faults = Arc::new(Faults::default());
+        let shared = Shared {
+            clock,
+            entra,
+            ledger: Arc::new(Ledger::default()),
+            deliveries: Deliveries::into_outbox(Arc::clone(&faults)),
+            assumptions: self.assumptions.clone(),
+            seed,
+        };
+        let registrations = self.registrations.copied(&shared);
+        Arc::new(Self {
+            faults,
+            referrals: self.referrals.copied(&shared, Arc::clone(&registrations)),
+            registrations,
+            dataverse: self.dataverse.copied(&shared),
+            signer: Arc::clone(&self.signer),
+            assumptions: shared.assumptions,
+            latency_ms: AtomicU64::new(self.latency_ms()),
+            about: self.about.clone(),
+            clock: shared.clock,
+            ledger: shared.ledger,
+            deliveries: shared.deliveries,
+            entra: shared.entra,
+        })
+    }
+
     pub(crate) fn latency_ms(&self) -> u64 {
         self.latency_ms.load(Ordering::Relaxed)
     }
@@ -66,7 +96,10 @@ impl World {
         if !request.path.ends_with(".cer") {
             return Reply::empty(404);
         }
-        let body = match (self.certificate_as_pem, self.certificate_with_chain) {
+        let body = match (
+            self.assumptions.certificate_as_pem,
+            self.assumptions.certificate_with_chain,
+        ) {
             (false, _) => self.signer.leaf_der.clone(),
             (true, false) => self.signer.leaf_pem.clone().into_bytes(),
             (true, true) => {

@@ -53,6 +53,19 @@ pub fn is_same_person(a: &Person, b: &Person) -> bool {
     }
 }
 
+/// Whether both lists begin with the same element. Of people the first is the owner, or the main contact; the order of the others, and of any
+/// other list, says nothing.
+pub(crate) fn same_lead(a: &UnitValue, b: &UnitValue) -> bool {
+    match (a, b) {
+        (UnitValue::People(a), UnitValue::People(b)) => match (a.first(), b.first()) {
+            (Some(a), Some(b)) => is_same_person(a, b),
+            (None, None) => true,
+            _ => false,
+        },
+        _ => true,
+    }
+}
+
 /// Both sides' lists, each with the other's edits carried onto it (S11).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Merged {
@@ -64,7 +77,8 @@ pub struct Merged {
 
 /// Carries the edit script of each side onto the other's *current* list: what a side gained since its own base is added, what it lost is
 /// taken off, what it changed is replaced, and what only the receiver has stays. An element that both edited differently goes
-/// to `winner`; without one it stays on each side as it is, and the merge says so. None for values that are no lists.
+/// to `winner`; without one it stays on each side as it is, and the merge says so. So does who comes first of people. None for values that are
+/// no lists.
 #[must_use]
 pub fn merge_lists(
     bases: Sides<&UnitValue>,
@@ -84,12 +98,14 @@ pub fn merge_lists(
                 now: pc,
                 is_same: same_solution,
                 unchanged: PartialEq::eq,
+                leads: false,
             },
             &Edit {
                 base: base_crm,
                 now: crm,
                 is_same: same_solution,
                 unchanged: PartialEq::eq,
+                leads: false,
             },
             winner,
             UnitValue::Solutions,
@@ -103,12 +119,14 @@ pub fn merge_lists(
                 now: pc,
                 is_same: is_same_person,
                 unchanged: same_person,
+                leads: true,
             },
             &Edit {
                 base: base_crm,
                 now: crm,
                 is_same: is_same_person,
                 unchanged: same_person,
+                leads: true,
             },
             winner,
             UnitValue::People,
@@ -142,6 +160,8 @@ struct Edit<'a, T> {
     is_same: fn(&T, &T) -> bool,
     /// And in every field.
     unchanged: fn(&T, &T) -> bool,
+    /// The first of the list is more than one of it.
+    leads: bool,
 }
 
 impl<T: Clone> Edit<'_, T> {
@@ -156,6 +176,15 @@ impl<T: Clone> Edit<'_, T> {
             (Some(before), Some(after)) if (self.unchanged)(before, after) => None,
             (_, after) => Some(after),
         }
+    }
+
+    /// Who this side has put first.
+    fn lead(&self) -> Option<&T> {
+        let now = self.now.first().filter(|_| self.leads)?;
+        let before = self.base.first();
+        before
+            .is_none_or(|before| !(self.is_same)(before, now))
+            .then_some(now)
     }
 
     /// This side's script carried onto the receiver's list, and whether both did something different to the same element.
@@ -186,6 +215,17 @@ impl<T: Clone> Edit<'_, T> {
             // Gained here, or changed here while the receiver took it off.
             if !contested(item, Some(mine)) {
                 result.push(mine.clone());
+            }
+        }
+        if let Some(first) = self.lead() {
+            let other = receiver
+                .lead()
+                .is_some_and(|theirs| !(self.is_same)(theirs, first));
+            clash |= other;
+            let at = result.iter().position(|item| (self.is_same)(item, first));
+            if let Some(at) = at.filter(|_| wins || !other) {
+                let first = result.remove(at);
+                result.insert(0, first);
             }
         }
         (result, clash)
@@ -255,6 +295,29 @@ mod tests {
         );
         assert_eq!(ids(&merged.lists.crm), ["X"]);
         assert_eq!(ids(&merged.lists.partner_center), [""; 0]);
+    }
+
+    #[test]
+    fn s11_who_comes_first_crosses_and_the_order_of_the_others_does_not() {
+        let people = |names: &[&str]| {
+            let one = |name: &&str| Person {
+                email: Some(name.to_string()),
+                ..Person::default()
+            };
+            UnitValue::People(names.iter().map(one).collect())
+        };
+        let base = people(&["sam", "tom", "rita"]);
+        let handed_over = people(&["tom", "rita", "sam"]);
+        let one = merged([&base, &base], [&base, &handed_over], Some(Side::Crm));
+        assert_eq!(one.lists.partner_center, people(&["tom", "sam", "rita"]));
+        let replaced = people(&["eva", "tom"]);
+        let both = merged([&base, &base], [&handed_over, &replaced], None);
+        assert!(both.clash, "two sellers cannot both be the owner");
+        let crm = merged([&base, &base], [&handed_over, &replaced], Some(Side::Crm));
+        assert_eq!(
+            (crm.lists.partner_center, crm.lists.crm),
+            (people(&["eva", "tom"]), people(&["eva", "tom"]))
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use crate::ability::{Ability, Barrier, Phase, ability, may, step_towards};
 use crate::deal::{Unit, UnitValue, Units};
-use crate::element::merge_lists;
+use crate::element::{merge_lists, same_lead};
 use crate::side::{Side, Sides};
 
 /// What one side shows.
@@ -242,10 +242,16 @@ fn plan_unit(look: Look<'_>, unit: &Unit, shown: Sides<&UnitValue>, plan: &mut P
         crm: bases.crm.as_ref(),
     };
 
-    if alike(look.views, unit, shown) {
+    let both_known = Side::BOTH.into_iter().all(|side| known[side].is_some());
+    let handed_over = both_known
+        && !same_lead(shown.partner_center, shown.crm)
+        && Side::BOTH
+            .into_iter()
+            .any(|side| known[side].is_some_and(|base| !same_lead(base, shown[side])));
+    if !handed_over && alike(look.views, unit, shown) {
         if Side::BOTH
             .into_iter()
-            .any(|side| known[side].is_none_or(|base| !same(base, shown[side])))
+            .any(|side| known[side].is_none_or(|base| !unchanged(base, shown[side])))
         {
             plan.remember.insert(unit.clone());
         }
@@ -261,8 +267,8 @@ fn plan_unit(look: Look<'_>, unit: &Unit, shown: Sides<&UnitValue>, plan: &mut P
         crm: base_crm,
     };
     match (
-        !same(base_pc, shown.partner_center),
-        !same(base_crm, shown.crm),
+        !unchanged(base_pc, shown.partner_center),
+        !unchanged(base_crm, shown.crm),
     ) {
         // A lossy column, or a difference that was explained before: nobody has touched it since.
         (false, false) => {}
@@ -294,7 +300,7 @@ impl Meeting<'_> {
 
     /// An edit that leaves the receiver's list as it is was made there already.
     fn carry_list(self, to: Side, lists: &Sides<UnitValue>, why: Why, plan: &mut Plan) {
-        if same(&lists[to], self.shown[to]) {
+        if unchanged(&lists[to], self.shown[to]) {
             plan.remember.insert(self.unit.clone());
         } else {
             self.carry_value(to, lists[to].clone(), why, plan);
@@ -443,7 +449,7 @@ fn alike(views: &Sides<View>, unit: &Unit, shown: Sides<&UnitValue>) -> bool {
         })
 }
 
-/// The same value, as a person would say it: line endings and the space around a text do not count, a list of ids or solutions has no
+/// The same value, as a person would say it: line endings and the space around a text do not count, a list has no
 /// order, and a standing without a reason agrees with the same standing and any reason.
 #[must_use]
 pub fn same(a: &UnitValue, b: &UnitValue) -> bool {
@@ -461,6 +467,11 @@ pub fn same(a: &UnitValue, b: &UnitValue) -> bool {
         (UnitValue::Address(a), UnitValue::Address(b)) => crate::element::same_address(a, b),
         (a, b) => a == b,
     }
+}
+
+/// A side still shows what it showed: the same value, and of people the same one first.
+fn unchanged(base: &UnitValue, shown: &UnitValue) -> bool {
+    same(base, shown) && same_lead(base, shown)
 }
 
 fn text(value: Option<&str>) -> impl Iterator<Item = char> + '_ {

@@ -13,7 +13,7 @@ mod plugins;
 mod steps;
 mod verify;
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 
@@ -24,8 +24,10 @@ The workshop of cosell.
 
   cargo xtask plugins          build every plugin, example and hostile guest into components
   cargo xtask demo [ARGS]      the same, then `cosell demo`; ARGS go to it (try --once, or --help)
-  cargo xtask verify [--all]   everything that must hold before a push: plugins, fmt, clippy, rustdoc, tests
-                               and the demo; --all also builds the release binary and the benches
+  cargo xtask simulate [ARGS]  the same, then random histories against the real host; ARGS go to it (--seeds 100000 for a
+                               night, --seed 7 --ops OPS to repeat a failure, or --help)
+  cargo xtask verify [--all]   everything that must hold before a push: plugins, fmt, clippy, rustdoc, tests,
+                               histories and the demo; --all also builds the release binary and the benches
 
 `cargo demo` and `cargo verify` are short for the last two. Components land in target/plugins (the stock mapping),
 target/examples (things to copy and to drop in) and target/hostile (guests that misbehave, for tests).
@@ -51,7 +53,8 @@ fn run(arguments: Vec<String>) -> Result<()> {
             refuse(&rest)?;
             plugins::build(&Workspace::find()?)
         }
-        Some("demo") => demo(rest),
+        Some("demo") => talk(rest, steps::demo),
+        Some("simulate") => talk(rest, steps::simulate),
         Some("verify") => match rest.as_slice() {
             [] => verify::run(&Workspace::find()?, verify::Width::Usual),
             [all] if all == "--all" => verify::run(&Workspace::find()?, verify::Width::All),
@@ -75,12 +78,12 @@ fn refuse(arguments: &[String]) -> Result<()> {
     }
 }
 
-/// Components first, then the demo; its own exit code is ours.
-fn demo(arguments: Vec<String>) -> Result<()> {
+/// Components first, then a program that talks to the person itself; its own exit code is ours.
+fn talk(arguments: Vec<String>, program: fn(&Workspace) -> Command) -> Result<()> {
     let workspace = Workspace::find()?;
     need_c_compiler()?;
     plugins::build(&workspace)?;
-    let status = steps::demo(&workspace)
+    let status = program(&workspace)
         .args(arguments)
         .status()
         .context("cannot start cargo")?;

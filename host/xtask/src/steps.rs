@@ -57,6 +57,21 @@ pub(crate) fn demo(workspace: &Workspace) -> Command {
     command
 }
 
+/// Random histories against the real host.
+pub(crate) fn simulate(workspace: &Workspace) -> Command {
+    let mut command = cargo(workspace);
+    command.args([
+        "run",
+        "--quiet",
+        "--package",
+        "cosell-tests",
+        "--bin",
+        "simulate",
+        "--",
+    ]);
+    command
+}
+
 /// What cargo cannot bring along: SQLite and the cryptography are built from C. Said in one line here, before a build script says it in forty.
 ///
 /// # Errors

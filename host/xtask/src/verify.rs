@@ -6,7 +6,10 @@ use anyhow::Result;
 
 use crate::guests::packages;
 use crate::plugins::{self, TARGET};
-use crate::steps::{Workspace, cargo, demo, need_c_compiler, step};
+use crate::steps::{Workspace, cargo, demo, need_c_compiler, simulate, step};
+
+/// Random histories that must hold before a push; nights play more.
+const HISTORIES: &str = "10000";
 
 /// How much is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +60,10 @@ pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
             .env("RUSTDOCFLAGS", "-D warnings"),
     )?;
     step("tests", cargo(workspace).args(["test", "--workspace"]))?;
+    step(
+        "histories",
+        simulate(workspace).args(["--seeds", HISTORIES]),
+    )?;
     step("demo", demo(workspace).arg("--once"))?;
     if width == Width::All {
         // Together, so that the dependencies are optimised once.

@@ -133,7 +133,7 @@ pub(crate) fn beginning(text: &str) -> String {
     }
     let beginning = words.join(" ");
     beginning
-        .trim_end_matches(|sign: char| matches!(sign, ',' | ';' | '-'))
+        .trim_end_matches([',', ';', '-'])
         .trim()
         .to_owned()
 }

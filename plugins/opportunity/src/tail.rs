@@ -53,9 +53,9 @@ pub(crate) fn settings(manifest: PluginManifest) -> PluginManifest {
                 TABLE,
                 format!("Column with {what}. Empty: it is not kept in this CRM."),
             ))
-            .setting(SettingSpec::pairs(
+            .setting(SettingSpec::new(
                 setting(name, "choices"),
-                [],
+                SettingType::Pairs,
                 format!("Where that column is a choice: its option values and Partner Center's words for {what}. Further spellings after a bar."),
             ))
             .setting(SettingSpec::text(
@@ -119,10 +119,11 @@ fn kept<'a>(settings: impl Into<Settings<'a>>) -> Vec<Kept<'a>> {
     let settings = settings.into();
     let one = |name: &'static str| {
         let text = |what| settings.text(&setting(name, what));
+        let column = text("column")?;
         let codes = Codes::of(settings, &setting(name, "choices"));
         Some(Kept {
             name,
-            column: text("column")?,
+            column,
             how: match (text("table"), text("word-column")) {
                 (Some(table), Some(word)) => How::Words { table, word },
                 _ if !codes.is_empty() => How::Choice(codes),

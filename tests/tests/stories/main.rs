@@ -8,6 +8,7 @@ mod decisions;
 mod edits;
 mod endings;
 mod environments;
+mod leads;
 
 use cosell_simulator::{Fault, FaultKind, Service};
 

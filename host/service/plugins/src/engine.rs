@@ -20,7 +20,8 @@ pub struct EngineSettings {
     pub cache_dir: Option<PathBuf>,
     /// Budgets of plugins whose operator file says nothing else.
     pub limits: Limits,
-    /// Threads on which guests run, at least one; as many as cores is right.
+    /// Threads on which guests run; as many as cores is right. 0: on the caller's own thread, which then needs a stack of 2 MiB and stands
+    /// still meanwhile. That is for tests in which the order of everything has to repeat, never for a host that answers others.
     pub threads: usize,
 }
 
@@ -89,11 +90,14 @@ impl Engine {
             .map(|dir| Cache::open(dir, &wasm))
             .transpose()
             .map_err(EngineError::Cache)?;
-        let thread_count = settings.threads.max(1);
+        let thread_count = match settings.threads {
+            0 => std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
+            threads => threads,
+        };
         Ok(Self {
             inner: Arc::new(Inner {
                 ticker: Ticker::start(&wasm).map_err(EngineError::Threads)?,
-                threads: GuestThreads::start(thread_count).map_err(EngineError::Threads)?,
+                threads: GuestThreads::start(settings.threads).map_err(EngineError::Threads)?,
                 thread_count,
                 wasm,
                 linker,

@@ -41,9 +41,10 @@ fn catch_up() {
     }
 }
 
-/// A fixed number of threads behind a bounded queue. Dropping it ends them when their jobs are done.
+/// A fixed number of threads behind a bounded queue. Dropping it ends them when their jobs are done. Without any, the caller's own thread
+/// does the work.
 pub(crate) struct GuestThreads {
-    jobs: mpsc::Sender<Job>,
+    jobs: Option<mpsc::Sender<Job>>,
     seats: Arc<Semaphore>,
 }
 
@@ -78,7 +79,7 @@ impl GuestThreads {
                 })?;
         }
         Ok(Self {
-            jobs,
+            jobs: (count > 0).then_some(jobs),
             // One running and one waiting for each thread; whoever comes later waits without a thread.
             seats: Arc::new(Semaphore::new(count * 2)),
         })
@@ -90,6 +91,10 @@ impl GuestThreads {
         work: impl FnOnce() -> R + Send + 'static,
     ) -> Result<R, Lost> {
         let gone = || Lost("the plugin threads have ended".to_owned());
+        let Some(jobs) = &self.jobs else {
+            return catch_unwind(AssertUnwindSafe(work))
+                .map_err(|panic| Lost(words(panic.as_ref())));
+        };
         let seat = Arc::clone(&self.seats)
             .acquire_owned()
             .await
@@ -102,7 +107,7 @@ impl GuestThreads {
             // Nobody waits any more: the caller was cancelled, and the answer is nobody's.
             let _ = answer.send(outcome);
         });
-        self.jobs.send(job).map_err(|_| gone())?;
+        jobs.send(job).map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
     }
 }
@@ -147,6 +152,19 @@ mod tests {
         let (done, look) = mpsc::channel();
         afterwards(move || done.send("at once").unwrap());
         assert_eq!(look.try_recv(), Ok("at once"));
+    }
+
+    #[tokio::test]
+    async fn without_threads_the_caller_does_the_work_itself() {
+        let threads = GuestThreads::start(0).unwrap();
+        let here = std::thread::current().id();
+        let there = threads.run(|| std::thread::current().id()).await.unwrap();
+        assert_eq!(there, here);
+        let lost = threads
+            .run(|| panic!("seven is odd"))
+            .await
+            .map(|(): ()| ());
+        assert_eq!(lost.unwrap_err().0, "seven is odd");
     }
 
     #[tokio::test]

@@ -3,9 +3,10 @@
 //! No redirects (a token must not follow one), no cookies (they pin us to one web server of a CRM), no compression (a body limit that
 //! counts compressed bytes limits nothing), no retries (only the worker retries).
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
@@ -13,13 +14,16 @@ use url::Url;
 
 use crate::auth::Tokens;
 use crate::error::{Class, RemoteError, Service};
+use crate::http::carrier::Network;
 use crate::http::told::{Told, read_retry_after, request_ids};
 use crate::json;
 
+pub use carrier::{Broken, Carrier, Cause, Parcel};
 pub use endpoint::{Endpoint, SetupError};
 pub(crate) use endpoint::{encode, fresh_id, guid, query_text};
 pub(crate) use told::readable;
 
+mod carrier;
 mod endpoint;
 mod told;
 
@@ -48,47 +52,35 @@ impl Default for HttpSettings {
     }
 }
 
-/// A pool of connections, cheap to clone.
+/// What carries our requests, cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Http {
-    client: reqwest::Client,
+    carrier: Arc<dyn Carrier>,
 }
 
 impl Http {
-    /// Builds the pool. Makes ring the process's TLS provider when none was chosen before.
+    /// A pool of connections. Makes ring the process's TLS provider when none was chosen before.
     ///
     /// # Errors
     /// [`SetupError`] names the setting that is wrong.
     pub fn new(settings: &HttpSettings) -> Result<Self, SetupError> {
-        // Err means that someone has chosen already, which is as good.
-        let _chosen_before = rustls::crypto::ring::default_provider().install_default();
-        let mut roots = Vec::new();
-        for (number, pem) in (1..).zip(&settings.extra_roots_pem) {
-            let certificates =
-                reqwest::Certificate::from_pem_bundle(pem.as_bytes()).map_err(|source| {
-                    SetupError::Roots {
-                        number,
-                        source: Some(source),
-                    }
-                })?;
-            if certificates.is_empty() {
-                return Err(SetupError::Roots {
-                    number,
-                    source: None,
-                });
-            }
-            roots.extend(certificates);
-        }
-        let client = reqwest::Client::builder()
-            .user_agent(concat!("cosell/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .timeout(settings.timeout)
-            .connect_timeout(settings.connect_timeout)
-            .tls_certs_merge(roots)
-            .build()
-            .map_err(|source| SetupError::Client { source })?;
-        Ok(Self { client })
+        Ok(Self::over(Arc::new(Network::new(settings)?)))
+    }
+
+    /// Another way than the network.
+    #[must_use]
+    pub fn over(carrier: Arc<dyn Carrier>) -> Self {
+        Self { carrier }
+    }
+
+    /// The clock by which tokens and what is known about an organisation grow old.
+    pub(crate) fn now(&self) -> Instant {
+        self.carrier.now()
+    }
+
+    /// From 0 up to 1.
+    pub(crate) fn chance(&self) -> f64 {
+        self.carrier.chance()
     }
 
     /// Sends once and reads the whole answer, whatever its status.
@@ -103,8 +95,7 @@ impl Http {
             );
             return Err(call.refused(&message));
         }
-        let mut request = reqwest::Request::new(call.method.clone(), call.url.clone());
-        *request.headers_mut() = call.headers.clone();
+        let mut headers = call.headers.clone();
         if let Some(bearer) = bearer {
             let mut value = HeaderValue::from_str(&format!("Bearer {}", bearer.expose_secret()))
                 .map_err(|error| {
@@ -112,47 +103,28 @@ impl Http {
                         .with_source(error)
                 })?;
             value.set_sensitive(true);
-            request.headers_mut().insert(AUTHORIZATION, value);
+            headers.insert(AUTHORIZATION, value);
         }
-        if let Some(body) = &call.body {
-            *request.body_mut() = Some(body.clone().into());
-        }
+        let parcel = Parcel {
+            method: call.method.clone(),
+            url: call.url.clone(),
+            headers,
+            body: call.body.clone(),
+            answer_bytes_max: call.body_bytes_max,
+        };
         let started = Instant::now();
-        let answer = self
-            .client
-            .execute(request)
-            .await
-            .map_err(|error| call.broken(error))?;
-        let status = answer.status();
-        let headers = answer.headers().clone();
-        let body = read_body(answer, call).await?;
+        let answer = self.carrier.carry(parcel).await;
+        let (head, body) = answer.map_err(|broken| call.broken(broken))?.into_parts();
         tracing::debug!(
-            http.service = %call.service, http.method = %call.method, http.path = call.url.path(), http.status = status.as_u16(),
+            http.service = %call.service, http.method = %call.method, http.path = call.url.path(), http.status = head.status.as_u16(),
             http.bytes = body.len(), http.ms = started.elapsed().as_millis() as u64, "called {}", call.service
         );
         Ok(Answer {
-            status,
-            headers,
+            status: head.status,
+            headers: head.headers,
             body,
         })
     }
-}
-
-async fn read_body(mut answer: reqwest::Response, call: &Call) -> Result<Bytes, RemoteError> {
-    let mut body = BytesMut::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|error| call.broken(error))? {
-        if body.len() + chunk.len() > call.body_bytes_max {
-            let message = format!("the answer is larger than {} bytes", call.body_bytes_max);
-            let class = if call.writes {
-                Class::UnknownOutcome
-            } else {
-                Class::Refused
-            };
-            return Err(RemoteError::new(class, call.service, &*call.doing, message));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body.freeze())
 }
 
 /// One request.
@@ -217,10 +189,12 @@ impl Call {
     }
 
     /// No whole answer arrived.
-    fn broken(&self, error: reqwest::Error) -> RemoteError {
-        let error = error.without_url();
-        // Until a connection stands, nothing was sent.
-        let never_sent = error.is_connect() || error.is_builder();
+    fn broken(&self, broken: Broken) -> RemoteError {
+        let (never_sent, cause) = match broken {
+            Broken::NeverSent(cause) => (true, cause),
+            Broken::Cut(cause) => (false, cause),
+            Broken::TooLarge => return self.too_large(),
+        };
         let class = if self.writes && !never_sent {
             Class::UnknownOutcome
         } else {
@@ -230,14 +204,26 @@ impl Call {
             }
         };
         let host = self.url.host_str().unwrap_or_default();
-        let message = if error.is_timeout() {
+        let message = if cause.timed_out {
             format!("{host} did not answer in time")
         } else if never_sent {
             format!("no connection to {host}")
         } else {
             format!("the connection to {host} broke before the whole answer had arrived")
         };
-        RemoteError::new(class, self.service, &*self.doing, message).with_source(error)
+        let mut error = RemoteError::new(class, self.service, &*self.doing, message);
+        error.source = cause.source;
+        error
+    }
+
+    fn too_large(&self) -> RemoteError {
+        let message = format!("the answer is larger than {} bytes", self.body_bytes_max);
+        let class = if self.writes {
+            Class::UnknownOutcome
+        } else {
+            Class::Refused
+        };
+        RemoteError::new(class, self.service, &*self.doing, message)
     }
 }
 

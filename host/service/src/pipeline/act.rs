@@ -1,6 +1,6 @@
 //! Act: each write of a script under its own committed intent, then what it settles, in the transaction that closes the intent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cosell_remote::partner_center::{Referral, read as read_referral};
 use cosell_remote::{Class, RemoteError};
@@ -237,15 +237,21 @@ async fn one(run: &mut Run<'_>, sight: &Sight, write: Write) -> Result<(), Troub
             finish_children(run, &settles).await
         }
         What::DeleteChild { table, id } => {
-            let target = Run::record(Side::Crm, &table, &id);
-            let operation = intend(run, intent(run, target, None, json!({}))).await?;
-            let call = run
-                .connection
-                .dataverse
-                .delete(&table, &id, None, &operation)
-                .await;
-            intents::answered(run, call).await?;
-            tell_child(run, "deletes, because the host had made it,", &table, &id);
+            // Under the version that it has now; one that is gone already is as good as deleted.
+            let dataverse = &run.connection.dataverse;
+            let now = match dataverse.retrieve(&table, &id, &BTreeSet::new(), &[]).await {
+                Ok(now) => Some(now.version.etag),
+                Err(error) if error.class == Class::NotFound => None,
+                Err(error) => return Err(error.into()),
+            };
+            if let Some(etag) = now {
+                let target = Run::record(Side::Crm, &table, &id);
+                let intent = intent(run, target, Some(etag.clone()), json!({}));
+                let operation = intend(run, intent).await?;
+                let call = dataverse.delete(&table, &id, Some(&etag), &operation).await;
+                intents::answered(run, call).await?;
+                tell_child(run, "deletes, because the host had made it,", &table, &id);
+            }
             finish_children(run, &settles).await
         }
         What::Associate {

@@ -1,9 +1,9 @@
 //! Births: a referral for a CRM row, and a CRM row for a referral (S14, S20). As writes; ids are known before anything is made.
 
-use cosell_plugins::Order;
+use cosell_plugins::{Draft, Order};
 use cosell_remote::dataverse::STATUS_COLUMN;
 use cosell_remote::partner_center::{CreateOptions, Referral, create_body};
-use cosell_sync::columns::Cells;
+use cosell_sync::columns::{Cells, to_write};
 use cosell_sync::course::help;
 use cosell_sync::deal::{Unit, UnitValue};
 use cosell_sync::hold::Permit;
@@ -106,11 +106,7 @@ pub(super) async fn row(
     // A lead carries its company and its people itself.
     let found = match kind {
         RecordKind::Opportunity => customer::find_or_make(run, &deal).await?,
-        RecordKind::Lead => customer::Customer {
-            account: None,
-            contacts: customer::known_contacts(&deal),
-            writes: Vec::new(),
-        },
+        RecordKind::Lead => customer::find(run, &deal).await?,
     };
     let order = Order {
         deal: deal.clone(),
@@ -158,6 +154,48 @@ pub(super) async fn row(
     Ok(Script {
         writes,
         then: vec!["then writes our id into the referral".to_owned()],
+    })
+}
+
+/// S17: the deal was accepted in Partner Center, so its lead becomes an opportunity. Its customer is found or made before that, because the CRM
+/// hands the lead's account and contact on.
+pub(super) async fn qualify(
+    run: &mut Run<'_>,
+    sight: &Sight,
+    reading: &Reading,
+) -> Result<Script, Trouble> {
+    let (Some(row), Some(seen)) = (&sight.row, &reading.seen) else {
+        return Ok(Script::default());
+    };
+    let deal = reading.deal_as_partner_center_shows();
+    let found = customer::find_or_make(run, &deal).await?;
+    let mut order = Order {
+        deal: reading.deal_as_crm_shows(),
+        existing: Some(seen.clone()),
+        account: None,
+        contacts: Vec::new(),
+        lead: None,
+    };
+    let lead = RecordKind::Lead;
+    let before: Draft = rounds!(run, |asking| run.set.write(&asking, lead, &order))?;
+    order.account = found.account;
+    order.contacts = found.contacts;
+    let after = rounds!(run, |asking| run.set.write(&asking, lead, &order))?;
+    let cells = to_write(&crm::cells(&before), &crm::cells(&after), &seen.row.cells);
+    let mut writes = found.writes;
+    if !cells.is_empty() {
+        let speakers = crm::speakers(&after, &cells);
+        writes.push(Write {
+            speakers,
+            ..Write::of(dress::update(lead, row, cells, None, None))
+        });
+    }
+    writes.push(Write::of(What::Qualify {
+        lead: row.seen.row.id.clone(),
+    }));
+    Ok(Script {
+        writes,
+        then: vec!["then the deal goes on as the opportunity that the CRM makes of it".to_owned()],
     })
 }
 

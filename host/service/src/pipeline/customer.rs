@@ -51,6 +51,24 @@ pub(super) async fn find_or_make(run: &mut Run<'_>, deal: &Deal) -> Result<Custo
     })
 }
 
+/// Finds what is there already, and makes nothing: a lead is nobody's customer yet.
+pub(super) async fn find(run: &mut Run<'_>, deal: &Deal) -> Result<Customer, Trouble> {
+    let account = known_account(run, deal).await?;
+    let mut contacts = Vec::new();
+    for person in people(deal) {
+        let found = match who(run, deal, person, account.clone()).await? {
+            Who::Known(row) => Some(row),
+            Who::New(..) | Who::Nobody => None,
+        };
+        contacts.push(found);
+    }
+    Ok(Customer {
+        account,
+        contacts,
+        writes: Vec::new(),
+    })
+}
+
 /// Contacts of a deal whose row is there already: its rows stay as they are, so none is named.
 pub(super) fn known_contacts(deal: &Deal) -> Vec<Option<Reference>> {
     vec![None; people(deal).len()]
@@ -225,13 +243,21 @@ fn new_identity(deal: &Deal) -> String {
     format!("person|{}", words.collect::<Vec<_>>().join("|"))
 }
 
-async fn contact(
-    run: &mut Run<'_>,
+/// Who a person at the customer is in the CRM.
+enum Who {
+    Known(Reference),
+    /// Nobody yet; the text makes the new row's id (S14).
+    New(String, ContactQuestion),
+    /// Nobody decided, or it is too close to call: a missing contact costs less than a wrong one.
+    Nobody,
+}
+
+async fn who(
+    run: &Run<'_>,
     deal: &Deal,
     person: &Person,
     account: Option<Reference>,
-    writes: &mut Vec<Write>,
-) -> Result<Option<Reference>, Trouble> {
+) -> Result<Who, Trouble> {
     let question = ContactQuestion {
         person: person.clone(),
         deal: deal.clone(),
@@ -246,13 +272,26 @@ async fn contact(
         candidates.clone()
     ))?
     .map(|spoken| spoken.value);
-    let identity = match resolution {
-        // Nobody decided, or it is too close to call: a missing contact costs less than a wrong one.
-        None | Some(Resolution::Review(_)) => return Ok(None),
+    Ok(match resolution {
+        None | Some(Resolution::Review(_)) => Who::Nobody,
         Some(Resolution::UseExisting(likeness)) => {
-            return Ok(Some(chosen(&candidates, CONTACT, &likeness)));
+            Who::Known(chosen(&candidates, CONTACT, &likeness))
         }
-        Some(Resolution::CreateNew(identity)) => identity,
+        Some(Resolution::CreateNew(identity)) => Who::New(identity, question),
+    })
+}
+
+async fn contact(
+    run: &mut Run<'_>,
+    deal: &Deal,
+    person: &Person,
+    account: Option<Reference>,
+    writes: &mut Vec<Write>,
+) -> Result<Option<Reference>, Trouble> {
+    let (identity, question) = match who(run, deal, person, account).await? {
+        Who::Nobody => return Ok(None),
+        Who::Known(row) => return Ok(Some(row)),
+        Who::New(identity, question) => (identity, question),
     };
     let draft = rounds!(run, |asking| run.set.contact_row(&asking, &question, None))?;
     run.tell_refusals("the contact", &draft.refusals);

@@ -22,6 +22,7 @@ use crate::binding;
 use crate::desk::{Connection, Desk, LEASE_MS};
 use crate::link::{self, Notes, fingerprint};
 use crate::raw;
+use crate::throttle;
 use crate::trouble::{Trouble, reason_json, sentences};
 
 /// One pass over a lane, with the set of plugins that it began with (S29).
@@ -72,24 +73,12 @@ impl<'a> Run<'a> {
     ) -> Result<Self, Trouble> {
         let connection = Self::connection(desk, &lease.connection)?;
         // I11: no request before the throttle opens.
-        let now = desk.now();
-        if let Some(throttle) = desk
-            .store
-            .throttles(&lease.connection)
-            .await?
-            .into_iter()
-            .find(|throttle| throttle.until > now)
-        {
-            return Err(Trouble::NotYet {
-                until: throttle.until,
-                reason: throttle.reason,
-            });
-        }
+        throttle::must_be_open(desk, &lease.connection).await?;
         connection
             .checked
             .get_or_try_init(|| binding::check(&*desk.store, connection))
             .await?;
-        binding::must_be_ours(&*desk.store, &lease.connection, now).await?;
+        binding::must_be_ours(&*desk.store, &lease.connection, desk.now()).await?;
         Ok(Self::over(desk, connection, lease, state))
     }
 

@@ -28,6 +28,7 @@ pub use link::{Base, LinkState};
 pub use question::{Answer, Card, CardChange, Closed, Hold, HoldChange, HoldVerdict};
 pub use sqlite::{SqliteStore, system_clock};
 pub use write::{Attempt, AttemptRow, Change, Intent, RECENT_WRITES_MS, RecentWrite, WriteCount};
+pub use writer::{Moment, PowerCut};
 
 /// Milliseconds since the Unix epoch.
 pub type Millis = i64;

@@ -22,7 +22,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use self::readers::Readers;
 use self::schema::SchemaError;
-use crate::writer::{BELLS_WAITING_MAX, Desk, Failure, Scribe, WhenFull, Writer};
+use crate::writer::{BELLS_WAITING_MAX, Desk, Failure, PowerCut, Scribe, WhenFull, Writer};
 use crate::{Clock, Millis, StoreError};
 
 const OPENING: &str = "open its file";
@@ -68,10 +68,22 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Broken`] when SQLite gets no memory.
     pub fn in_memory(clock: Clock) -> Result<Self, StoreError> {
-        Self::in_memory_with(clock, BELLS_WAITING_MAX)
+        Self::in_memory_with(clock, BELLS_WAITING_MAX, None)
     }
 
-    fn in_memory_with(clock: Clock, bells_max: i64) -> Result<Self, StoreError> {
+    /// The same, and `cut` is asked around every request: where it says so, the request never returns, as if the process had ended there.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::in_memory`].
+    pub fn in_memory_until(clock: Clock, cut: PowerCut) -> Result<Self, StoreError> {
+        Self::in_memory_with(clock, BELLS_WAITING_MAX, Some(cut))
+    }
+
+    fn in_memory_with(
+        clock: Clock,
+        bells_max: i64,
+        cut: Option<PowerCut>,
+    ) -> Result<Self, StoreError> {
         let scribe = Scribe::new(
             schema::open_in_memory().map_err(opening)?,
             clock.clone(),
@@ -79,7 +91,10 @@ impl SqliteStore {
         )
         .map_err(opening)?;
         Ok(Self {
-            writer: Writer::Inline(scribe.into()),
+            writer: Writer::Inline {
+                scribe: scribe.into(),
+                cut,
+            },
             readers: Readers::Writer,
             clock,
         })

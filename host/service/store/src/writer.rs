@@ -39,8 +39,25 @@ pub(crate) enum Writer {
         threads: Mutex<Vec<JoinHandle<()>>>,
     },
     /// Onto the caller's thread.
-    Inline(Mutex<Scribe>),
+    Inline {
+        /// The connection.
+        scribe: Mutex<Scribe>,
+        /// Asked around every request.
+        cut: Option<PowerCut>,
+    },
 }
+
+/// A moment of a request to a store in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// Nothing has happened yet.
+    Before,
+    /// It is committed, and the caller does not know.
+    After,
+}
+
+/// Told what is being done; true when the power fails at this moment.
+pub type PowerCut = Arc<dyn Fn(&'static str, Moment) -> bool + Send + Sync>;
 
 /// What a caller wants when the queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +105,16 @@ impl Writer {
             reply,
         });
         match self {
-            Self::Inline(scribe) => lock(scribe).commit(vec![request]),
+            Self::Inline { scribe, cut } => {
+                let fails = |moment| cut.as_ref().is_some_and(|cut| cut(doing, moment));
+                if fails(Moment::Before) {
+                    return std::future::pending().await;
+                }
+                lock(scribe).commit(vec![request]);
+                if fails(Moment::After) {
+                    return std::future::pending().await;
+                }
+            }
             Self::Thread { queue, .. } => {
                 let queue = lock(queue).clone().ok_or_else(|| closed(doing))?;
                 match when_full {

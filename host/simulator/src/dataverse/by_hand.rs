@@ -1,5 +1,7 @@
 //! What people do on the site: the same rules as for the API, and no ledger entry.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -124,8 +126,7 @@ impl Dataverse {
     /// Makes a column system-required, or not; false when there is none of that name.
     pub(crate) fn require(&self, table: &str, column: &str, required: bool) -> bool {
         let mut db = self.db();
-        let held = db
-            .schema
+        let held = Arc::make_mut(&mut db.schema)
             .tables
             .get_mut(table)
             .and_then(|table| table.columns.get_mut(column));
@@ -145,11 +146,11 @@ impl Dataverse {
         label: &str,
         state: i32,
     ) -> Result<(), String> {
-        self.db().schema.add_status(table, value, label, state)
+        Arc::make_mut(&mut self.db().schema).add_status(table, value, label, state)
     }
 
     pub(crate) fn retire_status(&self, table: &str, value: i32) -> Result<(), String> {
-        self.db().schema.retire_status(table, value)
+        Arc::make_mut(&mut self.db().schema).retire_status(table, value)
     }
 
     /// Hides a row from callers of the API, or shows it again; false when there is none.

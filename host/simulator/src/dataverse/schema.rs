@@ -17,7 +17,7 @@ const STANDARD: &str = include_str!("standard_tables.txt");
 pub(crate) type Name = Arc<str>;
 
 /// All tables.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Schema {
     pub(crate) tables: BTreeMap<Name, Table>,
     pub(crate) many: Vec<ManyToMany>,
@@ -25,7 +25,7 @@ pub(crate) struct Schema {
     navigations: BTreeMap<Name, BTreeMap<String, Navigation>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Table {
     pub(crate) logical: Name,
     pub(crate) schema_name: String,

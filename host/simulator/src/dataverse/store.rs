@@ -72,7 +72,7 @@ impl Row {
 }
 
 /// The rows of a table, and the log of its deletions.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Rows {
     pub(crate) live: BTreeMap<Uuid, Arc<Row>>,
     pub(crate) deleted: Vec<(u64, Uuid)>,
@@ -137,7 +137,8 @@ pub(crate) struct Mark {
 
 /// The whole organisation.
 pub(crate) struct Db {
-    pub(crate) schema: Schema,
+    /// Shared by copies until one of them changes it.
+    pub(crate) schema: Arc<Schema>,
     pub(crate) ids: Ids,
     pub(crate) version: u64,
     /// Delta links that start before this version have expired.
@@ -169,7 +170,7 @@ impl Db {
             .map(|table| (table.clone(), Rows::default()))
             .collect();
         Self {
-            schema,
+            schema: Arc::new(schema),
             ids,
             version: 1_000_000,
             tracking_floor: 0,
@@ -180,6 +181,24 @@ impl Db {
             sight: RefCell::default(),
             rows,
             links: BTreeMap::new(),
+            undo: Vec::new(),
+        }
+    }
+
+    /// The same rows and versions, all of them final; new rows get other ids.
+    pub(crate) fn copied(&self, ids: Ids) -> Self {
+        Self {
+            schema: Arc::clone(&self.schema),
+            ids,
+            version: self.version,
+            tracking_floor: self.tracking_floor,
+            events: Vec::new(),
+            writes: Vec::new(),
+            hidden: self.hidden.clone(),
+            watched: false,
+            sight: self.sight.clone(),
+            rows: self.rows.clone(),
+            links: self.links.clone(),
             undo: Vec::new(),
         }
     }

@@ -23,6 +23,7 @@ pub(super) fn deliveries(
     session: &Session,
     events: &[Event],
     url: &str,
+    are_posted: bool,
 ) -> Vec<(Uuid, Delivery)> {
     let Some(steps) = db.rows("sdkmessageprocessingstep") else {
         return Vec::new();
@@ -31,7 +32,12 @@ pub(super) fn deliveries(
     for event in events {
         for step in steps.live.values() {
             if let Some(endpoint) = meets(db, step, event) {
-                out.push((step.id, delivery(db, session, event, step, &endpoint, url)));
+                let delivery = if are_posted {
+                    delivery(db, session, event, step, &endpoint, url)
+                } else {
+                    unwritten(event, &endpoint)
+                };
+                out.push((step.id, delivery));
             }
         }
     }
@@ -73,6 +79,20 @@ fn meets(db: &Db, step: &Row, event: &Event) -> Option<Row> {
     let (table, id) = step.reference("eventhandler")?;
     let endpoint = db.row(table, id)?;
     (endpoint.int("contract") == Some(8)).then(|| (**endpoint).clone())
+}
+
+/// For an outbox: whom it concerns is all that is read there.
+fn unwritten(event: &Event, endpoint: &Row) -> Delivery {
+    Delivery {
+        service: Service::Dataverse,
+        event: format!("{} {}", event.message, event.table),
+        record: event.id.to_string(),
+        url: endpoint.str("url").unwrap_or_default().to_owned(),
+        headers: Vec::new(),
+        body: Vec::new(),
+        attempts_max: ATTEMPTS_MAX,
+        retry: Retry::GatewayErrors,
+    }
 }
 
 fn delivery(

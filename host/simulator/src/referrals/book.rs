@@ -47,6 +47,19 @@ impl Book {
         }
     }
 
+    /// The same referrals; new ones get other ids.
+    pub(crate) fn copied(&self, ids: Ids) -> Self {
+        Self {
+            ids,
+            referrals: self.referrals.clone(),
+            by_engagement: self.by_engagement.clone(),
+            by_external: self.by_external.clone(),
+            hidden: self.hidden.clone(),
+            sight: self.sight.clone(),
+            deadlines: self.deadlines.clone(),
+        }
+    }
+
     pub(crate) fn get(&self, id: &str) -> Option<&Value> {
         self.referrals.get(id)
     }

@@ -122,6 +122,27 @@ impl Registrations {
         true
     }
 
+    /// The same registrations in another world.
+    pub(crate) fn copied(&self, shared: &Shared) -> Arc<Self> {
+        let books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        let books = Books {
+            ids: Ids::new(shared.seed, 0x5E),
+            by_tenant: books.by_tenant.clone(),
+            validations: books.validations.clone(),
+        };
+        Arc::new(Self {
+            clock: Arc::clone(&shared.clock),
+            entra: Arc::clone(&shared.entra),
+            ledger: Arc::clone(&shared.ledger),
+            deliveries: shared.deliveries.clone(),
+            signer: Arc::clone(&self.signer),
+            assumptions: shared.assumptions.clone(),
+            certificate_url: self.certificate_url.clone(),
+            retry_ms: self.retry_ms,
+            books: Mutex::new(books),
+        })
+    }
+
     /// Sends an event about a referral to the tenant, if its registration asks for it.
     pub(crate) fn announce(
         self: &Arc<Self>,
@@ -177,12 +198,16 @@ impl Registrations {
         })
         .to_string()
         .into_bytes();
-        let signature = match self.signer.sign(&body) {
-            Ok(signature) => signature,
-            Err(error) => {
-                tracing::error!(%error, "a notification could not be signed");
-                return;
+        let signature = if self.deliveries.are_posted() {
+            match self.signer.sign(&body) {
+                Ok(signature) => signature,
+                Err(error) => {
+                    tracing::error!(%error, "a notification could not be signed");
+                    return;
+                }
             }
+        } else {
+            String::new()
         };
         let token_header = if registration.token_in_ms_header {
             "x-ms-signature"

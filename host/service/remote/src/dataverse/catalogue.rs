@@ -35,8 +35,26 @@ pub(super) struct Catalogue {
 
 impl Catalogue {
     /// A name turned out to be unknown: what was read a while ago is not so any more.
-    pub(super) fn forget_old(&self) {
-        held(&self.tables).retain(|_, known| known.since.elapsed() < REFRESH_EVERY);
+    pub(super) fn forget_old(&self, now: Instant) {
+        held(&self.tables).retain(|_, known| known.age(now) < REFRESH_EVERY);
+    }
+
+    /// The same, as if it had been read at this moment.
+    pub(super) fn copied(&self, now: Instant) -> Self {
+        let tables = held(&self.tables)
+            .iter()
+            .map(|(table, known)| (table.clone(), known.copied(now)))
+            .collect();
+        let heads = held(&self.heads).clone();
+        let currencies = held(&self.currencies)
+            .as_ref()
+            .map(|known| known.copied(now));
+        Self {
+            tables: Mutex::new(tables),
+            heads: Mutex::new(heads),
+            currencies: Mutex::new(currencies),
+            reading: tokio::sync::Mutex::default(),
+        }
     }
 }
 
@@ -47,6 +65,19 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 struct Known<T> {
     what: T,
     since: Instant,
+}
+
+impl<T: Clone> Known<T> {
+    fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.since)
+    }
+
+    fn copied(&self, now: Instant) -> Self {
+        Self {
+            what: self.what.clone(),
+            since: now,
+        }
+    }
 }
 
 /// What it takes to name a row of a table.
@@ -73,7 +104,7 @@ impl Dataverse {
         let read = Arc::new(self.read_metadata(table).await?);
         let known = Known {
             what: Arc::clone(&read),
-            since: Instant::now(),
+            since: self.now(),
         };
         self.catalogue()
             .tables
@@ -163,7 +194,8 @@ impl Dataverse {
         &self,
         missing: bool,
     ) -> Result<Arc<Vec<Currency>>, RemoteError> {
-        let fresh_enough = |known: &Known<_>| !missing || known.since.elapsed() < REFRESH_EVERY;
+        let now = self.now();
+        let fresh_enough = |known: &Known<_>| !missing || known.age(now) < REFRESH_EVERY;
         if let Some(known) = held(&self.catalogue().currencies)
             .as_ref()
             .filter(|known| fresh_enough(known))
@@ -196,7 +228,7 @@ impl Dataverse {
         let read = Arc::new(rows.iter().filter_map(currency).collect::<Vec<_>>());
         *held(&self.catalogue().currencies) = Some(Known {
             what: Arc::clone(&read),
-            since: Instant::now(),
+            since: self.now(),
         });
         Ok(read)
     }
@@ -247,10 +279,11 @@ impl Dataverse {
     }
 
     fn forget_if_old(&self, table: &str) -> bool {
+        let now = self.now();
         let mut tables = held(&self.catalogue().tables);
         let old = tables
             .get(table)
-            .is_some_and(|known| known.since.elapsed() >= REFRESH_EVERY);
+            .is_some_and(|known| known.age(now) >= REFRESH_EVERY);
         if old {
             tables.remove(table);
         }

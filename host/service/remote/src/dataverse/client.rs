@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use cosell_sync::row::{Join, Related, Seen};
 use http::Method;
@@ -81,6 +82,16 @@ impl Dataverse {
                 http,
             },
             catalogue: Catalogue::default(),
+        }))
+    }
+
+    /// The same, knowing from the start what another client has read about the same organisation: as if it had been read just now.
+    #[must_use]
+    pub fn knowing(self, other: &Self) -> Self {
+        let catalogue = other.0.catalogue.copied(self.now());
+        Self(Arc::new(Inner {
+            channel: self.0.channel.clone(),
+            catalogue,
         }))
     }
 
@@ -233,6 +244,11 @@ impl Dataverse {
             .to_string()
     }
 
+    /// By the clock of whatever carries our requests.
+    pub(super) fn now(&self) -> Instant {
+        self.0.channel.http.now()
+    }
+
     /// Sends; anything but a 2xx is an error, explained by its code.
     pub(super) async fn send(&self, call: &Call) -> Result<Answer, RemoteError> {
         let answer = self.0.channel.send(call).await?;
@@ -251,7 +267,7 @@ impl Dataverse {
     pub(super) fn failure(&self, call: &Call, answer: &Answer) -> RemoteError {
         let error = explain(answer.failure(call));
         if UNKNOWN_NAMES.iter().any(|code| error.has_code(code)) {
-            self.0.catalogue.forget_old();
+            self.0.catalogue.forget_old(self.now());
         }
         error
     }

@@ -219,7 +219,7 @@ fn a_full_queue_refuses_and_forgets_nothing() {
 
 #[tokio::test]
 async fn too_many_waiting_bells_refuse_new_ones_until_some_are_answered() {
-    let store = SqliteStore::in_memory_with(still(), 2).unwrap();
+    let store = SqliteStore::in_memory_with(still(), 2, None).unwrap();
     let accept = |ids: &[&str]| {
         let cursor = CursorAdvance {
             connection: "c".into(),

@@ -1,0 +1,103 @@
+//! `cargo xtask simulate`: histories by the thousand, or one by name.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line talks to the person before it"
+)]
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use clap::Parser;
+use cosell_tests::model::draw::Scope;
+use cosell_tests::model::history::{kit, play_many, watch};
+use cosell_tests::model::op;
+use cosell_tests::model::tell::tell;
+
+/// Plays random histories against the real host and the simulator, and judges them.
+#[derive(Parser)]
+struct Arguments {
+    /// How many histories.
+    #[arg(long, default_value_t = 1_000)]
+    seeds: u64,
+    /// The first seed; with --ops, or without --seeds, the only one.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// One history, as a failure prints it.
+    #[arg(long)]
+    ops: Option<String>,
+    /// With --ops: says everything that the judge sees.
+    #[arg(long)]
+    tell: bool,
+    /// With --ops: what the host logs, at this level: info, debug, or cosell_host=trace,cosell_remote=debug.
+    #[arg(long)]
+    log: Option<String>,
+    /// Ends after so many failures.
+    #[arg(long, default_value_t = 5)]
+    failures: usize,
+    /// Histories at a time.
+    #[arg(long, default_value_t = std::thread::available_parallelism().map_or(2, std::num::NonZero::get))]
+    threads: usize,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("simulate: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<bool> {
+    let kit = kit()?;
+    if let Some(level) = &arguments.log {
+        tracing_subscriber::fmt()
+            .with_env_filter(level)
+            .without_time()
+            .with_writer(std::io::stderr)
+            .init();
+    }
+    if let Some(line) = &arguments.ops {
+        let ops = op::parse(line)
+            .map_err(anyhow::Error::msg)
+            .context("--ops")?;
+        let broken = watch(&kit, arguments.seed.unwrap_or(0), &ops, None, |evidence| {
+            if arguments.tell {
+                println!("{}", tell(evidence));
+            }
+        });
+        match &broken {
+            Some(broken) => println!("broken: {}\n   how: {}", broken.promise, broken.how),
+            None => println!("every promise holds"),
+        }
+        return Ok(broken.is_none());
+    }
+    let first = arguments.seed.unwrap_or(1);
+    let began = Instant::now();
+    let report = play_many(
+        &kit,
+        first,
+        arguments.seeds,
+        arguments.threads,
+        arguments.failures,
+        Scope::default(),
+    );
+    for failure in &report.failures {
+        println!("{failure}\n");
+    }
+    for (what, count) in &report.known {
+        println!("known, {count} times: {what}");
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    println!(
+        "{} histories in {seconds:.1} s ({:.0} a second), {} broke a promise",
+        report.played,
+        report.played as f64 / seconds,
+        report.failures.len()
+    );
+    Ok(report.failures.is_empty())
+}

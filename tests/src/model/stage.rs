@@ -1,0 +1,483 @@
+//! One history on its stage: a copied world, the real host on a store in memory, and a wire between them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
+
+use anyhow::Context as _;
+use cosell_host::bell::Belfry;
+use cosell_host::desk::{Connection, Desk, Plugins};
+use cosell_host::sweep::{sweep_crm, sweep_partner_center};
+use cosell_host::worker;
+use cosell_simulator::{Inside, Service, Undelivered};
+use cosell_store::{Moment, SqliteStore, Store};
+use cosell_sync::brake::MassLimits;
+use cosell_sync::course::Patience;
+use cosell_sync::delta::Order;
+use cosell_sync::hold::Rules;
+use cosell_sync::merge::{Policies, Policy as Winner};
+use cosell_sync::route::Rule;
+use cosell_sync::side::Side;
+use cosell_webhook::{Accept as _, Source, VerifiedBell};
+use tokio::sync::{Notify, OnceCell};
+
+use super::clients::clients;
+use super::kit::Kit;
+use super::op::{Op, Policy};
+use super::people::People;
+use super::wire::{Spoil, Wire, lock};
+
+/// The only connection.
+pub const CONNECTION: &str = "model";
+/// Webhooks that may arrive once more.
+const ARRIVED_MAX: usize = 32;
+/// Steps that the host may take at the end of a history; a quiet host takes some ten per deal.
+const STEPS_MAX: u32 = 400;
+/// A sweep that failed comes again after so long.
+const SWEEP_MS: i64 = 300_000;
+/// Longest wait of the host that is waited for at the end: it gives up after about a day.
+const PATIENCE_MS: i64 = 3 * 24 * 3_600_000;
+
+/// See the module.
+pub struct Stage<'a> {
+    kit: &'a Kit,
+    /// Both sides.
+    pub world: Arc<Inside>,
+    /// Everybody, and what they said.
+    pub people: Arc<Mutex<People>>,
+    /// Between host and world.
+    pub wire: Arc<Wire>,
+    /// What the host remembers.
+    pub store: Arc<dyn Store>,
+    cut: Arc<Mutex<Option<(u8, bool)>>>,
+    desk: Arc<Desk>,
+    set: usize,
+    choices: Choices,
+    outbox: Vec<Undelivered>,
+    arrived: Vec<Undelivered>,
+}
+
+/// What an operator has chosen.
+#[derive(Debug, Clone, Copy)]
+struct Choices {
+    policy: Policy,
+    consent_declared: bool,
+    quiet_s: u8,
+}
+
+impl<'a> Stage<'a> {
+    /// Nothing has happened yet.
+    ///
+    /// # Errors
+    /// When there is no memory for a store.
+    pub async fn new(kit: &'a Kit, seed: u64, spoil: Option<Spoil>) -> anyhow::Result<Self> {
+        let world = Arc::new(kit.world.copied(seed));
+        let people = Arc::new(Mutex::new(People::new(
+            Arc::clone(&world),
+            &kit.account,
+            &kit.contacts,
+        )));
+        let wire = Arc::new(Wire::new(Arc::clone(&world), Arc::clone(&people), spoil));
+        let cut: Arc<Mutex<Option<(u8, bool)>>> = Arc::default();
+        let control = world.control().clone();
+        let clock: cosell_store::Clock = Arc::new(move || control.now().as_millisecond());
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::in_memory_until(
+            Arc::clone(&clock),
+            power_cut(&cut, &wire),
+        )?);
+        let choices = Choices {
+            policy: Policy::Ask,
+            consent_declared: true,
+            quiet_s: 0,
+        };
+        let desk = desk(kit, &world, &wire, &store, 0, choices)?;
+        Ok(Self {
+            kit,
+            world,
+            people,
+            wire,
+            store,
+            cut,
+            desk,
+            set: 0,
+            choices,
+            outbox: Vec::new(),
+            arrived: Vec::new(),
+        })
+    }
+
+    /// The set of plugins in service.
+    #[must_use]
+    pub fn set(&self) -> &super::kit::Set {
+        &self.kit.sets[self.set]
+    }
+
+    /// Whether the operator declares that contacts may be shared.
+    #[must_use]
+    pub fn is_consent_declared(&self) -> bool {
+        self.choices.consent_declared
+    }
+
+    /// Plays one op. What cannot happen does not happen.
+    ///
+    /// # Errors
+    /// When the store fails, which it never may.
+    pub async fn play(&mut self, op: &Op) -> anyhow::Result<()> {
+        tracing::info!("── {op}");
+        match op {
+            Op::Act(act) => {
+                lock(&self.people).act(act);
+            }
+            Op::Deliver(count) => {
+                self.collect();
+                for _ in 0..*count {
+                    if !self.outbox.is_empty() {
+                        let next = self.outbox.remove(0);
+                        self.arrive(next).await?;
+                    }
+                }
+            }
+            Op::Overtake(count) => {
+                self.collect();
+                let at = usize::from(*count).min(self.outbox.len().saturating_sub(1));
+                if !self.outbox.is_empty() {
+                    let next = self.outbox.remove(at);
+                    self.arrive(next).await?;
+                }
+            }
+            Op::Again(count) => {
+                let from = self.arrived.len().saturating_sub(usize::from(*count));
+                for again in self.arrived.split_off(from) {
+                    self.arrive(again).await?;
+                }
+            }
+            Op::Lose(count) => {
+                self.collect();
+                let lost = usize::from(*count).min(self.outbox.len());
+                self.outbox.drain(..lost);
+            }
+            // A sweep that fails comes again; nothing else is expected of it.
+            Op::Sweep(partner_center) => drop(self.sweep(*partner_center).await?),
+            Op::Run(count) => {
+                for _ in 0..*count {
+                    if !self.step().await? {
+                        break;
+                    }
+                }
+            }
+            Op::Together => self.together().await?,
+            Op::Calm => self.calm().await?,
+            Op::Wait(seconds) => {
+                self.world.control().advance_ms(i64::from(*seconds) * 1_000);
+            }
+            Op::At(when, what) => self.wire.plan(*when, *what),
+            Op::Cut(nth, after) => *lock(&self.cut) = Some((*nth, *after)),
+            Op::Restart => self.restart().await?,
+            Op::Swap(set) => self.swap(usize::from(*set)).await?,
+            Op::Revoke => self.world.control().revoke_access_tokens(),
+            Op::Expire => self.world.control().expire_delta_links(),
+            Op::Policy(policy) => {
+                self.choices.policy = *policy;
+                self.restart().await?;
+            }
+            Op::Consent(declared) => {
+                self.choices.consent_declared = *declared;
+                {
+                    let mut people = lock(&self.people);
+                    people.consent = *declared || people.consent && people.acts > 0;
+                }
+                self.restart().await?;
+            }
+            Op::Quiet(seconds) => {
+                self.choices.quiet_s = *seconds;
+                self.restart().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the services have sent meanwhile.
+    fn collect(&mut self) {
+        self.outbox.extend(self.world.outbox());
+    }
+
+    /// The host hears a bell, as its door would hand it over.
+    async fn arrive(&mut self, webhook: Undelivered) -> anyhow::Result<()> {
+        let (source, event, kind) = match webhook.service {
+            Service::Dataverse => {
+                let (message, table) = webhook.event.split_once(' ').unwrap_or_default();
+                (Source::Dataverse, message, table)
+            }
+            _ => (Source::PartnerCenter, &*webhook.event, "referral"),
+        };
+        let bell = VerifiedBell {
+            connection: CONNECTION.to_owned(),
+            source,
+            event: event.to_owned(),
+            kind: kind.to_owned(),
+            record: webhook.record.clone(),
+            dedupe: Some(format!("webhook {}", webhook.number)),
+            correlation: None,
+            tags: Vec::new(),
+            organization: None,
+            initiator: None,
+            received_at: SystemTime::UNIX_EPOCH,
+        };
+        tracing::info!(
+            "webhook {}: {} {}",
+            webhook.number,
+            webhook.event,
+            webhook.record
+        );
+        let desk = Arc::clone(&self.desk);
+        let belfry = Belfry(desk);
+        match self.until_cut(belfry.accept(bell)).await? {
+            Some(heard) => drop(heard.context("a bell was refused")?),
+            // Nobody said 200: it is sent once more.
+            None => return Ok(self.outbox.insert(0, webhook)),
+        }
+        self.arrived.push(webhook);
+        if self.arrived.len() > ARRIVED_MAX {
+            self.arrived.remove(0);
+        }
+        Ok(())
+    }
+
+    /// True when it came to its end.
+    async fn sweep(&mut self, partner_center: bool) -> anyhow::Result<bool> {
+        let desk = Arc::clone(&self.desk);
+        let connection = &desk.connections[CONNECTION];
+        let swept = if partner_center {
+            self.until_cut(sweep_partner_center(&desk, connection))
+                .await?
+        } else {
+            self.until_cut(sweep_crm(&desk, connection)).await?
+        };
+        Ok(matches!(swept, Some(Ok(_))))
+    }
+
+    /// One run of the host, true if a lane was due. The power may fail in it.
+    async fn step(&mut self) -> anyhow::Result<bool> {
+        let desk = Arc::clone(&self.desk);
+        let Some(lane) = self.until_cut(worker::step(&desk)).await? else {
+            return Ok(true);
+        };
+        let lane = lane?;
+        if let Some(lease) = &lane {
+            tracing::info!("lane {} has run", lease.lane.0);
+        }
+        Ok(lane.is_some())
+    }
+
+    async fn calm(&mut self) -> anyhow::Result<()> {
+        for _ in 0..STEPS_MAX {
+            self.collect();
+            for webhook in std::mem::take(&mut self.outbox) {
+                self.arrive(webhook).await?;
+            }
+            if !self.step().await? {
+                return Ok(());
+            }
+        }
+        anyhow::bail!("the host never gets calm: {STEPS_MAX} runs, and another lane is due")
+    }
+
+    async fn together(&mut self) -> anyhow::Result<()> {
+        let desk = Arc::clone(&self.desk);
+        self.wire.take_turns(true);
+        let both = async { tokio::join!(worker::step(&desk), worker::step(&desk)) };
+        let done = self.until_cut(both).await;
+        self.wire.take_turns(false);
+        if let Some((first, second)) = done? {
+            first?;
+            second?;
+        }
+        Ok(())
+    }
+
+    /// Runs until it ends, or the power fails: then the host is started anew, and there is no answer.
+    async fn until_cut<T>(&mut self, work: impl Future<Output = T>) -> anyhow::Result<Option<T>> {
+        let wire = Arc::clone(&self.wire);
+        let answer = tokio::select! {
+            biased;
+            answer = work => Some(answer),
+            () = wire.power.notified() => None,
+        };
+        if wire.restore() {
+            if answer.is_some() {
+                // It ended in the very moment in which the power failed; the failure itself is heard of here.
+                wire.power.notified().await;
+            }
+            self.restart().await?;
+            return Ok(None);
+        }
+        Ok(answer)
+    }
+
+    /// Another process on the same store. Its first set of plugins, and its configuration, may be others: what is parked is tried again.
+    async fn restart(&mut self) -> anyhow::Result<()> {
+        *lock(&self.cut) = None;
+        self.desk = desk(
+            self.kit,
+            &self.world,
+            &self.wire,
+            &self.store,
+            self.set,
+            self.choices,
+        )?;
+        self.store.resume().await?;
+        cosell_host::app::wake_parked(&self.desk).await;
+        Ok(())
+    }
+
+    async fn swap(&mut self, set: usize) -> anyhow::Result<()> {
+        self.set = set % self.kit.sets.len();
+        lock(&self.people).remap(self.set().mapping);
+        if let Plugins::Given(current) = &self.desk.plugins {
+            *lock(current) = Arc::clone(&self.set().plugins);
+        }
+        let desk = Arc::clone(&self.desk);
+        self.until_cut(cosell_host::app::wake_parked(&desk)).await?;
+        Ok(())
+    }
+
+    /// Nothing goes wrong any more; everything that was sent arrives, and the host works until nothing is left to do.
+    ///
+    /// # Errors
+    /// When it never gets quiet.
+    pub async fn settle(&mut self) -> anyhow::Result<()> {
+        self.wire.forget_plans();
+        *lock(&self.cut) = None;
+        self.world.control().clear_faults();
+        let until = self.world.control().now().as_millisecond() + PATIENCE_MS;
+        let mut steps = 0;
+        let mut swept = false;
+        loop {
+            self.collect();
+            for webhook in std::mem::take(&mut self.outbox) {
+                self.arrive(webhook).await?;
+            }
+            steps += 1;
+            anyhow::ensure!(
+                steps < STEPS_MAX,
+                "the host never gets quiet: {STEPS_MAX} runs, and another lane is due"
+            );
+            if self.step().await? {
+                continue;
+            }
+            if !swept {
+                swept = self.sweep(true).await? && self.sweep(false).await?;
+                if !swept {
+                    self.world.control().advance_ms(SWEEP_MS);
+                }
+                continue;
+            }
+            let now = self.world.control().now().as_millisecond();
+            match self.store.next_due().await? {
+                Some(due) if due <= until => {
+                    self.world.control().advance_ms((due - now).max(1));
+                }
+                _ if self.outbox.is_empty() => return Ok(()),
+                _ => {}
+            }
+        }
+    }
+
+    /// Every lane looks once more, and the host works until it is quiet again.
+    ///
+    /// # Errors
+    /// As [`Stage::settle`].
+    pub async fn ring_all(&mut self) -> anyhow::Result<()> {
+        for lane in self.store.lanes(CONNECTION, 1_000).await? {
+            if lane.state != "retired" {
+                self.store
+                    .wake(CONNECTION, lane.lane, "the judge asks")
+                    .await?;
+            }
+        }
+        self.settle().await
+    }
+}
+
+/// Counts the requests to the store down, and fails the power at the last.
+fn power_cut(cut: &Arc<Mutex<Option<(u8, bool)>>>, wire: &Arc<Wire>) -> cosell_store::PowerCut {
+    let (cut, wire) = (Arc::clone(cut), Arc::clone(wire));
+    Arc::new(move |_doing, moment| {
+        let mut planned = lock(&cut);
+        let Some((left, after)) = planned.as_mut() else {
+            return false;
+        };
+        if *after != (moment == Moment::After) {
+            return false;
+        }
+        *left = left.saturating_sub(1);
+        if *left > 0 {
+            return false;
+        }
+        *planned = None;
+        wire.fail();
+        true
+    })
+}
+
+fn desk(
+    kit: &Kit,
+    world: &Arc<Inside>,
+    wire: &Arc<Wire>,
+    store: &Arc<dyn Store>,
+    set: usize,
+    choices: Choices,
+) -> anyhow::Result<Arc<Desk>> {
+    let (partner_center, dataverse) = clients(world, wire, Some(&kit.wise))?;
+    let conflict = match choices.policy {
+        Policy::Ask => Winner::Ask,
+        Policy::PartnerCenter => Winner::Wins(Side::PartnerCenter),
+        Policy::Crm => Winner::Wins(Side::Crm),
+        Policy::Newest => Winner::Newest,
+    };
+    let connection = Connection {
+        id: CONNECTION.to_owned(),
+        partner_center,
+        dataverse,
+        policies: Policies {
+            conflict,
+            link: conflict,
+            conflict_of: BTreeMap::new(),
+        },
+        link_base: "https://partner.example/".to_owned(),
+        partner_location: None,
+        contacts_consent_declared: choices.consent_declared,
+        patience: Patience {
+            quiet_ms: i64::from(choices.quiet_s) * 1_000,
+            incomplete_ms: 15 * 60_000,
+        },
+        holds: Rules::new(),
+        mass: MassLimits {
+            writes_max: 0,
+            irreversible_max: 0,
+            window_ms: 1,
+        },
+        mapping_changes: Order::NewDealsOnly,
+        partner_tenant: "model".to_owned(),
+        route: Rule::default(),
+        place: 0,
+        configuration: String::new(),
+        checked: OnceCell::new(),
+    };
+    let control = world.control().clone();
+    let rolls = Mutex::new(0_u32);
+    Ok(Arc::new(Desk {
+        store: Arc::clone(store),
+        clock: Arc::new(move || control.now().as_millisecond()),
+        plugins: Plugins::Given(Mutex::new(Arc::clone(&kit.sets[set].plugins))),
+        connections: BTreeMap::from([(CONNECTION.to_owned(), connection)]),
+        rope: Arc::new(Notify::new()),
+        owner: "model".to_owned(),
+        language: "en".to_owned(),
+        dice: Arc::new(move || {
+            let mut rolls = lock(&rolls);
+            *rolls = rolls.wrapping_mul(0x9E37_79B1).wrapping_add(0x7F4A_7C15);
+            *rolls
+        }),
+    }))
+}

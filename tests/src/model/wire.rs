@@ -1,0 +1,303 @@
+//! The network of a history: carries the host's calls into the simulated world, and lets things happen on the way.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use cosell_remote::{Broken, Carrier, Cause, Parcel};
+use cosell_simulator::{Carried, Fault, FaultKind, Inside, Service};
+use futures_util::future::BoxFuture;
+use tokio::sync::Notify;
+
+use super::op::{What, When};
+use super::people::People;
+
+/// Seconds that a service asks for when it slows us down.
+const RETRY_AFTER_S: u64 = 20;
+
+/// A network that makes a good host look like a bad one: what the judge must see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spoil {
+    /// Writes lose their etags: an edit that came between look and write is overwritten.
+    NoEtags,
+    /// Creations lose their "only if it does not exist".
+    Upserts,
+    /// A creation whose answer was lost is sent once more.
+    RepeatsPosts,
+    /// Every change of the CRM is sent twice.
+    Stammers,
+    /// Notes arrive empty.
+    BlanksNotes,
+    /// Amounts arrive ten times as large.
+    Inflates,
+    /// Whatever is changed in a referral, it is won.
+    Closes,
+    /// Whatever is changed in a referral, Microsoft's sellers see it.
+    Exposes,
+}
+
+impl Spoil {
+    /// Every one.
+    pub const ALL: [Self; 8] = [
+        Self::NoEtags,
+        Self::Upserts,
+        Self::RepeatsPosts,
+        Self::Stammers,
+        Self::BlanksNotes,
+        Self::Inflates,
+        Self::Closes,
+        Self::Exposes,
+    ];
+}
+
+/// Between the host and its world.
+pub struct Wire {
+    world: Arc<Inside>,
+    spoil: Option<Spoil>,
+    people: Arc<Mutex<People>>,
+    began: (Instant, i64),
+    plans: Mutex<Vec<(When, What)>>,
+    state: Mutex<State>,
+    /// Rung when the power fails: whoever drives the host drops what it was doing.
+    pub power: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    /// The power has failed, and the host was not started anew yet.
+    dead: bool,
+    /// Calls give way to whatever else is running.
+    takes_turns: bool,
+    calls: u64,
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wire").finish_non_exhaustive()
+    }
+}
+
+impl Wire {
+    /// Nothing is planned yet.
+    #[must_use]
+    pub fn new(world: Arc<Inside>, people: Arc<Mutex<People>>, spoil: Option<Spoil>) -> Self {
+        let began = (Instant::now(), world.control().now().as_millisecond());
+        Self {
+            world,
+            spoil,
+            people,
+            began,
+            plans: Mutex::default(),
+            state: Mutex::default(),
+            power: Notify::new(),
+        }
+    }
+
+    /// Lets something happen at one of the next calls.
+    pub fn plan(&self, when: When, what: What) {
+        lock(&self.plans).push((when, what));
+    }
+
+    /// Whatever was planned does not happen any more.
+    pub fn forget_plans(&self) {
+        lock(&self.plans).clear();
+    }
+
+    /// Calls that were carried so far.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        lock(&self.state).calls
+    }
+
+    /// The power fails: nothing that is under way goes on.
+    pub fn fail(&self) {
+        lock(&self.state).dead = true;
+        self.power.notify_one();
+    }
+
+    /// The power is back, true if it had failed.
+    pub fn restore(&self) -> bool {
+        std::mem::take(&mut lock(&self.state).dead)
+    }
+
+    /// Whether two runs take turns at each call.
+    pub fn take_turns(&self, yes: bool) {
+        lock(&self.state).takes_turns = yes;
+    }
+
+    /// What was planned for this call.
+    fn due(&self, service: Service, writes: bool) -> Vec<What> {
+        let mut due = Vec::new();
+        lock(&self.plans).retain_mut(|(when, what)| {
+            let is_meant =
+                when.service.is_none_or(|wanted| wanted == service) && (writes || !when.writes);
+            if !is_meant {
+                return true;
+            }
+            when.nth = when.nth.saturating_sub(1);
+            if when.nth == 0 {
+                due.push(*what);
+            }
+            when.nth > 0
+        });
+        due
+    }
+
+    async fn send(&self, parcel: Parcel) -> Result<http::Response<Bytes>, Broken> {
+        let service = parcel
+            .url
+            .host_str()
+            .and_then(Inside::service)
+            .ok_or_else(|| Broken::NeverSent(Cause::default()))?;
+        let takes_turns = {
+            let mut state = lock(&self.state);
+            state.calls += 1;
+            state.takes_turns
+        };
+        if takes_turns {
+            tokio::task::yield_now().await;
+        }
+        let writes = !matches!(parcel.method, http::Method::GET | http::Method::HEAD)
+            && service != Service::Entra;
+        let conditional = parcel.headers.contains_key("if-match");
+        let mut after = None;
+        for what in self.due(service, writes) {
+            match what {
+                What::Meanwhile(act) => {
+                    lock(&self.people).act(&act);
+                }
+                // Only a write under an etag can meet a newer one.
+                What::Answer(412) if !conditional => {}
+                What::Answer(401) => self.world.control().revoke_access_tokens(),
+                What::Answer(status) => self.world.control().fault(fault(service, status)),
+                What::NoConnection => return Err(Broken::NeverSent(Cause::default())),
+                What::CutBefore => return Err(Broken::Cut(Cause::default())),
+                What::CrashBefore => {
+                    self.fail();
+                    return std::future::pending().await;
+                }
+                What::DoneBut500 | What::CutAfter | What::CrashAfter => after = Some(what),
+            }
+        }
+        let carried = self.hand_over(service, parcel, after.is_some());
+        match (after, carried) {
+            (Some(What::CrashAfter), _) => {
+                self.fail();
+                std::future::pending().await
+            }
+            (Some(What::CutAfter), _) | (_, Carried::Unanswered) => {
+                Err(Broken::Cut(Cause::default()))
+            }
+            (Some(What::DoneBut500), Carried::Answered(_)) => {
+                let mut response = http::Response::new(Bytes::from_static(b"{}"));
+                *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+                Ok(response)
+            }
+            (_, Carried::Answered(response)) => Ok(response),
+            (_, Carried::Lost) => Err(Broken::Cut(Cause::default())),
+        }
+    }
+}
+
+impl Wire {
+    /// To the service, unspoilt unless a test wants it otherwise.
+    fn hand_over(&self, service: Service, parcel: Parcel, is_lost: bool) -> Carried {
+        let Some(spoil) = self.spoil else {
+            return self.world.handle(request(parcel));
+        };
+        let mut parcel = parcel;
+        let is_patch = parcel.method == http::Method::PATCH;
+        let of_referral = service == Service::Referrals && is_patch;
+        match spoil {
+            Spoil::NoEtags => drop(parcel.headers.remove("if-match")),
+            Spoil::Upserts => drop(parcel.headers.remove("if-none-match")),
+            Spoil::RepeatsPosts if is_lost && parcel.method == http::Method::POST => {
+                let _first = self.world.handle(request(parcel.clone()));
+            }
+            Spoil::Stammers if service == Service::Dataverse && is_patch => {
+                let _first = self.world.handle(request(parcel.clone()));
+                parcel.headers.remove("if-match");
+                parcel.headers.remove("if-none-match");
+            }
+            Spoil::BlanksNotes if of_referral => {
+                more(&mut parcel, &[("/details/notes", "null")]);
+            }
+            Spoil::Inflates if of_referral => {
+                more(&mut parcel, &[("/details/dealValue", "777777")]);
+            }
+            Spoil::Closes if of_referral => {
+                more(
+                    &mut parcel,
+                    &[("/status", "\"Closed\""), ("/substatus", "\"Won\"")],
+                );
+            }
+            Spoil::Exposes if of_referral => {
+                let path = "/consent/consentToShareReferralWithMicrosoftSellers";
+                more(&mut parcel, &[(path, "true")]);
+            }
+            _ => {}
+        }
+        self.world.handle(request(parcel))
+    }
+}
+
+/// Adds operations to a JSON Patch.
+fn more(parcel: &mut Parcel, operations: &[(&str, &str)]) {
+    let body = parcel.body.take().unwrap_or_default();
+    let text = String::from_utf8_lossy(&body);
+    let mut text = text.trim_end().trim_end_matches(']').to_owned();
+    for (path, value) in operations {
+        text.push_str(&format!(
+            r#",{{"op":"replace","path":"{path}","value":{value}}}"#
+        ));
+    }
+    text.push(']');
+    parcel.body = Some(Bytes::from(text));
+}
+
+impl Carrier for Wire {
+    fn carry(&self, parcel: Parcel) -> BoxFuture<'_, Result<http::Response<Bytes>, Broken>> {
+        Box::pin(self.send(parcel))
+    }
+
+    fn now(&self) -> Instant {
+        let (began, at) = self.began;
+        let passed = self.world.control().now().as_millisecond() - at;
+        began + Duration::from_millis(u64::try_from(passed).unwrap_or(0))
+    }
+
+    fn chance(&self) -> f64 {
+        0.5
+    }
+}
+
+fn request(parcel: Parcel) -> http::Request<Bytes> {
+    let mut request = http::Request::new(parcel.body.unwrap_or_default());
+    *request.method_mut() = parcel.method;
+    // What reqwest could not send either.
+    *request.uri_mut() = parcel.url.as_str().parse().unwrap_or_default();
+    *request.headers_mut() = parcel.headers;
+    request
+}
+
+/// The service's own words for a status.
+fn fault(service: Service, status: u16) -> Fault {
+    Fault {
+        service,
+        method: None,
+        path_prefix: String::new(),
+        skip: 0,
+        count: Some(1),
+        kind: FaultKind::Answer {
+            status,
+            code: None,
+            retry_after_s: (status == 429).then_some(RETRY_AFTER_S),
+        },
+    }
+}
+
+/// A panic under one of these locks ends the history anyway.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

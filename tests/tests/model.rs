@@ -1,0 +1,96 @@
+//! The model of histories, proved on a few of them; `cargo verify` plays ten thousand.
+#![allow(missing_docs, reason = "tests are read by their names")]
+
+use std::sync::{Arc, OnceLock};
+
+use cosell_tests::model::draw::{Scope, history};
+use cosell_tests::model::history::{kit, play, play_many, watch};
+use cosell_tests::model::kit::Kit;
+use cosell_tests::model::known::KNOWN;
+use cosell_tests::model::op;
+use cosell_tests::model::tell::tell;
+use cosell_tests::model::wire::Spoil;
+
+/// Compiled once for all tests here.
+fn shared() -> Arc<Kit> {
+    static KIT: OnceLock<Arc<Kit>> = OnceLock::new();
+    Arc::clone(KIT.get_or_init(|| kit().expect("`cargo xtask plugins` has built the components")))
+}
+
+/// Guests run on the caller's stack, and a test's is too small for that.
+fn on_a_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(8 << 20);
+        let running = thread.spawn_scoped(scope, work).expect("a thread");
+        running
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+#[test]
+fn histories_keep_every_promise() {
+    let report = play_many(&shared(), 1, 200, 2, 3, Scope::default());
+    let told: Vec<String> = report.failures.iter().map(ToString::to_string).collect();
+    assert!(told.is_empty(), "{}", told.join("\n\n"));
+    assert_eq!(report.played, 200);
+}
+
+#[test]
+fn a_history_repeats_exactly() {
+    let kit = shared();
+    on_a_large_stack(|| {
+        for seed in 1..30 {
+            let ops = history(seed, Scope::default());
+            let once = || {
+                let mut told = String::new();
+                let broken = watch(&kit, seed, &ops, None, |evidence| told = tell(evidence));
+                // Operation ids are nobody's business but the vendors'.
+                let lines = told.lines().filter(|line| !line.contains("tag=cosell"));
+                (
+                    lines.collect::<Vec<_>>().join("\n"),
+                    broken.map(|broken| broken.promise),
+                )
+            };
+            let (first, second) = (once(), once());
+            assert_eq!(first, second, "seed {seed}: {}", op::line(&ops));
+        }
+    });
+}
+
+#[test]
+fn a_known_mistake_leaves_the_list_when_it_is_mended() {
+    let kit = shared();
+    on_a_large_stack(|| {
+        for known in KNOWN {
+            let ops = op::parse(known.ops).unwrap();
+            let broken = play(&kit, 1, &ops).filter(|broken| (known.shows)(broken));
+            assert!(
+                broken.is_some(),
+                "this is mended, so it leaves the list: {}",
+                known.what
+            );
+        }
+    });
+}
+
+#[test]
+fn the_judge_sees_what_a_bad_host_would_do() {
+    let kit = shared();
+    on_a_large_stack(|| {
+        for spoil in Spoil::ALL {
+            let seen = (1..600).find_map(|seed| {
+                let ops = history(seed, Scope::default());
+                let broken = watch(&kit, seed, &ops, Some(spoil), |_| {})?;
+                // A mistake that the good host makes as well proves nothing.
+                let alone = play(&kit, seed, &ops);
+                (alone.is_none()).then_some((seed, broken))
+            });
+            let (seed, broken) = seen.unwrap_or_else(|| panic!("{spoil:?} was not seen"));
+            println!(
+                "{spoil:?}, seed {seed}: {} ({})",
+                broken.promise, broken.how
+            );
+        }
+    });
+}
