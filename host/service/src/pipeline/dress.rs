@@ -9,7 +9,6 @@ use cosell_sync::mark::put;
 use cosell_sync::merge::Carry;
 use cosell_sync::row::{Cell, Reason, RecordKind, Role, Row, RowState, Seen};
 use cosell_sync::side::Side;
-use serde_json::Value;
 use tracing::warn;
 
 use super::act::act;
@@ -18,7 +17,7 @@ use super::look::{self, Sight, fetch};
 use super::read::{Reading, without_mark};
 use super::run::Run;
 use super::script::{Script, What, Write};
-use crate::trouble::{Trouble, sentences};
+use crate::trouble::{Trouble, reasons_of, sentences};
 
 /// The write that brings the facts of Partner Center into the row when nothing else is left to do.
 pub(super) async fn in_step(
@@ -222,6 +221,9 @@ async fn put_mark(
         return Ok(None);
     }
     let primary = run.name_column(kind.table()).await?;
+    if primary.is_empty() {
+        return Ok(None);
+    }
     let held = name_of(run, seen).await?;
     let name = match cells.get(&primary) {
         Some(Cell::Text(name)) => name.clone(),
@@ -255,11 +257,7 @@ fn microsoft_stands(reading: &Reading) -> Option<String> {
 /// Shows a failure where the seller looks: a cross before the name, and a line in the audit column. Once per distinct failure (S26). A
 /// CRM that cannot be written just now is no second failure.
 pub async fn tell_failure(run: &mut Run<'_>, reasons: &str) {
-    let list: Vec<Reason> = serde_json::from_str::<Vec<Value>>(reasons)
-        .unwrap_or_default()
-        .iter()
-        .map(reason_of)
-        .collect();
+    let list = reasons_of(reasons);
     let detail = serde_json::from_str(reasons).unwrap_or_default();
     run.tell("park", sentences(&list), &detail);
     if let Err(trouble) = cross(run, &list).await {
@@ -293,9 +291,19 @@ async fn cross(run: &mut Run<'_>, reasons: &[Reason]) -> Result<(), Trouble> {
     }
     let seen = without_mark(run, &row.seen).await?;
     let reading = Reading::of_row(seen.clone());
+    let name = name_of(run, &seen).await?;
+    let deal = if name.is_empty() {
+        format!("this {} is", kind.table())
+    } else {
+        format!("\"{name}\" is")
+    };
+    let why = sentences(reasons);
     let line = line(
         run,
-        &format!("not in step: {}", sentences(reasons).trim_end_matches('.')),
+        &format!(
+            "{deal} not in step: {}. Once that is mended, save it again",
+            why.trim_end_matches('.')
+        ),
     );
     let mut cells = audit(run, &seen.row, &line);
     let failed = Outcome::Failed(reasons.to_vec());
@@ -311,14 +319,4 @@ async fn cross(run: &mut Run<'_>, reasons: &[Reason]) -> Result<(), Trouble> {
         then: Vec::new(),
     };
     act(run, &sight, script).await
-}
-
-fn reason_of(value: &Value) -> Reason {
-    let text = |name: &str| value[name].as_str().map(str::to_owned);
-    Reason {
-        code: text("code").unwrap_or_default(),
-        message: text("message").unwrap_or_default(),
-        about: text("about"),
-        hint: text("hint"),
-    }
 }

@@ -222,10 +222,13 @@ impl<'a> Run<'a> {
         self.keep_raw(&raw)
     }
 
-    /// The column that people know a row of the table by.
+    /// The column that people know a row of the table by, and that a mark can stand in. Empty for a lead: the CRM computes its name from the
+    /// person's, so a lead carries no mark.
     pub(super) async fn name_column(&self, table: &str) -> Result<String, Trouble> {
         let table = self.connection.dataverse.metadata(table).await?;
-        Ok(table.name_column.clone().unwrap_or_default())
+        let name = table.name_column.clone().unwrap_or_default();
+        let is_written = table.column(&name).is_some_and(|column| column.update);
+        Ok(if is_written { name } else { String::new() })
     }
 
     /// Texts that did not fit; the other side holds them whole (S7).
@@ -297,6 +300,15 @@ impl<'a> Run<'a> {
                 format!("{unit} in {to}: {was} → {value} ({why})"),
                 &detail,
             );
+        }
+    }
+
+    /// Units about which the row says something that no plugin can read; the others go on.
+    pub(super) fn tell_unread(&mut self, refusals: &[Refusal]) {
+        for refusal in refusals {
+            let why = sentences(std::slice::from_ref(&refusal.reason));
+            let message = format!("{} is not read from the CRM: {why}", refusal.unit);
+            self.tell_once("explained", &message, &reason_json(&refusal.reason));
         }
     }
 
