@@ -54,7 +54,7 @@ pub const KNOWN: &[Known] = &[
     },
     Known {
         what: "a solution that a seller adds while a list is half written to the CRM is taken for our own half, and never crosses",
-        ops: "create.0.helped calm at.crm!1.done-but-500 portal.0.solution.2 calm crm.0.solution.1",
+        ops: "create.0.helped calm crm.0.value.9 deliver.1 at.crm!1.done-but-500 portal.0.solution.2 run.1 crm.0.solution.1",
         shows: |broken| {
             broken.how.contains("settled: solutions ")
                 && broken.how.contains("is \"there\" in the CRM and \"\" in Partner Center")
@@ -64,7 +64,7 @@ pub const KNOWN: &[Known] = &[
         what: "what a seller changes in a row between its creation and the look after it is remembered as what was sent, and never crosses",
         ops: "found.0 deliver.1 at.any8.crm.0.value.1 run.2",
         shows: |broken| {
-            ["value", "notes", "close-date"].iter().any(|unit| broken.how.contains(&format!("settled: {unit} is")))
+            ["value", "notes", "close-date", "help"].iter().any(|unit| broken.how.contains(&format!("settled: {unit} is")))
         },
     },
     Known {
