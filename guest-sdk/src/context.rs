@@ -1,6 +1,8 @@
 //! Reading what the host says: settings, rows that came along, rows that were asked for.
 
-use crate::types::{Context, Order, Query, Row, Seen, Setting, SettingValue, Stop};
+use crate::types::{
+    Context, Order, Query, RecordKind, Row, Seen, Setting, SettingValue, Stop, Value,
+};
 
 /// The operator's settings. A setting without a value reads as `None`, or as an empty list.
 #[derive(Debug, Clone, Copy)]
@@ -180,5 +182,21 @@ impl Order {
     #[must_use]
     pub fn row(&self) -> Option<&Row> {
         self.existing.as_ref().map(|seen| &seen.row)
+    }
+
+    /// What the row is, or will be: for hooks that serve both kinds.
+    #[must_use]
+    pub fn record_kind(&self) -> RecordKind {
+        let given = self.more.iter().find(|(name, _)| name == "record-kind");
+        let table = match (self.row(), given) {
+            (Some(row), _) => row.table.as_str(),
+            (None, Some((_, Value::Text(kind)))) => kind,
+            _ => "opportunity",
+        };
+        if table == "lead" {
+            RecordKind::Lead
+        } else {
+            RecordKind::Opportunity
+        }
     }
 }

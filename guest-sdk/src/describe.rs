@@ -66,6 +66,20 @@ impl SettingSpec {
         spec
     }
 
+    /// A whole number.
+    #[must_use]
+    pub fn integer(name: impl Into<String>, default: i32, doc: impl Into<String>) -> Self {
+        let mut spec = Self::new(name, SettingType::Integer, doc);
+        spec.default_value = Some(SettingValue::Integer(default));
+        spec
+    }
+
+    /// A list of texts, empty unless the operator writes some.
+    #[must_use]
+    pub fn texts(name: impl Into<String>, doc: impl Into<String>) -> Self {
+        Self::new(name, SettingType::Texts, doc)
+    }
+
     /// One of several words; the first is the default.
     #[must_use]
     pub fn one_of(

@@ -40,6 +40,7 @@ mod describe;
 mod golden;
 mod hooks;
 pub mod log;
+pub mod parts;
 mod say;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod test;

@@ -232,6 +232,13 @@ impl Likeness {
             because: vec![because.into()],
         }
     }
+
+    /// And because of this.
+    #[must_use]
+    pub fn because(mut self, reason: impl Into<String>) -> Self {
+        self.because.push(reason.into());
+        self
+    }
 }
 
 impl Resolution {

@@ -41,11 +41,13 @@
 //! # }
 //! ```
 
+mod applied;
 mod examples;
 pub mod hook;
 mod question;
 mod standard;
 
+pub use applied::{FOUND_ID, applied, stands};
 pub use examples::{check_examples, failures};
 pub use question::{Question, Said};
 pub use standard::{
@@ -53,7 +55,7 @@ pub use standard::{
 };
 
 use crate::Plugin;
-use crate::types::{Context, Setting, SettingValue};
+use crate::types::{Context, Found, Row, Setting, SettingValue};
 
 /// A plugin that can be asked natively. The [`plugin!`](crate::plugin) macro implements it.
 pub trait Asked {
@@ -81,6 +83,32 @@ pub fn context<P: Plugin>() -> Context {
 }
 
 impl Context {
+    /// The same, under this text setting.
+    #[must_use]
+    pub fn with_text(self, name: &str, value: &str) -> Self {
+        self.with_setting(name, SettingValue::Text(value.to_owned()))
+    }
+
+    /// The same, under this setting of pairs.
+    #[must_use]
+    pub fn with_pairs(self, name: &str, pairs: &[(&str, &str)]) -> Self {
+        let pairs = pairs
+            .iter()
+            .map(|(left, right)| ((*left).to_owned(), (*right).to_owned()));
+        self.with_setting(name, SettingValue::Pairs(pairs.collect()))
+    }
+
+    /// The same, with these rows for this query.
+    #[must_use]
+    pub fn with_found(mut self, label: &str, rows: Vec<Row>) -> Self {
+        self.found.push(Found {
+            label: label.to_owned(),
+            rows,
+            cut: false,
+        });
+        self
+    }
+
     /// The same, under another setting.
     #[must_use]
     pub fn with_setting(mut self, name: &str, value: SettingValue) -> Self {

@@ -11,15 +11,20 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use cosell::simulated::{Paths, write_configuration};
-use cosell_host::app::Host;
+use cosell_host::app::{Host, StartError};
 use cosell_host::config::Config;
+use cosell_host::desk::Desk;
+use cosell_host::pipeline::PERSON;
 use cosell_host::status::{Status, status};
 use cosell_simulator::{Control, Running, Service, Simulator, SimulatorConfig};
+use cosell_store::{Card, Hold, LaneId};
 use serde_json::{Value, json};
 
 /// Longest that a story waits for anything. A loaded machine is slow; a story that hangs is broken.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// Ports that are tried for a host; two stories rarely draw the same one.
+const PORTS_MAX: usize = 20;
 /// A running host drains within seconds.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -43,6 +48,19 @@ fn target() -> PathBuf {
         .unwrap_or(Path::new("."));
     std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| root.join("target"), |given| root.join(given))
+}
+
+/// What a story says before its host starts.
+#[derive(Default)]
+pub struct Setup<'a> {
+    /// The simulated world.
+    pub simulator: SimulatorConfig,
+    /// Lines of `[connection.policy]`.
+    pub policy: &'a [(&'a str, &'a str)],
+    /// Settings of plugins: name of the file beside the component, and its text.
+    pub settings: &'a [(&'a str, &'a str)],
+    /// Further tables of the configuration, such as `[sweep]`.
+    pub sections: &'a str,
 }
 
 /// A simulator, a host, and a folder of their own.
@@ -70,6 +88,25 @@ impl World {
     /// # Errors
     /// As [`World::start`].
     pub async fn with(simulator: SimulatorConfig, policy: &[(&str, &str)]) -> anyhow::Result<Self> {
+        Self::set_up(Setup {
+            simulator,
+            policy,
+            ..Setup::default()
+        })
+        .await
+    }
+
+    /// The same with everything that can be said before the host starts.
+    ///
+    /// # Errors
+    /// As [`World::start`].
+    pub async fn set_up(setup: Setup<'_>) -> anyhow::Result<Self> {
+        let Setup {
+            simulator,
+            policy,
+            settings,
+            sections,
+        } = setup;
         let dir = tempfile::Builder::new().prefix("cosell-story-").tempdir()?;
         let folder = dir.path().join("plugins");
         std::fs::create_dir(&folder)?;
@@ -78,6 +115,9 @@ impl World {
             if path.extension().is_some_and(|ending| ending == "wasm") {
                 std::fs::copy(&path, folder.join(path.file_name().unwrap_or_default()))?;
             }
+        }
+        for (file, text) in settings {
+            std::fs::write(folder.join(file), text)?;
         }
         let running = Simulator::start(simulator).await?;
         let listen: SocketAddr = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
@@ -89,9 +129,17 @@ impl World {
             cache: Some(cache),
             listen,
         };
-        let mut lines = vec![("quiet_period_s", "0")];
+        let mut lines = vec![("quiet_period_s", "0"), ("grace_minutes", "0")];
         lines.extend_from_slice(policy);
         let config = write_configuration(&running, &paths, &lines)?;
+        if !sections.is_empty() {
+            let text = std::fs::read_to_string(&config)?;
+            // Tables of their own go before the connection's, which would swallow what follows it.
+            std::fs::write(
+                &config,
+                text.replacen("[[connection]]", &format!("{sections}\n[[connection]]"), 1),
+            )?;
+        }
         let mut world = Self {
             folder,
             config,
@@ -120,14 +168,32 @@ impl World {
         self.running.control()
     }
 
-    /// Starts the host on the store that is there.
+    /// Starts the host on the store that is there. Its port was free when it was drawn; when another story has taken it since, the host moves,
+    /// and tells both sides its new address.
     ///
     /// # Errors
     /// What the host says.
     pub async fn start_host(&mut self) -> anyhow::Result<()> {
-        let config = Config::load(&self.config)?;
-        self.host = Some(Host::start(&config).await?);
-        Ok(())
+        for _ in 0..PORTS_MAX {
+            match Host::start(&Config::load(&self.config)?).await {
+                Ok(host) => {
+                    self.host = Some(host);
+                    return Ok(());
+                }
+                Err(StartError::Listen { address, source })
+                    if source.kind() == std::io::ErrorKind::AddrInUse =>
+                {
+                    let free = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+                    let text = std::fs::read_to_string(&self.config)?;
+                    std::fs::write(
+                        &self.config,
+                        text.replace(&address.to_string(), &free.to_string()),
+                    )?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        bail!("{PORTS_MAX} ports in a row were taken before the host could listen")
     }
 
     /// Lets the host drain and end.
@@ -140,6 +206,102 @@ impl World {
     /// Ends the host in the middle of whatever it does, as a power cut would.
     pub fn cut_host(&mut self) {
         drop(self.host.take());
+    }
+
+    /// What the running host works with.
+    ///
+    /// # Errors
+    /// When no host runs.
+    pub fn desk(&self) -> anyhow::Result<&Desk> {
+        Ok(&self.host.as_ref().context("no host runs")?.desk)
+    }
+
+    /// Waits for an open card of this kind.
+    ///
+    /// # Errors
+    /// When none comes.
+    pub async fn card(&self, kind: &str) -> anyhow::Result<Card> {
+        let began = Instant::now();
+        loop {
+            let cards = self.desk()?.store.cards(None, true, 100).await?;
+            if let Some(card) = cards.into_iter().find(|card| card.kind == kind) {
+                return Ok(card);
+            }
+            ensure!(
+                began.elapsed() < PATIENCE,
+                "waited in vain for a card \"{kind}\"; the store says {}",
+                json!(self.status().await?.deals)
+            );
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// A person answers it.
+    ///
+    /// # Errors
+    /// When none comes, or it cannot be answered.
+    pub async fn answer(&self, kind: &str, choice: &str) -> anyhow::Result<Card> {
+        let card = self.card(kind).await?;
+        let desk = self.desk()?;
+        desk.store
+            .answer_card(&card.connection, card.card, choice, "operator")
+            .await?;
+        desk.rope.notify_one();
+        Ok(card)
+    }
+
+    /// Waits for a live hold of this kind without a verdict.
+    ///
+    /// # Errors
+    /// When none comes.
+    pub async fn hold(&self, kind: &str) -> anyhow::Result<Hold> {
+        let began = Instant::now();
+        loop {
+            let holds = self.desk()?.store.holds(None, true, 100).await?;
+            if let Some(hold) = holds
+                .into_iter()
+                .find(|hold| hold.kind == kind && hold.verdict.is_none())
+            {
+                return Ok(hold);
+            }
+            ensure!(
+                began.elapsed() < PATIENCE,
+                "waited in vain for a hold \"{kind}\"; the store says {}",
+                json!(self.status().await?.deals)
+            );
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// A person releases it, or cancels it.
+    ///
+    /// # Errors
+    /// When none comes.
+    pub async fn settle(&self, kind: &str, released: bool) -> anyhow::Result<()> {
+        let hold = self.hold(kind).await?;
+        let desk = self.desk()?;
+        desk.store
+            .settle_hold(&hold.connection, hold.hold, released, "operator")
+            .await?;
+        desk.rope.notify_one();
+        Ok(())
+    }
+
+    /// A person orders every deal to be looked at again.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn retry_all(&self) -> anyhow::Result<()> {
+        let desk = self.desk()?;
+        for deal in self.status().await?.deals {
+            if deal.state != "retired" {
+                desk.store
+                    .wake(&deal.connection, LaneId(deal.lane), PERSON)
+                    .await?;
+            }
+        }
+        desk.rope.notify_one();
+        Ok(())
     }
 
     /// Waits until `look` sees what it looks for.
@@ -185,10 +347,10 @@ impl World {
     pub async fn quiet(&self) -> anyhow::Result<Status> {
         let began = Instant::now();
         loop {
+            // Asked before the store is: what arrives in between rings a bell that the store then shows.
+            let on_their_way = self.control().deliveries_waiting() > 0;
             let now = self.status().await?;
-            let busy = now.bells_unanswered > 0
-                || now.open_writes > 0
-                || self.control().deliveries_waiting() > 0;
+            let busy = now.bells_unanswered > 0 || now.open_writes > 0 || on_their_way;
             let moving = now
                 .deals
                 .iter()
@@ -205,6 +367,78 @@ impl World {
         }
     }
 
+    /// Waits until what the store says fits.
+    ///
+    /// # Errors
+    /// When it never does.
+    pub async fn status_where(&self, fits: impl Fn(&Status) -> bool) -> anyhow::Result<Status> {
+        let began = Instant::now();
+        loop {
+            let now = self.status().await?;
+            if fits(&now) {
+                return Ok(now);
+            }
+            ensure!(
+                began.elapsed() < PATIENCE,
+                "the store never said what was waited for: {}",
+                json!(now)
+            );
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Waits until the audit of a row's lane fits.
+    ///
+    /// # Errors
+    /// When it never does.
+    pub async fn history_where(
+        &self,
+        row: &str,
+        fits: impl Fn(&[String]) -> bool,
+    ) -> anyhow::Result<Vec<String>> {
+        let began = Instant::now();
+        loop {
+            let told = self.history(row).await?;
+            if fits(&told) {
+                return Ok(told);
+            }
+            ensure!(
+                began.elapsed() < PATIENCE,
+                "the audit never said what was waited for: {told:?}"
+            );
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Waits until the running host has this many plugins in service.
+    ///
+    /// # Errors
+    /// When it never does.
+    pub async fn until_plugins(&self, count: usize) -> anyhow::Result<()> {
+        let began = Instant::now();
+        while self.desk()?.plugins.current().plugins().len() != count {
+            ensure!(
+                began.elapsed() < PATIENCE,
+                "the set never had {count} plugins"
+            );
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(())
+    }
+
+    /// Waits until the running host has another set than this one.
+    ///
+    /// # Errors
+    /// When it never does.
+    pub async fn until_settings(&self, before: &str) -> anyhow::Result<()> {
+        let began = Instant::now();
+        while self.desk()?.plugins.current().hash() == before {
+            ensure!(began.elapsed() < PATIENCE, "the set was never swapped");
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(())
+    }
+
     /// The end of a story: quiet, every lane in step or explained, no duplicate, no write to a closed deal, the audit whole.
     ///
     /// # Errors
@@ -217,7 +451,15 @@ impl World {
     ///
     /// # Errors
     /// As [`World::end`].
-    pub async fn end_in(mut self, states: &[&str]) -> anyhow::Result<()> {
+    pub async fn end_in(self, states: &[&str]) -> anyhow::Result<()> {
+        self.end_with(states, &[]).await
+    }
+
+    /// The same for a story after which some of what the simulator's audit looks for is there on purpose.
+    ///
+    /// # Errors
+    /// As [`World::end`].
+    pub async fn end_with(mut self, states: &[&str], on_purpose: &[&str]) -> anyhow::Result<()> {
         let status = self.quiet().await?;
         for deal in &status.deals {
             ensure!(
@@ -231,7 +473,7 @@ impl World {
         let audit = serde_json::to_value(self.control().audit())?;
         for (what, found) in audit.as_object().into_iter().flatten() {
             ensure!(
-                found.as_array().is_none_or(Vec::is_empty),
+                on_purpose.contains(&what.as_str()) || found.as_array().is_none_or(Vec::is_empty),
                 "the simulator's audit: {what}: {found}"
             );
         }
@@ -357,7 +599,7 @@ impl World {
     /// # Errors
     /// When the store cannot be read, or the row has no lane.
     pub async fn history(&self, row: &str) -> anyhow::Result<Vec<String>> {
-        use cosell_store::{LaneId, SqliteStore, Store as _, system_clock};
+        use cosell_store::{SqliteStore, Store as _, system_clock};
         let config = Config::load(&self.config)?;
         let deals = self.status().await?.deals;
         let deal = deals

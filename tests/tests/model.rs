@@ -55,7 +55,10 @@ fn a_history_repeats_exactly() {
                 let broken = watch(&kit, seed, &ops, None, |evidence| told = tell(evidence));
                 // Operation ids are nobody's business but the vendors'.
                 let lines = told.lines().filter(|line| !line.contains("tag=cosell"));
-                (lines.collect::<Vec<_>>().join("\n"), broken.map(|broken| broken.promise))
+                (
+                    lines.collect::<Vec<_>>().join("\n"),
+                    broken.map(|broken| broken.promise),
+                )
             };
             let (first, second) = (once(), once());
             assert_eq!(first, second, "seed {seed}: {}", op::line(&ops));
@@ -78,7 +81,6 @@ fn a_known_mistake_leaves_the_list_when_it_is_mended() {
         }
     });
 }
-
 
 /// A network that makes a good host look bad, a history in which it does, and the promise that is broken then.
 const SPOILT: [(Spoil, &str, &str); 8] = [

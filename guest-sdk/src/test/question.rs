@@ -101,12 +101,17 @@ impl Question {
         }
     }
 
-    /// For the hooks that read the row; an empty opportunity when there is none.
+    /// For the hooks that read the row; an empty one of the hook's own table when there is none.
     #[must_use]
     pub fn row_seen(&self) -> Seen {
-        self.seen.clone().unwrap_or_else(|| {
-            super::standard::seen(Row::new("opportunity", super::standard::ROW_ID))
-        })
+        let table = if self.asks.starts_with("lead.") {
+            "lead"
+        } else {
+            "opportunity"
+        };
+        self.seen
+            .clone()
+            .unwrap_or_else(|| super::standard::seen(Row::new(table, super::standard::ROW_ID)))
     }
 
     /// The row alone.

@@ -35,7 +35,7 @@ pub(crate) struct Args {
     /// A partner's plugins, to be dropped in while deals flow.
     #[arg(long, value_name = "DIR", default_value = "target/examples")]
     examples: PathBuf,
-    /// Where the demo keeps its files; a new temporary folder unless given.
+    /// Where the demo keeps its files, in a new folder of each run; a temporary one unless given.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }

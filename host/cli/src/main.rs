@@ -1,8 +1,15 @@
 //! `cosell`: keeps co-sell deals in Microsoft Partner Center and Dynamics 365 in step. Composes; owns no logic.
 
+mod cards;
 mod check;
+mod deals;
 mod demo;
+mod explain;
+mod order;
+mod plan;
+mod reconcile;
 mod run;
+mod screen;
 mod simulator;
 mod status;
 
@@ -26,8 +33,17 @@ const AFTER: &str = "From nothing to a running host:
   cosell demo                            see it work, no account needed
   cosell config check --config my.toml   every mistake at once, with what to do
   cosell plugin check my.wasm            what the host would say if you dropped it into the folder
+  cosell plan --config my.toml --all     what it would do with your real records; writes nothing
   cosell run --config my.toml            keep deals in step
-  cosell status --config my.toml         what is in step, what waits, and why";
+
+Day by day (COSELL_CONFIG=my.toml saves the --config):
+  cosell status                          what is in step, what waits, and what to type next
+  cosell deals, cosell deal 17           which deals there are, and everything about one
+  cosell explain 17 value                why a value is there: bell, rule, plugin, person
+  cosell cards, cosell holds             what waits for a person
+  cosell reconcile                       is every referral linked, or known why not?
+
+Exit codes: 0 done; 1 it could not be done, or something needs a person; 2 the command line was not understood.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -55,15 +71,55 @@ enum Command {
     Config(ConfigCommand),
     /// What is in step, what waits, and why.
     ///
-    /// Reads the store of a configuration; the host may be running beside it. Exits with 1 when a deal is parked or orphaned.
+    /// Reads the store of a configuration; the host may be running beside it. Exits with 1 when a deal is parked or orphaned. Says which command
+    /// shows more.
     Status {
-        /// The configuration file.
-        #[arg(long, short, value_name = "FILE", env = "COSELL_CONFIG")]
-        config: PathBuf,
-        /// One JSON object on stdout instead of a table.
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        on: screen::On,
     },
+    /// List deals, the latest first: where each stands, and why.
+    ///
+    /// Reads the store; calls neither side. Without --state it lists what is linked or on its way; rows and referrals that nobody keeps in step are
+    /// `paused` and only listed when that is asked for.
+    Deals(deals::DealsArgs),
+    /// Everything about one deal: both sides as they are now, what they agreed on, open questions, history.
+    ///
+    /// Reads the store and both sides; if a side cannot be read, it says so and shows the rest.
+    Deal(deals::DealArgs),
+    /// What would be done, with every value before and after. Writes nothing.
+    ///
+    /// Looks at real records on both sides, asks the plugins of the folder, and stops before the first write: nothing is written to Partner Center, to
+    /// the CRM or to the store. What then runs is the same. Of a deal that takes several rounds (a birth does), the writes of the first round are
+    /// shown, and in words what follows. Exits with 1 when something could not be looked at.
+    Plan(plan::Args),
+    /// Why is this value here? Which bell, rule, plugin, version and person.
+    ///
+    /// Reads the audit of the deal in the store; calls neither side.
+    Explain(explain::Args),
+    /// List the questions that wait for a person, with their choices.
+    Cards(cards::ListArgs),
+    /// Answer a question.
+    #[command(subcommand)]
+    Card(cards::CardCommand),
+    /// List the writes that wait for time or a person.
+    Holds(cards::ListArgs),
+    /// Release or cancel a write that waits.
+    #[command(subcommand)]
+    Hold(cards::HoldCommand),
+    /// Try deals again now, also parked ones whose cause nothing has told of.
+    ///
+    /// A parked deal wakes by itself when its records, the plugins or the configuration change; this is for causes that do not show there.
+    Retry(order::RetryArgs),
+    /// Is every referral linked, or is it known why not?
+    ///
+    /// Compares Partner Center's list of your referrals and the CRM's rows whose sync is on with what the host has written down. Writes nothing. Exits
+    /// with 1 when something is unexplained.
+    Reconcile(reconcile::Args),
+    /// Bind a connection to the CRM organisation that is at its address now.
+    ///
+    /// When an environment was copied or restored, the host finds another organisation there and writes nothing more. Only order this when the new one
+    /// is the right one: from then on it is written to.
+    Rebind(order::RebindArgs),
 }
 
 #[derive(Subcommand)]
@@ -106,7 +162,18 @@ fn main() -> ExitCode {
             Command::Simulator(args) => simulator::simulator(args).await,
             Command::Plugin(PluginCommand::Check { file }) => check::plugin(&file),
             Command::Config(ConfigCommand::Check { config }) => check::config(&config),
-            Command::Status { config, json } => status::status(&config, json).await,
+            Command::Status { on } => status::status(&on).await,
+            Command::Deals(args) => deals::deals(args).await,
+            Command::Deal(args) => deals::deal(args).await,
+            Command::Plan(args) => plan::plan(args).await,
+            Command::Explain(args) => explain::explain(args).await,
+            Command::Cards(args) => cards::cards(args).await,
+            Command::Card(command) => cards::card(command).await,
+            Command::Holds(args) => cards::holds(args).await,
+            Command::Hold(command) => cards::hold(command).await,
+            Command::Retry(args) => order::retry(args).await,
+            Command::Reconcile(args) => reconcile::reconcile(args).await,
+            Command::Rebind(args) => order::rebind(args).await,
         }
     });
     done.unwrap_or_else(|error| fail(&error))

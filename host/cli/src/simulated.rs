@@ -1,16 +1,50 @@
 //! A configuration that connects a host with a running simulator: the file, its secrets, and the roots it trusts.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use cosell_simulator::Running;
 
 /// Where the certificate authority of the simulator is written.
 pub const CA_FILE: &str = "simulator-ca.pem";
+
+/// How every file that [`write_configuration`] writes begins: by this a folder is known as a simulation's.
+pub const FIRST_LINE: &str = "# Connects a host with the simulator. Written by cosell";
+
+/// Whether what is in the folder may be replaced by a new simulation: nothing is in it, or an earlier simulation.
+///
+/// # Errors
+/// Says what is in it instead; a store of a real host must never be taken for a simulated one.
+pub fn must_be_ours(dir: &Path) -> anyhow::Result<()> {
+    let config = dir.join("cosell.toml");
+    let text = match std::fs::read_to_string(&config) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let mut entries =
+                std::fs::read_dir(dir).with_context(|| format!("cannot read {}", dir.display()))?;
+            ensure!(
+                entries.next().is_none(),
+                "{} holds files that no simulation wrote; give a new or an empty folder under --dir",
+                dir.display()
+            );
+            return Ok(());
+        }
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot read {}", config.display()));
+        }
+    };
+    ensure!(
+        text.starts_with(FIRST_LINE),
+        "{} is not a simulation's, so its store is left alone; give a new or an empty folder under --dir",
+        config.display()
+    );
+    Ok(())
+}
 
 /// Where a configuration and its host have their things.
 #[derive(Debug, Clone)]
@@ -68,7 +102,7 @@ pub fn write_configuration(
         .trim_start_matches("https://")
         .trim_end_matches('/');
     let mut text = format!(
-        r#"# Connects a host with the simulator. Written by cosell; examples/cosell.toml documents every key.
+        r#"{FIRST_LINE}; `cosell config example` documents every key.
 [server]
 listen = "{listen}"
 public_url = "http://{listen}"
@@ -131,14 +165,9 @@ subscribe = true
         crm_client = crm.client_id,
     );
     // The simulated customers have consented, unless the caller says otherwise.
-    let mut policy = policy.to_vec();
-    if !policy
-        .iter()
-        .any(|(key, _)| *key == "contacts_may_be_shared")
-    {
-        policy.push(("contacts_may_be_shared", "true"));
-    }
-    for (key, value) in policy {
+    let mut lines = BTreeMap::from([("contacts_may_be_shared", "true")]);
+    lines.extend(policy.iter().copied());
+    for (key, value) in lines {
         writeln!(text, "{key} = {value}")?;
     }
     let config = dir.join("cosell.toml");

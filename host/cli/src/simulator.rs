@@ -2,12 +2,12 @@
 #![allow(clippy::print_stdout, reason = "the command line may")]
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use cosell::simulated::{CA_FILE, Paths, write_configuration};
-use cosell_simulator::{Simulator, SimulatorConfig};
+use cosell::simulated::{CA_FILE, Paths, must_be_ours, write_configuration};
+use cosell_simulator::{Simulator, SimulatorConfig, SimulatorError};
 
 /// Arguments of `cosell simulator`.
 #[derive(Debug, clap::Args)]
@@ -35,23 +35,30 @@ pub(crate) struct Args {
 pub(crate) async fn simulator(args: Args) -> anyhow::Result<ExitCode> {
     std::fs::create_dir_all(&args.dir)
         .with_context(|| format!("cannot make {}", args.dir.display()))?;
-    // A new world knows nothing of the deals that an earlier one held; a store that remembers them would call them all gone.
-    for left in ["cosell.db", "cosell.db-wal", "cosell.db-shm"] {
-        match std::fs::remove_file(args.dir.join(left)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(error)
-                    .with_context(|| format!("cannot remove {left} of the simulation before"));
-            }
-            _ => {}
-        }
-    }
+    must_be_ours(&args.dir)?;
     let settings = SimulatorConfig {
         base_port: Some(args.port),
         latency_ms: args.latency_ms,
         seed: args.seed,
         ..SimulatorConfig::demo()
     };
-    let running = Simulator::start(settings).await?;
+    // Whoever cannot start removes nothing: the simulation before may still be running, and its host with it.
+    let running = Simulator::start(settings)
+        .await
+        .map_err(|error| match error {
+            SimulatorError::Bind { port, .. } => anyhow::Error::from(error).context(format!(
+                "six ports in a row are needed from {}, and port {port} is taken, perhaps by another simulator: choose others with --port",
+                args.port
+            )),
+            other => other.into(),
+        })?;
+    std::net::TcpListener::bind(args.listen).with_context(|| {
+        format!(
+            "the host of this simulation is to listen on {}, and something does already: stop it, or choose another address with --listen",
+            args.listen
+        )
+    })?;
+    forget_store(&args.dir)?;
     let dir = args
         .dir
         .canonicalize()
@@ -65,7 +72,7 @@ pub(crate) async fn simulator(args: Args) -> anyhow::Result<ExitCode> {
             cache: None,
             listen: args.listen,
         },
-        &[("quiet_period_s", "0")],
+        &[("quiet_period_s", "0"), ("grace_minutes", "0")],
     )?;
     let (urls, ca) = (&running.urls, dir.join(CA_FILE));
     println!("Entra            {}", urls.entra);
@@ -83,4 +90,18 @@ pub(crate) async fn simulator(args: Args) -> anyhow::Result<ExitCode> {
         .context("Ctrl-C cannot be received")?;
     running.shutdown();
     Ok(ExitCode::SUCCESS)
+}
+
+/// A new world knows nothing of the deals that an earlier one held; a store that remembers them would call them all gone.
+fn forget_store(dir: &Path) -> anyhow::Result<()> {
+    for left in ["cosell.db", "cosell.db-wal", "cosell.db-shm"] {
+        match std::fs::remove_file(dir.join(left)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error)
+                    .with_context(|| format!("cannot remove {left} of the simulation before"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }

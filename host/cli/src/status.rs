@@ -1,18 +1,20 @@
 //! `cosell status`.
 #![allow(clippy::print_stdout, reason = "the command line may")]
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, ensure};
-use cosell_host::config::Config;
 use cosell_host::status::{Deal, Status, status as read};
 
-/// States in which a deal needs a person.
-const NEEDS_A_PERSON: [&str; 3] = ["parked", "orphaned", "held"];
+use crate::screen::{On, count, id, short};
 
-pub(crate) async fn status(path: &Path, json: bool) -> anyhow::Result<ExitCode> {
-    let config = Config::load(path)?;
+/// States that are told deal by deal.
+const TOLD: [&str; 4] = ["parked", "orphaned", "held", "waiting"];
+/// Deals told on one screen; `cosell deals` has all of them.
+const TOLD_MAX: usize = 20;
+
+pub(crate) async fn status(on: &On) -> anyhow::Result<ExitCode> {
+    let config = on.config()?;
     ensure!(
         config.store.exists(),
         "there is no store at {} yet: start the host once with `cosell run`",
@@ -21,11 +23,7 @@ pub(crate) async fn status(path: &Path, json: bool) -> anyhow::Result<ExitCode> 
     let status = read(&config)
         .await
         .with_context(|| format!("the store {} cannot be read", config.store.display()))?;
-    if json {
-        println!("{}", serde_json::to_string_pretty(&status)?);
-    } else {
-        print(&status);
-    }
+    on.say(&status, print)?;
     let stuck = status
         .deals
         .iter()
@@ -38,7 +36,7 @@ pub(crate) async fn status(path: &Path, json: bool) -> anyhow::Result<ExitCode> 
 }
 
 fn print(status: &Status) {
-    let count = |state: &str| status.lanes.get(state).copied().unwrap_or(0);
+    let lanes = |state: &str| status.lanes.get(state).copied().unwrap_or(0);
     println!(
         "{} deals linked, {} events taken",
         status.linked, status.events
@@ -47,8 +45,8 @@ fn print(status: &Status) {
     for state in [
         "settled", "due", "running", "waiting", "held", "parked", "orphaned", "paused",
     ] {
-        if count(state) > 0 {
-            println!("  {:>6}  {state:<9} {}", count(state), meaning(state));
+        if lanes(state) > 0 {
+            println!("  {:>6}  {state:<9} {}", lanes(state), meaning(state));
         }
     }
     match status.oldest_unanswered_ms {
@@ -67,25 +65,69 @@ fn print(status: &Status) {
     let open: Vec<&Deal> = status
         .deals
         .iter()
-        .filter(|deal| NEEDS_A_PERSON.contains(&deal.state.as_str()) || deal.state == "waiting")
+        .filter(|deal| TOLD.contains(&deal.state.as_str()))
         .collect();
-    for deal in open {
+    for deal in open.iter().take(TOLD_MAX) {
         println!();
         println!("{} · lane {} · {}", name(deal), deal.lane, deal.state);
         println!(
             "  {}",
-            deal.reason
-                .as_deref()
-                .unwrap_or("no reason was written down")
+            short(
+                deal.reason
+                    .as_deref()
+                    .unwrap_or("no reason was written down"),
+                300
+            )
         );
+    }
+    if let Some(more) = open.len().checked_sub(TOLD_MAX).filter(|more| *more > 0) {
+        println!("\nand {}", count(more, "more deal"));
+    }
+    print_next(status, lanes("parked") + lanes("orphaned"));
+}
+
+/// What to type next.
+fn print_next(status: &Status, stuck: i64) {
+    let number = |number: i64| usize::try_from(number).unwrap_or(0);
+    let mut next = vec![("cosell deals", "each deal, and where it stands".to_owned())];
+    if status.cards > 0 {
+        let open = format!("{} for a person", count(number(status.cards), "question"));
+        next.push(("cosell cards", open));
+    }
+    if status.holds > 0 {
+        let held = format!(
+            "{} for time or a person",
+            count(number(status.holds), "write")
+        );
+        next.push(("cosell holds", held));
+    }
+    if stuck > 0 {
+        next.push((
+            "cosell deals --state parked,orphaned",
+            "what needs a person".to_owned(),
+        ));
+        next.push((
+            "cosell retry --parked",
+            "once the causes are mended".to_owned(),
+        ));
+    }
+    println!("\nnext");
+    for (command, why) in next {
+        println!("  {command:<38}{why}");
     }
 }
 
 fn name(deal: &Deal) -> String {
     match (&deal.referral, &deal.crm_table, &deal.crm_row) {
-        (Some(referral), Some(table), Some(row)) => format!("referral {referral} ↔ {table} {row}"),
-        (Some(referral), ..) => format!("referral {referral}"),
-        (None, Some(table), Some(row)) => format!("{table} {row}"),
+        (Some(referral), Some(table), Some(row)) => {
+            format!(
+                "referral {} ↔ {table} {}",
+                id(Some(referral)),
+                id(Some(row))
+            )
+        }
+        (Some(referral), ..) => format!("referral {}", id(Some(referral))),
+        (None, Some(table), Some(row)) => format!("{table} {}", id(Some(row))),
         _ => format!("a deal of {}", deal.connection),
     }
 }

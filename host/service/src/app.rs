@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -18,17 +18,20 @@ use cosell_remote::{
     Credential, Dataverse, Endpoint, Http, HttpSettings, PartnerCenter, SetupError, Tokens,
 };
 use cosell_store::{SqliteStore, Store, StoreError, system_clock};
+use cosell_sync::delta::Order;
 use cosell_webhook::{ConnectionSettings, Door, DoorError, ServerLimits};
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, OnceCell, mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use crate::bell::Belfry;
 use crate::config::{self, Config};
 use crate::desk::{Connection, Desk, Plugins, fair_dice};
-use crate::subscribe::subscribe;
+use crate::link::fingerprint;
+use crate::subscribe::{RETRY, subscribe};
 use crate::sweep::{Every, sweep};
+use crate::trouble::Trouble;
 use crate::worker::work;
 
 /// Plugin events that wait for the host to act on them; they come by hand, a few a day.
@@ -100,45 +103,7 @@ impl Host {
     /// [`StartError`].
     pub async fn start(config: &Config) -> Result<Self, StartError> {
         let began = Instant::now();
-        let clock = system_clock();
-        let store = SqliteStore::open(&config.store, Arc::clone(&clock)).map_err(|source| {
-            StartError::Store {
-                path: config.store.display().to_string(),
-                source,
-            }
-        })?;
-        let store: Arc<dyn Store> = Arc::new(store);
-        let left = store.resume().await.map_err(|source| StartError::Store {
-            path: config.store.display().to_string(),
-            source,
-        })?;
-        if left > 0 {
-            info!(lanes = left, "taking up what the last host left unfinished");
-        }
-        let (plugin_events, events) = mpsc::channel(EVENTS_MAX);
-        let plugins = plugins(config, plugin_events)?;
-        let mut connections = BTreeMap::new();
-        for settings in &config.connections {
-            let connection =
-                connection(config, settings).map_err(|source| StartError::Connection {
-                    connection: settings.id.clone(),
-                    source,
-                })?;
-            connections.insert(settings.id.clone(), connection);
-        }
-        let desk = Arc::new(Desk {
-            store,
-            clock,
-            plugins: Plugins::Folder(plugins),
-            connections,
-            rope: Arc::new(Notify::new()),
-            owner: format!("{}-{}", std::process::id(), uuid::Uuid::new_v4()),
-            language: config.server.language.clone(),
-            dice: fair_dice(),
-        });
-        let doors = config.connections.iter().map(listening).collect();
-        let door =
-            Door::new(doors, Arc::new(Belfry(Arc::clone(&desk)))).map_err(StartError::Door)?;
+        // Before the store is touched: a host that was started twice by mistake must not call the leases of the first one its own.
         let listener = TcpListener::bind(config.server.listen)
             .await
             .map_err(|source| StartError::Listen {
@@ -146,6 +111,28 @@ impl Host {
                 source,
             })?;
         let address = listener.local_addr().unwrap_or(config.server.listen);
+        let unusable = |source| StartError::Store {
+            path: config.store.display().to_string(),
+            source,
+        };
+        let store = SqliteStore::open(&config.store, system_clock()).map_err(unusable)?;
+        let left = store.resume().await.map_err(unusable)?;
+        if left > 0 {
+            info!(lanes = left, "taking up what the last host left unfinished");
+        }
+        let (plugin_events, events) = mpsc::channel(EVENTS_MAX);
+        let on_event = move |event: &PluginEvent| {
+            // Full only if hundreds of files change at once; the swap itself has happened, only its follow-up is late.
+            if plugin_events.try_send(event.clone()).is_err() {
+                warn!(
+                    "a plugin event was not followed up; restart the host if webhook filters are out of date"
+                );
+            }
+        };
+        let desk = Arc::new(compose(config, store, on_event)?);
+        let doors = config.connections.iter().map(listening).collect();
+        let door =
+            Door::new(doors, Arc::new(Belfry(Arc::clone(&desk)))).map_err(StartError::Door)?;
 
         let (stop, stopping) = watch::channel(false);
         let mut tasks = JoinSet::new();
@@ -201,7 +188,7 @@ impl Host {
     }
 
     /// Takes no more work, lets running deals end, and returns. What is not finished within the drain time is taken up by the next start.
-    pub async fn stop(mut self, drain: std::time::Duration) {
+    pub async fn stop(mut self, drain: Duration) {
         self.stop.send_replace(true);
         self.desk.rope.notify_waiters();
         let drained = tokio::time::timeout(drain, async {
@@ -214,7 +201,54 @@ impl Host {
     }
 }
 
-fn plugins(config: &Config, events: mpsc::Sender<PluginEvent>) -> Result<PluginFolder, StartError> {
+/// What a command works with, beside a host or without one: the same desk, but no door, no worker and no timer, and no lease is taken up.
+/// Where no host has ever run, it remembers nothing and leaves nothing behind.
+///
+/// # Errors
+/// [`StartError`].
+pub fn desk(config: &Config) -> Result<Desk, StartError> {
+    let store = if config.store.exists() {
+        SqliteStore::open(&config.store, system_clock())
+    } else {
+        SqliteStore::in_memory(system_clock())
+    };
+    let store = store.map_err(|source| StartError::Store {
+        path: config.store.display().to_string(),
+        source,
+    })?;
+    compose(config, store, |_| {})
+}
+
+fn compose(
+    config: &Config,
+    store: SqliteStore,
+    on_plugin_event: impl Fn(&PluginEvent) + Send + Sync + 'static,
+) -> Result<Desk, StartError> {
+    let mut connections = BTreeMap::new();
+    for (place, settings) in config.connections.iter().enumerate() {
+        let connection =
+            connection(config, settings, place).map_err(|source| StartError::Connection {
+                connection: settings.id.clone(),
+                source,
+            })?;
+        connections.insert(settings.id.clone(), connection);
+    }
+    Ok(Desk {
+        store: Arc::new(store),
+        clock: system_clock(),
+        plugins: Plugins::Folder(plugins(config, on_plugin_event)?),
+        connections,
+        rope: Arc::new(Notify::new()),
+        owner: format!("{}-{}", std::process::id(), uuid::Uuid::new_v4()),
+        language: config.server.language.clone(),
+        dice: fair_dice(),
+    })
+}
+
+fn plugins(
+    config: &Config,
+    on_event: impl Fn(&PluginEvent) + Send + Sync + 'static,
+) -> Result<PluginFolder, StartError> {
     let limits = Limits {
         call_ms: u64::try_from(config.limits.plugin_call.as_millis()).unwrap_or(u64::MAX),
         memory_bytes: config.limits.plugin_memory_bytes,
@@ -231,19 +265,15 @@ fn plugins(config: &Config, events: mpsc::Sender<PluginEvent>) -> Result<PluginF
         settle: config.plugins.settle,
         ..FolderSettings::default()
     };
-    let on_event = move |event: &PluginEvent| {
-        // Full only if hundreds of files change at once; the swap itself has happened, only its follow-up is late.
-        if events.try_send(event.clone()).is_err() {
-            warn!(
-                "a plugin event was not followed up; restart the host if webhook filters are out of date"
-            );
-        }
-    };
     PluginFolder::open(engine, &config.plugins.folder, settings, on_event)
         .map_err(StartError::Folder)
 }
 
-fn connection(config: &Config, settings: &config::Connection) -> Result<Connection, SetupError> {
+fn connection(
+    config: &Config,
+    settings: &config::Connection,
+    place: usize,
+) -> Result<Connection, SetupError> {
     let http = Http::new(&HttpSettings {
         timeout: config.limits.call,
         extra_roots_pem: config.extra_roots.iter().cloned().collect(),
@@ -286,6 +316,14 @@ fn connection(config: &Config, settings: &config::Connection) -> Result<Connecti
         partner_location: settings.partner_center.location.clone(),
         contacts_consent_declared: settings.policy.contacts_may_be_shared,
         patience: settings.policy.patience,
+        holds: settings.policy.holds.clone(),
+        mass: settings.policy.mass,
+        mapping_changes: settings.policy.mapping_changes,
+        partner_tenant: settings.entra.tenant.to_ascii_lowercase(),
+        route: settings.route.clone(),
+        place,
+        configuration: fingerprint(&format!("{:?}", settings.policy)),
+        checked: OnceCell::new(),
     })
 }
 
@@ -331,27 +369,39 @@ async fn follow_plugins(
 ) {
     let mut subscribed = BTreeSet::new();
     loop {
-        let mut incomplete = false;
+        let mut again = None;
         for settings in &config.connections {
             if let Err(error) = subscribe(&desk, &config, settings, &mut subscribed).await {
-                incomplete = true;
+                let soon = retry_after(&desk, &error);
+                again = Some(again.map_or(soon, |sooner| soon.min(sooner)));
                 warn!(
                     connection = %settings.id,
                     error = %error,
-                    "webhooks are not registered yet; the sweep finds changes meanwhile, and registration is tried again in a minute"
+                    retry_ms = u64::try_from(soon.as_millis()).unwrap_or(u64::MAX),
+                    "webhooks are not registered yet; the sweep finds changes meanwhile, and registration is tried again"
                 );
             }
         }
-        let retry = tokio::time::sleep(crate::subscribe::RETRY);
         tokio::select! {
             _ = stop.changed() => return,
-            () = retry, if incomplete => continue,
+            () = tokio::time::sleep(again.unwrap_or_default()), if again.is_some() => continue,
             event = events.recv() => match event {
                 Some(event) if matches!(event.what, What::Swapped { .. }) => wake_parked(&desk).await,
                 Some(_) => continue,
                 None => return,
             },
         }
+    }
+}
+
+/// The moment that a resting credential may be used again, else a while.
+fn retry_after(desk: &Desk, error: &Trouble) -> Duration {
+    match error {
+        Trouble::NotYet { until, .. } => {
+            let ms = until.saturating_sub(desk.now()).max(1);
+            Duration::from_millis(ms.unsigned_abs())
+        }
+        _ => RETRY,
     }
 }
 
@@ -364,10 +414,13 @@ pub async fn wake_parked(desk: &Desk) {
                 return error!(error = %error, "parked deals could not be woken after a change of plugins");
             }
         };
-        for lane in lanes
-            .into_iter()
-            .filter(|lane| matches!(lane.state.as_str(), "parked" | "held" | "paused"))
-        {
+        // A changed mapping concerns every deal when the operator has ordered so (S8).
+        let all = desk.connections[connection].mapping_changes == Order::All;
+        for lane in lanes.into_iter().filter(|lane| match lane.state.as_str() {
+            "parked" | "held" | "paused" => true,
+            "settled" => all,
+            _ => false,
+        }) {
             if let Err(error) = desk
                 .store
                 .wake(connection, lane.lane, "plugins changed")

@@ -6,9 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cosell_plugins::{PluginFolder, PluginSet};
 use cosell_remote::{Dataverse, PartnerCenter};
 use cosell_store::{Clock, ConnectionId, Millis, Store};
+use cosell_sync::brake::MassLimits;
 use cosell_sync::course::Patience;
+use cosell_sync::delta::Order;
+use cosell_sync::hold::Rules;
 use cosell_sync::merge::Policies;
-use tokio::sync::Notify;
+use cosell_sync::route::Rule;
+use tokio::sync::{Notify, OnceCell};
 
 /// Every write begins with a fresh lease, and the slowest call that a configuration allows takes two minutes: no write outlives its lease
 /// unless the process itself is frozen. A restarted host on the embedded store does not wait for leases; several hosts on one do.
@@ -88,4 +92,20 @@ pub struct Connection {
     pub contacts_consent_declared: bool,
     /// When a new deal may cross.
     pub patience: Patience,
+    /// When what cannot be taken back may go (S24).
+    pub holds: Rules,
+    /// When a batch of writes looks like an accident (S25).
+    pub mass: MassLimits,
+    /// What becomes of linked deals when the mapping changes (S8).
+    pub mapping_changes: Order,
+    /// The tenant whose referrals these are; connections that share one share its inbound deals (S23).
+    pub partner_tenant: String,
+    /// Which inbound deals are ours (S23).
+    pub route: Rule,
+    /// Place in the configuration: of several whose rules fit, the first takes the deal.
+    pub place: usize,
+    /// What names the operator's choices: a deal that was parked under others is tried again (S26).
+    pub configuration: String,
+    /// Whether the CRM was asked since this process started whether it is still the one that we are bound to (S22).
+    pub checked: OnceCell<()>,
 }

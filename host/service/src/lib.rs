@@ -3,7 +3,7 @@
 //!
 //! The rooms beside this package (`store`, `remote`, `plugins`, `webhook`) do one thing each; what is decided is decided in `cosell-sync`. Here is
 //! the line that connects them: [`app`] composes, [`bell`] writes down, [`worker`] takes turns, [`pipeline`] runs the line, [`sweep`] rings for events
-//! that never came.
+//! that never came. What people ask and order is in [`verbs`].
 #![forbid(unsafe_code)]
 
 pub mod app;
@@ -12,6 +12,7 @@ pub mod desk;
 pub mod records;
 
 pub mod bell;
+pub mod binding;
 pub mod pipeline;
 pub mod sweep;
 pub mod trouble;
@@ -21,3 +22,5 @@ pub mod link;
 pub mod raw;
 pub mod status;
 pub mod subscribe;
+mod throttle;
+pub mod verbs;

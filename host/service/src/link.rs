@@ -29,6 +29,62 @@ pub struct Notes {
     pub incomplete_since: Option<i64>,
     /// Where Microsoft's own referral stood when we last told the CRM.
     pub microsoft: Option<String>,
+    /// Records of earlier generations: they were gone, or closed for good, and are not looked at any more (S18, S19).
+    pub left: BTreeSet<String>,
+    /// A person has taken the two records apart; the sentence says who and why.
+    pub apart: Option<String>,
+    /// Sync was switched off when we last looked (S21).
+    pub paused: bool,
+    /// Units whose difference did not come from an edit: sync was switched on again (S21), or the mapping has changed (S8). What cannot be
+    /// taken back of them is confirmed by a person.
+    pub unedited: BTreeSet<String>,
+    /// Mapping deltas that wait for the next edit of the deal (S8).
+    pub deltas: BTreeSet<String>,
+    /// The deal goes on in another row of the CRM, and the bases of that side are still those of the row before (S17).
+    pub moved: bool,
+    /// What our own writes look like from outside (S27).
+    pub swing: Swing,
+}
+
+/// Our own rhythm on each side, to tell a deal that swings from one that people work on (S27).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Swing {
+    /// When we wrote, by side.
+    pub writes: BTreeMap<String, Vec<i64>>,
+    /// Values that we carried lately, by side, unit and [`fingerprint`]: a value that comes back is no edit.
+    pub carried: BTreeMap<String, i64>,
+    /// When somebody else last changed anything that was carried to this side.
+    pub outside: BTreeMap<String, i64>,
+}
+
+impl Swing {
+    /// Notes a write to `side` that carries these values (unit and text); none at all is one that only dresses.
+    pub fn note<'a>(&mut self, side: Side, carried: impl IntoIterator<Item = &'a str>, now: i64) {
+        let since = now - cosell_sync::brake::SWING_WINDOW_MS;
+        self.carried.retain(|_, at| *at > since);
+        let side = side.as_str();
+        for value in carried {
+            let is_new = self
+                .carried
+                .insert(fingerprint(&format!("{side}|{value}")), now)
+                .is_none();
+            if is_new {
+                self.outside.insert(side.to_owned(), now);
+            }
+        }
+        let writes = self.writes.entry(side.to_owned()).or_default();
+        writes.retain(|at| *at > since);
+        writes.push(now);
+    }
+
+    /// Whether the deal swings on this side.
+    #[must_use]
+    pub fn is_swinging(&self, side: Side, now: i64) -> bool {
+        let outside = self.outside.get(side.as_str()).copied().unwrap_or_default();
+        let writes = self.writes.get(side.as_str()).into_iter().flatten();
+        cosell_sync::brake::oscillates(writes.copied(), outside, now)
+    }
 }
 
 impl Notes {
@@ -151,6 +207,22 @@ mod tests {
             }
         );
         assert_eq!(bases[&Unit::Value], Sides::default());
+    }
+
+    #[test]
+    fn s27_a_value_that_comes_back_is_no_edit() {
+        let mut swing = Swing::default();
+        for (minute, value) in ["a", "b", "a", "b", "a", "b", "a", "b"].iter().enumerate() {
+            assert!(
+                !swing.is_swinging(Side::Crm, 60_000 * minute as i64),
+                "{minute}"
+            );
+            swing.note(Side::Crm, [*value], 60_000 * minute as i64);
+        }
+        assert!(swing.is_swinging(Side::Crm, 60_000 * 8));
+        assert!(!swing.is_swinging(Side::PartnerCenter, 60_000 * 8));
+        swing.note(Side::Crm, ["a person's own word"], 60_000 * 8);
+        assert!(!swing.is_swinging(Side::Crm, 60_000 * 8));
     }
 
     #[test]

@@ -1,30 +1,42 @@
 //! The straight line: look → read → plan → write out → act → remember. Both directions are this one page.
 
+mod act;
 mod ask;
 mod born;
+mod cards;
 mod crm;
 mod customer;
 mod dress;
 mod intents;
 mod look;
+mod mapping;
 mod partner_center;
+mod permit;
+mod preview;
 mod read;
 mod related;
 mod remember;
+mod route;
 mod run;
+mod script;
 
 use cosell_remote::Class;
 use cosell_store::{Millis, Next};
 use cosell_sync::course::{Course, course};
-use cosell_sync::merge::{Look, plan};
+use cosell_sync::merge::{Look, Plan, plan};
 use cosell_sync::side::Side;
 
 use crate::trouble::{Trouble, sentences};
-use look::{Looked, look};
-use read::read;
+use look::{Looked, Sight, look};
+use read::{Reading, read};
+use script::Script;
 
 pub use dress::tell_failure;
-pub use run::Run;
+pub use permit::{MASS, mass_note};
+pub use preview::{
+    Preview, PreviewedField, PreviewedUnit, PreviewedWrite, Views, preview, refused, views,
+};
+pub use run::{PERSON, Run};
 
 /// How often a run looks again because something changed, or because a step is followed by another. A birth takes four.
 const ROUNDS_MAX: u32 = 8;
@@ -32,12 +44,20 @@ const ROUNDS_MAX: u32 = 8;
 /// How often an incomplete deal is looked at while its seller is still typing.
 const INCOMPLETE_LOOK_MS: Millis = 15_000;
 
-/// What a step of the line leads to.
-enum Step {
-    /// Something was written: look again, there may be more to do.
+/// What one round comes to.
+enum Round {
+    /// These writes, then another round.
+    Do(Box<Scene>),
+    /// Nothing to write; something was decided that the next look is different for.
     Again,
     /// Nothing is left to do.
-    Settled(Next),
+    Over(Next),
+}
+
+/// What was looked at, and what is to be done about it.
+struct Scene {
+    sight: Sight,
+    script: Script,
 }
 
 /// One pass over a lane. What the run has learned on the way is in the run, also when it ends badly.
@@ -51,26 +71,16 @@ pub async fn pass(run: &mut Run<'_>) -> Result<Next, Trouble> {
     intents::settle(run).await?;
     for _ in 0..ROUNDS_MAX {
         run.renew().await?;
-        let sight = match look(run).await? {
-            Looked::Sight(sight) => *sight,
-            Looked::BelongsTo(elder) => return Ok(Next::Retired { into: elder }),
+        let scene = match compose(run).await? {
+            Round::Over(next) => return Ok(next),
+            Round::Again => continue,
+            Round::Do(scene) => *scene,
         };
-        let reading = read(run, &sight).await?;
-        let step = match course(&reading.situation(run, &sight)) {
-            Course::Merge => merge(run, &sight, &reading).await,
-            Course::Create {
-                on: Side::PartnerCenter,
-                ..
-            } => born::referral(run, &sight, &reading).await,
-            Course::Create {
-                on: Side::Crm,
-                kind,
-            } => born::row(run, &sight, &reading, kind).await,
-            rest => Ok(Step::Settled(resting(run, rest)?)),
-        };
-        match step {
-            Ok(Step::Settled(next)) => return Ok(next),
-            Ok(Step::Again) => {}
+        if let Some(next) = permit::brake(run, &scene.script).await? {
+            return Ok(next);
+        }
+        match act::act(run, &scene.sight, scene.script).await {
+            Ok(()) => {}
             // Changed underneath us: a colleague was faster. Look again, plan again; never a blind write (I6).
             Err(Trouble::Remote(error)) if error.class == Class::Conflict => {}
             Err(trouble) => return Err(trouble),
@@ -79,45 +89,146 @@ pub async fn pass(run: &mut Run<'_>) -> Result<Next, Trouble> {
     Err(Trouble::Restless { rounds: ROUNDS_MAX })
 }
 
+/// Everything before act: look, read, plan, write out. Writes nothing anywhere.
+async fn compose(run: &mut Run<'_>) -> Result<Round, Trouble> {
+    if let Some(reason) = run.notes.apart.clone() {
+        return Ok(Round::Over(Next::Paused { reason }));
+    }
+    let sight = match look(run).await? {
+        Looked::Sight(sight) => *sight,
+        Looked::BelongsTo(elder) => return Ok(Round::Over(Next::Retired { into: elder })),
+    };
+    if let Some(parked) = run.still_parked(&sight).await? {
+        return Ok(Round::Over(parked));
+    }
+    if let Some(write) = dress::switch_on(run, &sight) {
+        let script = Script {
+            writes: vec![write],
+            ..Script::default()
+        };
+        return Ok(Round::Do(Box::new(Scene { sight, script })));
+    }
+    let reading = read(run, &sight).await?;
+    let script = match course(&reading.situation(run, &sight)) {
+        Course::Merge => return merge(run, sight, &reading).await,
+        Course::Create {
+            on: Side::PartnerCenter,
+            ..
+        } => born::referral(run, &sight, &reading)?,
+        Course::Create {
+            on: Side::Crm,
+            kind,
+        } => {
+            if let Some(next) = route::elsewhere(run, &reading).await? {
+                return Ok(Round::Over(next));
+            }
+            born::row(run, &sight, &reading, kind).await?
+        }
+        Course::Qualify => born::qualify(run, &sight, &reading).await?,
+        Course::Anew(side) => {
+            run.start_anew(side);
+            if run.is_preview() {
+                return Ok(Round::Again);
+            }
+            // Written down before anything is made: whoever hears of the new record meanwhile must not find the old pair.
+            return Ok(Round::Over(Next::Wait {
+                until: run.desk.now(),
+                failed: false,
+                reason: "the record is made anew".into(),
+            }));
+        }
+        rest => return Ok(Round::Over(resting(run, rest)?)),
+    };
+    Ok(Round::Do(Box::new(Scene { sight, script })))
+}
+
 /// Both records are there.
-async fn merge(
-    run: &mut Run<'_>,
-    sight: &look::Sight,
-    reading: &read::Reading,
-) -> Result<Step, Trouble> {
+async fn merge(run: &mut Run<'_>, sight: Sight, reading: &Reading) -> Result<Round, Trouble> {
     run.take_up_half_written(&reading.crm.units);
-    let views = reading.views(sight);
-    let noticed = run.notes.noticed();
-    let policies = &run.connection.policies;
-    let plan = plan(Look {
-        views: &views,
-        bases: &run.bases,
-        policies,
-        noticed: &noticed,
-    });
+    run.after_move(&reading.crm.units);
+    mapping::catch_up(run, &sight, reading).await?;
+    let mut plan = decide(run, &sight, reading);
+    if !plan.carries.is_empty() && mapping::apply_waiting(run) {
+        plan = decide(run, &sight, reading);
+    }
+    run.after_pause(&plan);
+    cards::ask(run, &plan, &sight);
+    cards::settle(
+        run,
+        &[customer::CARD, cards::GONE, cards::REOPENED],
+        "both records are there",
+    );
+    let (plan, waiting) = permit::sift(run, plan);
     run.forget_written(&plan);
     run.tell_explained(&plan);
     run.notice(&plan);
     if !run.is_linked() || !plan.remember.is_empty() {
-        remember::link(run, sight, reading, &plan.remember);
+        remember::link(run, &sight, reading, &plan.remember);
     }
-    let wrote_out = partner_center::carry(run, sight, reading, &plan).await?;
-    let wrote_in = crm::carry(run, sight, reading, &plan).await?;
-    if wrote_out || wrote_in {
-        return Ok(Step::Again);
+    let mut script = Script {
+        writes: partner_center::write_out(run, &sight, reading, &plan),
+        ..Script::default()
+    };
+    script
+        .writes
+        .extend(crm::write_out(run, &sight, reading, &plan).await?);
+    if script.writes.is_empty() {
+        script
+            .writes
+            .extend(dress::in_step(run, &sight, reading).await?);
     }
-    if dress::in_step(run, sight, reading).await? {
-        return Ok(Step::Again);
+    if !script.writes.is_empty() {
+        return Ok(Round::Do(Box::new(Scene { sight, script })));
     }
-    Ok(Step::Settled(run.after_questions(&plan)))
+    run.notes.moved = false;
+    let (until, mut open) = permit::wait_for(&waiting);
+    open.extend(cards::held(&plan));
+    let reason = open.join("; ");
+    Ok(Round::Over(match until {
+        Some(until) => Next::Wait {
+            until,
+            failed: false,
+            reason,
+        },
+        None if open.is_empty() => Next::Settled,
+        None => Next::Held {
+            reason: format!("{reason}. Other units go on; see `cosell cards` and `cosell holds`"),
+        },
+    }))
+}
+
+/// The plan, with what people have answered to what it asks.
+fn decide(run: &Run<'_>, sight: &Sight, reading: &Reading) -> Plan {
+    let views = reading.views();
+    let noticed = run.notes.noticed();
+    let none = std::collections::BTreeMap::new();
+    let look = Look {
+        views: &views,
+        bases: &run.bases,
+        policies: &run.connection.policies,
+        noticed: &noticed,
+        answers: &none,
+    };
+    let asking = plan(look);
+    let answers = cards::answers(run, &asking.questions, sight);
+    if answers.is_empty() {
+        return asking;
+    }
+    plan(Look {
+        answers: &answers,
+        ..look
+    })
 }
 
 /// Courses that write nothing.
 fn resting(run: &mut Run<'_>, course: Course) -> Result<Next, Trouble> {
     Ok(match course {
-        Course::Skip(reason) => Next::Paused {
-            reason: sentences(&[reason]),
-        },
+        Course::Skip(reason) => {
+            run.notes.paused = run.is_linked();
+            Next::Paused {
+                reason: sentences(&[reason]),
+            }
+        }
         Course::Quiet { until } => Next::Wait {
             until,
             failed: false,
@@ -135,7 +246,13 @@ fn resting(run: &mut Run<'_>, course: Course) -> Result<Next, Trouble> {
             }
         }
         Course::Refuse(missing) => return Err(Trouble::Refused(missing)),
-        Course::Orphan(side) => run.orphaned(side),
-        Course::Nothing | Course::Merge | Course::Create { .. } => Next::Settled,
+        Course::Orphan(side) => cards::gone(run, side),
+        Course::Reopened => cards::reopened(run),
+        Course::Apart => run.taken_apart(),
+        Course::Nothing
+        | Course::Merge
+        | Course::Create { .. }
+        | Course::Qualify
+        | Course::Anew(_) => Next::Settled,
     })
 }

@@ -4,8 +4,9 @@ use cosell_store::{Census, LaneSummary, Millis, SqliteStore, Store, StoreError, 
 use serde::Serialize;
 
 use crate::config::Config;
+use crate::verbs::reason_in_words;
 
-/// Deals listed at most; `cosell deals` pages through all of them, one day.
+/// Deals listed at most; [`verbs::deals`](crate::verbs::deals()) pages through all of them.
 const DEALS_MAX: usize = 10_000;
 
 /// The whole answer.
@@ -23,6 +24,10 @@ pub struct Status {
     pub oldest_unanswered_ms: Option<Millis>,
     /// Writes whose outcome is not known yet.
     pub open_writes: i64,
+    /// Questions that nobody has answered yet.
+    pub cards: i64,
+    /// Writes that wait for a person or the end of their grace period.
+    pub holds: i64,
     /// The audit's hash chains verify.
     pub audit_whole: bool,
     /// One line per deal, youngest first.
@@ -80,6 +85,8 @@ pub async fn status(config: &Config) -> Result<Status, StoreError> {
         bells_unanswered: census.bells_unanswered,
         oldest_unanswered_ms: census.oldest_unanswered.map(|since| now - since),
         open_writes: census.intents,
+        cards: census.cards,
+        holds: census.holds,
         audit_whole: store.check_audit().await?.is_empty(),
         deals,
     })
@@ -91,7 +98,7 @@ fn deal(summary: LaneSummary) -> Deal {
         connection: summary.connection,
         lane: summary.lane.0,
         state: summary.state,
-        reason: summary.reason,
+        reason: summary.reason.as_deref().map(reason_in_words),
         referral: link.referral,
         microsoft_referral: link.microsoft_referral,
         crm_table: link.crm_table,

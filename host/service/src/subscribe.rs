@@ -6,13 +6,15 @@ use std::time::Duration;
 use cosell_remote::RemoteError;
 use cosell_remote::dataverse::{Message, Step};
 use cosell_remote::partner_center::Registration;
-use cosell_sync::row::{Needs, RecordKind, Role};
+use cosell_sync::row::{Needs, Role};
 use cosell_webhook::Source;
 use tracing::{info, warn};
 
 use crate::config::{self, Config};
 use crate::desk::Desk;
-use crate::records::children;
+use crate::records::{children, kinds};
+use crate::throttle;
+use crate::trouble::Trouble;
 
 /// How soon a registration that failed is tried again.
 pub(crate) const RETRY: Duration = Duration::from_secs(60);
@@ -20,13 +22,26 @@ pub(crate) const RETRY: Duration = Duration::from_secs(60);
 /// Registers what the current set of plugins follows, unless it is known to be registered.
 ///
 /// # Errors
-/// The first call that failed; all of it can be done again.
+/// The first call that failed; all of it can be done again. [`Trouble::NotYet`] while a credential rests (I11).
 pub(crate) async fn subscribe(
     desk: &Desk,
     config: &Config,
     settings: &config::Connection,
     done: &mut BTreeSet<String>,
-) -> Result<(), RemoteError> {
+) -> Result<(), Trouble> {
+    let registered = subscribe_both(desk, config, settings, done).await;
+    if let Err(Trouble::Remote(error)) = &registered {
+        throttle::rest(desk, &settings.id, error).await?;
+    }
+    registered
+}
+
+async fn subscribe_both(
+    desk: &Desk,
+    config: &Config,
+    settings: &config::Connection,
+    done: &mut BTreeSet<String>,
+) -> Result<(), Trouble> {
     let set = desk.plugins.current();
     let mark = format!("{}/{}", settings.id, set.hash());
     let Some(connection) = desk
@@ -37,6 +52,7 @@ pub(crate) async fn subscribe(
         return Ok(());
     };
     if settings.partner_center.register_webhook {
+        throttle::must_be_open(desk, &settings.id).await?;
         let wanted = Registration {
             url: config.webhook_address(Source::PartnerCenter, &settings.id),
             events: settings.partner_center.webhook.events.clone(),
@@ -45,6 +61,7 @@ pub(crate) async fn subscribe(
         register(&connection.partner_center, wanted).await?;
     }
     if settings.dataverse.subscribe {
+        throttle::must_be_open(desk, &settings.id).await?;
         let url = config.webhook_address(Source::Dataverse, &settings.id);
         let webhook = &settings.dataverse.webhook;
         let name = format!("cosell {}", settings.id);
@@ -96,8 +113,38 @@ async fn register(
 /// What the CRM is to tell us about, for a set with these needs (S31).
 #[must_use]
 pub fn steps(needs: &Needs) -> Vec<Step> {
-    let table = RecordKind::Opportunity.table();
-    // What only the host writes (audit, identifier, link) must not ring; what a person edits must.
+    let mut steps: Vec<Step> = Vec::new();
+    let rows = kinds(needs).map(|kind| (kind.table(), columns(needs, kind.table())));
+    let below = children(needs).map(|(join, up, _)| {
+        let columns = join.columns.iter().cloned().chain([up.to_owned()]);
+        (join.table.as_str(), columns.collect())
+    });
+    for (table, columns) in rows.chain(below) {
+        let messages = [
+            (Message::Create, Vec::new()),
+            (Message::Update, columns),
+            (Message::Delete, Vec::new()),
+        ];
+        for (message, columns) in messages {
+            // Two plugins may join the same table.
+            let known = steps
+                .iter_mut()
+                .find(|step| step.table == table && step.message.as_str() == message.as_str());
+            match known {
+                Some(step) => step.columns.extend(columns),
+                None => steps.push(Step {
+                    message,
+                    table: table.to_owned(),
+                    columns,
+                }),
+            }
+        }
+    }
+    steps
+}
+
+/// The columns of a deal's row that ring: what only the host writes (audit, identifier, link) must not; what a person edits must.
+fn columns(needs: &Needs, table: &str) -> Vec<String> {
     let ours = |column: &String| {
         let own = needs
             .brings
@@ -106,51 +153,12 @@ pub fn steps(needs: &Needs) -> Vec<Step> {
         own.and_then(|own| own.role)
             .is_some_and(|role| !matches!(role, Role::Gate | Role::Consent))
     };
-    let columns = needs
+    needs
         .reads
         .get(table)
         .into_iter()
         .flatten()
         .filter(|column| !ours(column))
         .cloned()
-        .collect();
-    let deal = [
-        (Message::Create, Vec::new()),
-        (Message::Update, columns),
-        (Message::Delete, Vec::new()),
-    ];
-    let deal = deal.into_iter().map(|(message, columns)| Step {
-        message,
-        table: table.to_owned(),
-        columns,
-    });
-    let below = children(needs).flat_map(|(join, up, _)| {
-        let columns = join
-            .columns
-            .iter()
-            .cloned()
-            .chain([up.to_owned()])
-            .collect();
-        let messages = [
-            (Message::Create, Vec::new()),
-            (Message::Update, columns),
-            (Message::Delete, Vec::new()),
-        ];
-        messages.map(|(message, columns)| Step {
-            message,
-            table: join.table.clone(),
-            columns,
-        })
-    });
-    let mut steps: Vec<Step> = deal.collect();
-    for step in below {
-        // Two plugins may join the same table.
-        match steps.iter_mut().find(|there| {
-            there.table == step.table && there.message.as_str() == step.message.as_str()
-        }) {
-            Some(there) => there.columns.extend(step.columns),
-            None => steps.push(step),
-        }
-    }
-    steps
+        .collect()
 }

@@ -1,19 +1,23 @@
 //! Timers that ring bells: for events that never came, and for deadlines. The sweep reads versions and rings; it acts on nothing.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cosell_remote::RemoteError;
+use cosell_remote::Class;
 use cosell_remote::dataverse::{ChangePage, Changes, Next};
-use cosell_store::{AcceptedEvent, CursorAdvance, RecordKey, StoreError};
+use cosell_store::{AcceptedEvent, CursorAdvance, RecordKey};
 use cosell_sync::deal::Timestamp;
-use cosell_sync::row::RecordKind;
 use cosell_sync::side::Side;
 use tokio::sync::watch;
+use tokio::time::Interval;
 use tracing::{info, warn};
 
+use crate::binding;
 use crate::desk::{Connection, Desk};
-use crate::records::REFERRAL;
+use crate::records::{REFERRAL, children, kinds};
+use crate::throttle;
+use crate::trouble::{Trouble, reason};
 
 /// Referrals changed up to so long before the cursor are read again: the list may lag behind the clock that stamps it.
 const OVERLAP_S: i64 = 300;
@@ -57,35 +61,38 @@ pub async fn sweep(
                 info!(connection = %connection.id, side = side.as_str(), rung, "the sweep rang bells");
                 desk.rope.notify_one();
             }
-            Err(error) => {
-                warn!(connection = %connection.id, side = side.as_str(), error = %error, "the sweep failed; it comes again")
+            Err(Trouble::NotYet { reason, .. }) => {
+                info!(connection = %connection.id, side = side.as_str(), reason = %reason, "the sweep waits until the credential may be used again");
             }
+            Err(error) => {
+                warn!(connection = %connection.id, side = side.as_str(), error = %error, "the sweep failed; it comes again");
+            }
+        }
+        match side {
+            Side::PartnerCenter => rest_with(&desk, connection, &mut partner_center).await,
+            Side::Crm => rest_with(&desk, connection, &mut crm).await,
         }
     }
 }
 
-/// Why a sweep failed.
-#[derive(Debug, thiserror::Error)]
-pub enum SweepError {
-    /// The side could not be read.
-    #[error(transparent)]
-    Remote(#[from] RemoteError),
-    /// A token that was never given cannot be too old.
-    #[error("the CRM says that a change token has died of age, but none was sent")]
-    Contradiction,
-    /// The bells could not be written down.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+/// While a credential rests so does the sweep; it comes the moment that the credential may be used again, and not a whole period later.
+async fn rest_with(desk: &Desk, connection: &Connection, timer: &mut Interval) {
+    if let Err(Trouble::NotYet { until, .. }) = throttle::must_be_open(desk, &connection.id).await {
+        let ms = until.saturating_sub(desk.now()).max(1);
+        timer.reset_after(Duration::from_millis(ms.unsigned_abs()));
+    }
 }
 
 /// Rings for every referral that changed since the cursor, overlap included. Returns how many.
 ///
 /// # Errors
-/// Nothing is lost: the cursor advances in the transaction that stores the bells (I10).
-pub async fn sweep_partner_center(
-    desk: &Desk,
-    connection: &Connection,
-) -> Result<usize, SweepError> {
+/// Nothing is lost: the cursor advances in the transaction that stores the bells (I10). [`Trouble::NotYet`] while a credential rests (I11).
+pub async fn sweep_partner_center(desk: &Desk, connection: &Connection) -> Result<usize, Trouble> {
+    let swept = sweep_referrals(desk, connection).await;
+    with_rest(desk, connection, swept).await
+}
+
+async fn sweep_referrals(desk: &Desk, connection: &Connection) -> Result<usize, Trouble> {
     const STREAM: &str = "partner-center";
     let cursor = desk.store.cursor(&connection.id, STREAM).await?;
     let since = cursor
@@ -99,7 +106,11 @@ pub async fn sweep_partner_center(
         .partner_center
         .updated_since(from.max(Timestamp::UNIX_EPOCH));
     let (mut latest, mut rung) = (since, 0);
-    while let Some(page) = pages.next().await? {
+    loop {
+        throttle::must_be_open(desk, &connection.id).await?;
+        let Some(page) = pages.next().await? else {
+            return Ok(rung);
+        };
         latest = page
             .iter()
             .filter_map(|referral| referral.updated_at)
@@ -123,16 +134,62 @@ pub async fn sweep_partner_center(
         };
         rung += accept(desk, events, Some(advance)).await?;
     }
-    Ok(rung)
 }
 
-/// Rings for every row that changed since the delta link; all rows the first time, and after the link has died of age.
+/// Rings for every row that changed since the delta link, of deals and of what hangs from them; all rows the first time, and after the link has
+/// died of age. Before that it asks whether the CRM is still the one that the connection is bound to (S22).
 ///
 /// # Errors
 /// As [`sweep_partner_center`].
-pub async fn sweep_crm(desk: &Desk, connection: &Connection) -> Result<usize, SweepError> {
+pub async fn sweep_crm(desk: &Desk, connection: &Connection) -> Result<usize, Trouble> {
+    let swept = sweep_tables(desk, connection).await;
+    with_rest(desk, connection, swept).await
+}
+
+async fn sweep_tables(desk: &Desk, connection: &Connection) -> Result<usize, Trouble> {
+    throttle::must_be_open(desk, &connection.id).await?;
+    binding::check(&*desk.store, connection).await?;
     let mut rung = 0;
-    let table = RecordKind::Opportunity.table();
+    let set = desk.plugins.current();
+    for kind in kinds(set.needs()) {
+        rung += sweep_table(desk, connection, kind.table()).await?;
+    }
+    let below: BTreeSet<&str> = children(set.needs())
+        .map(|(join, ..)| join.table.as_str())
+        .collect();
+    for table in below {
+        match sweep_table(desk, connection, table).await {
+            Ok(more) => rung += more,
+            // An organisation's own table may not track changes, or not for us; the others are swept all the same.
+            Err(Trouble::Remote(error))
+                if matches!(
+                    error.class,
+                    Class::Refused | Class::Forbidden | Class::NotFound
+                ) =>
+            {
+                warn!(connection = %connection.id, table, error = %error, "this table cannot be swept: what its webhooks miss stays missed");
+            }
+            Err(trouble) => return Err(trouble),
+        }
+    }
+    Ok(rung)
+}
+
+/// Whoever hears that a credential has to rest writes it down, for deals too.
+async fn with_rest(
+    desk: &Desk,
+    connection: &Connection,
+    swept: Result<usize, Trouble>,
+) -> Result<usize, Trouble> {
+    if let Err(Trouble::Remote(error)) = &swept {
+        throttle::rest(desk, &connection.id, error).await?;
+    }
+    swept
+}
+
+async fn sweep_table(desk: &Desk, connection: &Connection, table: &str) -> Result<usize, Trouble> {
+    let mut rung = 0;
+    throttle::must_be_open(desk, &connection.id).await?;
     let stream = format!("crm/{table}");
     let link = desk.store.cursor(&connection.id, &stream).await?;
     let mut page = match connection.dataverse.changes(table, link.as_deref()).await? {
@@ -165,6 +222,7 @@ pub async fn sweep_crm(desk: &Desk, connection: &Connection) -> Result<usize, Sw
             }
             Next::More(link) => {
                 rung += accept(desk, events, None).await?;
+                throttle::must_be_open(desk, &connection.id).await?;
                 page = match connection.dataverse.changes(table, Some(&link)).await? {
                     Changes::Page(page) => page,
                     Changes::Expired => first_page(connection, table).await?,
@@ -174,10 +232,14 @@ pub async fn sweep_crm(desk: &Desk, connection: &Connection) -> Result<usize, Sw
     }
 }
 
-async fn first_page(connection: &Connection, table: &str) -> Result<ChangePage, SweepError> {
+async fn first_page(connection: &Connection, table: &str) -> Result<ChangePage, Trouble> {
     match connection.dataverse.changes(table, None).await? {
         Changes::Page(page) => Ok(page),
-        Changes::Expired => Err(SweepError::Contradiction),
+        Changes::Expired => Err(Trouble::Refused(vec![reason(
+            "change-token",
+            "the CRM says that a change token has died of age, but none was sent",
+            "look at what stands between this host and the CRM: a proxy may answer from its memory",
+        )])),
     }
 }
 
@@ -186,7 +248,7 @@ async fn accept(
     desk: &Desk,
     mut events: Vec<AcceptedEvent>,
     mut advance: Option<CursorAdvance>,
-) -> Result<usize, SweepError> {
+) -> Result<usize, Trouble> {
     let mut rung = 0;
     loop {
         let rest = events.split_off(events.len().min(EVENTS_MAX));

@@ -32,6 +32,9 @@ pub enum Trouble {
     /// It cannot be done until a person changes something.
     #[error("{}", sentences(.0))]
     Refused(Vec<Reason>),
+    /// A person has to choose first; the card is open.
+    #[error("{0}")]
+    Asked(String),
     /// The record changed underneath us again and again.
     #[error("the record changed {rounds} times while we worked on it")]
     Restless {
@@ -96,6 +99,12 @@ impl Trouble {
             Self::Store(_) | Self::Restless { .. } => {
                 again(self.to_string(), failures, random, now, None)
             }
+            Self::Asked(reason) => Verdict {
+                next: Next::Held {
+                    reason: reason.clone(),
+                },
+                throttle: None,
+            },
             Self::Refused(reasons) => parked(reasons.clone()),
             Self::NotYet { until, .. } => wait(*until, false),
         }
@@ -184,7 +193,11 @@ pub fn parked(reasons: Vec<Reason>) -> Verdict {
     let reasons = serde_json::Value::from(list).to_string();
     let failure = fingerprint(&reasons);
     Verdict {
-        next: Next::Parked { reasons, failure },
+        next: Next::Parked {
+            reasons,
+            failure,
+            state: None,
+        },
         throttle: None,
     }
 }

@@ -125,11 +125,24 @@ async fn run(desk: &Desk, lease: &Lease) {
             Change::default(),
         ),
     };
-    if let Err(error) = desk
+    let mut ended = desk
         .store
         .complete_run(lease, &state.bells, change, next)
-        .await
-    {
+        .await;
+    if let Err(error @ StoreError::Linked { .. }) = &ended {
+        // Two lanes made the same record at the same moment (S13): the other one has it. What this one learned is the other's to know; the
+        // next look finds that out, and does not wait for the lease to run out.
+        let next = Next::Wait {
+            until: desk.now() + OPEN_WRITE_MS,
+            failed: true,
+            reason: error.to_string(),
+        };
+        ended = desk
+            .store
+            .complete_run(lease, &state.bells, Change::default(), next)
+            .await;
+    }
+    if let Err(error) = ended {
         given_up(&error);
     }
 }
@@ -150,8 +163,13 @@ async fn settle_trouble(
             error!(error = %error, "could not write down that a credential rests");
         }
     }
+    if let (Next::Parked { state, .. }, Some(run)) = (&mut verdict.next, run.as_deref()) {
+        state.clone_from(&run.stands_on);
+    }
     match &verdict.next {
-        Next::Parked { reasons, failure } if state.failure.as_deref() != Some(failure) => {
+        Next::Parked {
+            reasons, failure, ..
+        } if state.failure.as_deref() != Some(failure) => {
             warn!(reasons = %reasons, "parked: a person is needed");
             if let Some(run) = run.as_deref_mut() {
                 pipeline::tell_failure(run, reasons).await;

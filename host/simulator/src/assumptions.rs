@@ -25,6 +25,13 @@ pub struct Assumptions {
     pub app_only_is_401: bool,
     /// Referrals: lists show Microsoft's referrals of engagements that the caller is part of, not only the caller's own.
     pub list_shows_related: bool,
+    /// Referrals: lists show marketplace leads, which the oldest list page calls unsupported.
+    pub list_shows_marketplace_leads: bool,
+    /// Referrals: customer contacts are fixed as soon as Microsoft's sellers see the deal, rather than once Microsoft is
+    /// invited.
+    pub contacts_fixed_once_visible: bool,
+    /// Referrals: closing as lost or declined without a `statusReason` is refused, as the bulk upload does.
+    pub closing_needs_reason: bool,
     /// Partner Center webhooks: `ResourceUri` uses the referrals API's real address instead of the documented one.
     pub resource_uri_is_real_address: bool,
     /// Partner Center webhooks: a `related-*` event carries the receiver's own referral id instead of the changed one.
@@ -35,6 +42,16 @@ pub struct Assumptions {
     pub certificate_with_chain: bool,
     /// Dataverse: `WinOpportunity` and `LoseOpportunity` also raise an `Update` of the opportunity.
     pub close_raises_update: bool,
+    /// Dataverse: reopening an opportunity makes an `opportunityclose` row, as closing does.
+    pub reopening_makes_close_row: bool,
+    /// Dataverse: `QualifyLead` copies connector columns to the opportunity, as an organisation's own column mapping would.
+    pub qualify_copies_connector_columns: bool,
+    /// Dataverse: an opportunity for an inactive account or contact is refused.
+    pub inactive_customer_is_refused: bool,
+    /// Dataverse: linking two rows that are linked already is refused with 412, as the organisation service does.
+    pub linking_twice_is_refused: bool,
+    /// Dataverse: a duplicate that detection found is answered with 500 (2020 to 2022) rather than 412 (2025).
+    pub duplicate_is_500: bool,
     /// Dataverse: a `$batch` body whose lines end in a bare line feed is refused.
     pub batch_requires_crlf: bool,
     /// Dataverse: a change-set item without `Content-ID` is refused.
@@ -52,11 +69,19 @@ impl Default for Assumptions {
             own_deals_say_incoming: false,
             app_only_is_401: false,
             list_shows_related: true,
+            list_shows_marketplace_leads: true,
+            contacts_fixed_once_visible: true,
+            closing_needs_reason: false,
             resource_uri_is_real_address: false,
             related_event_carries_own_id: false,
             certificate_as_pem: false,
             certificate_with_chain: true,
             close_raises_update: true,
+            reopening_makes_close_row: true,
+            qualify_copies_connector_columns: false,
+            inactive_customer_is_refused: true,
+            linking_twice_is_refused: true,
+            duplicate_is_500: false,
             batch_requires_crlf: true,
             batch_requires_content_id: true,
         }

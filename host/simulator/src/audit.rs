@@ -1,6 +1,8 @@
-//! Judging the end state: how many of each, what is there twice, and which links have only one side.
+//! Judging what came of it: how many of each, what is there twice, which links have only one side, which writes were wrong.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod duplicates;
+mod links;
+mod writes;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -17,15 +19,6 @@ const PLUMBING: [&str; 4] = [
     "sdkmessageprocessingstep",
     "sdkmessageprocessingstepimage",
 ];
-/// Refusals that mean: someone wrote to a closed deal.
-const CLOSED_CODES: [&str; 5] = [
-    "referralClosed",
-    "0x80040230",
-    "0x8004022e",
-    "0x80040515",
-    "0x80040516",
-];
-
 /// How many of each record there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
@@ -54,8 +47,12 @@ pub struct Audit {
     pub duplicates: Vec<String>,
     /// Links that one side knows and the other does not.
     pub one_sided_links: Vec<String>,
-    /// Writes to closed deals that were tried and refused.
+    /// Writes to frozen records: tried and refused on closed deals, accepted on rows that lost a merge.
     pub closed_deal_writes: Vec<String>,
+    /// Changes of people that a caller overwrote without having been shown them.
+    pub lost_updates: Vec<String>,
+    /// Updates and deletions without a version, and upserts that would have gone either way.
+    pub blind_writes: Vec<String>,
 }
 
 impl Audit {
@@ -64,6 +61,8 @@ impl Audit {
         self.duplicates.is_empty()
             && self.one_sided_links.is_empty()
             && self.closed_deal_writes.is_empty()
+            && self.lost_updates.is_empty()
+            && self.blind_writes.is_empty()
     }
 }
 
@@ -90,183 +89,25 @@ pub(crate) fn counts(world: &World) -> Counts {
         accounts: world.dataverse.count("account"),
         contacts: world.dataverse.count("contact"),
         writes,
-        duplicates: duplicates(world).len(),
+        duplicates: duplicates::duplicates(world).len(),
     }
 }
 
 pub(crate) fn audit(world: &World) -> Audit {
-    let closed = world
-        .ledger
-        .refused()
-        .into_iter()
-        .filter(|refused| CLOSED_CODES.contains(&refused.code.as_str()));
     Audit {
-        duplicates: duplicates(world),
-        one_sided_links: one_sided(world),
-        closed_deal_writes: closed
-            .map(|refused| format!("{} {}: {}", refused.method, refused.url, refused.message))
-            .collect(),
+        duplicates: duplicates::duplicates(world),
+        one_sided_links: links::one_sided(world),
+        closed_deal_writes: writes::frozen(world),
+        lost_updates: writes::lost(world),
+        blind_writes: writes::blind(world),
     }
 }
 
-/// Groups by key; every member after the first is a duplicate.
-fn twice(what: &str, pairs: impl Iterator<Item = (String, String)>, out: &mut Vec<String>) {
-    let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (key, id) in pairs {
-        groups.entry(key).or_default().push(id);
-    }
-    for (key, ids) in groups {
-        for id in ids.iter().skip(1) {
-            out.push(format!("{what} {id} has the same key as {}: {key}", ids[0]));
-        }
-    }
-}
-
+/// A field's text, if there is any.
 fn text(record: &Value, field: &str) -> Option<String> {
     record[field]
         .as_str()
         .map(str::trim)
         .filter(|text| !text.is_empty())
         .map(str::to_owned)
-}
-
-fn duplicates(world: &World) -> Vec<String> {
-    let mut out = Vec::new();
-    let referrals: Vec<Value> = world.referrals.book().all().cloned().collect();
-    let id = |record: &Value| record["id"].as_str().unwrap_or_default().to_owned();
-    let own = referrals
-        .iter()
-        .filter(|referral| referral["organizationId"] != MICROSOFT);
-    twice(
-        "referral",
-        own.filter_map(|referral| {
-            let owner = text(referral, "organizationId")?;
-            Some((
-                format!(
-                    "{owner} externalReferenceId {}",
-                    text(referral, "externalReferenceId")?
-                ),
-                id(referral),
-            ))
-        }),
-        &mut out,
-    );
-    let theirs = referrals
-        .iter()
-        .filter(|referral| referral["organizationId"] == MICROSOFT);
-    twice(
-        "Microsoft's referral",
-        theirs.filter_map(|referral| {
-            Some((
-                format!("engagementId {}", text(referral, "engagementId")?),
-                id(referral),
-            ))
-        }),
-        &mut out,
-    );
-    for table in ["opportunity", "lead"] {
-        let rows = world.dataverse.rows(table);
-        twice(
-            table,
-            rows.iter().filter_map(|row| {
-                let key = text(row, IDENTIFIER)?.to_lowercase();
-                Some((
-                    format!("{IDENTIFIER} {key}"),
-                    row[format!("{table}id")]
-                        .as_str()
-                        .unwrap_or_default()
-                        .to_owned(),
-                ))
-            }),
-            &mut out,
-        );
-    }
-    let accounts = world.dataverse.rows("account");
-    twice(
-        "account",
-        accounts.iter().filter_map(|row| {
-            let name = text(row, "name")?.to_lowercase();
-            let code = text(row, "address1_postalcode")
-                .unwrap_or_default()
-                .to_lowercase();
-            Some((
-                format!("name and postal code {name} {code}"),
-                row["accountid"].as_str().unwrap_or_default().to_owned(),
-            ))
-        }),
-        &mut out,
-    );
-    out
-}
-
-fn one_sided(world: &World) -> Vec<String> {
-    let mut out = Vec::new();
-    let referrals: BTreeMap<String, Value> = world
-        .referrals
-        .book()
-        .all()
-        .filter(|referral| referral["organizationId"] != MICROSOFT)
-        .map(|referral| {
-            (
-                referral["id"].as_str().unwrap_or_default().to_owned(),
-                referral.clone(),
-            )
-        })
-        .collect();
-    let mut rows = BTreeMap::new();
-    for table in ["opportunity", "lead"] {
-        for row in world.dataverse.rows(table) {
-            let id = row[format!("{table}id")]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned();
-            rows.insert(id, (table, row));
-        }
-    }
-    // A qualified lead keeps the identifier that its opportunity carries on.
-    let heirs: BTreeSet<String> = rows
-        .values()
-        .filter_map(|(_, row)| text(row, "_originatingleadid_value"))
-        .collect();
-    for (id, (table, row)) in &rows {
-        let Some(named) = text(row, IDENTIFIER) else {
-            continue;
-        };
-        match referrals.get(&named.to_lowercase()) {
-            None => out.push(format!(
-                "{table} {id} names referral {named}, which does not exist"
-            )),
-            Some(referral)
-                if text(referral, "externalReferenceId")
-                    .is_none_or(|held| !held.eq_ignore_ascii_case(id))
-                    && !heirs.contains(id) =>
-            {
-                out.push(format!(
-                    "{table} {id} names referral {named}, which names {}",
-                    referral["externalReferenceId"]
-                ));
-            }
-            Some(_) => {}
-        }
-    }
-    for (id, referral) in &referrals {
-        let Some(named) = text(referral, "externalReferenceId") else {
-            continue;
-        };
-        match rows.get(&named.to_lowercase()) {
-            None => out.push(format!(
-                "referral {id} names row {named}, which does not exist"
-            )),
-            Some((table, row))
-                if text(row, IDENTIFIER).is_none_or(|held| !held.eq_ignore_ascii_case(id)) =>
-            {
-                out.push(format!(
-                    "referral {id} names {table} {named}, which names {}",
-                    row[IDENTIFIER]
-                ));
-            }
-            Some(_) => {}
-        }
-    }
-    out
 }

@@ -31,6 +31,10 @@ pub struct SimulatorConfig {
     pub tables: Vec<TableConfig>,
     /// Custom columns on tables that exist already.
     pub columns: Vec<TableColumnConfig>,
+    /// Many-to-many relationships, such as further contacts of an opportunity or its sales team.
+    pub relationships: Vec<ManyConfig>,
+    /// Status reasons of the organisation's own, such as its loss reasons.
+    pub statuses: Vec<StatusConfig>,
     /// Rows to start with.
     pub rows: Vec<RowConfig>,
     /// Which reading of each doubtful vendor fact to take.
@@ -130,6 +134,32 @@ pub enum ColumnKind {
     },
 }
 
+/// A many-to-many relationship. On both sides the collection is named like the relationship.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ManyConfig {
+    /// Schema name, such as `new_Opportunity_Contact`.
+    pub schema_name: String,
+    /// Logical name of one table.
+    pub first: String,
+    /// Logical name of the other.
+    pub second: String,
+}
+
+/// A status reason.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StatusConfig {
+    /// Logical name of the table.
+    pub table: String,
+    /// Its `statuscode`; own ones start at the publisher's prefix times 10,000, such as 727000000.
+    pub value: i32,
+    /// What people read.
+    pub label: String,
+    /// The `statecode` that it belongs to.
+    pub state: i32,
+}
+
 /// A row to start with.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -154,6 +184,8 @@ impl Default for SimulatorConfig {
             base_currency: "EUR".to_owned(),
             tables: Vec::new(),
             columns: Vec::new(),
+            relationships: Vec::new(),
+            statuses: Vec::new(),
             rows: Vec::new(),
             assumptions: Assumptions::default(),
         }

@@ -1,20 +1,26 @@
 //! Control: playing the people, the clock and the faults. As Rust functions here, as HTTP on the control listener.
+//!
+//! `tests/rules/symptoms.rs` has a table: which act brings about which symptom of the connector's troubleshooting page.
 
 mod http;
+mod partners;
+mod routes;
+mod sellers;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::audit::{self, Audit, Counts};
 use crate::clock::real_ms;
 use crate::deliveries::DeliveryRecord;
 use crate::faults::{Fault, WebhookFault};
 use crate::ledger::{Act, Entry, RefusedWrite};
-use crate::referrals::{Organization, Refusal};
+use crate::standing::{CrmAccount, Hidden, Role};
 use crate::world::World;
+pub use partners::Arrival;
 
 /// Why an act of control did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -58,170 +64,6 @@ impl Control {
         }
     }
 
-    // People in the CRM.
-
-    /// A seller creates a row, with columns and binds as the Web API takes them. The act's `record` is the row's id.
-    pub fn seller_creates(&self, table: &str, values: &Value) -> Result<Act, ControlError> {
-        let at = real_ms();
-        let what = format!("create {table}");
-        let id = self
-            .world
-            .dataverse
-            .create_by_hand(table, values)
-            .map_err(|refusal| in_crm(&what, refusal))?;
-        Ok(self.world.ledger.act(at, "seller", &what, &id))
-    }
-
-    /// A seller changes columns of a row.
-    pub fn seller_updates(
-        &self,
-        table: &str,
-        id: &str,
-        values: &Value,
-    ) -> Result<Act, ControlError> {
-        let at = real_ms();
-        let what = format!("update {table}");
-        self.world
-            .dataverse
-            .update_by_hand(table, id, values)
-            .map_err(|refusal| in_crm(&what, refusal))?;
-        Ok(self.world.ledger.act(at, "seller", &what, id))
-    }
-
-    /// A seller deletes a row.
-    pub fn seller_deletes(&self, table: &str, id: &str) -> Result<Act, ControlError> {
-        let at = real_ms();
-        let what = format!("delete {table}");
-        self.world
-            .dataverse
-            .delete_by_hand(table, id)
-            .map_err(|refusal| in_crm(&what, refusal))?;
-        Ok(self.world.ledger.act(at, "seller", &what, id))
-    }
-
-    /// A seller closes an opportunity as won, with what `WinOpportunity` takes beside the opportunity (may be `{}`).
-    pub fn seller_wins(&self, opportunity: &str, close: &Value) -> Result<Act, ControlError> {
-        self.seller_closes(opportunity, true, close)
-    }
-
-    /// A seller closes an opportunity as lost.
-    pub fn seller_loses(&self, opportunity: &str, close: &Value) -> Result<Act, ControlError> {
-        self.seller_closes(opportunity, false, close)
-    }
-
-    fn seller_closes(&self, id: &str, won: bool, close: &Value) -> Result<Act, ControlError> {
-        let at = real_ms();
-        let what = if won {
-            "win opportunity"
-        } else {
-            "lose opportunity"
-        };
-        self.world
-            .dataverse
-            .close_by_hand(id, won, close)
-            .map_err(|refusal| in_crm(what, refusal))?;
-        Ok(self.world.ledger.act(at, "seller", what, id))
-    }
-
-    /// An administrator makes a column required, or optional again. From then on creates without it fail.
-    pub fn require_column(
-        &self,
-        table: &str,
-        column: &str,
-        required: bool,
-    ) -> Result<Act, ControlError> {
-        let at = real_ms();
-        if !self.world.dataverse.require(table, column, required) {
-            return Err(ControlError::Unknown {
-                what: format!("column {table}.{column}"),
-            });
-        }
-        let what = if required {
-            "require column"
-        } else {
-            "release column"
-        };
-        Ok(self
-            .world
-            .ledger
-            .act(at, "administrator", what, &format!("{table}.{column}")))
-    }
-
-    // People at Partner Center.
-
-    /// A partner's user creates a deal on the site, with the body that the API takes.
-    pub fn partner_user_creates(&self, referral: &Value) -> Result<Act, ControlError> {
-        let at = real_ms();
-        let what = "create referral";
-        let created = self
-            .world
-            .referrals
-            .create_by_hand(self.partner(), referral);
-        let id = created.map_err(|refusal| at_partner_center(what, refusal))?;
-        Ok(self.world.ledger.act(at, "partner-user", what, &id))
-    }
-
-    /// A partner's user changes a referral on the site, with a JSON Patch; `/name` is allowed here.
-    pub fn partner_user_patches(&self, id: &str, patch: &Value) -> Result<Act, ControlError> {
-        self.by_hand("partner-user", "update referral", id, patch)
-    }
-
-    /// A referral from Microsoft arrives: unanswered, due in 14 days. The act's `record` is the partner's referral.
-    pub fn referral_arrives(&self, referral: &Value) -> Result<Act, ControlError> {
-        let at = real_ms();
-        let what = "send referral";
-        let created = self.world.referrals.inbound(self.partner(), referral);
-        let id = created.map_err(|refusal| at_partner_center(what, refusal))?;
-        Ok(self.world.ledger.act(at, "microsoft", what, &id))
-    }
-
-    /// Microsoft accepts an invitation; `id` is any referral of the engagement, `msx_id` Microsoft's CRM id.
-    pub fn microsoft_accepts(&self, id: &str, msx_id: &str) -> Result<Act, ControlError> {
-        let patch = json!([
-            {"op": "replace", "path": "/status", "value": "Active"},
-            {"op": "replace", "path": "/substatus", "value": "Accepted"},
-            {"op": "replace", "path": "/trackingInfo/microsoftMsxId", "value": msx_id},
-        ]);
-        self.microsoft("accept referral", id, &patch)
-    }
-
-    /// Microsoft declines an invitation.
-    pub fn microsoft_declines(&self, id: &str, reason: &str) -> Result<Act, ControlError> {
-        self.microsoft("decline referral", id, &closing("Declined", Some(reason)))
-    }
-
-    /// Microsoft closes its referral as won.
-    pub fn microsoft_wins(&self, id: &str) -> Result<Act, ControlError> {
-        self.microsoft("win referral", id, &closing("Won", None))
-    }
-
-    /// Microsoft closes its referral as lost.
-    pub fn microsoft_loses(&self, id: &str, reason: &str) -> Result<Act, ControlError> {
-        self.microsoft("lose referral", id, &closing("Lost", Some(reason)))
-    }
-
-    fn microsoft(&self, what: &str, id: &str, patch: &Value) -> Result<Act, ControlError> {
-        let theirs = self
-            .world
-            .referrals
-            .microsoft_of(id)
-            .map_err(|refusal| at_partner_center(what, refusal))?;
-        self.by_hand("microsoft", what, &theirs, patch)
-    }
-
-    fn by_hand(&self, who: &str, what: &str, id: &str, patch: &Value) -> Result<Act, ControlError> {
-        let at = real_ms();
-        self.world
-            .referrals
-            .patch_by_hand(id, patch)
-            .map_err(|refusal| at_partner_center(what, refusal))?;
-        Ok(self.world.ledger.act(at, who, what, id))
-    }
-
-    fn partner(&self) -> &Organization {
-        &self.world.referrals.organizations[0]
-    }
-
     // Looking.
 
     /// A referral as it is kept, unescaped.
@@ -248,6 +90,11 @@ impl Control {
     /// Every row of a table.
     pub fn rows(&self, table: &str) -> Vec<Value> {
         self.world.dataverse.rows(table)
+    }
+
+    /// Ids of the rows that a many-to-many relationship connects with a row, given by the collection's name on it.
+    pub fn linked(&self, table: &str, id: &str, relationship: &str) -> Vec<String> {
+        self.world.dataverse.linked(table, id, relationship)
     }
 
     /// Writes that APIs accepted after the entry numbered `sequence` (0 for all).
@@ -316,20 +163,6 @@ impl Control {
         self.world.latency_ms.store(ms, Ordering::Relaxed);
     }
 
-    /// Takes the engagement of a referral out of the partner's sight, as a lost role does, or puts it back. Nothing of it is changed.
-    pub fn hide_referral(&self, id: &str, hidden: bool) -> Result<(), ControlError> {
-        let mut book = self.world.referrals.book();
-        let engagement = book
-            .get(&id.to_lowercase())
-            .and_then(|held| held["engagementId"].as_str())
-            .map(str::to_owned);
-        let engagement = engagement.ok_or_else(|| ControlError::Unknown {
-            what: format!("referral '{id}'"),
-        })?;
-        book.hide(&engagement, hidden);
-        Ok(())
-    }
-
     /// Injects a fault on requests.
     pub fn fault(&self, fault: Fault) {
         self.world.faults.add(fault);
@@ -359,33 +192,107 @@ impl Control {
     pub fn expire_delta_links(&self) {
         self.world.dataverse.expire_delta_links();
     }
-}
 
-fn closing(substatus: &str, reason: Option<&str>) -> Value {
-    let mut patch = vec![
-        json!({"op": "replace", "path": "/status", "value": "Closed"}),
-        json!({"op": "replace", "path": "/substatus", "value": substatus}),
-    ];
-    if let Some(reason) = reason {
-        patch.push(json!({"op": "replace", "path": "/statusReason", "value": reason}));
+    /// The password of the user that consented expires: from now on its refresh tokens answer `invalid_grant`, AADSTS50173.
+    /// Access tokens that were given out stay good until they run out.
+    pub fn expire_password(&self, mail: &str) -> Result<Act, ControlError> {
+        let at = real_ms();
+        if !self.world.entra.expire_password(mail) {
+            return Err(unknown_user(mail));
+        }
+        Ok(self
+            .world
+            .ledger
+            .act(at, "administrator", "expire password", mail))
     }
-    Value::Array(patch)
-}
 
-fn at_partner_center(what: &str, refusal: Refusal) -> ControlError {
-    ControlError::Refused {
-        what: what.to_owned(),
-        status: refusal.status,
-        code: refusal.inner.to_owned(),
-        message: refusal.message,
+    /// The user signs in and consents once more; the answer is the new refresh token.
+    pub fn consent_again(&self, mail: &str) -> Result<String, ControlError> {
+        self.world
+            .entra
+            .consent_again(mail)
+            .ok_or_else(|| unknown_user(mail))
+    }
+
+    /// Gives a user another role at Partner Center, from the next call on.
+    pub fn set_role(&self, mail: &str, role: Role) -> Act {
+        let at = real_ms();
+        self.world.referrals.set_role(mail, role);
+        self.world.ledger.act(at, "administrator", "set role", mail)
+    }
+
+    /// Changes how the host's application user stands in the CRM.
+    pub fn set_crm_account(&self, account: CrmAccount) -> Act {
+        let at = real_ms();
+        self.world.dataverse.set_account(account);
+        self.world
+            .ledger
+            .act(at, "administrator", "set application user", "")
+    }
+
+    /// Hides a record: `referral`, or a table. Lists leave it out, its address answers 404 or 403, and nothing is told of it.
+    pub fn hide_record(&self, kind: &str, id: &str, hidden: Hidden) -> Result<Act, ControlError> {
+        self.veil("hide", kind, id, Some(hidden))
+    }
+
+    /// Shows a hidden record again.
+    pub fn show_record(&self, kind: &str, id: &str) -> Result<Act, ControlError> {
+        self.veil("show", kind, id, None)
+    }
+
+    fn veil(
+        &self,
+        verb: &str,
+        kind: &str,
+        id: &str,
+        hidden: Option<Hidden>,
+    ) -> Result<Act, ControlError> {
+        let at = real_ms();
+        let found = match kind {
+            "referral" => self.world.referrals.hide(id, hidden),
+            table => self.world.dataverse.hide(table, id, hidden),
+        };
+        if !found {
+            return Err(ControlError::Unknown {
+                what: format!("{kind} {id}"),
+            });
+        }
+        let what = format!("{verb} {kind}");
+        Ok(self.world.ledger.act(at, "administrator", &what, id))
+    }
+
+    /// The CRM becomes a restored copy of itself: all rows, and another `OrganizationId`, which is the answer.
+    pub fn copy_environment(&self) -> String {
+        let at = real_ms();
+        let fresh = self.world.dataverse.copy_environment().to_string();
+        self.world
+            .ledger
+            .act(at, "administrator", "copy environment", &fresh);
+        fresh
+    }
+
+    /// The `OrganizationId` that the CRM tells now.
+    pub fn organization_id(&self) -> String {
+        self.world.dataverse.organization().to_string()
+    }
+
+    /// Another product registers its own address for Partner Center's webhooks: there is one registration per tenant, so
+    /// nothing comes to the host any more.
+    pub fn take_registration(&self, url: &str) -> Result<Act, ControlError> {
+        let at = real_ms();
+        let tenant = &self.world.referrals.organizations[0].tenant;
+        if !self.world.registrations.take(tenant, url) {
+            return Err(ControlError::Unknown {
+                what: "registration".to_owned(),
+            });
+        }
+        let what = "take registration";
+        Ok(self.world.ledger.act(at, "administrator", what, url))
     }
 }
 
-fn in_crm(what: &str, refusal: crate::dataverse::Refusal) -> ControlError {
-    ControlError::Refused {
-        what: what.to_owned(),
-        status: refusal.status,
-        code: refusal.code.to_owned(),
-        message: refusal.message,
+fn unknown_user(mail: &str) -> ControlError {
+    ControlError::Unknown {
+        what: format!("user {mail}"),
     }
 }

@@ -5,11 +5,17 @@
 
 mod actions;
 mod address;
+mod associate;
 mod batch;
+mod by_hand;
 mod cells;
+mod merge;
 mod metadata;
+mod organization;
 mod page;
 mod prefer;
+mod property;
+mod qualify;
 mod read;
 mod refusal;
 mod route;
@@ -19,13 +25,14 @@ mod seed;
 mod session;
 mod store;
 mod tracking;
+mod twins;
 mod webhooks;
 mod write;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::config::SimulatorConfig;
@@ -34,6 +41,7 @@ use crate::faults::Service;
 use crate::ids::Ids;
 use crate::ledger::{Caller, Entry, RefusedWrite};
 use crate::odata::options::Options;
+use crate::standing::CrmAccount;
 use crate::wire::{Reply, Request};
 use crate::world::Shared;
 pub(crate) use refusal::Refusal;
@@ -58,6 +66,9 @@ pub(crate) struct Dataverse {
     /// Root of the tenant's authority, for `WWW-Authenticate`.
     authority: String,
     url: String,
+    /// `OrganizationId`: another one once the environment was copied.
+    organization: Mutex<Uuid>,
+    account: Mutex<CrmAccount>,
     db: Arc<Mutex<Db>>,
 }
 
@@ -72,6 +83,8 @@ impl Dataverse {
         let db = Db::new(schema::Schema::new(config)?, Ids::new(shared.seed, 0xD7));
         let service = Self {
             shared: shared.clone(),
+            organization: Mutex::new(users.organization),
+            account: Mutex::default(),
             users,
             authority,
             url,
@@ -90,6 +103,8 @@ impl Dataverse {
         let db = self.db().copied(Ids::new(shared.seed, 0xD7));
         Self {
             shared: shared.clone(),
+            organization: Mutex::new(self.organization()),
+            account: Mutex::new(*self.account.lock().unwrap_or_else(PoisonError::into_inner)),
             users: self.users.clone(),
             authority: self.authority.clone(),
             url: self.url.clone(),
@@ -101,6 +116,12 @@ impl Dataverse {
         self.db.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The `OrganizationId` of now.
+    pub(crate) fn organization(&self) -> Uuid {
+        let held = self.organization.lock();
+        *held.unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn session_of(&self, user: Uuid) -> Session {
         Session {
             user,
@@ -109,7 +130,7 @@ impl Dataverse {
             now: self.shared.clock.now(),
             origin: self.url.clone(),
             content_ids: BTreeMap::new(),
-            organization: self.users.organization,
+            organization: self.organization(),
             business_unit: self.users.business_unit,
             assumptions: self.shared.assumptions.clone(),
         }
@@ -121,6 +142,7 @@ impl Dataverse {
             Err(reply) => reply,
             Ok(session) => {
                 let mut db = self.db();
+                db.watched = true;
                 let (reply, done) = match request.path.ends_with("/$batch") {
                     true => batch::run(&mut db, &session, request),
                     false => {
@@ -128,6 +150,7 @@ impl Dataverse {
                         (reply, vec![(session.clone(), db.commit())])
                     }
                 };
+                db.watched = false;
                 for (session, committed) in done {
                     self.settle(&db, &session, committed);
                 }
@@ -160,6 +183,8 @@ impl Dataverse {
                 record: write.id.to_string(),
                 changed: write.changed,
                 tag: write.tag,
+                overwrote: write.overwrote,
+                merged_away: write.merged_away,
             });
         }
         if !committed.events.is_empty() {
@@ -238,7 +263,14 @@ impl Dataverse {
             )
             .reply());
         }
-        let mut session = self.session_of(self.users.app_user);
+        let standing = *self.account.lock().unwrap_or_else(PoisonError::into_inner);
+        let app_user = self.users.app_user;
+        match standing {
+            CrmAccount::Enabled => {}
+            CrmAccount::Disabled => return Err(refusal::disabled(app_user).reply()),
+            CrmAccount::WithoutRole => return Err(refusal::without_role(app_user).reply()),
+        }
+        let mut session = self.session_of(app_user);
         session.client_id = identity.client_id;
         session.origin.clone_from(&request.origin);
         let db = self.db();
@@ -265,85 +297,9 @@ impl Dataverse {
         Ok(session)
     }
 
-    // What control does as a seller: the same rules, no ledger entry.
-
-    pub(crate) fn create_by_hand(&self, table: &str, values: &Value) -> Result<String, Refusal> {
-        self.by_hand(|db, session| {
-            let body = object(values)?;
-            let table = known(db, table)?;
-            write::create(db, session, &table, body, None, Vec::new(), 0).map(|id| id.to_string())
-        })
-    }
-
-    pub(crate) fn update_by_hand(
-        &self,
-        table: &str,
-        id: &str,
-        values: &Value,
-    ) -> Result<(), Refusal> {
-        self.by_hand(|db, session| {
-            let table = known(db, table)?;
-            write::update(db, session, &table, guid(&table, id)?, object(values)?)
-        })
-    }
-
-    pub(crate) fn delete_by_hand(&self, table: &str, id: &str) -> Result<(), Refusal> {
-        self.by_hand(|db, _| {
-            let table = known(db, table)?;
-            write::delete(db, &table, guid(&table, id)?)
-        })
-    }
-
-    pub(crate) fn close_by_hand(&self, id: &str, won: bool, close: &Value) -> Result<(), Refusal> {
-        self.by_hand(|db, session| {
-            let status = close["Status"].as_i64().unwrap_or(-1);
-            actions::close(
-                db,
-                session,
-                guid("opportunity", id)?,
-                won,
-                status,
-                object(close)?,
-            )
-            .map(|_| ())
-        })
-    }
-
-    fn by_hand<T>(
-        &self,
-        act: impl FnOnce(&mut Db, &Session) -> Result<T, Refusal>,
-    ) -> Result<T, Refusal> {
-        let session = self.session_of(self.users.seller);
-        let mut db = self.db();
-        let mark = db.mark();
-        match act(&mut db, &session) {
-            Ok(done) => {
-                let committed = db.commit();
-                self.send(&db, &session, &committed.events);
-                Ok(done)
-            }
-            Err(refusal) => {
-                db.roll_back(mark);
-                db.commit();
-                Err(refusal)
-            }
-        }
-    }
-
-    /// Makes a column system-required, or not; false when there is none of that name.
-    pub(crate) fn require(&self, table: &str, column: &str, required: bool) -> bool {
-        let mut db = self.db();
-        let held = Arc::make_mut(&mut db.schema)
-            .tables
-            .get_mut(table)
-            .and_then(|table| table.columns.get_mut(column));
-        let Some(column) = held else { return false };
-        column.required = if required {
-            schema::Required::System
-        } else {
-            schema::Required::No
-        };
-        true
+    /// systemuserid of the host's app.
+    pub(crate) fn app_user(&self) -> String {
+        self.users.app_user.to_string()
     }
 
     pub(crate) fn count(&self, table: &str) -> usize {
@@ -380,27 +336,30 @@ impl Dataverse {
         rows.live.values().map(show).collect()
     }
 
+    /// Rows that a many-to-many relationship connects with this one.
+    pub(crate) fn linked(&self, table: &str, id: &str, relationship: &str) -> Vec<String> {
+        let db = self.db();
+        let found = match (
+            db.schema.navigation(table, relationship),
+            Uuid::try_parse(id),
+        ) {
+            (
+                Some(schema::Navigation::Many {
+                    relationship,
+                    here_is_first,
+                    ..
+                }),
+                Ok(id),
+            ) => db.linked(*relationship, id, *here_is_first),
+            _ => Vec::new(),
+        };
+        found.iter().map(Uuid::to_string).collect()
+    }
+
     /// Makes every delta link given out so far too old.
     pub(crate) fn expire_delta_links(&self) {
         let mut db = self.db();
         db.version += 1;
         db.tracking_floor = db.version;
     }
-}
-
-fn known(db: &Db, table: &str) -> Result<schema::Name, Refusal> {
-    db.schema
-        .table(table)
-        .map(|table| table.logical.clone())
-        .ok_or_else(|| refusal::no_segment(table))
-}
-
-fn object(value: &Value) -> Result<&serde_json::Map<String, Value>, Refusal> {
-    value
-        .as_object()
-        .ok_or_else(|| refusal::payload("", json!("The body is not an object.")))
-}
-
-fn guid(table: &str, text: &str) -> Result<Uuid, Refusal> {
-    Uuid::try_parse(text).map_err(|_| refusal::no_row(table, text))
 }

@@ -161,6 +161,29 @@ impl Entra {
         }
     }
 
+    /// Revokes the refresh tokens of one user; false when nobody of that mail consented.
+    pub(crate) fn expire_password(&self, user: &str) -> bool {
+        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        let tokens = books.refresh.values_mut();
+        let mut found = false;
+        for token in tokens.filter(|token| token.user.eq_ignore_ascii_case(user)) {
+            (token.revoked, found) = (true, true);
+        }
+        found
+    }
+
+    /// A new refresh token for a user that consented before.
+    pub(crate) fn consent_again(&self, user: &str) -> Option<String> {
+        let client_id = {
+            let books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut tokens = books.refresh.values();
+            let held = tokens.find(|token| token.user.eq_ignore_ascii_case(user))?;
+            held.client_id.clone()
+        };
+        let app = self.apps.iter().find(|app| app.client_id == client_id)?;
+        Some(self.consent(app, user))
+    }
+
     /// Makes every access token given out so far invalid.
     pub(crate) fn revoke_access_tokens(&self) {
         self.books

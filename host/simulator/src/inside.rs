@@ -67,8 +67,14 @@ impl Inside {
     /// # Errors
     /// [`SimulatorError::Config`], or that there are no keys.
     pub fn new(config: SimulatorConfig, now: Timestamp) -> Result<Self, SimulatorError> {
-        let [entra, referrals, partner_center, dataverse, certificates, control] =
-            HOSTS.map(|(host, _)| format!("https://{host}"));
+        let [
+            entra,
+            referrals,
+            partner_center,
+            dataverse,
+            certificates,
+            control,
+        ] = HOSTS.map(|(host, _)| format!("https://{host}"));
         let urls = Urls {
             entra,
             referrals,

@@ -46,6 +46,10 @@ pub struct Entry {
     pub changed: Vec<String>,
     /// The `?tag=` of a Dataverse request.
     pub tag: Option<String>,
+    /// Of `changed`: what a person had changed and no caller was shown since. Anything here is a lost update.
+    pub overwrote: Vec<String>,
+    /// The record had been merged into another one before.
+    pub merged_away: bool,
 }
 
 /// One thing that a person did through control.

@@ -34,15 +34,21 @@ mod odata;
 mod referrals;
 mod running;
 mod server;
+mod sight;
 mod signing;
+mod standing;
 mod wire;
 mod world;
 
 pub use assumptions::Assumptions;
 pub use audit::{Audit, Counts};
-pub use config::{ColumnConfig, ColumnKind, OrganizationConfig, SimulatorConfig, TableConfig};
-pub use control::Control;
+pub use config::{
+    ColumnConfig, ColumnKind, ManyConfig, OrganizationConfig, RowConfig, SimulatorConfig,
+    StatusConfig, TableColumnConfig, TableConfig,
+};
+pub use control::{Arrival, Control, ControlError};
 pub use deliveries::{DeliveryRecord, Undelivered};
 pub use faults::{Fault, FaultKind, Service, WebhookFault, WebhookFaultKind};
 pub use inside::{Carried, Inside};
 pub use running::{CrmAccess, OrganizationAccess, Running, Simulator, SimulatorError, Urls};
+pub use standing::{CrmAccount, Hidden, Role};

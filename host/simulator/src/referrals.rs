@@ -4,12 +4,15 @@
 //! rules live in the modules below; this one knows the routes, the caller and the envelope.
 
 mod book;
+mod by_hand;
 mod create;
+mod deal_registration;
 mod list;
 mod patch;
 pub(crate) mod registration;
 mod shape;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::Method;
@@ -21,6 +24,7 @@ use crate::entra::{Audience, Denied, Entra, Identity};
 use crate::faults::Service;
 use crate::ids::Ids;
 use crate::ledger::{Entry, Ledger, RefusedWrite};
+use crate::standing::Role;
 use crate::wire::{Reply, Request};
 use crate::world::Shared;
 pub(crate) use book::Book;
@@ -39,6 +43,39 @@ pub(crate) struct Organization {
     pub(crate) name: String,
     pub(crate) tenant: String,
     pub(crate) mpn_id: String,
+}
+
+/// Who calls, for whom, in which role.
+#[derive(Clone, Debug)]
+pub(crate) struct Viewer<'a> {
+    pub(crate) identity: Identity,
+    pub(crate) organization: &'a Organization,
+    role: Role,
+}
+
+impl Viewer<'_> {
+    /// A Referrals user reads only the deals whose team names him. (partner-center 1.2)
+    pub(crate) fn reads(&self, referral: &Value) -> bool {
+        let mail = self.identity.user.as_deref().unwrap_or_default();
+        let named = |member: &Value| {
+            member["email"]
+                .as_str()
+                .is_some_and(|held| held.eq_ignore_ascii_case(mail))
+        };
+        self.role == Role::ReferralsAdmin
+            || referral["team"]
+                .as_array()
+                .is_some_and(|team| team.iter().any(named))
+    }
+
+    fn may_write(&self) -> Result<(), Refusal> {
+        if self.role == Role::ReferralsAdmin {
+            return Ok(());
+        }
+        Err(Refusal::denied(
+            "A Referrals user may not change referrals: the role Referrals admin is needed.",
+        ))
+    }
 }
 
 /// Why a call is refused: status, the envelope's code, and the inner error.
@@ -96,6 +133,8 @@ pub(crate) struct Referrals {
     pub(crate) assumptions: Assumptions,
     pub(crate) organizations: Vec<Organization>,
     pub(crate) page_size: usize,
+    /// By the user's mail; who is not here is an admin.
+    roles: Mutex<BTreeMap<String, Role>>,
     book: Mutex<Book>,
 }
 
@@ -114,6 +153,7 @@ impl Referrals {
             assumptions: shared.assumptions.clone(),
             organizations,
             page_size,
+            roles: Mutex::default(),
             book: Mutex::new(Book::new(Ids::new(shared.seed, 0x9C))),
         }
     }
@@ -129,6 +169,12 @@ impl Referrals {
             assumptions: shared.assumptions.clone(),
             organizations: self.organizations.clone(),
             page_size: self.page_size,
+            roles: Mutex::new(
+                self.roles
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .clone(),
+            ),
             book: Mutex::new(book.copied(Ids::new(shared.seed, 0x9C))),
         }
     }
@@ -146,6 +192,9 @@ impl Referrals {
     pub(crate) fn notify(&self, book: &Book, change: &Change) {
         let now = self.clock.now();
         for organization in &self.organizations {
+            if book.hidden.contains_key(&change.id) {
+                continue;
+            }
             let own = change.owner == organization.id;
             let Some(mine) = (if own {
                 Some(change.id.as_str())
@@ -206,14 +255,12 @@ impl Referrals {
                     request.path
                 ))
             })?;
-        let (identity, organization) = self.caller(request)?;
+        let viewer = self.caller(request)?;
         match (rest.strip_prefix('/'), &request.method) {
-            (None, &Method::GET) => self.list(request, organization),
-            (None, &Method::POST) => self.create(request, &identity, organization),
-            (Some(id), &Method::GET) if !id.contains('/') => self.get(request, id, organization),
-            (Some(id), &Method::PATCH) if !id.contains('/') => {
-                self.patch(request, id, &identity, organization)
-            }
+            (None, &Method::GET) => self.list(request, &viewer),
+            (None, &Method::POST) => self.create(request, &viewer),
+            (Some(id), &Method::GET) if !id.contains('/') => self.get(request, id, &viewer),
+            (Some(id), &Method::PATCH) if !id.contains('/') => self.patch(request, id, &viewer),
             (Some(id), _) if id.contains('/') => Err(Refusal::missing(format!(
                 "No resource at '{}'.",
                 request.path
@@ -228,7 +275,7 @@ impl Referrals {
     }
 
     /// The organisation on whose behalf a user calls. App-only tokens have no role here.
-    fn caller(&self, request: &Request) -> Result<(Identity, &Organization), Refusal> {
+    fn caller(&self, request: &Request) -> Result<Viewer<'_>, Refusal> {
         let unauthenticated = |message: &str| Refusal {
             status: 401,
             code: "unauthenticated",
@@ -246,7 +293,7 @@ impl Referrals {
                     Denied::WrongAudience => "The access token was issued for another audience.",
                 })
             })?;
-        if identity.user.is_none() {
+        let Some(user) = &identity.user else {
             return Err(if self.assumptions.app_only_is_401 {
                 unauthenticated("App-only tokens are not supported.")
             } else {
@@ -254,6 +301,12 @@ impl Referrals {
                     "App-only tokens are not supported: a user with the role Referrals admin is needed.",
                 )
             });
+        };
+        let role = self.role(user);
+        if role == Role::None {
+            return Err(Refusal::denied(format!(
+                "The user '{user}' has none of the roles Referrals admin and Referrals user."
+            )));
         }
         let organization = self
             .organizations
@@ -262,43 +315,35 @@ impl Referrals {
         let organization = organization.ok_or_else(|| {
             Refusal::denied("The caller's organisation has no Partner Center account.")
         })?;
-        Ok((identity, organization))
+        Ok(Viewer {
+            identity,
+            organization,
+            role,
+        })
     }
 
-    fn get(
-        &self,
-        request: &Request,
-        id: &str,
-        organization: &Organization,
-    ) -> Result<Reply, Refusal> {
-        let book = self.book();
-        let referral = book.visible(id, organization)?;
-        Ok(self.representation(200, referral, request))
+    fn get(&self, request: &Request, id: &str, viewer: &Viewer) -> Result<Reply, Refusal> {
+        let mut book = self.book();
+        let reply = self.representation(200, book.visible(id, viewer)?, request);
+        book.sight.show(&id.to_lowercase(), None);
+        Ok(reply)
     }
 
-    fn create(
-        &self,
-        request: &Request,
-        identity: &Identity,
-        organization: &Organization,
-    ) -> Result<Reply, Refusal> {
-        let body = request.json().map_err(|error| {
-            Refusal::invalid(
-                "malformedJson",
-                format!("The body is not valid JSON: {error}"),
-            )
-        })?;
+    fn create(&self, request: &Request, viewer: &Viewer) -> Result<Reply, Refusal> {
+        viewer.may_write()?;
+        let body = body(request)?;
         let via = request.header("x-caller-id").map(str::to_owned);
         let mut book = self.book();
         let created = create::create(
             &mut book,
             &body,
-            organization,
+            viewer.organization,
             &self.assumptions,
             self.clock.now(),
             via,
         )?;
-        self.enter(request, identity, "create", &created.id, keys(&body));
+        let named = keys(&body);
+        self.enter(request, viewer, "create", &created.id, named, Vec::new());
         for change in &created.changes {
             self.notify(&book, change);
         }
@@ -307,35 +352,22 @@ impl Referrals {
         } else {
             200
         };
-        let referral = book
-            .get(&created.id)
-            .ok_or_else(|| Refusal::missing("The referral is gone."))?;
-        Ok(self.representation(status, referral, request))
+        self.shown(&mut book, status, &created.id, request)
     }
 
-    fn patch(
-        &self,
-        request: &Request,
-        id: &str,
-        identity: &Identity,
-        organization: &Organization,
-    ) -> Result<Reply, Refusal> {
-        let body = request.json().map_err(|error| {
-            Refusal::invalid(
-                "malformedJson",
-                format!("The body is not valid JSON: {error}"),
-            )
-        })?;
+    fn patch(&self, request: &Request, id: &str, viewer: &Viewer) -> Result<Reply, Refusal> {
+        let body = body(request)?;
         let mut book = self.book();
-        let referral = book.visible(id, organization)?;
-        if referral["organizationId"] != organization.id.as_str() {
+        let before = book.visible(id, viewer)?.clone();
+        viewer.may_write()?;
+        if before["organizationId"] != viewer.organization.id.as_str() {
             return Err(Refusal::denied(
                 "Only the organisation that owns a referral may change it.",
             ));
         }
         if let Some(expected) = request.header("if-match")
             && expected != "*"
-            && referral["eTag"] != expected
+            && before["eTag"] != expected
         {
             return Err(Refusal {
                 status: 412,
@@ -353,6 +385,7 @@ impl Referrals {
             id,
             &operations,
             patch::Actor::Partner,
+            &self.assumptions,
             self.clock.now(),
             via,
         )?;
@@ -360,7 +393,8 @@ impl Referrals {
             .iter()
             .map(|operation| operation.path.clone())
             .collect();
-        self.enter(request, identity, "update", id, paths);
+        let overwrote = overwritten(&book, &change.id, &before);
+        self.enter(request, viewer, "update", &change.id, paths, overwrote);
         self.notify(&book, &change);
         let prefer = request.header("prefer").unwrap_or_default();
         if !prefer
@@ -369,84 +403,24 @@ impl Referrals {
         {
             return Ok(Reply::empty(204));
         }
+        let reply = self.shown(&mut book, 200, &change.id, request)?;
+        Ok(reply.with("preference-applied", "return=representation"))
+    }
+
+    /// The representation of a referral that the caller just wrote.
+    fn shown(
+        &self,
+        book: &mut Book,
+        status: u16,
+        id: &str,
+        request: &Request,
+    ) -> Result<Reply, Refusal> {
         let referral = book
             .get(id)
             .ok_or_else(|| Refusal::missing("The referral is gone."))?;
-        Ok(self
-            .representation(200, referral, request)
-            .with("preference-applied", "return=representation"))
-    }
-
-    /// A partner's user creates a deal on the site.
-    pub(crate) fn create_by_hand(
-        &self,
-        organization: &Organization,
-        input: &Value,
-    ) -> Result<String, Refusal> {
-        let mut book = self.book();
-        let via = Some("PartnerCenter".to_owned());
-        let created = create::create(
-            &mut book,
-            input,
-            organization,
-            &self.assumptions,
-            self.clock.now(),
-            via,
-        )?;
-        created
-            .changes
-            .iter()
-            .for_each(|change| self.notify(&book, change));
-        Ok(created.id)
-    }
-
-    /// A referral from Microsoft arrives at `organization`.
-    pub(crate) fn inbound(
-        &self,
-        organization: &Organization,
-        input: &Value,
-    ) -> Result<String, Refusal> {
-        let mut book = self.book();
-        let created = create::inbound(&mut book, input, organization, self.clock.now())?;
-        created
-            .changes
-            .iter()
-            .for_each(|change| self.notify(&book, change));
-        Ok(created.id)
-    }
-
-    /// A person changes a referral: the partner's user, or Microsoft's seller.
-    pub(crate) fn patch_by_hand(&self, id: &str, body: &Value) -> Result<(), Refusal> {
-        let operations = patch::operations(body)?;
-        let mut book = self.book();
-        let via = Some("PartnerCenter".to_owned());
-        let change = patch::apply(
-            &mut book,
-            id,
-            &operations,
-            patch::Actor::ByHand,
-            self.clock.now(),
-            via,
-        )?;
-        self.notify(&book, &change);
-        Ok(())
-    }
-
-    /// Microsoft's referral in the engagement of any of its referrals.
-    pub(crate) fn microsoft_of(&self, id: &str) -> Result<String, Refusal> {
-        let book = self.book();
-        let missing = || {
-            Refusal::missing(format!(
-                "Microsoft has no referral in the engagement of '{id}'."
-            ))
-        };
-        let engagement = book
-            .get(&id.to_lowercase())
-            .and_then(|held| held["engagementId"].as_str())
-            .unwrap_or(id);
-        book.in_engagement(engagement, MICROSOFT)
-            .map(str::to_owned)
-            .ok_or_else(missing)
+        let reply = self.representation(status, referral, request);
+        book.sight.show(id, None);
+        Ok(reply)
     }
 
     fn representation(&self, status: u16, referral: &Value, request: &Request) -> Reply {
@@ -462,16 +436,17 @@ impl Referrals {
     fn enter(
         &self,
         request: &Request,
-        identity: &Identity,
+        viewer: &Viewer,
         operation: &str,
         id: &str,
         changed: Vec<String>,
+        overwrote: Vec<String>,
     ) {
         self.ledger.enter(Entry {
             sequence: 0,
             time_ms: 0,
             service: Service::Referrals,
-            caller: identity.caller(),
+            caller: viewer.identity.caller(),
             method: request.method.to_string(),
             url: request.target(),
             precondition: request.precondition(),
@@ -480,8 +455,29 @@ impl Referrals {
             record: id.to_owned(),
             changed,
             tag: None,
+            overwrote,
+            merged_away: false,
         });
     }
+}
+
+fn body(request: &Request) -> Result<Value, Refusal> {
+    request.json().map_err(|error| {
+        Refusal::invalid(
+            "malformedJson",
+            format!("The body is not valid JSON: {error}"),
+        )
+    })
+}
+
+/// Paths that a person changed, that no caller was shown since, and that now hold another value.
+fn overwritten(book: &Book, id: &str, before: &Value) -> Vec<String> {
+    let after = book.get(id);
+    let unseen = book.sight.unseen(id).into_iter();
+    unseen
+        .filter(|path| before.pointer(path) != after.and_then(|after| after.pointer(path)))
+        .map(str::to_owned)
+        .collect()
 }
 
 fn keys(body: &Value) -> Vec<String> {

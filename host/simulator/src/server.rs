@@ -139,13 +139,9 @@ pub(crate) fn respond(reply: Reply) -> http::Response<Bytes> {
     for (name, value) in reply.headers {
         response = response.header(name.as_ref(), value);
     }
-    response
-        .body(Bytes::from(reply.body))
-        .unwrap_or_else(|_| {
-            let mut broken = http::Response::new(Bytes::from_static(
-                b"a header could not be written",
-            ));
-            *broken.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
-            broken
-        })
+    response.body(Bytes::from(reply.body)).unwrap_or_else(|_| {
+        let mut broken = http::Response::new(Bytes::from_static(b"a header could not be written"));
+        *broken.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+        broken
+    })
 }

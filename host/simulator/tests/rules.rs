@@ -9,12 +9,22 @@
 mod batch;
 #[path = "rules/control.rs"]
 mod control;
+#[path = "rules/control_http.rs"]
+mod control_http;
 #[path = "rules/dataverse.rs"]
 mod dataverse;
 #[path = "rules/entra.rs"]
 mod entra;
 #[path = "rules/harness.rs"]
 mod harness;
+#[path = "rules/inbound.rs"]
+mod inbound;
+#[path = "rules/judging.rs"]
+mod judging;
+#[path = "rules/leads.rs"]
+mod leads;
+#[path = "rules/merging.rs"]
+mod merging;
 #[path = "rules/metadata.rs"]
 mod metadata;
 #[path = "rules/notifications.rs"]
@@ -25,7 +35,17 @@ mod opportunities;
 mod queries;
 #[path = "rules/referrals.rs"]
 mod referrals;
+#[path = "rules/registering.rs"]
+mod registering;
+#[path = "rules/relationships.rs"]
+mod relationships;
+#[path = "rules/standing.rs"]
+mod standing;
+#[path = "rules/symptoms.rs"]
+mod symptoms;
 #[path = "rules/tracking.rs"]
 mod tracking;
+#[path = "rules/values.rs"]
+mod values;
 #[path = "rules/webhooks.rs"]
 mod webhooks;

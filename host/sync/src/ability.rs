@@ -1,7 +1,7 @@
 //! S3: what can be written where, and when. Capability beats policy: a difference that cannot be written is an explained
 //! difference, told once.
 
-use crate::deal::{Standing, Unit, UnitValue};
+use crate::deal::{DealState, Standing, Unit, UnitValue};
 use crate::side::Side;
 
 /// In which part of its life a side's record is.
@@ -95,8 +95,8 @@ const TABLE: [(Unit, Ability, Ability); 17] = [
     (Unit::CompanySize, CreateOnly, CreateOnly),
     (Unit::CompanyIds, CreateOnly, CreateOnly),
     (Unit::Address, CreateOnly, CreateOnly),
-    (Unit::Contacts, UntilShared, CreateOnly),
-    (Unit::Team, Writable, CreateOnly),
+    (Unit::Contacts, UntilShared, Writable),
+    (Unit::Team, Writable, Writable),
     (Unit::Solutions, Writable, Writable),
     (Unit::ExternalReference, Writable, ReadOnly),
 ];
@@ -157,15 +157,22 @@ fn reachable(side: Side, from: &Standing, to: &Standing) -> bool {
         )
 }
 
-/// Whether a write of `unit` to `side` cannot be undone by anybody (S24).
+/// The next state on the way: Partner Center wins a deal only once it is accepted, and declines what nobody accepted where a CRM loses it.
 #[must_use]
-pub fn is_irreversible(unit: &Unit, side: Side, to: &UnitValue) -> bool {
-    side == Side::PartnerCenter
-        && match (unit, to) {
-            (Unit::Visibility | Unit::Help | Unit::Contacts, to) => !to.is_empty(),
-            (Unit::State, UnitValue::State(state)) => state.standing.is_closed(),
-            _ => false,
-        }
+pub fn step_towards(side: Side, from: &UnitValue, to: UnitValue) -> UnitValue {
+    use Standing::{Accepted, Declined, Lost, Pending, Received, Won};
+    let (UnitValue::State(now), UnitValue::State(then)) = (from, &to) else {
+        return to;
+    };
+    let standing = match (side, &now.standing, &then.standing) {
+        (Side::PartnerCenter, Pending | Received, Won) => Accepted,
+        (Side::PartnerCenter, Pending | Received, Lost) => Declined,
+        // Accepted is accepted: what a CRM declines after that is lost.
+        (Side::PartnerCenter, Accepted, Declined) => Lost,
+        _ => return to,
+    };
+    let reason = then.reason.clone().filter(|_| standing != Accepted);
+    UnitValue::State(DealState { standing, reason })
 }
 
 #[cfg(test)]
@@ -173,7 +180,6 @@ mod tests {
     use alloc::string::ToString;
 
     use super::*;
-    use crate::deal::DealState;
 
     fn text(value: &str) -> UnitValue {
         UnitValue::Text(Some(value.to_string()))

@@ -27,6 +27,48 @@ pub enum Gate {
     Skip(Reason),
 }
 
+/// What a person has decided about a deal that cannot go on by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// S18: the record that is gone is made anew, as the next generation.
+    Recreate,
+    /// S18: the two records have nothing to do with each other any more.
+    Unlink,
+    /// S19: the reopened row and the closed referral stay apart.
+    LeaveApart,
+    /// S19: the reopened row gets a new referral, the next generation.
+    StartAnew,
+}
+
+impl Decision {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::Recreate,
+        Self::Unlink,
+        Self::LeaveApart,
+        Self::StartAnew,
+    ];
+
+    /// The spelling of the choices on a card.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Recreate => "recreate",
+            Self::Unlink => "unlink",
+            Self::LeaveApart => "leave-apart",
+            Self::StartAnew => "start-anew",
+        }
+    }
+
+    /// Reads what [`Decision::as_str`] wrote.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|decision| decision.as_str() == text)
+    }
+}
+
 /// When a new deal may cross (S20). All in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
@@ -47,8 +89,14 @@ pub struct Situation<'a> {
     pub gate: &'a Gate,
     /// What the side that is there says about the deal (of a birth; else ignored).
     pub units: &'a Units,
+    /// What the CRM's record is now, when there is one.
+    pub kind: RecordKind,
     /// Partner Center's deal is terminal.
     pub closed: bool,
+    /// The row was closed when both were last in step, and is open again, while Partner Center's deal is terminal (S19).
+    pub reopened: bool,
+    /// What a person has decided.
+    pub decided: Option<Decision>,
     /// When the lane was born, and when its oldest unanswered bell rang.
     pub born: i64,
     /// See there.
@@ -71,6 +119,14 @@ pub enum Course {
         /// As what, when it is the CRM.
         kind: RecordKind,
     },
+    /// The lead becomes an opportunity: it was accepted in Partner Center (S17).
+    Qualify,
+    /// The record of this side is made anew: the lane forgets the one that is gone, or closed for good (S18, S19).
+    Anew(Side),
+    /// A person has taken the two records apart.
+    Apart,
+    /// The row was reopened after Partner Center's deal had ended: a person decides (S19).
+    Reopened,
     /// Left alone. A linked deal pauses: bases kept, no writes either way (S21).
     Skip(Reason),
     /// The seller may still be typing.
@@ -98,12 +154,10 @@ pub enum Course {
 pub fn course(situation: &Situation<'_>) -> Course {
     use Presence::{Gone, Here, Never};
     let here = situation.presence;
-    if situation.linked {
-        for side in Side::BOTH {
-            if here[side] != Here {
-                return Course::Orphan(side);
-            }
-        }
+    if situation.linked
+        && let Some(course) = parted(situation)
+    {
+        return course;
     }
     match (here.partner_center, here.crm) {
         (Never | Gone, Never | Gone) => return Course::Nothing,
@@ -116,6 +170,9 @@ pub fn course(situation: &Situation<'_>) -> Course {
         Gate::Sync(kind) => *kind,
     };
     match (here.partner_center, here.crm) {
+        (Here, Here) if situation.kind == RecordKind::Lead && kind == RecordKind::Opportunity => {
+            Course::Qualify
+        }
         (Here, Here) => Course::Merge,
         (Here, _) if situation.closed => Course::Skip(reason(
             "closed-before-link",
@@ -129,6 +186,24 @@ pub fn course(situation: &Situation<'_>) -> Course {
         },
         (_, Here) => birth_in_partner_center(situation, kind),
         _ => Course::Nothing,
+    }
+}
+
+/// What becomes of a pair that is none any more, or has been reopened (S18, S19).
+fn parted(situation: &Situation<'_>) -> Option<Course> {
+    let gone = Side::BOTH
+        .into_iter()
+        .find(|side| situation.presence[*side] != Presence::Here);
+    match (gone, situation.decided) {
+        (_, Some(Decision::Unlink)) => Some(Course::Apart),
+        (Some(side), Some(Decision::Recreate)) => Some(Course::Anew(side)),
+        (Some(side), _) => Some(Course::Orphan(side)),
+        (None, decided) if situation.reopened => Some(match decided {
+            Some(Decision::StartAnew) => Course::Anew(Side::PartnerCenter),
+            Some(Decision::LeaveApart) => Course::Apart,
+            _ => Course::Reopened,
+        }),
+        (None, _) => None,
     }
 }
 

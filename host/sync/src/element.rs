@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::deal::{Address, Person, Solution, UnitValue};
+use crate::side::{Side, Sides};
 
 fn fold(text: Option<&String>) -> impl Iterator<Item = char> + '_ {
     text.map_or("", |text| text.trim())
@@ -52,47 +53,183 @@ pub fn is_same_person(a: &Person, b: &Person) -> bool {
     }
 }
 
-/// Carries the edit of one side onto the other's current list: what `from` gained since `base` is added, what it lost is taken off,
-/// what it changed is replaced, and what only the receiver has stays (S11). Values that are no lists are simply replaced.
-#[must_use]
-pub fn carry_list(base: Option<&UnitValue>, from: &UnitValue, onto: &UnitValue) -> UnitValue {
-    match (base, from, onto) {
-        (
-            Some(UnitValue::Solutions(base)),
-            UnitValue::Solutions(from),
-            UnitValue::Solutions(onto),
-        ) => UnitValue::Solutions(edit(base, from, onto, same_solution, |a, b| a == b)),
-        (Some(UnitValue::People(base)), UnitValue::People(from), UnitValue::People(onto)) => {
-            UnitValue::People(edit(base, from, onto, is_same_person, same_person))
-        }
-        (_, from, _) => from.clone(),
+/// Whether both lists begin with the same element. Of people the first is the owner, or the main contact; the order of the others, and of any
+/// other list, says nothing.
+pub(crate) fn same_lead(a: &UnitValue, b: &UnitValue) -> bool {
+    match (a, b) {
+        (UnitValue::People(a), UnitValue::People(b)) => match (a.first(), b.first()) {
+            (Some(a), Some(b)) => is_same_person(a, b),
+            (None, None) => true,
+            _ => false,
+        },
+        _ => true,
     }
 }
 
-fn edit<T: Clone>(
-    base: &[T],
-    from: &[T],
-    onto: &[T],
-    is_same: impl Fn(&T, &T) -> bool,
-    unchanged: impl Fn(&T, &T) -> bool,
-) -> Vec<T> {
-    let find = |list: &[T], item: &T| list.iter().find(|other| is_same(other, item)).cloned();
-    let mut result: Vec<T> = onto
-        .iter()
-        .filter_map(|item| match (find(base, item), find(from, item)) {
-            // Taken off by the editing side.
-            (Some(_), None) => None,
-            // Changed by the editing side; what it left as it was keeps the receiver's wording.
-            (Some(before), Some(after)) if !unchanged(&before, &after) => Some(after),
-            _ => Some(item.clone()),
-        })
-        .collect();
-    for item in from {
-        if find(base, item).is_none() && find(&result, item).is_none() {
-            result.push(item.clone());
+/// Both sides' lists, each with the other's edits carried onto it (S11).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Merged {
+    /// What each side should show.
+    pub lists: Sides<UnitValue>,
+    /// Both sides edited the same element, each its own way, and nobody wins.
+    pub clash: bool,
+}
+
+/// Carries the edit script of each side onto the other's *current* list: what a side gained since its own base is added, what it lost is
+/// taken off, what it changed is replaced, and what only the receiver has stays. An element that both edited differently goes
+/// to `winner`; without one it stays on each side as it is, and the merge says so. So does who comes first of people. None for values that are
+/// no lists.
+#[must_use]
+pub fn merge_lists(
+    bases: Sides<&UnitValue>,
+    shown: Sides<&UnitValue>,
+    winner: Option<Side>,
+) -> Option<Merged> {
+    match (
+        (bases.partner_center, bases.crm),
+        (shown.partner_center, shown.crm),
+    ) {
+        (
+            (UnitValue::Solutions(base_pc), UnitValue::Solutions(base_crm)),
+            (UnitValue::Solutions(pc), UnitValue::Solutions(crm)),
+        ) => Some(both(
+            &Edit {
+                base: base_pc,
+                now: pc,
+                is_same: same_solution,
+                unchanged: PartialEq::eq,
+                leads: false,
+            },
+            &Edit {
+                base: base_crm,
+                now: crm,
+                is_same: same_solution,
+                unchanged: PartialEq::eq,
+                leads: false,
+            },
+            winner,
+            UnitValue::Solutions,
+        )),
+        (
+            (UnitValue::People(base_pc), UnitValue::People(base_crm)),
+            (UnitValue::People(pc), UnitValue::People(crm)),
+        ) => Some(both(
+            &Edit {
+                base: base_pc,
+                now: pc,
+                is_same: is_same_person,
+                unchanged: same_person,
+                leads: true,
+            },
+            &Edit {
+                base: base_crm,
+                now: crm,
+                is_same: is_same_person,
+                unchanged: same_person,
+                leads: true,
+            },
+            winner,
+            UnitValue::People,
+        )),
+        _ => None,
+    }
+}
+
+fn both<T: Clone>(
+    pc: &Edit<'_, T>,
+    crm: &Edit<'_, T>,
+    winner: Option<Side>,
+    list: fn(Vec<T>) -> UnitValue,
+) -> Merged {
+    let (to_pc, clash) = crm.onto(pc, winner == Some(Side::Crm));
+    let (to_crm, _) = pc.onto(crm, winner == Some(Side::PartnerCenter));
+    Merged {
+        lists: Sides {
+            partner_center: list(to_pc),
+            crm: list(to_crm),
+        },
+        clash: clash && winner.is_none(),
+    }
+}
+
+/// What one side has done to its list since its base.
+struct Edit<'a, T> {
+    base: &'a [T],
+    now: &'a [T],
+    /// The same element, perhaps with other fields.
+    is_same: fn(&T, &T) -> bool,
+    /// And in every field.
+    unchanged: fn(&T, &T) -> bool,
+    /// The first of the list is more than one of it.
+    leads: bool,
+}
+
+impl<T: Clone> Edit<'_, T> {
+    fn find<'l>(&self, list: &'l [T], item: &T) -> Option<&'l T> {
+        list.iter().find(|other| (self.is_same)(other, item))
+    }
+
+    /// What this side did to the element: nothing, or left it as `Some`, or took it off (`None`).
+    fn did(&self, item: &T) -> Option<Option<&T>> {
+        match (self.find(self.base, item), self.find(self.now, item)) {
+            (None, None) => None,
+            (Some(before), Some(after)) if (self.unchanged)(before, after) => None,
+            (_, after) => Some(after),
         }
     }
-    result
+
+    /// Who this side has put first.
+    fn lead(&self) -> Option<&T> {
+        let now = self.now.first().filter(|_| self.leads)?;
+        let before = self.base.first();
+        before
+            .is_none_or(|before| !(self.is_same)(before, now))
+            .then_some(now)
+    }
+
+    /// This side's script carried onto the receiver's list, and whether both did something different to the same element.
+    fn onto(&self, receiver: &Self, wins: bool) -> (Vec<T>, bool) {
+        let mut clash = false;
+        let mut result: Vec<T> = Vec::with_capacity(receiver.now.len());
+        let mut contested = |item: &T, mine: Option<&T>| {
+            let theirs = receiver.did(item);
+            let differs = theirs.is_some_and(|theirs| match (mine, theirs) {
+                (None, None) => false,
+                (Some(mine), Some(theirs)) => !(self.unchanged)(mine, theirs),
+                _ => true,
+            });
+            clash |= differs;
+            differs && !wins
+        };
+        for item in receiver.now {
+            match self.did(item) {
+                Some(mine) if !contested(item, mine) => result.extend(mine.cloned()),
+                _ => result.push(item.clone()),
+            }
+        }
+        for item in self.now {
+            let is_there = self.find(&result, item).is_some();
+            let Some(Some(mine)) = self.did(item).filter(|_| !is_there) else {
+                continue;
+            };
+            // Gained here, or changed here while the receiver took it off.
+            if !contested(item, Some(mine)) {
+                result.push(mine.clone());
+            }
+        }
+        if let Some(first) = self.lead() {
+            let other = receiver
+                .lead()
+                .is_some_and(|theirs| !(self.is_same)(theirs, first));
+            clash |= other;
+            let at = result.iter().position(|item| (self.is_same)(item, first));
+            if let Some(at) = at.filter(|_| wins || !other) {
+                let first = result.remove(at);
+                result.insert(0, first);
+            }
+        }
+        (result, clash)
+    }
 }
 
 #[cfg(test)]
@@ -114,15 +251,102 @@ mod tests {
         }
     }
 
-    #[test]
-    fn s11_an_added_solution_joins_the_receivers_own() {
-        let base = UnitValue::Solutions(vec![solution("A"), solution("B")]);
-        let from = UnitValue::Solutions(vec![solution("A"), solution("C")]);
-        let onto = UnitValue::Solutions(vec![solution("A"), solution("B"), solution("D")]);
-        let UnitValue::Solutions(result) = carry_list(Some(&base), &from, &onto) else {
-            panic!("a list of solutions")
+    fn list(ids: &[&str]) -> UnitValue {
+        UnitValue::Solutions(ids.iter().map(|id| solution(id)).collect())
+    }
+
+    fn ids(value: &UnitValue) -> Vec<&str> {
+        match value {
+            UnitValue::Solutions(list) => {
+                list.iter().map(|solution| solution.id.as_str()).collect()
+            }
+            other => panic!("a list of solutions, not {other:?}"),
+        }
+    }
+
+    fn merged<'a>(
+        bases: [&'a UnitValue; 2],
+        shown: [&'a UnitValue; 2],
+        winner: Option<Side>,
+    ) -> Merged {
+        let sides = |[partner_center, crm]: [&'a UnitValue; 2]| Sides {
+            partner_center,
+            crm,
         };
-        let ids: Vec<&str> = result.iter().map(|solution| solution.id.as_str()).collect();
-        assert_eq!(ids, ["A", "D", "C"]);
+        merge_lists(sides(bases), sides(shown), winner).expect("lists")
+    }
+
+    #[test]
+    fn s11_edits_of_both_sides_meet_element_by_element() {
+        let base = list(&["A", "B"]);
+        let (pc, crm) = (list(&["A", "C"]), list(&["A", "B", "D"]));
+        let merged = merged([&base, &base], [&pc, &crm], None);
+        assert_eq!(ids(&merged.lists.crm), ["A", "D", "C"]);
+        assert_eq!(ids(&merged.lists.partner_center), ["A", "C", "D"]);
+        assert!(!merged.clash);
+    }
+
+    #[test]
+    fn s11_what_only_the_receiver_ever_had_stays() {
+        let merged = merged(
+            [&list(&["A"]), &list(&["A", "X"])],
+            [&list(&[]), &list(&["A", "X"])],
+            None,
+        );
+        assert_eq!(ids(&merged.lists.crm), ["X"]);
+        assert_eq!(ids(&merged.lists.partner_center), [""; 0]);
+    }
+
+    #[test]
+    fn s11_who_comes_first_crosses_and_the_order_of_the_others_does_not() {
+        let people = |names: &[&str]| {
+            let one = |name: &&str| Person {
+                email: Some(name.to_string()),
+                ..Person::default()
+            };
+            UnitValue::People(names.iter().map(one).collect())
+        };
+        let base = people(&["sam", "tom", "rita"]);
+        let handed_over = people(&["tom", "rita", "sam"]);
+        let one = merged([&base, &base], [&base, &handed_over], Some(Side::Crm));
+        assert_eq!(one.lists.partner_center, people(&["tom", "sam", "rita"]));
+        let replaced = people(&["eva", "tom"]);
+        let both = merged([&base, &base], [&handed_over, &replaced], None);
+        assert!(both.clash, "two sellers cannot both be the owner");
+        let crm = merged([&base, &base], [&handed_over, &replaced], Some(Side::Crm));
+        assert_eq!(
+            (crm.lists.partner_center, crm.lists.crm),
+            (people(&["eva", "tom"]), people(&["eva", "tom"]))
+        );
+    }
+
+    #[test]
+    fn s11_one_person_edited_here_and_taken_off_there_is_a_question() {
+        let person = |phone: &str| Person {
+            email: Some("anna@contoso.example".into()),
+            phone: Some(phone.into()),
+            ..Person::default()
+        };
+        let (base, edited, none) = (
+            UnitValue::People(vec![person("1")]),
+            UnitValue::People(vec![person("2")]),
+            UnitValue::People(vec![]),
+        );
+        let open = merged([&base, &base], [&edited, &none], None);
+        assert!(open.clash);
+        assert_eq!(
+            open.lists,
+            Sides {
+                partner_center: edited.clone(),
+                crm: none.clone()
+            }
+        );
+        let crm = merged([&base, &base], [&edited, &none], Some(Side::Crm));
+        assert_eq!(
+            (crm.lists.partner_center, crm.lists.crm, crm.clash),
+            (none.clone(), none, false)
+        );
+        let pc = merged([&base, &base], [&edited, &base], Some(Side::PartnerCenter));
+        assert_eq!((pc.lists.crm, pc.clash), (edited, false));
     }
 }

@@ -12,11 +12,15 @@ pub mod row;
 pub mod side;
 
 pub mod ability;
+pub mod brake;
 pub mod columns;
 pub mod course;
+pub mod delta;
 pub mod element;
+pub mod hold;
 pub mod identity;
 pub mod mark;
 pub mod merge;
 pub mod parts;
+pub mod route;
 pub mod schedule;

@@ -5,8 +5,9 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use crate::ability::{Barrier, Phase, may};
+use crate::ability::{Ability, Barrier, Phase, ability, may, step_towards};
 use crate::deal::{Unit, UnitValue, Units};
+use crate::element::{merge_lists, same_lead};
 use crate::side::{Side, Sides};
 
 /// What one side shows.
@@ -63,6 +64,35 @@ impl Default for Policies {
     }
 }
 
+/// What a person has answered to a question about a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// What this side shows goes across.
+    Take(Side),
+    /// Both stay as they are, and are in step from now on.
+    Keep,
+}
+
+impl Answer {
+    /// The spelling of the choices on a card: `partner-center`, `crm`, `keep`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Take(side) => side.as_str(),
+            Self::Keep => "keep",
+        }
+    }
+
+    /// Reads what [`Answer::as_str`] wrote.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "keep" => Some(Self::Keep),
+            other => Side::parse(other).map(Self::Take),
+        }
+    }
+}
+
 /// What [`plan`] looks at.
 #[derive(Debug, Clone, Copy)]
 pub struct Look<'a> {
@@ -74,6 +104,8 @@ pub struct Look<'a> {
     pub policies: &'a Policies,
     /// Units that an earlier run found changed on one side and could not carry yet: which side it was.
     pub noticed: &'a BTreeMap<Unit, Side>,
+    /// What people have answered to questions about exactly these values.
+    pub answers: &'a BTreeMap<Unit, Answer>,
 }
 
 /// Why a value is carried.
@@ -87,6 +119,8 @@ pub enum Why {
     Linked,
     /// Both have changed, and the policy decides. What stood on the losing side goes into the audit (S10).
     Conflict,
+    /// A person has answered the card.
+    Answered,
 }
 
 /// A value that goes to one side.
@@ -96,12 +130,22 @@ pub struct Carry {
     pub unit: Unit,
     /// To where.
     pub to: Side,
-    /// What the other side shows.
+    /// What shall stand there. A list is the receiver's own with the other side's edits in it (S11).
     pub value: UnitValue,
+    /// What the other side shows: its base once this is written.
+    pub source: UnitValue,
     /// What stands there now.
     pub was: UnitValue,
     /// Why.
     pub why: Why,
+}
+
+impl Carry {
+    /// A step on the way to what the other side shows: that side's base stays, because the rest is still to be carried.
+    #[must_use]
+    pub fn is_step(&self) -> bool {
+        matches!((&self.value, &self.source), (UnitValue::State(to), UnitValue::State(from)) if !to.standing.is_closed() && from.standing.is_closed())
+    }
 }
 
 /// A question for a person.
@@ -135,7 +179,7 @@ pub struct Explained {
 pub struct Plan {
     /// Values to write.
     pub carries: Vec<Carry>,
-    /// Units that both sides show alike while a base says otherwise: both bases move.
+    /// Units that are in step as they are while a base says otherwise: both bases move to what each side shows.
     pub remember: BTreeSet<Unit>,
     /// Questions for a person.
     pub questions: Vec<Question>,
@@ -148,6 +192,14 @@ impl Plan {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.carries.is_empty() && self.remember.is_empty() && self.questions.is_empty()
+    }
+
+    /// Whether the unit is carried to both sides: edits of a list that meet (S11).
+    #[must_use]
+    pub fn travels_both_ways(&self, carry: &Carry) -> bool {
+        self.carries
+            .iter()
+            .any(|other| other.unit == carry.unit && other.to != carry.to)
     }
 
     /// What goes to `side`, as units.
@@ -190,100 +242,185 @@ fn plan_unit(look: Look<'_>, unit: &Unit, shown: Sides<&UnitValue>, plan: &mut P
         crm: bases.crm.as_ref(),
     };
 
-    if alike(look.views, unit, shown) {
+    let both_known = Side::BOTH.into_iter().all(|side| known[side].is_some());
+    let handed_over = both_known
+        && !same_lead(shown.partner_center, shown.crm)
+        && Side::BOTH
+            .into_iter()
+            .any(|side| known[side].is_some_and(|base| !same_lead(base, shown[side])));
+    if !handed_over && alike(look.views, unit, shown) {
         if Side::BOTH
             .into_iter()
-            .any(|side| known[side].is_none_or(|base| !same(base, shown[side])))
+            .any(|side| known[side].is_none_or(|base| !unchanged(base, shown[side])))
         {
             plan.remember.insert(unit.clone());
         }
         return;
     }
+    let at = Meeting { look, unit, shown };
+    let answer = look.answers.get(unit).copied();
     let (Some(base_pc), Some(base_crm)) = (known.partner_center, known.crm) else {
-        return first_meeting(look, unit, shown, plan);
+        return first_meeting(at, answer, plan);
+    };
+    let known = Sides {
+        partner_center: base_pc,
+        crm: base_crm,
     };
     match (
-        !same(base_pc, shown.partner_center),
-        !same(base_crm, shown.crm),
+        !unchanged(base_pc, shown.partner_center),
+        !unchanged(base_crm, shown.crm),
     ) {
         // A lossy column, or a difference that was explained before: nobody has touched it since.
         (false, false) => {}
         // S7: the edited text was only the beginning of the other side's; carrying it would drop the rest.
-        (true, false) if is_cut(base_pc, base_crm) => ask(look, unit, shown, false, plan),
-        (false, true) if is_cut(base_crm, base_pc) => ask(look, unit, shown, false, plan),
-        (true, false) => carry(look, unit, shown, Side::Crm, Why::Edited, plan),
-        (false, true) => carry(look, unit, shown, Side::PartnerCenter, Why::Edited, plan),
-        (true, true) => match look.policies.of(unit) {
-            Policy::Wins(side) => carry(look, unit, shown, side.other(), Why::Conflict, plan),
-            Policy::Newest => match look.noticed.get(unit) {
-                Some(older) => carry(look, unit, shown, *older, Why::Conflict, plan),
-                None => ask(look, unit, shown, false, plan),
-            },
-            Policy::Ask => ask(look, unit, shown, false, plan),
-        },
+        (true, false) if is_cut(base_pc, base_crm) => asked(at, answer, false, plan),
+        (false, true) if is_cut(base_crm, base_pc) => asked(at, answer, false, plan),
+        (true, false) => at.carry_edits(known, Side::PartnerCenter, plan),
+        (false, true) => at.carry_edits(known, Side::Crm, plan),
+        (true, true) => conflict(at, known, answer, plan),
+    }
+}
+
+/// A unit on which the two sides differ.
+#[derive(Clone, Copy)]
+struct Meeting<'a> {
+    look: Look<'a>,
+    unit: &'a Unit,
+    shown: Sides<&'a UnitValue>,
+}
+
+impl Meeting<'_> {
+    /// What `from` has changed goes across; of a list, its edits.
+    fn carry_edits(self, bases: Sides<&UnitValue>, from: Side, plan: &mut Plan) {
+        match merge_lists(bases, self.shown, Some(from)) {
+            Some(merged) => self.carry_list(from.other(), &merged.lists, Why::Edited, plan),
+            None => self.carry(from.other(), Why::Edited, plan),
+        }
+    }
+
+    /// An edit that leaves the receiver's list as it is was made there already.
+    fn carry_list(self, to: Side, lists: &Sides<UnitValue>, why: Why, plan: &mut Plan) {
+        if unchanged(&lists[to], self.shown[to]) {
+            plan.remember.insert(self.unit.clone());
+        } else {
+            self.carry_value(to, lists[to].clone(), why, plan);
+        }
+    }
+
+    fn carry(self, to: Side, why: Why, plan: &mut Plan) {
+        self.carry_value(to, self.shown[to.other()].clone(), why, plan);
+    }
+
+    fn carry_value(self, to: Side, value: UnitValue, why: Why, plan: &mut Plan) {
+        let (unit, was) = (self.unit.clone(), self.shown[to].clone());
+        let value = step_towards(to, &was, value);
+        match may(&unit, to, self.look.views[to].phase, &was, &value) {
+            Ok(()) => plan.carries.push(Carry {
+                unit,
+                to,
+                value,
+                source: self.shown[to.other()].clone(),
+                was,
+                why,
+            }),
+            Err(barrier) => plan.explained.push(Explained {
+                unit,
+                on: to,
+                stays: was,
+                wanted: value,
+                barrier,
+            }),
+        }
+    }
+
+    fn is_barred(self, to: Side) -> Option<Barrier> {
+        let phase = self.look.views[to].phase;
+        let value = step_towards(to, self.shown[to], self.shown[to.other()].clone());
+        may(self.unit, to, phase, self.shown[to], &value).err()
+    }
+}
+
+/// S10: both sides have changed it, each its own way. Of a list, only elements that both have edited are in conflict.
+fn conflict(at: Meeting<'_>, bases: Sides<&UnitValue>, answer: Option<Answer>, plan: &mut Plan) {
+    let policy = match at.look.policies.of(at.unit) {
+        Policy::Wins(side) => Some(side),
+        // The side that we saw change later wins; seen in one look, a person is asked.
+        Policy::Newest => at.look.noticed.get(at.unit).map(|older| older.other()),
+        Policy::Ask => None,
+    };
+    let winner = match answer {
+        Some(Answer::Keep) => return asked(at, answer, false, plan),
+        Some(Answer::Take(side)) => Some(side),
+        None => policy,
+    };
+    let why = if answer.is_some() {
+        Why::Answered
+    } else {
+        Why::Conflict
+    };
+    match (merge_lists(bases, at.shown, winner), winner) {
+        (Some(merged), _) if !merged.clash => {
+            for to in Side::BOTH {
+                at.carry_list(to, &merged.lists, why, plan);
+            }
+            // One direction may be done already while the other is not: then the carry moves both bases.
+            if plan.carries.iter().any(|carry| carry.unit == *at.unit) {
+                plan.remember.remove(at.unit);
+            }
+        }
+        (None, Some(side)) => at.carry(side.other(), why, plan),
+        _ => asked(at, None, false, plan),
     }
 }
 
 /// S9: the unit was never in step.
-fn first_meeting(look: Look<'_>, unit: &Unit, shown: Sides<&UnitValue>, plan: &mut Plan) {
-    match (shown.partner_center.is_empty(), shown.crm.is_empty()) {
-        (true, _) => carry(look, unit, shown, Side::PartnerCenter, Why::Filled, plan),
-        (_, true) => carry(look, unit, shown, Side::Crm, Why::Filled, plan),
-        (false, false) => match look.policies.link {
-            Policy::Wins(side) => carry(look, unit, shown, side.other(), Why::Linked, plan),
-            Policy::Newest | Policy::Ask => ask(look, unit, shown, true, plan),
+fn first_meeting(at: Meeting<'_>, answer: Option<Answer>, plan: &mut Plan) {
+    let (pc, crm) = (at.shown.partner_center, at.shown.crm);
+    match (pc.is_empty(), crm.is_empty()) {
+        (true, _) => at.carry(Side::PartnerCenter, Why::Filled, plan),
+        (_, true) => at.carry(Side::Crm, Why::Filled, plan),
+        // S7: one is the other as far as its column holds it.
+        (false, false) if is_cut(pc, crm) || is_cut(crm, pc) => {
+            plan.remember.insert(at.unit.clone());
+        }
+        (false, false) => match (at.look.policies.link, answer) {
+            // What is never written on a side is decided there: nobody has to be asked (S3).
+            _ if ability(at.unit, Side::Crm) == Ability::ReadOnly => {
+                at.carry(Side::PartnerCenter, Why::Linked, plan);
+            }
+            (Policy::Wins(side), None) => at.carry(side.other(), Why::Linked, plan),
+            _ => asked(at, answer, true, plan),
         },
     }
 }
 
-fn carry(
-    look: Look<'_>,
-    unit: &Unit,
-    shown: Sides<&UnitValue>,
-    to: Side,
-    why: Why,
-    plan: &mut Plan,
-) {
-    let (was, value) = (shown[to].clone(), shown[to.other()].clone());
-    match may(unit, to, look.views[to].phase, &was, &value) {
-        Ok(()) => plan.carries.push(Carry {
-            unit: unit.clone(),
-            to,
-            value,
-            was,
-            why,
-        }),
-        Err(barrier) => plan.explained.push(Explained {
-            unit: unit.clone(),
-            on: to,
-            stays: was,
-            wanted: value,
-            barrier,
-        }),
+/// A question, or what a person has answered to it. One that nobody could act on is none: what can be written on neither side is
+/// explained (S3).
+fn asked(at: Meeting<'_>, answer: Option<Answer>, at_link: bool, plan: &mut Plan) {
+    match answer {
+        Some(Answer::Take(side)) => return at.carry(side.other(), Why::Answered, plan),
+        Some(Answer::Keep) => {
+            plan.remember.insert(at.unit.clone());
+            return;
+        }
+        None => {}
     }
-}
-
-/// A question that nobody could act on is none: what can be written on neither side is explained (S3).
-fn ask(look: Look<'_>, unit: &Unit, shown: Sides<&UnitValue>, at_link: bool, plan: &mut Plan) {
-    let barrier =
-        |to: Side| may(unit, to, look.views[to].phase, shown[to], shown[to.other()]).err();
-    if let (Some(barrier), Some(_)) = (barrier(Side::Crm), barrier(Side::PartnerCenter)) {
-        let (stays, wanted) = (shown.crm.clone(), shown.partner_center.clone());
-        return plan.explained.push(Explained {
-            unit: unit.clone(),
+    if let (Some(barrier), Some(_)) = (at.is_barred(Side::Crm), at.is_barred(Side::PartnerCenter)) {
+        plan.explained.push(Explained {
+            unit: at.unit.clone(),
             on: Side::Crm,
-            stays,
-            wanted,
+            stays: at.shown.crm.clone(),
+            wanted: at.shown.partner_center.clone(),
             barrier,
         });
+        return;
     }
-    let values = Sides {
-        partner_center: shown.partner_center.clone(),
-        crm: shown.crm.clone(),
-    };
     plan.questions.push(Question {
-        unit: unit.clone(),
-        values,
+        unit: at.unit.clone(),
+        values: Sides {
+            partner_center: at.shown.partner_center.clone(),
+            crm: at.shown.crm.clone(),
+        },
         at_link,
     });
 }
@@ -312,7 +449,7 @@ fn alike(views: &Sides<View>, unit: &Unit, shown: Sides<&UnitValue>) -> bool {
         })
 }
 
-/// The same value, as a person would say it: line endings and the space around a text do not count, a list of ids or solutions has no
+/// The same value, as a person would say it: line endings and the space around a text do not count, a list has no
 /// order, and a standing without a reason agrees with the same standing and any reason.
 #[must_use]
 pub fn same(a: &UnitValue, b: &UnitValue) -> bool {
@@ -330,6 +467,11 @@ pub fn same(a: &UnitValue, b: &UnitValue) -> bool {
         (UnitValue::Address(a), UnitValue::Address(b)) => crate::element::same_address(a, b),
         (a, b) => a == b,
     }
+}
+
+/// A side still shows what it showed: the same value, and of people the same one first.
+fn unchanged(base: &UnitValue, shown: &UnitValue) -> bool {
+    same(base, shown) && same_lead(base, shown)
 }
 
 fn text(value: Option<&str>) -> impl Iterator<Item = char> + '_ {

@@ -2,7 +2,7 @@
 #![allow(missing_docs, reason = "tests are read by their names")]
 
 use cosell_sync::course::{
-    Course, Gate, Patience, Presence, Situation, course, missing_for_referral,
+    Course, Decision, Gate, Patience, Presence, Situation, course, missing_for_referral,
 };
 use cosell_sync::deal::{Address, Decimal, Help, Money, Person, Solution, Unit, UnitValue, Units};
 use cosell_sync::row::{Reason, RecordKind};
@@ -56,6 +56,9 @@ struct Case {
     gate: Gate,
     units: Units,
     closed: bool,
+    kind: RecordKind,
+    reopened: bool,
+    decided: Option<Decision>,
     now: i64,
 }
 
@@ -68,6 +71,9 @@ impl Case {
             gate: Gate::Sync(RecordKind::Opportunity),
             units: complete(),
             closed: false,
+            kind: RecordKind::Opportunity,
+            reopened: false,
+            decided: None,
             now: 100_000,
         }
     }
@@ -82,6 +88,9 @@ impl Case {
             gate: &self.gate,
             units: &self.units,
             closed: self.closed,
+            kind: self.kind,
+            reopened: self.reopened,
+            decided: self.decided,
             born: 0,
             rang: 50_000,
             now: self.now,
@@ -203,4 +212,51 @@ fn help_needs_a_complete_contact_and_a_country_needs_two_letters() {
         .map(|reason| reason.code)
         .collect();
     assert_eq!(codes, ["country-unknown", "contact-missing"]);
+}
+
+#[test]
+fn s17_an_accepted_lead_is_qualified() {
+    let lead = Case {
+        kind: RecordKind::Lead,
+        ..Case::new(Here, Here, true)
+    };
+    assert_eq!(lead.course(), Course::Qualify);
+    let still_a_lead = Case {
+        gate: Gate::Sync(RecordKind::Lead),
+        ..lead
+    };
+    assert_eq!(still_a_lead.course(), Course::Merge);
+}
+
+#[test]
+fn s18_a_person_decides_what_becomes_of_an_orphan() {
+    let orphan = |decided| {
+        Case {
+            decided,
+            ..Case::new(Here, Gone, true)
+        }
+        .course()
+    };
+    assert_eq!(orphan(None), Course::Orphan(Side::Crm));
+    assert_eq!(orphan(Some(Decision::Recreate)), Course::Anew(Side::Crm));
+    assert_eq!(orphan(Some(Decision::Unlink)), Course::Apart);
+}
+
+#[test]
+fn s19_a_reopened_row_is_a_question_and_never_reopens_partner_center() {
+    let reopened = |decided| {
+        Case {
+            closed: true,
+            reopened: true,
+            decided,
+            ..Case::new(Here, Here, true)
+        }
+        .course()
+    };
+    assert_eq!(reopened(None), Course::Reopened);
+    assert_eq!(reopened(Some(Decision::LeaveApart)), Course::Apart);
+    assert_eq!(
+        reopened(Some(Decision::StartAnew)),
+        Course::Anew(Side::PartnerCenter)
+    );
 }

@@ -4,9 +4,8 @@
 use std::collections::BTreeMap;
 
 use cosell_sync::ability::Phase;
-use cosell_sync::deal::{DealState, Decimal, Money, Standing, Unit, UnitValue, Units};
-use cosell_sync::element::carry_list;
-use cosell_sync::merge::{Bases, Look, Plan, Policies, Policy, View, Why, plan, same};
+use cosell_sync::deal::{DealState, Decimal, Money, Solution, Standing, Unit, UnitValue, Units};
+use cosell_sync::merge::{Answer, Bases, Look, Plan, Policies, Policy, View, Why, plan, same};
 use cosell_sync::side::{Side, Sides};
 use proptest::prelude::*;
 
@@ -17,6 +16,7 @@ struct World {
     bases: Bases,
     policies: Policies,
     noticed: BTreeMap<Unit, Side>,
+    answers: BTreeMap<Unit, Answer>,
     /// The CRM cuts texts to so many characters: a lossy column.
     crm_text_max: usize,
     writes: usize,
@@ -48,6 +48,7 @@ impl World {
                 ..Policies::default()
             },
             noticed: BTreeMap::new(),
+            answers: BTreeMap::new(),
             crm_text_max: 1000,
             writes: 0,
         }
@@ -84,6 +85,7 @@ impl World {
             bases: &self.bases,
             policies: &self.policies,
             noticed: &self.noticed,
+            answers: &self.answers,
         })
     }
 
@@ -95,16 +97,18 @@ impl World {
         for carry in carries {
             let frozen = self.phase(carry.to) == Phase::Closed;
             assert!(!frozen, "a frozen record was written: {carry:?}");
-            let source_base = self
-                .bases
-                .get(&carry.unit)
-                .and_then(|bases| bases[carry.to.other()].clone());
-            let value = carry_list(source_base.as_ref(), &carry.value, &carry.was);
-            let stored = self.stored(carry.to, &value);
+            let stored = self.stored(carry.to, &carry.value);
             self.units[carry.to].insert(carry.unit.clone(), stored.clone());
             let base = self.bases.entry(carry.unit.clone()).or_default();
             base[carry.to] = Some(stored);
-            base[carry.to.other()] = Some(carry.value.clone());
+            // A list may travel both ways in one plan; then each side's base is what it shows after its own write.
+            let both_ways = plan
+                .carries
+                .iter()
+                .any(|other| other.unit == carry.unit && other.to != carry.to);
+            if !both_ways && !carry.is_step() {
+                base[carry.to.other()] = Some(carry.source.clone());
+            }
             self.writes += 1;
         }
         for unit in &plan.remember {
@@ -132,6 +136,20 @@ fn money(amount: i64, currency: &str) -> UnitValue {
     }))
 }
 
+/// One solution a letter.
+fn solutions(ids: &str) -> UnitValue {
+    let solution = |id: char| Solution {
+        id: id.into(),
+        name: id.into(),
+        kind: None,
+        publisher: None,
+        price: None,
+        quantity: None,
+        close_date: None,
+    };
+    UnitValue::Solutions(ids.chars().map(solution).collect())
+}
+
 fn standing(standing: Standing) -> UnitValue {
     UnitValue::State(DealState {
         standing,
@@ -147,6 +165,7 @@ fn deal() -> Units {
         (Unit::State, standing(Standing::Accepted)),
         (Unit::Visibility, UnitValue::Flag(false)),
         (Unit::Campaign, UnitValue::Text(None)),
+        (Unit::Solutions, solutions("AB")),
     ]
     .into()
 }
@@ -248,7 +267,7 @@ fn s9_unknown_bases_fill_the_empty_side_and_ask_the_link_policy_else() {
         .collect();
     assert_eq!(whys[&Unit::Campaign], (Side::PartnerCenter, Why::Filled));
     assert_eq!(whys[&Unit::Notes], (Side::Crm, Why::Linked));
-    assert_eq!(plan.remember.len(), 4);
+    assert_eq!(plan.remember.len(), 5);
     assert!(world.plan().is_empty());
 }
 
@@ -276,6 +295,82 @@ fn s10_newest_is_the_edit_we_noticed_later_and_one_look_asks() {
         (plan.carries[0].to, plan.questions.len()),
         (Side::Crm, 0),
         "the portal's edit came later"
+    );
+}
+
+#[test]
+fn s10_an_answer_decides_exactly_what_was_asked() {
+    let asked = || {
+        let mut world = World::new(deal());
+        world.policies.conflict = Policy::Ask;
+        world.edit(Side::Crm, Unit::Notes, text("crm"));
+        world.edit(Side::PartnerCenter, Unit::Notes, text("portal"));
+        world
+    };
+    let mut world = asked();
+    assert_eq!(world.run().questions.len(), 1);
+    world
+        .answers
+        .insert(Unit::Notes, Answer::Take(Side::PartnerCenter));
+    let plan = world.run();
+    assert_eq!(
+        (plan.carries[0].to, plan.carries[0].why),
+        (Side::Crm, Why::Answered)
+    );
+    assert_eq!(world.units.crm[&Unit::Notes], text("portal"));
+
+    let mut kept = asked();
+    kept.answers.insert(Unit::Notes, Answer::Keep);
+    assert!(kept.run().remember.contains(&Unit::Notes));
+    kept.answers.clear();
+    assert!(
+        kept.plan().is_empty(),
+        "what a person keeps apart is in step"
+    );
+    kept.edit(Side::Crm, Unit::Notes, text("edited again"));
+    kept.run();
+    assert_eq!(
+        kept.units.partner_center[&Unit::Notes],
+        text("edited again")
+    );
+}
+
+#[test]
+fn s11_edits_of_a_list_cross_both_ways_in_one_run_and_settle() {
+    let mut world = World::new(deal());
+    world.edit(Side::Crm, Unit::Solutions, solutions("ABC"));
+    world.edit(Side::PartnerCenter, Unit::Solutions, solutions("B"));
+    world.run();
+    for side in Side::BOTH {
+        assert!(same(&world.units[side][&Unit::Solutions], &solutions("BC")));
+    }
+    assert!(world.plan().is_empty());
+}
+
+#[test]
+fn s3_a_deal_won_before_it_was_accepted_is_accepted_first() {
+    let mut world = World::new(deal());
+    let pending = standing(Standing::Pending);
+    for side in Side::BOTH {
+        world.units[side].insert(Unit::State, pending.clone());
+    }
+    world.bases.insert(
+        Unit::State,
+        Sides {
+            partner_center: Some(pending.clone()),
+            crm: Some(pending),
+        },
+    );
+    world.edit(Side::Crm, Unit::State, standing(Standing::Won));
+    world.run();
+    assert_eq!(
+        world.units.partner_center[&Unit::State],
+        standing(Standing::Accepted)
+    );
+    world.run();
+    assert_eq!(
+        world.units.partner_center[&Unit::State],
+        standing(Standing::Won)
     );
 }
 
@@ -318,6 +413,7 @@ fn edit() -> impl Strategy<Value = (Unit, UnitValue)> {
         (1..5_i64, prop_oneof!["EUR", "USD"]).prop_map(|(amount, currency)| (Unit::Value, money(amount, &currency))),
         Just((Unit::Campaign, UnitValue::Text(None))),
         Just((Unit::Campaign, text("spring"))),
+        "A?B?C?D?".prop_map(|ids| (Unit::Solutions, solutions(&ids))),
         any::<bool>().prop_map(|flag| (Unit::Visibility, UnitValue::Flag(flag))),
         prop_oneof![3 => Just(Standing::Accepted), 1 => Just(Standing::Won), 1 => Just(Standing::Lost)]
             .prop_map(|value| (Unit::State, standing(value))),

@@ -64,6 +64,7 @@ const fn hostile(example: &'static str, file: &'static str) -> Guest {
 
 pub(crate) const GUESTS: &[Guest] = &[
     library(Shelf::Stock, "plugin-opportunity", "10-opportunity.wasm"),
+    library(Shelf::Stock, "plugin-lead", "15-lead.wasm"),
     library(Shelf::Stock, "plugin-account", "20-account.wasm"),
     library(Shelf::Stock, "plugin-contact", "25-contact.wasm"),
     library(Shelf::Stock, "plugin-country", "30-country.wasm"),

@@ -25,7 +25,7 @@ The workshop of cosell.
   cargo xtask plugins          build every plugin, example and hostile guest into components
   cargo xtask demo [ARGS]      the same, then `cosell demo`; ARGS go to it (try --once, or --help)
   cargo xtask simulate [ARGS]  the same, then random histories against the real host; ARGS go to it (--seeds 100000 for a
-                               night, --seed 7 --ops "…" to repeat a failure, or --help)
+                               night, --seed 7 --ops OPS to repeat a failure, or --help)
   cargo xtask verify [--all]   everything that must hold before a push: plugins, fmt, clippy, rustdoc, tests,
                                histories and the demo; --all also builds the release binary and the benches
 

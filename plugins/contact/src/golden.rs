@@ -1,8 +1,9 @@
 //! The golden examples.
 
+use cosell_guest_sdk::parts::people::{FIRST_NAME, LAST_NAME, MAIL};
 use cosell_guest_sdk::prelude::*;
 
-use crate::{BY_MAIL, BY_NAME, CUSTOMER, FIRST_NAME, LAST_NAME, MAIL};
+use crate::{BY_MAIL, BY_NAME, CUSTOMER, STATE};
 
 const FIRST: &str = "0b0b0b0b-0000-4000-8000-0000000000a1";
 const SECOND: &str = "0b0b0b0b-0000-4000-8000-0000000000a2";
@@ -49,6 +50,14 @@ pub(crate) fn cases() -> Vec<Example> {
                 likeness(FIRST),
                 likeness(SECOND),
             ]))),
+        Example::new("an inactive contact is not chosen silently", choose)
+            .given(Given::Candidate(Candidate {
+                row: Row::new("contact", FIRST).with(STATE, Value::choice(1)),
+                found_by: vec![BY_MAIL.to_owned()],
+            }))
+            .expects(Expected::Resolution(Resolution::Review(vec![likeness(
+                FIRST,
+            )]))),
         Example::new("somebody new is known by the mail address", choose).expects(
             Expected::Resolution(Resolution::CreateNew(
                 "mail:anna.kovacs@contoso.example".to_owned(),

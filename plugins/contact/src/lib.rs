@@ -1,29 +1,27 @@
 //! The stock matching of people at the customer, `25-contact.wasm`.
 //!
 //! By mail, then by name within the customer's account. Two people with one mail address are told apart by their account;
-//! what stays ambiguous is a person's choice. Somebody with neither mail nor last name cannot be recognised again, and does not
-//! cross.
+//! what stays ambiguous is a person's choice, and so is somebody whose contact is inactive. Somebody with neither mail nor last name cannot
+//! be recognised again, and does not cross.
+//!
+//! Nothing is taken away from a contact that is there: what Partner Center does not say about a person stays, and so does the account
+//! that the person belongs to. A person who leaves a deal is let go of by the opportunity; the contact itself stays.
 
 mod golden;
 #[cfg(test)]
 mod tests;
 
+use cosell_guest_sdk::parts::people::{self, FIRST_NAME, LAST_NAME, MAIL};
+use cosell_guest_sdk::parts::said;
 use cosell_guest_sdk::prelude::*;
 
 /// The stock matching of people at the customer.
 pub struct StockContact;
 
-const FIRST_NAME: &str = "firstname";
-const LAST_NAME: &str = "lastname";
-const MAIL: &str = "emailaddress1";
-const PHONE: &str = "telephone1";
-const TITLE: &str = "jobtitle";
 const CUSTOMER: &str = "parentcustomerid";
 const STATE: &str = "statecode";
 /// `statecode` of a row that nobody works with any more.
 const INACTIVE: i32 = 1;
-/// First and last names hold 50 characters.
-const NAME_CHARS_MAX: usize = 50;
 /// More hits than this are no choice that a person can make.
 const HITS_MAX: u16 = 10;
 
@@ -42,10 +40,7 @@ impl Plugin for StockContact {
     fn describe(_: Settings<'_>) -> Result<Vec<Need>, Vec<Reason>> {
         Ok(vec![
             Need::asks("contact", [FIRST_NAME, LAST_NAME, MAIL, CUSTOMER, STATE]),
-            Need::writes(
-                "contact",
-                [FIRST_NAME, LAST_NAME, MAIL, PHONE, TITLE, CUSTOMER],
-            ),
+            Need::writes("contact", people::WRITTEN.into_iter().chain([CUSTOMER])),
         ])
     }
 }
@@ -87,26 +82,24 @@ impl Contact for StockContact {
         candidates: &[Candidate],
         _: Option<&Resolution>,
     ) -> Answer<Option<Resolution>> {
-        let found = |label: &str| -> Vec<&Row> {
+        let found = |label: &str, active: bool| -> Vec<&Row> {
             candidates
                 .iter()
                 .filter(|candidate| candidate.found_by(label))
                 .map(|candidate| &candidate.row)
-                .filter(|row| row.choice(STATE) != Some(INACTIVE))
+                .filter(|row| (row.choice(STATE) != Some(INACTIVE)) == active)
                 .collect()
         };
-        let by_mail = found(BY_MAIL);
+        let by_mail = found(BY_MAIL, true);
         let here: Vec<&Row> = by_mail
             .iter()
             .copied()
             .filter(|row| works_at(row, question.account.as_ref()))
             .collect();
+        let by_name = found(BY_NAME, true);
+        let asleep = found(BY_MAIL, false);
         Ok(
-            match (
-                here.as_slice(),
-                by_mail.as_slice(),
-                found(BY_NAME).as_slice(),
-            ) {
+            match (here.as_slice(), by_mail.as_slice(), by_name.as_slice()) {
                 ([one], _, _) => Some(Resolution::existing(&one.id, 100, "same mail and account")),
                 (_, [one], _) => Some(Resolution::existing(&one.id, 95, "same mail")),
                 (_, several @ [_, ..], _) => Some(review(several, 80, "same mail")),
@@ -118,6 +111,11 @@ impl Contact for StockContact {
                 (_, [], several @ [_, ..]) => {
                     Some(review(several, 70, "same name at the same account"))
                 }
+                (_, [], []) if !asleep.is_empty() => Some(review(
+                    &asleep,
+                    60,
+                    "same mail, but the contact is inactive",
+                )),
                 (_, [], []) => identity(question).map(Resolution::CreateNew),
             },
         )
@@ -126,28 +124,12 @@ impl Contact for StockContact {
     fn to_row(
         _: &Context,
         question: &ContactQuestion,
-        _: Option<&Row>,
+        existing: Option<&Row>,
         _: &[Cell],
     ) -> Answer<Vec<Change>> {
-        let person = &question.person;
-        // A contact row must have a last name; the mail address is at least true.
-        let last_name = said(&person.last_name)
-            .or_else(|| said(&person.first_name))
-            .or_else(|| said(&person.email));
-        let short = |name: &str| name.chars().take(NAME_CHARS_MAX).collect::<String>();
-        let mut changes = vec![
-            Change::set(
-                FIRST_NAME,
-                said(&person.last_name)
-                    .and(said(&person.first_name))
-                    .map(short),
-            ),
-            Change::set(LAST_NAME, last_name.map(short)),
-            Change::set(MAIL, said(&person.email)),
-            Change::set(PHONE, said(&person.phone)),
-            Change::set(TITLE, said(&person.title)),
-        ];
-        if let Some(account) = &question.account {
+        let mut changes = people::set_person(&question.person, existing.is_some());
+        let belongs = existing.is_some_and(|row| row.reference(CUSTOMER).is_some());
+        if let (Some(account), false) = (&question.account, belongs) {
             changes.push(Change::set(CUSTOMER, account));
         }
         Ok(changes)
@@ -187,10 +169,4 @@ fn review(rows: &[&Row], score: u8, because: &str) -> Resolution {
             .map(|row| Likeness::new(&row.id, score, because))
             .collect(),
     )
-}
-
-fn said(text: &Option<String>) -> Option<&str> {
-    text.as_deref()
-        .map(str::trim)
-        .filter(|text| !text.is_empty())
 }

@@ -92,3 +92,57 @@ fn the_only_name_there_is_becomes_the_last_name() {
     assert!(changes.contains(&Change::set("lastname", "Anna")));
     assert!(changes.contains(&Change::set("firstname", Value::Empty)));
 }
+
+fn to_row(existing: Option<&Row>, person: Person) -> Vec<Change> {
+    <Stock as Contact>::to_row(&test::context::<Stock>(), &question(person), existing, &[]).unwrap()
+}
+
+#[test]
+fn a_contact_that_was_made_is_read_as_the_same_person() {
+    let row = to_row(None, anna())
+        .into_iter()
+        .fold(Row::new("contact", "c1"), |row, change| match change {
+            Change::Set((column, value)) => row.with(column, value),
+            other => panic!("{other:?}"),
+        });
+    assert_eq!(cosell_guest_sdk::parts::people::person(&row), Some(anna()));
+}
+
+#[test]
+fn nothing_is_taken_away_from_a_contact_that_is_there() {
+    let elsewhere = Row::new("contact", "c1")
+        .with("parentcustomerid", Value::reference("account", "elsewhere"));
+    let person = Person {
+        phone: None,
+        title: Some("CEO".to_owned()),
+        ..anna()
+    };
+    let changes = to_row(Some(&elsewhere), person);
+    let sets = |column: &str| {
+        changes
+            .iter()
+            .any(|change| matches!(change, Change::Set((set, _)) if set == column))
+    };
+    assert!(sets("jobtitle"));
+    assert!(!sets("telephone1"));
+    assert!(!sets("parentcustomerid"));
+    let nowhere = Row::new("contact", "c1").with("parentcustomerid", Value::Empty);
+    assert!(to_row(Some(&nowhere), anna()).contains(&Change::set(
+        "parentcustomerid",
+        Reference::new("account", test::ACCOUNT_ID)
+    )));
+}
+
+#[test]
+fn an_active_namesake_goes_before_an_inactive_mail() {
+    let asleep = Candidate {
+        row: Row::new("contact", "c1").with("statecode", Value::choice(1)),
+        found_by: vec!["mail".to_owned()],
+    };
+    let awake = Candidate {
+        row: Row::new("contact", "c2"),
+        found_by: vec!["name".to_owned()],
+    };
+    let chosen = choose(&question(anna()), &[asleep, awake]);
+    assert!(matches!(chosen, Some(Resolution::UseExisting(one)) if one.id == "c2"));
+}

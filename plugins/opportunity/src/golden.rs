@@ -1,11 +1,11 @@
 //! The golden examples: what the host asks before it lets the mapping near a deal.
 
+use cosell_guest_sdk::parts::connector::{GATE, HELP, VISIBLE};
+use cosell_guest_sdk::parts::sellers::{OWNER, OWNER_QUERY, USER_MAIL};
+use cosell_guest_sdk::parts::solutions::JOIN as SOLUTIONS_JOIN;
 use cosell_guest_sdk::prelude::*;
 
-use crate::columns::{
-    ACCOUNT_JOIN, CALCULATED, CLOSE_DATE, CONTACT_JOIN, GATE, HELP, NAME, OWNER, OWNER_QUERY,
-    SOLUTIONS_JOIN, USER_MAIL, VISIBLE,
-};
+use crate::columns::{ACCOUNT_JOIN, CALCULATED, CLOSE_DATE, CONTACT_JOIN, NAME};
 
 const ROW: &str = "0c0c0c0c-0000-4000-8000-0000000000a1";
 const USER: &str = "0f0f0f0f-0000-4000-8000-0000000000a1";
@@ -150,6 +150,41 @@ fn writing() -> Vec<Example> {
             )
             .given(Fact::Help(Some(Help::QuotesOrLicensing)))
             .sets(HELP, Value::choice(42)),
+        Example::new("a deal without a name is called after who buys what", asks)
+            .given(Fact::Name(String::new()))
+            .sets(NAME, "Contoso Kft. @ Data platform"),
+        Example::new("the sales stage goes where the settings say", asks)
+            .setting(
+                "sales-stage-column",
+                SettingValue::Text("salesstage".to_owned()),
+            )
+            .setting(
+                "sales-stage-choices",
+                SettingValue::Pairs(vec![("1".to_owned(), "Develop | 40".to_owned())]),
+            )
+            .given(Fact::SalesStage(Some("40".to_owned())))
+            .sets("salesstage", Value::choice(1)),
+        Example::new("what the customer intends is a word in a table", asks)
+            .setting(
+                "marketplace-intent-column",
+                SettingValue::Text("new_intentid".to_owned()),
+            )
+            .setting(
+                "marketplace-intent-table",
+                SettingValue::Text("new_intent".to_owned()),
+            )
+            .setting(
+                "marketplace-intent-word-column",
+                SettingValue::Text("new_word".to_owned()),
+            )
+            .given(Fact::More((
+                "marketplace-intent".to_owned(),
+                Value::text("Yes"),
+            )))
+            .sets(
+                "new_intentid",
+                RowKey::new("new_intent", "new_word", "Yes").or_leave_out(),
+            ),
         Example::new("a revenue that the CRM computes is never written", asks)
             .given(row().with(CALCULATED, true))
             .expects(Expected::Withdraws("estimatedvalue".to_owned())),

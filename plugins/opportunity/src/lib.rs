@@ -5,16 +5,19 @@
 //!
 //! | deal | opportunity | notes |
 //! |---|---|---|
-//! | name | `name` | cut to leave room for a mark |
+//! | name | `name` | cut to leave room for a mark; a deal without one is called `customer @ solution` |
 //! | value | setting `value-column`, default `estimatedvalue` | never written while the CRM computes the revenue itself |
-//! | close date | `estimatedclosedate` | |
+//! | close date | `estimatedclosedate` | a day, in no time zone |
 //! | notes | `description` | |
 //! | visibility | `msft_microsoftpartnercenterreferralvisible` | |
 //! | help | `msft_microsoftpartnercenterhelp` | codes by setting `help-choices` |
-//! | company | the account of `parentaccountid`, else of `customerid` | the country is the business of the `country` hook |
+//! | company | the account of `parentaccountid`, else of `customerid` | numbers by the settings `duns-column` and `external-id-column`; the country is the business of the `country` hook |
 //! | first contact | `parentcontactid` | |
-//! | first seller | `ownerid`, by mail | other sellers stay in Partner Center |
-//! | solutions | rows of `msft_partnercentersolution` | table and columns by settings |
+//! | other contacts | a table or relationship by the settings `contacts-…` | by default they stay in Partner Center |
+//! | first seller | `ownerid`, by mail | |
+//! | other sellers | a table by the settings `team-…` | by default they stay in Partner Center |
+//! | solutions | rows of `msft_partnercentersolution` | table, columns and a catalogue by the settings `solution-…` |
+//! | sales stage, campaign, partner role, solution area, solution play, marketplace intent | a column by setting `FIELD-column` | text, choice or lookup; by default nowhere |
 //!
 //! Another mapping of any line: a plugin with a later file name. The last word wins.
 
@@ -22,8 +25,9 @@ mod columns;
 mod door;
 mod from_row;
 mod golden;
-mod help;
 mod into_row;
+mod people;
+mod tail;
 
 use cosell_guest_sdk::prelude::*;
 
@@ -40,8 +44,13 @@ impl Plugin for StockOpportunity {
     }
 
     fn describe(settings: Settings<'_>) -> Result<Vec<Need>, Vec<Reason>> {
-        help::check(settings)?;
-        Ok(columns::Columns::of(settings).needs())
+        let mistakes = columns::mistakes(settings);
+        if !mistakes.is_empty() {
+            return Err(mistakes);
+        }
+        let mut needs = columns::Columns::of(settings).needs();
+        needs.extend(tail::needs(settings));
+        Ok(needs)
     }
 }
 
@@ -51,13 +60,13 @@ impl Opportunity for StockOpportunity {
     }
 
     fn to_row(ctx: &Context, order: &Order, _: &[Cell]) -> Answer<Vec<Change>> {
-        Ok(into_row::changes(ctx, order))
+        into_row::changes(ctx, order)
     }
 }
 
 impl ShouldSync for StockOpportunity {
-    fn decide(_: &Context, arrival: &Arrival, _: Option<&Verdict>) -> Answer<Option<Verdict>> {
-        Ok(door::decide(arrival))
+    fn decide(_: &Context, arrival: &Arrival, draft: Option<&Verdict>) -> Answer<Option<Verdict>> {
+        Ok(door::decide(arrival, draft))
     }
 }
 

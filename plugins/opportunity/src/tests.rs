@@ -3,8 +3,11 @@
 use crate::StockOpportunity as Stock;
 use cosell_guest_sdk::{prelude::*, test};
 
+mod people;
+mod solutions;
+mod tail;
+
 const VALUE: &str = "estimatedvalue";
-const USER: &str = "0f0f0f0f-0000-4000-8000-000000000001";
 
 fn ctx() -> Context {
     test::context::<Stock>()
@@ -19,31 +22,35 @@ fn write(order: &Order) -> Vec<Change> {
 }
 
 /// The row that a create would leave behind, with what its joins would bring.
-fn written(deal: Deal) -> Seen {
+fn written(ctx: &Context, deal: Deal) -> Seen {
     let order = test::order(deal);
-    let mut seen = test::seen(Row::new("opportunity", test::ROW_ID));
-    for change in write(&order) {
-        match change {
-            Change::Set((column, Value::RowWhere(key))) => {
-                seen.row = seen.row.with(column, Value::reference(key.table, USER));
-            }
-            Change::Set((column, value)) => seen.row = seen.row.with(column, value),
-            Change::Children(children) => seen.related.push(Related {
-                label: children.label,
-                rows: children
-                    .rows
-                    .into_iter()
-                    .map(|child| Row {
-                        table: "msft_partnercentersolution".to_owned(),
-                        id: child.key,
-                        cells: child.cells,
-                    })
-                    .collect(),
-            }),
-            other => panic!("a create says {other:?}"),
-        }
+    let changes = <Stock as Opportunity>::to_row(ctx, &order, &[]).unwrap();
+    test::applied("opportunity", &order, changes)
+}
+
+/// The user that every key of the written row leads to.
+fn peter() -> Row {
+    Row::new("systemuser", test::FOUND_ID)
+        .with("systemuserid", test::FOUND_ID)
+        .with("firstname", "Péter")
+        .with("lastname", "Nagy")
+        .with("internalemailaddress", "peter.nagy@partner.example")
+}
+
+fn contact(id: &str, person: &Person) -> Row {
+    Row::new("contact", id)
+        .with("firstname", person.first_name.clone())
+        .with("lastname", person.last_name.clone())
+        .with("emailaddress1", person.email.clone())
+        .with("telephone1", person.phone.clone())
+        .with("jobtitle", person.title.clone())
+}
+
+fn related(label: &str, rows: Vec<Row>) -> Related {
+    Related {
+        label: label.to_owned(),
+        rows,
     }
-    seen
 }
 
 #[test]
@@ -54,32 +61,12 @@ fn the_golden_examples_hold() {
 #[test]
 fn what_is_written_is_read_back() {
     let deal = test::standard_deal();
-    let mut seen = written(deal.clone());
-    let contact = &deal.contacts[0];
-    seen.related.push(Related {
-        label: "contact".to_owned(),
-        rows: vec![
-            Row::new("contact", test::CONTACT_ID)
-                .with("firstname", contact.first_name.clone())
-                .with("lastname", contact.last_name.clone())
-                .with("emailaddress1", contact.email.clone())
-                .with("telephone1", contact.phone.clone())
-                .with("jobtitle", contact.title.clone()),
-        ],
-    });
-    let ctx = Context {
-        found: vec![Found {
-            label: "owner".to_owned(),
-            rows: vec![
-                Row::new("systemuser", USER)
-                    .with("firstname", deal.team[0].first_name.clone())
-                    .with("lastname", deal.team[0].last_name.clone())
-                    .with("internalemailaddress", deal.team[0].email.clone()),
-            ],
-            cut: false,
-        }],
-        ..ctx()
-    };
+    let mut seen = written(&ctx(), deal.clone());
+    seen.related.push(related(
+        "contact",
+        vec![contact(test::CONTACT_ID, &deal.contacts[0])],
+    ));
+    let ctx = ctx().with_found("owner", vec![peter()]);
     let facts = <Stock as Opportunity>::to_deal(&ctx, &seen, &[]).unwrap();
     for expected in [
         Fact::Name(deal.name),
@@ -94,6 +81,94 @@ fn what_is_written_is_read_back() {
     ] {
         assert!(facts.contains(&expected), "{expected:?} not in {facts:?}");
     }
+}
+
+#[test]
+fn nothing_is_read_back_as_nothing() {
+    let mut deal = test::standard_deal();
+    deal.value = None;
+    deal.close_date = None;
+    deal.notes = None;
+    deal.visible_to_microsoft = false;
+    deal.help = None;
+    deal.contacts.clear();
+    deal.solutions.clear();
+    let seen = written(&ctx(), deal);
+    let ctx = ctx().with_found("owner", vec![peter()]);
+    let facts = <Stock as Opportunity>::to_deal(&ctx, &seen, &[]).unwrap();
+    for expected in [
+        Fact::Value(None),
+        Fact::CloseDate(None),
+        Fact::Notes(None),
+        Fact::Visibility(false),
+        Fact::Help(None),
+        Fact::Contacts(Vec::new()),
+        Fact::Solutions(Vec::new()),
+    ] {
+        assert!(facts.contains(&expected), "{expected:?} not in {facts:?}");
+    }
+}
+
+#[test]
+fn what_was_not_read_says_nothing() {
+    let facts = read(&test::seen(Row::new("opportunity", test::ROW_ID)));
+    assert_eq!(facts, [Fact::Contacts(vec![]), Fact::Solutions(vec![])]);
+}
+
+#[test]
+fn a_close_date_with_a_time_of_day_is_refused_and_not_taken_for_empty() {
+    let row = Row::new("opportunity", test::ROW_ID).with(
+        "estimatedclosedate",
+        Value::timestamp("2026-12-14T23:00:00Z"),
+    );
+    let facts = read(&test::seen(row));
+    assert!(
+        facts
+            .iter()
+            .any(|fact| matches!(fact, Fact::Refuse(refusal) if refusal.unit == Unit::CloseDate))
+    );
+    assert!(!facts.iter().any(|fact| matches!(fact, Fact::CloseDate(_))));
+}
+
+#[test]
+fn a_deal_without_a_name_is_called_after_who_buys_what() {
+    let named = |deal: &Deal| {
+        write(&test::order(deal.clone()))
+            .into_iter()
+            .find_map(|change| match change {
+                Change::Set((column, value)) if column == "name" => Some(value),
+                _ => None,
+            })
+    };
+    let mut deal = test::standard_deal();
+    deal.name = "  ".to_owned();
+    assert_eq!(
+        named(&deal),
+        Some(Value::text("Contoso Kft. @ Data platform"))
+    );
+    deal.solutions.clear();
+    assert_eq!(named(&deal), Some(Value::text("Contoso Kft.")));
+    deal.company.name.clear();
+    assert_eq!(named(&deal), None);
+}
+
+#[test]
+fn numbers_of_the_customer_come_from_the_columns_that_are_set() {
+    let ctx = ctx()
+        .with_text("duns-column", "new_duns")
+        .with_text("external-id-column", "new_number");
+    let mut seen = test::seen(Row::new("opportunity", test::ROW_ID));
+    let account = Row::new("account", test::ACCOUNT_ID)
+        .with("name", "Contoso Kft.")
+        .with("new_duns", "123456789")
+        .with("new_number", Value::Empty);
+    seen.related.push(related("account", vec![account]));
+    let facts = <Stock as Opportunity>::to_deal(&ctx, &seen, &[]).unwrap();
+    let duns = ExternalId {
+        scheme: "duns".to_owned(),
+        id: "123456789".to_owned(),
+    };
+    assert!(facts.contains(&Fact::CompanyIds(vec![duns])));
 }
 
 #[test]
@@ -152,20 +227,11 @@ fn the_customer_column_stands_in_for_a_missing_parent_account() {
 #[test]
 fn a_deal_that_a_program_owns_has_no_seller() {
     let seen = test::seen(
-        Row::new("opportunity", test::ROW_ID).with("ownerid", Value::reference("systemuser", USER)),
+        Row::new("opportunity", test::ROW_ID)
+            .with("ownerid", Value::reference("systemuser", test::FOUND_ID)),
     );
-    let ctx = Context {
-        found: vec![Found {
-            label: "owner".to_owned(),
-            rows: vec![
-                Row::new("systemuser", USER)
-                    .with("internalemailaddress", "sync@partner.example")
-                    .with("applicationid", "11111111-0000-4000-8000-000000000001"),
-            ],
-            cut: false,
-        }],
-        ..ctx()
-    };
+    let program = peter().with("applicationid", "11111111-0000-4000-8000-000000000001");
+    let ctx = ctx().with_found("owner", vec![program]);
     let facts = <Stock as Opportunity>::to_deal(&ctx, &seen, &[]).unwrap();
     assert!(!facts.iter().any(|fact| matches!(fact, Fact::Team(_))));
 }
@@ -174,69 +240,34 @@ fn a_deal_that_a_program_owns_has_no_seller() {
 fn a_long_name_leaves_room_for_the_mark() {
     let mut deal = test::standard_deal();
     deal.name = "é".repeat(400);
-    let seen = written(deal);
+    let seen = written(&ctx(), deal);
     assert_eq!(seen.row.text("name").unwrap().chars().count(), 290);
 }
 
 #[test]
-fn a_solution_that_is_there_keeps_its_row_and_one_without_an_id_is_left_alone() {
-    let mut existing = test::seen(Row::new("opportunity", test::ROW_ID));
-    existing.related.push(Related {
-        label: "solutions".to_owned(),
-        rows: vec![
-            Row::new("msft_partnercentersolution", "r1")
-                .with("msft_solutionidentifier", "SOL-12345-ABC"),
-            Row::new("msft_partnercentersolution", "r2").with("msft_name", "still typing"),
-        ],
-    });
-    let order = Order {
-        existing: Some(existing),
-        ..test::order(test::standard_deal())
-    };
-    let children = write(&order)
-        .into_iter()
-        .find_map(|change| match change {
-            Change::Children(children) => Some(children),
-            _ => None,
-        })
-        .unwrap();
-    assert_eq!(children.surplus, Surplus::Remove);
-    let ids: Vec<_> = children
-        .rows
-        .iter()
-        .map(|row| (row.key.as_str(), row.id.as_deref(), row.cells.is_empty()))
-        .collect();
-    assert_eq!(
-        ids,
-        [
-            ("r2", Some("r2"), true),
-            ("SOL-12345-ABC", Some("r1"), false)
-        ]
-    );
-}
-
-#[test]
-fn a_crm_without_a_solution_table_says_nothing_about_solutions() {
-    let ctx = ctx().with_setting("solution-table", SettingValue::Text(String::new()));
-    let needs = <Stock as Plugin>::describe(Settings::from(&ctx)).unwrap();
-    assert!(
-        !needs
-            .iter()
-            .any(|need| matches!(need, Need::Joins(join) if join.label == "solutions"))
-    );
-    let seen = test::seen(Row::new("opportunity", test::ROW_ID));
-    let facts = <Stock as Opportunity>::to_deal(&ctx, &seen, &[]).unwrap();
-    assert!(!facts.iter().any(|fact| matches!(fact, Fact::Solutions(_))));
-}
-
-#[test]
 fn a_wrong_help_setting_is_refused_at_load() {
-    let ctx = ctx().with_setting(
+    let ctx = ctx().with_pairs(
         "help-choices",
-        SettingValue::Pairs(vec![("12k".to_owned(), "everything".to_owned())]),
+        &[
+            ("12k", "general-or-other"),
+            ("7", "everything"),
+            ("8", "quotes-or-licensing"),
+            ("9", "quotes-or-licensing"),
+        ],
     );
     let reasons = <Stock as Plugin>::describe(Settings::from(&ctx)).unwrap_err();
-    assert_eq!(reasons[0].code, "help-choice-unknown");
+    let messages: Vec<&str> = reasons
+        .iter()
+        .map(|reason| reason.message.as_str())
+        .collect();
+    assert_eq!(
+        messages,
+        [
+            "\"12k\" = \"general-or-other\": \"12k\" is no option value",
+            "\"quotes-or-licensing\" stands for two options, 8 and 9",
+            "\"7\" = \"everything\": \"everything\" is no kind of help",
+        ]
+    );
 }
 
 #[test]
@@ -283,5 +314,25 @@ fn a_lead_row_is_somebody_elses_question() {
     assert_eq!(
         <Stock as ShouldSync>::decide(&ctx(), &arrival, None).unwrap(),
         None
+    );
+}
+
+#[test]
+fn a_plugin_before_us_that_skips_keeps_its_word() {
+    let arrival = Arrival {
+        origin: Side::PartnerCenter,
+        deal: Some(test::standard_deal()),
+        seen: None,
+        linked: false,
+        more: Vec::new(),
+    };
+    let decide =
+        |draft: Option<&Verdict>| <Stock as ShouldSync>::decide(&ctx(), &arrival, draft).unwrap();
+    let elsewhere = Verdict::skip("other-region", "sold by another office");
+    assert_eq!(decide(Some(&elsewhere)), None);
+    let lead = Verdict::Sync(RecordKind::Lead);
+    assert_eq!(
+        decide(Some(&lead)),
+        Some(Verdict::Sync(RecordKind::Opportunity))
     );
 }

@@ -1,17 +1,28 @@
-//! The stock mapping of where a deal stands, `40-status.wasm`.
+//! The stock mapping of where a deal stands, `40-status.wasm`, at the level of the status reason.
 //!
-//! | Partner Center | opportunity: state / status reason |
-//! |---|---|
-//! | accepted | open / In Progress (1) |
-//! | pending, received | open / On Hold (2) |
-//! | won | won / Won (3) |
-//! | lost | lost / the status reason of the deal's reason, else Out-Sold (5) |
-//! | declined, expired, error | lost / Canceled (4) |
+//! | Partner Center | opportunity: state / status reason | lead: state / status reason |
+//! |---|---|---|
+//! | pending | open / On Hold (2) | open / New (1) |
+//! | received | open / On Hold (2) | open / Contacted (2) |
+//! | accepted | open / In Progress (1) | qualified / Qualified (3); a lead of our own stays as it is |
+//! | won | won / Won (3) | qualified / Qualified (3) |
+//! | lost | lost / the status reason of the deal's reason, else Out-Sold (5) | disqualified / the same, else Lost (4) |
+//! | declined, expired, error | lost / the same, else Canceled (4) | disqualified / the same, else Canceled (7) |
 //!
-//! Out of the CRM, every open opportunity is an accepted deal (a seller's pause is no business of Microsoft's), and a lost one
-//! takes its reason from the setting `loss-reasons`: organisations put their own status reasons under Lost.
+//! Back again: an open opportunity is an accepted deal, whatever its status reason (a seller's pause is no business of Microsoft's), unless
+//! the setting `on-hold-is-not-accepted` makes On Hold the place of deals that nobody has accepted: then leaving it accepts the deal. A
+//! lost opportunity and a disqualified lead stand where the settings `loss-reasons` and `lead-loss-reasons` say, with the reason that
+//! stands there. Organisations put their own status reasons under these states, so each code is named, never the state alone.
+//!
+//! An open lead is pending while it is New, and received under any other open status reason. Our own deals count as accepted in Partner
+//! Center from the start, which qualifies nobody's lead.
+//!
+//! A row that already says what it should keeps its status reason: an organisation's own "Negotiating" is not set back to In Progress.
 
 mod golden;
+mod lead;
+mod opportunity;
+mod reasons;
 #[cfg(test)]
 mod tests;
 
@@ -20,111 +31,91 @@ use cosell_guest_sdk::prelude::*;
 /// The stock mapping of where a deal stands.
 pub struct StockStatus;
 
-const STATE: &str = "statecode";
-const STATUS: &str = "statuscode";
-
-const OPEN: i32 = 0;
-const WON: i32 = 1;
-const LOST: i32 = 2;
-
-const IN_PROGRESS: i32 = 1;
-const ON_HOLD: i32 = 2;
-const STATUS_WON: i32 = 3;
-const CANCELED: i32 = 4;
-const OUT_SOLD: i32 = 5;
-
-const LOSS_REASONS: &str = "loss-reasons";
-/// The subject of a closing activity holds 200 characters.
-const SUBJECT_CHARS_MAX: usize = 200;
+pub(crate) const STATE: &str = "statecode";
+pub(crate) const STATUS: &str = "statuscode";
 
 impl Plugin for StockStatus {
     fn manifest() -> PluginManifest {
-        PluginManifest::new(
+        let manifest = PluginManifest::new(
             "stock-status",
             env!("CARGO_PKG_VERSION"),
-            "Maps state and status reason of opportunities to where the deal stands.",
-        )
-        .setting(SettingSpec::pairs(
-            LOSS_REASONS,
-            [("4", "Canceled"), ("5", "Out-Sold")],
-            "Status reasons of a lost opportunity and the reason that Partner Center is told, 100000004 = Price.",
-        ))
+            "Maps state and status reason of opportunities and leads to where the deal stands.",
+        );
+        lead::settings(opportunity::settings(manifest))
     }
 
     fn describe(settings: Settings<'_>) -> Result<Vec<Need>, Vec<Reason>> {
-        let wrong: Vec<Reason> = settings
-            .pairs(LOSS_REASONS)
-            .iter()
-            .filter(|(code, reason)| code.parse::<i32>().is_err() || reason.trim().is_empty())
-            .map(|(code, reason)| {
-                Reason::new(
-                    "loss-reason-unknown",
-                    format!("\"{code}\" = \"{reason}\" is no status reason with a meaning"),
-                )
-                .about_setting(LOSS_REASONS)
-                .hint("write the number of the status reason and a word, 100000004 = Price")
+        let mut mistakes = opportunity::mistakes(settings);
+        mistakes.extend(lead::mistakes(settings));
+        if !mistakes.is_empty() {
+            return Err(mistakes);
+        }
+        let mut needs: Vec<Need> = [opportunity::TABLE, lead::TABLE]
+            .into_iter()
+            .flat_map(|table| {
+                [
+                    Need::reads(table, [STATE, STATUS]),
+                    Need::writes(table, [STATE, STATUS]),
+                ]
             })
             .collect();
-        if !wrong.is_empty() {
-            return Err(wrong);
-        }
-        Ok(vec![
-            Need::reads("opportunity", [STATE, STATUS]),
-            Need::writes("opportunity", [STATE, STATUS]),
-            Need::writes("opportunityclose", ["subject"]),
-        ])
+        needs.push(Need::writes("opportunityclose", ["subject"]));
+        Ok(needs)
     }
 }
 
 impl Status for StockStatus {
     fn to_deal(ctx: &Context, seen: &Seen, _: Option<&DealState>) -> Answer<Option<DealState>> {
-        let row = &seen.row;
-        if row.table != "opportunity" {
+        let Some(state) = seen.row.choice(STATE) else {
             return Ok(None);
-        }
-        Ok(match row.choice(STATE) {
-            Some(OPEN) => Some(DealState::from(Standing::Accepted)),
-            Some(WON) => Some(DealState::from(Standing::Won)),
-            Some(LOST) => Some(DealState {
-                standing: Standing::Lost,
-                reason: row
-                    .choice(STATUS)
-                    .and_then(|code| reason_of(ctx, code))
-                    .map(str::to_owned),
-            }),
+        };
+        let status = seen.row.choice(STATUS);
+        Ok(match seen.row.table.as_str() {
+            opportunity::TABLE => opportunity::read(ctx, state, status),
+            lead::TABLE => lead::read(ctx, state, status),
             _ => None,
         })
     }
 
     fn to_row(ctx: &Context, order: &Order, _: Option<&RowState>) -> Answer<Option<RowState>> {
-        let state = &order.deal.state;
-        let (statecode, statuscode, word) = match &state.standing {
-            Standing::Accepted => (OPEN, IN_PROGRESS, None),
-            Standing::Pending | Standing::Received => (OPEN, ON_HOLD, None),
-            Standing::Won => (WON, STATUS_WON, Some("Won")),
-            Standing::Lost => {
-                let code = state.reason.as_deref().and_then(|text| code_of(ctx, text));
-                (LOST, code.unwrap_or(OUT_SOLD), Some("Lost"))
-            }
-            Standing::Declined => (LOST, CANCELED, Some("Declined")),
-            Standing::Expired => (LOST, CANCELED, Some("Expired")),
-            Standing::Error => (LOST, CANCELED, Some("Error")),
-            Standing::Unlisted(_) => return Ok(None),
-        };
-        let closing = word.map_or_else(Vec::new, |word| {
-            let subject: String = match &state.reason {
-                Some(reason) => format!("{word} in Partner Center: {reason}"),
-                None => format!("{word} in Partner Center"),
-            };
-            let cut: String = subject.chars().take(SUBJECT_CHARS_MAX).collect();
-            vec![("subject".to_owned(), Value::Text(cut))]
+        let deal = &order.deal.state;
+        let kind = order.record_kind();
+        let now = held(order);
+        let says = now.and_then(|(state, status)| match kind {
+            RecordKind::Opportunity => opportunity::read(ctx, state, Some(status)),
+            RecordKind::Lead => lead::read(ctx, state, Some(status)),
         });
-        Ok(Some(RowState {
-            statecode,
-            statuscode,
-            closing,
-        }))
+        // What says the same already stays as the organisation has it.
+        if let Some((state, status)) = now.filter(|_| says.as_ref() == Some(deal)) {
+            return Ok(Some(row_state(state, status)));
+        }
+        Ok(match kind {
+            RecordKind::Opportunity => opportunity::write(ctx, deal),
+            RecordKind::Lead => lead::write(ctx, &order.deal, now),
+        })
     }
+}
+
+/// State and status reason that the row has now.
+fn held(order: &Order) -> Option<(i32, i32)> {
+    let row = order.row()?;
+    Some((row.choice(STATE)?, row.choice(STATUS)?))
+}
+
+/// Without a closing activity.
+pub(crate) const fn row_state(statecode: i32, statuscode: i32) -> RowState {
+    RowState {
+        statecode,
+        statuscode,
+        closing: Vec::new(),
+    }
+}
+
+/// A status reason that a setting can move: its name, the CRM's own code, what it is for.
+pub(crate) type Moved = (&'static str, i32, &'static str);
+
+pub(crate) fn code(ctx: &Context, (name, default, _): Moved) -> i32 {
+    ctx.setting_integer(name).unwrap_or(default)
 }
 
 impl Examples for StockStatus {
@@ -134,17 +125,3 @@ impl Examples for StockStatus {
 }
 
 plugin!(StockStatus: status, examples);
-
-fn reason_of(ctx: &Context, code: i32) -> Option<&str> {
-    ctx.setting_pairs(LOSS_REASONS)
-        .iter()
-        .find(|(known, _)| known.parse() == Ok(code))
-        .map(|(_, reason)| reason.as_str())
-}
-
-fn code_of(ctx: &Context, reason: &str) -> Option<i32> {
-    ctx.setting_pairs(LOSS_REASONS)
-        .iter()
-        .find(|(_, known)| known.trim().to_lowercase() == reason.trim().to_lowercase())
-        .and_then(|(code, _)| code.parse().ok())
-}

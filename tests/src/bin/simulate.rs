@@ -66,12 +66,20 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
             .init();
     }
     if let Some(line) = &arguments.ops {
-        let ops = op::parse(line).map_err(anyhow::Error::msg).context("--ops")?;
-        let broken = watch(&kit, arguments.seed.unwrap_or(0), &ops, arguments.spoil, |evidence| {
-            if arguments.tell {
-                println!("{}", tell(evidence));
-            }
-        });
+        let ops = op::parse(line)
+            .map_err(anyhow::Error::msg)
+            .context("--ops")?;
+        let broken = watch(
+            &kit,
+            arguments.seed.unwrap_or(0),
+            &ops,
+            arguments.spoil,
+            |evidence| {
+                if arguments.tell {
+                    println!("{}", tell(evidence));
+                }
+            },
+        );
         match &broken {
             Some(broken) => println!("broken: {}\n   how: {}", broken.promise, broken.how),
             None => println!("every promise holds"),

@@ -105,7 +105,9 @@ impl Draw {
             (14, |draw| Op::Run(draw.few())),
             (4, |draw| Op::Overtake(draw.few())),
             (4, |draw| Op::Again(draw.few())),
-            (4, |draw| Op::Wait(draw.of(&[(4, 1), (4, 30), (2, 120), (2, 3_600), (1, 90_000)]))),
+            (4, |draw| {
+                Op::Wait(draw.of(&[(4, 1), (4, 30), (2, 120), (2, 3_600), (1, 90_000)]))
+            }),
             (3, |_| Op::Together),
             (9, |draw| {
                 let when = draw.when();
@@ -117,11 +119,15 @@ impl Draw {
                 let when = draw.when();
                 Op::At(when, draw.what())
             }),
-            (6, |draw| Op::Cut(draw.dice.random_range(1..16), draw.one_in(2))),
+            (6, |draw| {
+                Op::Cut(draw.dice.random_range(1..16), draw.one_in(2))
+            }),
             (5, |draw| Op::Lose(draw.few())),
             (4, |draw| Op::Sweep(draw.one_in(2))),
             (1, |_| Op::Restart),
-            (2, |draw| Op::Swap(draw.dice.random_range(0..draw.scope.sets))),
+            (2, |draw| {
+                Op::Swap(draw.dice.random_range(0..draw.scope.sets))
+            }),
             (1, |draw| Op::Consent(draw.one_in(2))),
             (1, |_| Op::Revoke),
             (1, |_| Op::Expire),

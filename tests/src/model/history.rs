@@ -70,11 +70,15 @@ pub fn watch(
         .build()
         .expect("a runtime without sockets needs nothing from the system");
     runtime.block_on(async {
-        let judged = tokio::time::timeout(PATIENCE, Box::pin(judged(kit, seed, ops, spoil, look))).await;
+        let judged =
+            tokio::time::timeout(PATIENCE, Box::pin(judged(kit, seed, ops, spoil, look))).await;
         let how = match judged {
             Ok(Ok(broken)) => return broken,
             Ok(Err(error)) => format!("{error:#}"),
-            Err(_) => format!("nothing has happened for {} s of real time", PATIENCE.as_secs()),
+            Err(_) => format!(
+                "nothing has happened for {} s of real time",
+                PATIENCE.as_secs()
+            ),
         };
         Some(Broken {
             promise: "a history comes to its end",

@@ -160,9 +160,9 @@ impl Evidence {
     /// The first promise that does not hold.
     #[must_use]
     pub fn judge(&self) -> Option<Broken> {
-        PROMISES.iter().find_map(|(promise, check)| {
-            check(self).err().map(|how| Broken { promise, how })
-        })
+        PROMISES
+            .iter()
+            .find_map(|(promise, check)| check(self).err().map(|how| Broken { promise, how }))
     }
 }
 
@@ -233,7 +233,8 @@ fn mentions(sentence: &str, unit: &str, value: &str) -> bool {
         "value" => {
             let (amount, currency) = value.split_once(' ').unwrap_or((value, ""));
             let short = amount.trim_end_matches('0').trim_end_matches('.');
-            sentence.contains(&format!("{short} {currency}")) || sentence.contains(value)
+            sentence.contains(&format!("{short} {currency}"))
+                || sentence.contains(value)
                 || sentence.contains(&format!("{amount} {currency}"))
         }
         _ => {

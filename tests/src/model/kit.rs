@@ -221,7 +221,12 @@ fn load(
     for (name, text) in operator {
         std::fs::write(dir.path().join(name), text)?;
     }
-    let folder = PluginFolder::open(engine.clone(), dir.path(), FolderSettings::default(), |_| {})?;
+    let folder = PluginFolder::open(
+        engine.clone(),
+        dir.path(),
+        FolderSettings::default(),
+        |_| {},
+    )?;
     anyhow::ensure!(
         folder.refused().is_empty(),
         "plugins were refused: {:?}",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cosell_simulator::{Control, Inside};
+use cosell_simulator::{Control, Hidden, Inside};
 use serde_json::{Value, json};
 
 use super::op::{Act, Birth, Deed, Fate, Field};
@@ -188,7 +188,8 @@ impl People {
             return;
         };
         let after_write = self.world.control().ledger(0).len();
-        let units: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        let units: std::collections::BTreeSet<&String> =
+            before.keys().chain(after.keys()).collect();
         for unit in units {
             let value = after.get(unit).cloned().unwrap_or_default();
             let was = before.get(unit).cloned().unwrap_or_default();
@@ -253,11 +254,23 @@ impl People {
             Deed::PortalState(fate) => {
                 let patch = fate_patch(fate)?;
                 let referral = known.referral.as_deref()?;
-                control.partner_user_patches(referral, &patch).ok().map(drop)
+                control
+                    .partner_user_patches(referral, &patch)
+                    .ok()
+                    .map(drop)
             }
             Deed::Hide(hidden) => {
-                let referral = known.referral.as_deref().filter(|_| known.hidden != hidden)?;
-                control.hide_referral(referral, hidden).ok()?;
+                let referral = known
+                    .referral
+                    .as_deref()
+                    .filter(|_| known.hidden != hidden)?;
+                if hidden {
+                    control
+                        .hide_record("referral", referral, Hidden::NotFound)
+                        .ok()?;
+                } else {
+                    control.show_record("referral", referral).ok()?;
+                }
                 let held = self.deals.entry(deal).or_default();
                 held.hidden = hidden;
                 held.was_hidden = true;
@@ -300,7 +313,9 @@ impl People {
     fn in_crm(&self, control: &Control, row: &str, field: Field, value: u8) -> Option<()> {
         let change = match field {
             Field::Solution => return toggle_row(control, row, solution(value)),
-            Field::Value => json!({ self.mapping.value_column: cell(value, || json!(amount(value))) }),
+            Field::Value => {
+                json!({ self.mapping.value_column: cell(value, || json!(amount(value))) })
+            }
             Field::Date => json!({ "estimatedclosedate": cell(value, || json!(date(value))) }),
             Field::Notes => json!({ "description": cell(value, || json!(short(&notes(value)))) }),
             Field::Name => {
@@ -352,7 +367,9 @@ fn in_portal(control: &Control, referral: &str, field: Field, value: u8) -> Opti
             let there = list.len();
             list.retain(|one| one["id"] != wanted);
             if list.len() == there {
-                list.push(json!({ "type": "Name", "id": wanted, "name": format!("Solution {wanted}") }));
+                list.push(
+                    json!({ "type": "Name", "id": wanted, "name": format!("Solution {wanted}") }),
+                );
             }
             (path, json!(list))
         }
@@ -409,7 +426,9 @@ fn toggle_row(control: &Control, row: &str, wanted: &str) -> Option<()> {
     let held = control
         .rows("msft_partnercentersolution")
         .into_iter()
-        .find(|one| one["_msft_opportunityid_value"] == row && one["msft_solutionidentifier"] == wanted);
+        .find(|one| {
+            one["_msft_opportunityid_value"] == row && one["msft_solutionidentifier"] == wanted
+        });
     match held {
         Some(held) => {
             let id = held["msft_partnercentersolutionid"].as_str()?;

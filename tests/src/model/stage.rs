@@ -11,11 +11,15 @@ use cosell_host::sweep::{sweep_crm, sweep_partner_center};
 use cosell_host::worker;
 use cosell_simulator::{Inside, Service, Undelivered};
 use cosell_store::{Moment, SqliteStore, Store};
+use cosell_sync::brake::MassLimits;
 use cosell_sync::course::Patience;
+use cosell_sync::delta::Order;
+use cosell_sync::hold::Rules;
 use cosell_sync::merge::{Policies, Policy as Winner};
+use cosell_sync::route::Rule;
 use cosell_sync::side::Side;
 use cosell_webhook::{Accept as _, Source, VerifiedBell};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OnceCell};
 
 use super::clients::clients;
 use super::kit::Kit;
@@ -73,11 +77,7 @@ impl<'a> Stage<'a> {
             &kit.account,
             &kit.contacts,
         )));
-        let wire = Arc::new(Wire::new(
-            Arc::clone(&world),
-            Arc::clone(&people),
-            spoil,
-        ));
+        let wire = Arc::new(Wire::new(Arc::clone(&world), Arc::clone(&people), spoil));
         let cut: Arc<Mutex<Option<(u8, bool)>>> = Arc::default();
         let control = world.control().clone();
         let clock: cosell_store::Clock = Arc::new(move || control.now().as_millisecond());
@@ -168,9 +168,7 @@ impl<'a> Stage<'a> {
             Op::Together => self.together().await?,
             Op::Calm => self.calm().await?,
             Op::Wait(seconds) => {
-                self.world
-                    .control()
-                    .advance_ms(i64::from(*seconds) * 1_000);
+                self.world.control().advance_ms(i64::from(*seconds) * 1_000);
             }
             Op::At(when, what) => self.wire.plan(*when, *what),
             Op::Cut(nth, after) => *lock(&self.cut) = Some((*nth, *after)),
@@ -225,7 +223,12 @@ impl<'a> Stage<'a> {
             initiator: None,
             received_at: SystemTime::UNIX_EPOCH,
         };
-        tracing::info!("webhook {}: {} {}", webhook.number, webhook.event, webhook.record);
+        tracing::info!(
+            "webhook {}: {} {}",
+            webhook.number,
+            webhook.event,
+            webhook.record
+        );
         let desk = Arc::clone(&self.desk);
         let belfry = Belfry(desk);
         match self.until_cut(belfry.accept(bell)).await? {
@@ -245,7 +248,8 @@ impl<'a> Stage<'a> {
         let desk = Arc::clone(&self.desk);
         let connection = &desk.connections[CONNECTION];
         let swept = if partner_center {
-            self.until_cut(sweep_partner_center(&desk, connection)).await?
+            self.until_cut(sweep_partner_center(&desk, connection))
+                .await?
         } else {
             self.until_cut(sweep_crm(&desk, connection)).await?
         };
@@ -447,6 +451,18 @@ fn desk(
             quiet_ms: i64::from(choices.quiet_s) * 1_000,
             incomplete_ms: 15 * 60_000,
         },
+        holds: Rules::new(),
+        mass: MassLimits {
+            writes_max: 0,
+            irreversible_max: 0,
+            window_ms: 1,
+        },
+        mapping_changes: Order::NewDealsOnly,
+        partner_tenant: "model".to_owned(),
+        route: Rule::default(),
+        place: 0,
+        configuration: String::new(),
+        checked: OnceCell::new(),
     };
     let control = world.control().clone();
     let rolls = Mutex::new(0_u32);

@@ -13,7 +13,11 @@ pub fn tell(evidence: &Evidence) -> String {
         let _ = writeln!(
             out,
             "  [{}] deal {} {:?}: {} = {:?}",
-            edit.after_write, edit.deal, edit.side, edit.unit, short(&edit.value)
+            edit.after_write,
+            edit.deal,
+            edit.side,
+            edit.unit,
+            short(&edit.value)
         );
     }
     let _ = writeln!(out, "writes:");
@@ -32,7 +36,11 @@ pub fn tell(evidence: &Evidence) -> String {
         );
     }
     for lane in &evidence.lanes {
-        let _ = writeln!(out, "lane {}: {} {:?}", lane.lane.0, lane.state, lane.reason);
+        let _ = writeln!(
+            out,
+            "lane {}: {} {:?}",
+            lane.lane.0, lane.state, lane.reason
+        );
     }
     for case in &evidence.cases {
         let _ = writeln!(
@@ -56,7 +64,9 @@ pub fn tell(evidence: &Evidence) -> String {
             let _ = writeln!(
                 out,
                 "  {} {}: {}",
-                entry.at, entry.line.kind, short(&entry.line.message)
+                entry.at,
+                entry.line.kind,
+                short(&entry.line.message)
             );
         }
     }

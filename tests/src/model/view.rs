@@ -49,7 +49,10 @@ pub fn crm(control: &Control, row: &str, mapping: Mapping) -> Option<View> {
     view.insert("name".into(), without_mark(text("name")).to_owned());
     view.insert("notes".into(), tidy(text("description")));
     view.insert("close-date".into(), text("estimatedclosedate").to_owned());
-    view.insert("value".into(), amount(&row[mapping.value_column], Some("EUR")));
+    view.insert(
+        "value".into(),
+        amount(&row[mapping.value_column], Some("EUR")),
+    );
     view.insert("visibility".into(), (row[VISIBLE] == true).to_string());
     let help = row[ASKED_HELP].as_i64();
     let word = help.and_then(|code| HELP.iter().find(|(known, _)| *known == code));
@@ -66,14 +69,20 @@ pub fn crm(control: &Control, row: &str, mapping: Mapping) -> Option<View> {
     let contact = row["_parentcontactid_value"]
         .as_str()
         .and_then(|id| control.row("contact", id));
-    if let Some(mail) = contact.as_ref().and_then(|one| one["emailaddress1"].as_str()) {
+    if let Some(mail) = contact
+        .as_ref()
+        .and_then(|one| one["emailaddress1"].as_str())
+    {
         view.insert(format!("contacts {mail}"), "there".into());
     }
     let id = text("opportunityid");
     for solution in control.rows("msft_partnercentersolution") {
         if solution["_msft_opportunityid_value"] == id {
             let id = solution["msft_solutionidentifier"].as_str();
-            view.insert(format!("solutions {}", id.unwrap_or_default()), "there".into());
+            view.insert(
+                format!("solutions {}", id.unwrap_or_default()),
+                "there".into(),
+            );
         }
     }
     Some(view)
@@ -112,11 +121,17 @@ pub fn partner_center(control: &Control, referral: &str) -> Option<View> {
     view.insert("state".into(), state.to_owned());
     let contacts = referral["customerProfile"]["team"].as_array();
     for contact in contacts.into_iter().flatten() {
-        view.insert(format!("contacts {}", text(&contact["email"])), "there".into());
+        view.insert(
+            format!("contacts {}", text(&contact["email"])),
+            "there".into(),
+        );
     }
     let solutions = details["requirements"]["solutions"].as_array();
     for solution in solutions.into_iter().flatten() {
-        view.insert(format!("solutions {}", text(&solution["id"])), "there".into());
+        view.insert(
+            format!("solutions {}", text(&solution["id"])),
+            "there".into(),
+        );
     }
     Some(view)
 }

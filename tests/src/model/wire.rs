@@ -68,10 +68,7 @@ impl Wire {
     /// Nothing is planned yet.
     #[must_use]
     pub fn new(world: Arc<Inside>, people: Arc<Mutex<People>>, spoil: Option<Spoil>) -> Self {
-        let began = (
-            Instant::now(),
-            world.control().now().as_millisecond(),
-        );
+        let began = (Instant::now(), world.control().now().as_millisecond());
         Self {
             world,
             spoil,
@@ -119,8 +116,8 @@ impl Wire {
     fn due(&self, service: Service, writes: bool) -> Vec<What> {
         let mut due = Vec::new();
         lock(&self.plans).retain_mut(|(when, what)| {
-            let is_meant = when.service.is_none_or(|wanted| wanted == service)
-                && (writes || !when.writes);
+            let is_meant =
+                when.service.is_none_or(|wanted| wanted == service) && (writes || !when.writes);
             if !is_meant {
                 return true;
             }
@@ -216,7 +213,10 @@ impl Wire {
                 more(&mut parcel, &[("/details/dealValue", "777777")]);
             }
             Spoil::Closes if of_referral => {
-                more(&mut parcel, &[("/status", "\"Closed\""), ("/substatus", "\"Won\"")]);
+                more(
+                    &mut parcel,
+                    &[("/status", "\"Closed\""), ("/substatus", "\"Won\"")],
+                );
             }
             Spoil::Exposes if of_referral => {
                 let path = "/consent/consentToShareReferralWithMicrosoftSellers";

@@ -2,7 +2,15 @@
 
 use std::time::Duration;
 
-use cosell_simulator::{FaultKind, Service, SimulatorConfig, WebhookFault, WebhookFaultKind};
+use cosell_host::app::{Host, StartError};
+use cosell_host::config::Config;
+use cosell_host::desk::LEASE_MS;
+use cosell_host::sweep::{sweep_crm, sweep_partner_center};
+use cosell_host::trouble::Trouble;
+use cosell_simulator::{
+    Fault, FaultKind, Service, SimulatorConfig, WebhookFault, WebhookFaultKind,
+};
+use cosell_store::{AcceptedEvent, RecordKey, SqliteStore, Store as _, Throttle, system_clock};
 use cosell_tests::{World, amount, text};
 use serde_json::json;
 
@@ -148,4 +156,200 @@ async fn a_throttled_crm_is_left_alone_as_long_as_it_asks() -> Told {
         written - act.time_ms
     );
     world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s31_a_solution_whose_webhook_was_lost_crosses_by_the_sweep() -> Told {
+    let world = World::start().await?;
+    let account = world.account("Contoso Kft.", "HU")?;
+    let row = world.opportunity(&account, &json!({}))?;
+    let referral = text(&world.referral_of(&row).await?, "id");
+    world.row_of(&referral).await?;
+    world.quiet().await?;
+    let desk = world.desk()?;
+    let connection = &desk.connections["simulated"];
+    sweep_crm(desk, connection).await?;
+    world.quiet().await?;
+    world.control().webhook_fault(WebhookFault {
+        service: Service::Dataverse,
+        kind: WebhookFaultKind::Drop,
+        count: Some(1),
+    });
+    // It changes no column of the opportunity: the sweep of that table alone would never find it.
+    let solution = json!({
+        "msft_name": "Our second app", "msft_solutionidentifier": "SOL-67890-XYZ", "msft_type": "3P",
+        "msft_OpportunityId@odata.bind": format!("/opportunities({row})"),
+    });
+    world
+        .control()
+        .seller_creates("msft_partnercentersolution", &solution)?;
+    world.quiet().await?;
+    let rung = sweep_crm(desk, connection).await?;
+    assert_eq!(
+        rung, 1,
+        "only the solution has changed since the sweep before"
+    );
+    desk.rope.notify_one();
+    world
+        .until("the second solution", |control| {
+            let solutions = &control.referral(&referral)?["details"]["requirements"]["solutions"];
+            solutions
+                .as_array()?
+                .iter()
+                .any(|one| one["id"] == "SOL-67890-XYZ")
+                .then_some(())
+        })
+        .await?;
+    world.end().await
+}
+
+/// Every request is answered with this, until the faults are cleared.
+fn always(service: Service, status: u16, retry_after_s: Option<u64>) -> Fault {
+    Fault {
+        service,
+        method: None,
+        path_prefix: String::new(),
+        skip: 0,
+        count: None,
+        kind: FaultKind::Answer {
+            status,
+            code: None,
+            retry_after_s,
+        },
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i11_the_sweep_makes_no_request_while_a_credential_rests() -> Told {
+    let world = World::start().await?;
+    world.quiet().await?;
+    let desk = world.desk()?;
+    let connection = &desk.connections["simulated"];
+    let until = desk.now() + 3_600_000;
+    let throttle = Throttle {
+        credential: "dataverse".into(),
+        until,
+        reason: "it asked for an hour".into(),
+    };
+    desk.store.set_throttle("simulated", throttle).await?;
+    // A request would end with one of these, and not with the hour.
+    for service in [Service::Dataverse, Service::Referrals] {
+        world.control().fault(always(service, 400, None));
+    }
+    for swept in [
+        sweep_crm(desk, connection).await,
+        sweep_partner_center(desk, connection).await,
+    ] {
+        assert!(
+            matches!(&swept, Err(Trouble::NotYet { until: told, .. }) if *told == until),
+            "{swept:?}"
+        );
+    }
+    world.control().clear_faults();
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i11_a_sweep_that_is_slowed_down_rests_the_credential_for_deals_too() -> Told {
+    let world = World::start().await?;
+    world.quiet().await?;
+    let desk = world.desk()?;
+    let connection = &desk.connections["simulated"];
+    for (service, credential) in [
+        (Service::Dataverse, "dataverse"),
+        (Service::Referrals, "partner-center"),
+    ] {
+        let before = desk.now();
+        world.control().fault(always(service, 429, Some(2)));
+        let swept = match service {
+            Service::Dataverse => sweep_crm(desk, connection).await,
+            _ => sweep_partner_center(desk, connection).await,
+        };
+        world.control().clear_faults();
+        assert!(matches!(swept, Err(Trouble::Remote(_))), "{swept:?}");
+        let throttles = desk.store.throttles("simulated").await?;
+        let rests = throttles.iter().find(|one| one.credential == credential);
+        let until = rests.map(|one| one.until);
+        assert!(
+            until.is_some_and(|until| until >= before + 2_000),
+            "{credential}: {throttles:?}"
+        );
+        world
+            .until("the credential to be used again", |_| {
+                (Some(desk.now()) > until).then_some(())
+            })
+            .await?;
+    }
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i11_webhooks_are_registered_when_the_credential_may_be_used_again_and_not_before() -> Told
+{
+    let mut world = World::start().await?;
+    world.quiet().await?;
+    let desk = world.desk()?;
+    let rest_ms = 2_000;
+    let began = world.control().now().as_millisecond();
+    let throttle = Throttle {
+        credential: "partner-center".into(),
+        until: desk.now() + rest_ms,
+        reason: "it asked for rest".into(),
+    };
+    desk.store.set_throttle("simulated", throttle).await?;
+    world.stop_host().await;
+    world
+        .control()
+        .take_registration("https://somebody.example/webhooks")?;
+    let before = world.control().ledger(0).len();
+    world.start_host().await?;
+    let registered = world
+        .until("the registration to be ours again", |control| {
+            control
+                .ledger(0)
+                .into_iter()
+                .skip(before)
+                .find(|entry| entry.service == Service::PartnerCenter)
+        })
+        .await?;
+    assert!(
+        registered.time_ms >= began + rest_ms,
+        "registered {} ms after the other side asked for {rest_ms} ms of rest",
+        registered.time_ms - began
+    );
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_is_started_twice_by_mistake_leaves_the_first_ones_leases_alone() -> Told {
+    let mut world = World::start().await?;
+    world.quiet().await?;
+    world.stop_host().await;
+    // The first host: it listens, and works on a deal.
+    let config = Config::load(&world.config)?;
+    let _listening = std::net::TcpListener::bind(config.server.listen)?;
+    let store = SqliteStore::open(&config.store, system_clock())?;
+    let event = AcceptedEvent {
+        connection: "simulated".into(),
+        record: RecordKey {
+            side: "crm".into(),
+            kind: "opportunity".into(),
+            id: "00000000-0000-4000-8000-000000000001".into(),
+        },
+        cause: "a webhook".into(),
+        dedupe: None,
+        lane: None,
+    };
+    store.accept(vec![event], None).await?;
+    let leased = store.claim("the first host", LEASE_MS, 10).await?;
+    assert_eq!(leased.len(), 1);
+    let second = Host::start(&config).await;
+    assert!(
+        matches!(&second, Err(StartError::Listen { .. })),
+        "{:?}",
+        second.err()
+    );
+    let taken = store.claim("another host", LEASE_MS, 10).await?;
+    assert!(taken.is_empty(), "{taken:?}");
+    Ok(())
 }

@@ -42,7 +42,8 @@ async fn s16_a_deal_won_in_the_crm_closes_there_and_is_frozen_afterwards() -> To
         .filter(|entry| entry.service == Service::Referrals)
         .collect();
     assert!(writes.is_empty(), "a frozen deal was written: {writes:?}");
-    world.end().await
+    // S19: whether the reopened row goes on alone is a person's to decide.
+    world.end_in(&["held", "retired"]).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,8 +3,12 @@
 
 mod bad_days;
 mod births;
+mod brakes;
+mod decisions;
 mod edits;
 mod endings;
+mod environments;
+mod leads;
 
 use cosell_simulator::{Fault, FaultKind, Service};
 

@@ -19,6 +19,8 @@ use super::tell::Teller;
 const API_LATENCY_MS: u64 = 20;
 /// The host registers its webhooks right after its start.
 const REGISTERED_MAX: Duration = Duration::from_secs(20);
+/// Demos that one folder given with `--dir` can hold.
+const FOLDERS_MAX: u32 = 10_000;
 /// Between two looks at the simulator.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// The memory figure is that of a host that has nothing to do.
@@ -42,7 +44,7 @@ pub(super) struct Stage {
 impl Stage {
     pub(super) async fn set(args: &Args, teller: Teller) -> anyhow::Result<Self> {
         let (dir, temporary) = match &args.dir {
-            Some(dir) => (dir.clone(), None),
+            Some(dir) => (fresh_folder(dir)?, None),
             None => {
                 let temporary = tempfile::Builder::new()
                     .prefix("cosell-demo-")
@@ -68,7 +70,11 @@ impl Stage {
             cache: None,
             listen: address,
         };
-        let config = write_configuration(&running, &paths, &[("quiet_period_s", "0")])?;
+        let config = write_configuration(
+            &running,
+            &paths,
+            &[("quiet_period_s", "0"), ("grace_minutes", "0")],
+        )?;
         teller.does(
             "simulator",
             &format!(
@@ -246,9 +252,51 @@ pub(super) fn copy_components(from: &Path, to: &Path) -> anyhow::Result<usize> {
     Ok(copied)
 }
 
+/// A folder of its own for each performance: what is in `dir` already, be it of an earlier one, is left alone.
+fn fresh_folder(dir: &Path) -> anyhow::Result<PathBuf> {
+    std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    for number in 1..=FOLDERS_MAX {
+        let fresh = dir.join(format!("demo-{number}"));
+        match std::fs::create_dir(&fresh) {
+            Ok(()) => {
+                return fresh
+                    .canonicalize()
+                    .with_context(|| format!("cannot find {}", fresh.display()));
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot make {}", fresh.display()));
+            }
+        }
+    }
+    bail!(
+        "{} holds {FOLDERS_MAX} earlier demos; remove those that nobody needs",
+        dir.display()
+    )
+}
+
 /// A port that was free a moment ago.
 fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")
         .context("no port is free")?
         .local_addr()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_demo_gets_a_folder_of_its_own_and_leaves_the_rest_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = dir.path().join("cosell.db");
+        std::fs::write(&store, "somebody's deals").unwrap();
+        let first = fresh_folder(dir.path()).unwrap();
+        let second = fresh_folder(dir.path()).unwrap();
+        assert_ne!(first, second);
+        for folder in [first, second] {
+            assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0);
+        }
+        assert_eq!(std::fs::read_to_string(store).unwrap(), "somebody's deals");
+    }
 }

@@ -71,7 +71,8 @@ impl PluginSet {
         .await
     }
 
-    /// State and status reason that the row should have. None: the state does not cross.
+    /// State and status reason that the row should have: of the row that is there, else of a new opportunity. None: the state does not
+    /// cross.
     ///
     /// # Errors
     /// A plugin stopped.
@@ -80,9 +81,27 @@ impl PluginSet {
         asking: &Asking,
         order: &Order,
     ) -> Result<Option<Spoken<RowState>>, Stop> {
+        let lead = RecordKind::Lead;
+        let kind = match &order.existing {
+            Some(seen) if seen.row.table == lead.table() => lead,
+            _ => RecordKind::Opportunity,
+        };
+        self.write_state_of(asking, kind, order).await
+    }
+
+    /// The same, of a row of this kind that may not be there yet.
+    ///
+    /// # Errors
+    /// A plugin stopped.
+    pub async fn write_state_of(
+        &self,
+        asking: &Asking,
+        kind: RecordKind,
+        order: &Order,
+    ) -> Result<Option<Spoken<RowState>>, Stop> {
         let (asking, order) = (asking.clone(), order.clone());
         self.ask("status.to-row", move |chain| {
-            writing::state(chain, &asking, &order)
+            writing::state(chain, &asking, kind, &order)
         })
         .await
     }

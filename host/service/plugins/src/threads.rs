@@ -92,7 +92,8 @@ impl GuestThreads {
     ) -> Result<R, Lost> {
         let gone = || Lost("the plugin threads have ended".to_owned());
         let Some(jobs) = &self.jobs else {
-            return catch_unwind(AssertUnwindSafe(work)).map_err(|panic| Lost(words(panic.as_ref())));
+            return catch_unwind(AssertUnwindSafe(work))
+                .map_err(|panic| Lost(words(panic.as_ref())));
         };
         let seat = Arc::clone(&self.seats)
             .acquire_owned()
@@ -159,7 +160,10 @@ mod tests {
         let here = std::thread::current().id();
         let there = threads.run(|| std::thread::current().id()).await.unwrap();
         assert_eq!(there, here);
-        let lost = threads.run(|| panic!("seven is odd")).await.map(|(): ()| ());
+        let lost = threads
+            .run(|| panic!("seven is odd"))
+            .await
+            .map(|(): ()| ());
         assert_eq!(lost.unwrap_err().0, "seven is odd");
     }
 

@@ -157,7 +157,9 @@ impl Tokens {
             Slot::Token { bearer, good_until } if self.0.http.now() < *good_until => {
                 return Ok(bearer.clone());
             }
-            Slot::Failed { error, until } if self.0.http.now() < *until => return Err(error.clone()),
+            Slot::Failed { error, until } if self.0.http.now() < *until => {
+                return Err(error.clone());
+            }
             _ => {}
         }
         // On its own task: a caller who stops waiting must not cut off the moment between a new refresh token and its safekeeping.

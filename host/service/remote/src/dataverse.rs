@@ -14,6 +14,10 @@ mod writes;
 
 /// The platform's own column for the state of a row.
 pub const STATE_COLUMN: &str = "statecode";
+/// Who saved a row last; the platform's own.
+pub const MODIFIED_BY_COLUMN: &str = "modifiedby";
+/// When a row was saved last; the platform's own.
+pub const MODIFIED_ON_COLUMN: &str = "modifiedon";
 
 /// The platform's own column for the status reason of a row.
 pub const STATUS_COLUMN: &str = "statuscode";
@@ -25,4 +29,4 @@ pub use metadata::{
     Choosable, Column, Key, Kind, LookupRelation, ManyRelation, MoneyPrecision, Table,
 };
 pub use subscribe::{Message, Step, Subscription};
-pub use writes::{Closed, Written};
+pub use writes::{Closed, ORIGIN_COLUMN, Written};

@@ -15,8 +15,6 @@ pub mod partner_center;
 pub use crate::auth::{Credential, Tokens};
 pub use crate::dataverse::Dataverse;
 pub use crate::error::{About, Class, RemoteError, Service};
-pub use crate::http::{
-    Broken, Carrier, Cause, Endpoint, Http, HttpSettings, Parcel, SetupError,
-};
+pub use crate::http::{Broken, Carrier, Cause, Endpoint, Http, HttpSettings, Parcel, SetupError};
 pub use crate::json::Body;
 pub use crate::partner_center::PartnerCenter;

@@ -3,9 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use cosell_sync::brake::MassLimits;
 use cosell_sync::course::Patience;
 use cosell_sync::deal::Unit;
+use cosell_sync::delta::Order;
+use cosell_sync::hold::{Irreversible, Rule as HoldRule, Rules};
 use cosell_sync::merge::{Policies, Policy as Winner};
+use cosell_sync::route::{Rule as Route, Trait};
 use cosell_sync::side::Side;
 use cosell_webhook::{
     CERTIFICATE_HOSTS, CERTIFICATE_SUBJECT, DataverseSettings, HostRule, ORGANIZATION,
@@ -25,6 +29,12 @@ const LINK_BASE: &str = "https://partner.microsoft.com/referrals/v2/inbox?id=";
 const ID_CHARS_MAX: usize = 40;
 /// A seller types a new deal in several saves.
 const QUIET_S: u64 = 60;
+/// A close that was clicked by mistake is noticed within minutes.
+const GRACE_MINUTES: u64 = 10;
+/// Far above a busy day's ten minutes, far below what a restored environment or a mistake in a mapping does.
+const MASS_WRITES: u64 = 1_000;
+const MASS_IRREVERSIBLE: u64 = 50;
+const MASS_WINDOW_MINUTES: u64 = 10;
 /// Solution and contact come after the sync switch; half an hour later nobody is still typing.
 const INCOMPLETE_MINUTES: u64 = 30;
 
@@ -41,6 +51,8 @@ pub struct Connection {
     pub dataverse: Dataverse,
     /// Who wins, and what waits.
     pub policy: Policy,
+    /// Which inbound deals are this connection's (S23).
+    pub route: Route,
 }
 
 /// `[connection.entra]`
@@ -101,6 +113,12 @@ pub struct Policy {
     pub patience: Patience,
     /// The partner declares that its customers consent to their contacts being shared with Microsoft (S24).
     pub contacts_may_be_shared: bool,
+    /// When what cannot be taken back may go (S24).
+    pub holds: Rules,
+    /// When a batch of writes looks like an accident (S25).
+    pub mass: MassLimits,
+    /// What becomes of linked deals when the mapping changes (S8).
+    pub mapping_changes: Order,
 }
 
 /// `ids`: those of the connections before this one.
@@ -146,12 +164,14 @@ pub(super) fn read(
     });
     let dataverse = section.section("dataverse", |section| dataverse(section, entra.as_ref()));
     let policy = section.section("policy", policy);
+    let route = route(section);
     Some(Connection {
         id: id?,
         entra: entra?,
         partner_center: partner_center?,
         dataverse: dataverse?,
         policy: policy?,
+        route: route?,
     })
 }
 
@@ -373,6 +393,9 @@ fn policy(section: &Section<'_>) -> Option<Policy> {
                 all
             });
     }
+    let holds = holds(section);
+    let mass = mass(section);
+    let mapping_changes = section.one_of("mapping_changes", "new-deals-only", &Order::WORDS);
     let quiet = section.number("quiet_period_s", 0..=86_400, QUIET_S);
     let incomplete = section.number("incomplete_minutes", 0..=10_080, INCOMPLETE_MINUTES);
     let contacts_may_be_shared = section.flag("contacts_may_be_shared", false);
@@ -388,5 +411,67 @@ fn policy(section: &Section<'_>) -> Option<Policy> {
             incomplete_ms: ms(incomplete?, 60_000)?,
         },
         contacts_may_be_shared: contacts_may_be_shared?,
+        holds: holds?,
+        mass: mass?,
+        mapping_changes: mapping_changes?,
+    })
+}
+
+/// `[connection.policy.hold]`: each kind of write that cannot be taken back goes `at-once`, after the `grace` period, or when a person says
+/// so (`confirm`).
+fn holds(section: &Section<'_>) -> Option<Rules> {
+    let grace = section.number("grace_minutes", 0..=10_080, GRACE_MINUTES);
+    let grace = HoldRule::After(i64::try_from(grace? * 60_000).ok()?);
+    let words = [
+        ("at-once", HoldRule::AtOnce),
+        ("grace", grace),
+        ("confirm", HoldRule::OnConfirmation),
+    ];
+    // What a seller asked for by a column of its own goes at once; a close by mistake is the usual accident.
+    let defaults = [
+        (Irreversible::Visibility, "at-once"),
+        (Irreversible::Help, "at-once"),
+        (Irreversible::Contacts, "at-once"),
+        (Irreversible::Won, "grace"),
+        (Irreversible::Lost, "grace"),
+        (Irreversible::Declined, "grace"),
+    ];
+    section.section("hold", |section| {
+        let rules = defaults.map(|(kind, default)| {
+            let rule = section.one_of(kind.as_str(), default, &words);
+            rule.map(|rule| (kind, rule))
+        });
+        rules.into_iter().collect()
+    })
+}
+
+fn mass(section: &Section<'_>) -> Option<MassLimits> {
+    section.section("mass_change", |section| {
+        let writes = section.number("writes", 0..=1_000_000, MASS_WRITES);
+        let irreversible = section.number("irreversible", 0..=1_000_000, MASS_IRREVERSIBLE);
+        let window = section.number("window_minutes", 1..=1_440, MASS_WINDOW_MINUTES);
+        Some(MassLimits {
+            writes_max: u32::try_from(writes?).ok()?,
+            irreversible_max: u32::try_from(irreversible?).ok()?,
+            window_ms: i64::try_from(window? * 60_000).ok()?,
+        })
+    })
+}
+
+/// `[connection.route]`: an inbound deal is this connection's when it has one of the values of every trait that is named.
+fn route(section: &Section<'_>) -> Option<Route> {
+    section.section("route", |section| {
+        let word = |text: &str| (!text.trim().is_empty()).then(|| text.to_owned());
+        let mut fits = Some(Vec::new());
+        for (name, named) in Trait::WORDS {
+            let values = section.list(name, &[], "a value in quotes", word);
+            fits = fits.zip(values).map(|(mut all, values)| {
+                if !values.is_empty() {
+                    all.push((named, values));
+                }
+                all
+            });
+        }
+        Some(Route { fits: fits? })
     })
 }

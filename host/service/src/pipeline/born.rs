@@ -1,96 +1,91 @@
-//! Births: a referral for a CRM row, and a CRM row for a referral (S14, S20).
+//! Births: a referral for a CRM row, and a CRM row for a referral (S14, S20). As writes; ids are known before anything is made.
 
-use cosell_plugins::Order;
+use cosell_plugins::{Draft, Order};
 use cosell_remote::dataverse::STATUS_COLUMN;
-use cosell_remote::partner_center::{CreateOptions, create_body, read as read_referral};
-use cosell_remote::{Class, RemoteError};
-use cosell_sync::columns::Cells;
-use cosell_sync::deal::{Unit, UnitValue, Units};
+use cosell_remote::partner_center::{CreateOptions, Referral, create_body};
+use cosell_sync::columns::{Cells, to_write};
+use cosell_sync::course::help;
+use cosell_sync::deal::{Unit, UnitValue};
+use cosell_sync::hold::Permit;
 use cosell_sync::identity::row_id;
-use cosell_sync::merge::same;
-use cosell_sync::row::{Cell, Choice, RecordKind, Role};
+use cosell_sync::row::{Cell, Choice, RecordKind, Role, Row};
 use cosell_sync::side::Side;
-use serde_json::json;
 
 use super::ask::rounds;
-use super::intents::{self, Kind};
-use super::look::{Sight, fetch};
-use super::partner_center::reasons;
+use super::look::Sight;
+use super::partner_center::{consent_missing, may_share_contacts, reasons};
 use super::read::Reading;
 use super::run::Run;
-use super::{Step, crm, customer, dress};
-use crate::link::encode_units;
-use crate::raw;
+use super::script::{Newborn, Script, What, Write};
+use super::{crm, customer, dress, permit};
 use crate::records::REFERRAL;
 use crate::trouble::Trouble;
 
+/// What a birth may not bring about before it is permitted; the merge that follows carries it, and holds it.
+const PERMITTED: [Unit; 3] = [Unit::Visibility, Unit::Help, Unit::Contacts];
+
 /// Creates our referral. Microsoft is invited by the merge that follows: then help is a unit like any other.
-pub(super) async fn referral(
+pub(super) fn referral(
     run: &mut Run<'_>,
     sight: &Sight,
     reading: &Reading,
-) -> Result<Step, Trouble> {
+) -> Result<Script, Trouble> {
     let Some(row) = &sight.row else {
-        return Ok(Step::Again);
+        return Ok(Script::default());
     };
     let row_id = row.seen.row.id.clone();
-    let deal = reading.deal_as_crm_shows();
+    let mut deal = reading.deal_as_crm_shows();
+    let may_share = may_share_contacts(run, reading);
+    if !may_share && help(&deal.units).is_none() && deal.units.remove(&Unit::Contacts).is_some() {
+        // Without help nobody needs them yet: the deal crosses, its people stay (S24).
+        run.tell_refusals("Partner Center", &[consent_missing()]);
+    }
+    let mut then = Vec::new();
+    let rules = permit::Lane::of(run);
+    for unit in PERMITTED {
+        let Some(value) = deal.units.get(&unit) else {
+            continue;
+        };
+        let gatekeeper = rules.gatekeeper(run, &unit);
+        if gatekeeper.permit(&unit, Side::PartnerCenter, value) == Permit::Go {
+            continue;
+        }
+        then.push(format!("then {unit} waits for its permit"));
+        match unit {
+            Unit::Visibility => drop(deal.units.insert(unit, UnitValue::Flag(false))),
+            _ => drop(deal.units.remove(&unit)),
+        }
+    }
     let options = CreateOptions {
         external_reference: Some(row_id.clone()),
         partner_location: run.connection.partner_location.clone(),
-        contacts_may_be_shared: run.connection.contacts_consent_declared
-            || dress::consent_on_record(run, &row.seen.row),
+        contacts_may_be_shared: may_share,
     };
     let body =
         create_body(&deal, &options).map_err(|refusals| Trouble::Refused(reasons(refusals)))?;
-    run.link.crm_table = Some(sight.kind.table().to_owned());
-    run.link.crm_row = Some(row_id.clone());
     run.link
         .etags
         .insert("crm".into(), row.version.etag.clone());
-    run.tell(
-        "write",
-        format!("creates a referral for {} {row_id}", sight.kind.table()),
-        &json!({ "row": row_id }),
-    );
-    // The new referral has no id yet, so the intent names the row; by our reference it is found again.
-    let target = Run::record(Side::Crm, sight.kind.table(), &row_id);
-    let intent = intents::new(
-        run,
-        Kind::CreateReferral,
-        target,
-        None,
-        json!({ "units": encode_units(&deal.units) }),
-    );
-    let operation = intent.operation.clone();
-    run.intend(intent).await?;
-    let call = run
-        .connection
-        .partner_center
-        .create(&body, &operation)
-        .await;
-    let own = intents::answered(run, call).await?;
-    let shown = read_referral(&own, None, run.link_base()).units;
-    adopt_referral(run, &own);
-    let (raw, source) = (run.keep_raw(&own.raw), run.raw_of(Side::Crm));
-    for (unit, value) in &deal.units {
-        // What the creation does not carry (help), or brought about by itself (visibility, when help is asked), stays unknown: the merge
-        // carries it next.
-        let by_itself = |now: &UnitValue| *unit == Unit::Visibility && now != value;
-        if let Some(now) = shown
-            .get(unit)
-            .filter(|now| *unit != Unit::Help && !by_itself(now))
-        {
-            run.remember(unit, Side::PartnerCenter, now, &raw);
-            run.remember(unit, Side::Crm, value, &source);
-        }
+    if let Some(help) = help(&deal.units) {
+        then.push(format!(
+            "then invites Microsoft to the deal: {}",
+            help.as_str()
+        ));
     }
-    run.close("done", "").await?;
-    Ok(Step::Again)
+    then.push("then writes identifier, link, audit line and mark into the row".to_owned());
+    Ok(Script {
+        writes: vec![Write::of(What::CreateReferral {
+            body,
+            units: deal.units,
+            row: row_id,
+            kind: sight.kind,
+        })],
+        then,
+    })
 }
 
 /// Our referral is the lane's from now on.
-pub(super) fn adopt_referral(run: &mut Run<'_>, own: &cosell_remote::partner_center::Referral) {
+pub(super) fn adopt_referral(run: &mut Run<'_>, own: &Referral) {
     run.link.referral = Some(own.id.clone());
     run.link.engagement = Some(own.engagement_id.clone()).filter(|id| !id.is_empty());
     run.link.etags.insert("referral".into(), own.etag.clone());
@@ -103,24 +98,29 @@ pub(super) async fn row(
     sight: &Sight,
     reading: &Reading,
     kind: RecordKind,
-) -> Result<Step, Trouble> {
-    let (Some(own), Some(facts)) = (&sight.own, &reading.facts) else {
-        return Ok(Step::Again);
+) -> Result<Script, Trouble> {
+    let Some(own) = &sight.own else {
+        return Ok(Script::default());
     };
     let deal = reading.deal_as_partner_center_shows();
-    let (account, contacts) = customer::find_or_make(run, &deal).await?;
+    // A lead carries its company and its people itself.
+    let found = match kind {
+        RecordKind::Opportunity => customer::find_or_make(run, &deal).await?,
+        RecordKind::Lead => customer::find(run, &deal).await?,
+    };
     let order = Order {
         deal: deal.clone(),
         existing: None,
-        account,
-        contacts,
+        account: found.account,
+        contacts: found.contacts,
         lead: None,
     };
+    let mut writes = found.writes;
     let draft = rounds!(run, |asking| run.set.write(&asking, kind, &order))?;
     run.tell_refusals("the CRM", &draft.refusals);
     let mut cells = crm::cells(&draft);
-    let state =
-        rounds!(run, |asking| run.set.write_state(&asking, &order))?.map(|spoken| spoken.value);
+    let state = rounds!(run, |asking| run.set.write_state_of(&asking, kind, &order))?
+        .map(|spoken| spoken.value);
     // A row is always born open; a status reason among the open ones can be given at birth, a close follows in the merge.
     if let Some(state) = state.filter(|state| state.statecode == 0) {
         cells.insert(
@@ -137,40 +137,66 @@ pub(super) async fn row(
         &format!("referral:{}", own.id),
         run.link.generation,
     );
-    dress_newborn(run, reading, kind, &mut cells).await?;
-    run.tell(
-        "write",
-        format!("creates {} {id} for referral {}", kind.table(), own.id),
-        &json!({ "referral": facts.id }),
-    );
+    let mark = dress_newborn(run, reading, kind, &mut cells).await?;
+    let speakers = crm::speakers(&draft, &cells);
+    writes.push(Write {
+        speakers,
+        ..Write::of(What::CreateRow {
+            table: kind.table().to_owned(),
+            id: id.clone(),
+            cells,
+            newborn: Newborn::Deal(kind),
+            mark,
+            units: deal.units,
+        })
+    });
+    writes.extend(crm::child_writes(run, kind, &id, &draft.children, &[]));
+    Ok(Script {
+        writes,
+        then: vec!["then writes our id into the referral".to_owned()],
+    })
+}
 
-    adopt_referral(run, own);
-    let target = Run::record(Side::Crm, kind.table(), &id);
-    let intent = intents::new(
-        run,
-        Kind::CreateRow,
-        target,
-        Some("none-match".into()),
-        json!({ "units": encode_units(&deal.units) }),
-    );
-    let operation = intent.operation.clone();
-    run.intend(intent).await?;
-    let call = run
-        .connection
-        .dataverse
-        .create(kind.table(), &id, &cells, &operation)
-        .await;
-    let outcome = match intents::exists_already(call) {
-        // An earlier run, or another host, made it and was cut off: it is the same row (S14).
-        Ok(None) => "adopted",
-        Ok(Some(_)) => "done",
-        Err(error) => return intents::answered(run, Err(error)).await,
+/// S17: the deal was accepted in Partner Center, so its lead becomes an opportunity. Its customer is found or made before that, because the CRM
+/// hands the lead's account and contact on.
+pub(super) async fn qualify(
+    run: &mut Run<'_>,
+    sight: &Sight,
+    reading: &Reading,
+) -> Result<Script, Trouble> {
+    let (Some(row), Some(seen)) = (&sight.row, &reading.seen) else {
+        return Ok(Script::default());
     };
-    adopt_row(run, kind, &id);
-    remember_newborn(run, sight, &id, &deal.units, outcome == "adopted").await?;
-    run.close(outcome, "").await?;
-    crm::write_children(run, kind, &id, &draft.children, &[]).await?;
-    Ok(Step::Again)
+    let deal = reading.deal_as_partner_center_shows();
+    let found = customer::find_or_make(run, &deal).await?;
+    let mut order = Order {
+        deal: reading.deal_as_crm_shows(),
+        existing: Some(seen.clone()),
+        account: None,
+        contacts: Vec::new(),
+        lead: None,
+    };
+    let lead = RecordKind::Lead;
+    let before: Draft = rounds!(run, |asking| run.set.write(&asking, lead, &order))?;
+    order.account = found.account;
+    order.contacts = found.contacts;
+    let after = rounds!(run, |asking| run.set.write(&asking, lead, &order))?;
+    let cells = to_write(&crm::cells(&before), &crm::cells(&after), &seen.row.cells);
+    let mut writes = found.writes;
+    if !cells.is_empty() {
+        let speakers = crm::speakers(&after, &cells);
+        writes.push(Write {
+            speakers,
+            ..Write::of(dress::update(lead, row, cells, None, None))
+        });
+    }
+    writes.push(Write::of(What::Qualify {
+        lead: row.seen.row.id.clone(),
+    }));
+    Ok(Script {
+        writes,
+        then: vec!["then the deal goes on as the opportunity that the CRM makes of it".to_owned()],
+    })
 }
 
 /// The row is the lane's from now on.
@@ -180,16 +206,17 @@ pub(super) fn adopt_row(run: &mut Run<'_>, kind: RecordKind, id: &str) {
     run.belongs(Run::record(Side::Crm, kind.table(), id));
 }
 
+/// Switch, facts, audit line and mark of a new row. Returns the mark.
 async fn dress_newborn(
-    run: &mut Run<'_>,
+    run: &Run<'_>,
     reading: &Reading,
     kind: RecordKind,
     cells: &mut Cells,
-) -> Result<(), Trouble> {
+) -> Result<Option<String>, Trouble> {
     if let Some(column) = run.set.needs().column(kind.table(), Role::Gate) {
         cells.insert(column.to_owned(), Cell::Bool(true));
     }
-    let empty = cosell_sync::row::Row {
+    let empty = Row {
         table: kind.table().to_owned(),
         id: String::new(),
         cells: Cells::new(),
@@ -197,59 +224,14 @@ async fn dress_newborn(
     cells.extend(dress::facts(run, reading, &empty));
     let line = dress::line(run, "created from the referral in Partner Center");
     cells.extend(dress::audit(run, &empty, &line));
-    let name = match reading.partner_center.get(&Unit::Name) {
-        Some(UnitValue::Text(Some(name))) => name.clone(),
-        _ => String::new(),
-    };
-    let mark = dress::mark(run, kind, reading, cosell_plugins::Outcome::InStep, &name).await?;
+    if kind == RecordKind::Lead {
+        return Ok(None);
+    }
     let primary = run.name_column(kind.table()).await?;
-    if let Some(Cell::Text(name)) = cells.get_mut(&primary) {
-        *name = cosell_sync::mark::put(name, &mark);
-        run.mark = Some(mark);
-    }
-    Ok(())
-}
-
-/// Both sides are in step as far as the row shows what was sent. A row that was there already may have been edited since it was made:
-/// what differs in it stays unknown, and the link policy decides (S9).
-async fn remember_newborn(
-    run: &mut Run<'_>,
-    sight: &Sight,
-    id: &str,
-    sent: &Units,
-    adopted: bool,
-) -> Result<(), Trouble> {
-    let raw = run.raw_of(Side::PartnerCenter);
-    let born = fetch(run, sight.kind, id).await.map_err(unreadable)?;
-    // A plugin that traps here is told by the next look; the row itself is made, and that is remembered.
-    let shown = crm::read_again(run, sight, &born.seen)
-        .await
-        .unwrap_or_default();
-    run.link
-        .etags
-        .insert("crm".into(), born.version.etag.clone());
-    let crm_raw = run.keep_raw(&raw::row(&born.seen));
-    for (unit, value) in sent {
-        // The reference, the solutions and the state are written by the merge that follows.
-        let later = matches!(
-            unit,
-            Unit::ExternalReference | Unit::Solutions | Unit::State
-        );
-        if let Some(now) = shown
-            .get(unit)
-            .filter(|now| !later && (!adopted || same(now, value)))
-        {
-            run.remember(unit, Side::PartnerCenter, value, &raw);
-            run.remember(unit, Side::Crm, now, &crm_raw);
-        }
-    }
-    Ok(())
-}
-
-/// The row is there, and only its reading failed: the intent stays open and is resolved by the next run.
-fn unreadable(mut error: RemoteError) -> RemoteError {
-    if !matches!(error.class, Class::Transient { .. } | Class::Unauthorised) {
-        error.class = Class::UnknownOutcome;
-    }
-    error
+    let Some(Cell::Text(name)) = cells.get_mut(&primary) else {
+        return Ok(None);
+    };
+    let mark = dress::mark(run, kind, reading, cosell_plugins::Outcome::InStep, name).await?;
+    *name = cosell_sync::mark::put(name, &mark);
+    Ok(Some(mark))
 }

@@ -1,39 +1,38 @@
-//! Write out and act, towards the CRM: the plugins say what the row should look like, and what differs is written under the row's etag.
+//! Write out, towards the CRM: the plugins say what the row should look like, and what differs is to be written under the row's etag.
 
-use cosell_plugins::{Draft, Order};
-use cosell_remote::dataverse::{Looked, STATE_COLUMN, STATUS_COLUMN};
-use cosell_store::Intent;
+use std::collections::BTreeMap;
+
+use cosell_plugins::{Draft, Order, Speaker};
+use cosell_remote::dataverse::{STATE_COLUMN, STATUS_COLUMN};
 use cosell_sync::columns::{Cells, ChildWrite, children_to_write, to_write};
 use cosell_sync::deal::{Deal, Unit, UnitValue, Units};
 use cosell_sync::identity::row_id;
 use cosell_sync::merge::{Carry, Plan};
 use cosell_sync::row::{
-    Cell, Children, Choice, Link, RecordKind, Reference, Related, Row, RowState, Seen,
+    Cell, Child, Children, Choice, Join, Link, RecordKind, Reference, Related, Row, RowState, Seen,
 };
 use cosell_sync::side::Side;
-use serde_json::json;
 
 use super::ask::rounds;
-use super::intents::{self, Kind};
-use super::look::{Sight, fetch};
+use super::look::Sight;
 use super::read::{Reading, read_row, without_mark};
 use super::run::Run;
+use super::script::{Newborn, Settles, What, Write};
 use super::{customer, dress};
-use crate::raw;
 use crate::trouble::Trouble;
 
-/// The state of a won opportunity; the platform's own, in every organisation.
-const WON: i32 = 1;
+/// The state of a won opportunity, and of a qualified lead; the platform's own, in every organisation.
+pub(super) const WON: i32 = 1;
 
-/// Writes what the plan carries to the CRM. True when something was written or settled.
-pub(super) async fn carry(
+/// What the plan carries to the CRM, as writes. What the row holds already as far as it can is settled here, without a write (S7).
+pub(super) async fn write_out(
     run: &mut Run<'_>,
     sight: &Sight,
     reading: &Reading,
     plan: &Plan,
-) -> Result<bool, Trouble> {
+) -> Result<Vec<Write>, Trouble> {
     let (Some(row), Some(seen)) = (&sight.row, &reading.seen) else {
-        return Ok(false);
+        return Ok(Vec::new());
     };
     let mut carries: Vec<&Carry> = plan
         .carries
@@ -41,9 +40,9 @@ pub(super) async fn carry(
         .filter(|carry| carry.to == Side::Crm)
         .collect();
     if carries.is_empty() {
-        return Ok(false);
+        return Ok(Vec::new());
     }
-    let (before, after, state) = answers(run, sight, reading, seen, &carries).await?;
+    let (before, after, state, mut writes) = answers(run, sight, reading, seen, &carries).await?;
     run.tell_refusals("the CRM", &after.refusals);
     carries.retain(|carry| {
         !after
@@ -52,79 +51,105 @@ pub(super) async fn carry(
             .any(|refusal| refusal.unit == carry.unit)
     });
     if carries.is_empty() {
-        return Ok(false);
+        return Ok(Vec::new());
     }
+    let settles = Settles::all(carries.iter().copied(), plan);
     // A list takes several calls. If they are cut off in the middle, what the CRM shows then is our own half, and no edit.
     for carry in &carries {
         if matches!(carry.value, UnitValue::Solutions(_) | UnitValue::People(_)) {
             run.notes.underway.insert(carry.unit.as_text());
         }
     }
-    let cells = to_write(&cells(&before), &cells(&after), &seen.row.cells);
-    let closing = state.as_ref().filter(|state| state.statecode != 0);
-    let children: Vec<_> = after
+    let changed: Vec<_> = after
         .children
         .iter()
         .filter(|now| !before.children.iter().any(|then| then.0 == now.0))
         .cloned()
         .collect();
-    if write_children(run, sight.kind, &row.seen.row.id, &children, &seen.related).await?
-        && closing.is_none()
-        && cells.is_empty()
-    {
-        // Each child closed its own intent; the bases go with the next transaction of this run.
-        run.tell_carries(&carries);
-        remember(run, sight, &carries, None).await;
-        return Ok(true);
-    }
-    let mut written = cells;
-    if let (Some(state), None) = (&state, closing) {
-        put_status(state, &mut written);
+    writes.extend(child_writes(
+        run,
+        sight.kind,
+        &row.seen.row.id,
+        &changed,
+        &seen.related,
+    ));
+    let mut written = to_write(&cells(&before), &cells(&after), &seen.row.cells);
+    // Only an opportunity is closed by an activity of its own; a lead is disqualified like any other change.
+    let closing = state
+        .as_ref()
+        .filter(|state| state.statecode != 0 && sight.kind == RecordKind::Opportunity);
+    // A lead is qualified by a course of its own, and never by a column (S17).
+    let qualifies = sight.kind == RecordKind::Lead
+        && state.as_ref().is_some_and(|state| state.statecode == WON);
+    if let (Some(state), None, false) = (&state, closing, qualifies) {
+        put_status(state, &seen.row.cells, &mut written);
     }
     if written.is_empty() && closing.is_none() {
-        // S7: the row holds all that it can hold of this. Remembered, so that it is never tried again.
-        remember(run, sight, &carries, Some(row)).await;
-        return Ok(true);
+        match writes.last_mut() {
+            Some(last) => last.settles = settles,
+            None => settle_as_it_is(run, reading, &settles),
+        }
+        return Ok(writes);
     }
-    run.tell_carries(&carries);
+    let speakers = speakers(&after, &written);
     let story = dress::story(&carries);
-    dress::ride_along(run, reading, sight.kind, seen, &mut written, &story).await?;
-    write(run, sight, row, &written, closing).await?;
-    remember(run, sight, &carries, None).await;
-    run.close("done", "").await?;
-    Ok(true)
+    let mark = dress::ride_along(run, reading, sight.kind, seen, &mut written, &story).await?;
+    writes.push(Write {
+        what: dress::update(sight.kind, row, written, mark, closing.cloned()),
+        settles,
+        speakers,
+    });
+    Ok(writes)
 }
 
-/// The same question twice: for the deal as the row shows it, and as it should be. And the state, if it crosses.
+/// S7: the row holds all that it can hold of this. Remembered as it shows it, so that it is never tried again.
+fn settle_as_it_is(run: &mut Run<'_>, reading: &Reading, settles: &[Settles]) {
+    let raw = run.raw_of(Side::Crm);
+    run.settle(settles, &reading.crm.units, &raw);
+    for settled in settles {
+        run.notes.underway.remove(&settled.carry.unit.as_text());
+    }
+}
+
+/// The same question twice: for the deal as the row shows it, and as it should be. And the state, if it crosses. And the people that the
+/// CRM does not know yet, as writes that come first.
 async fn answers(
     run: &mut Run<'_>,
     sight: &Sight,
     reading: &Reading,
     seen: &Seen,
     carries: &[&Carry],
-) -> Result<(Draft, Draft, Option<RowState>), Trouble> {
+) -> Result<(Draft, Draft, Option<RowState>, Vec<Write>), Trouble> {
     let shown = reading.deal_as_crm_shows();
     let mut wanted = shown.clone();
     for carry in carries {
-        wanted.units.insert(carry.unit.clone(), run.onto(carry));
+        wanted.units.insert(carry.unit.clone(), carry.value.clone());
     }
-    let contacts = customer::known_contacts(&shown);
-    let order = |deal: Deal| Order {
+    let (contacts, made) = if carries.iter().any(|carry| carry.unit == Unit::Contacts) {
+        customer::new_contacts(run, &shown, &wanted).await?
+    } else {
+        (customer::known_contacts(&wanted), Vec::new())
+    };
+    let order = |deal: Deal, contacts| Order {
         deal,
         existing: Some(seen.clone()),
         account: None,
-        contacts: contacts.clone(),
+        contacts,
         lead: None,
     };
-    let (then, now) = (order(shown), order(wanted));
+    let known = customer::known_contacts(&shown);
+    let (then, now) = (order(shown, known), order(wanted, contacts));
     let before = rounds!(run, |asking| run.set.write(&asking, sight.kind, &then))?;
     let after = rounds!(run, |asking| run.set.write(&asking, sight.kind, &now))?;
     let state = if carries.iter().any(|carry| carry.unit == Unit::State) {
-        rounds!(run, |asking| run.set.write_state(&asking, &now))?.map(|spoken| spoken.value)
+        rounds!(run, |asking| run
+            .set
+            .write_state_of(&asking, sight.kind, &now))?
+        .map(|spoken| spoken.value)
     } else {
         None
     };
-    Ok((before, after, state))
+    Ok((before, after, state, made))
 }
 
 /// The columns of a draft.
@@ -136,130 +161,60 @@ pub(super) fn cells(draft: &Draft) -> Cells {
         .collect()
 }
 
-fn put_status(state: &RowState, cells: &mut Cells) {
-    for (column, code) in [
+/// Whose word each written column is.
+pub(super) fn speakers(draft: &Draft, written: &Cells) -> BTreeMap<String, String> {
+    draft
+        .cells
+        .iter()
+        .filter(|(column, _)| written.contains_key(*column))
+        .map(|(column, (_, by))| (column.clone(), by.to_string()))
+        .collect()
+}
+
+fn put_status(state: &RowState, held: &Cells, cells: &mut Cells) {
+    let codes = [
         (STATE_COLUMN, state.statecode),
         (STATUS_COLUMN, state.statuscode),
-    ] {
-        cells.insert(
-            column.to_owned(),
-            Cell::Choice(Choice { code, label: None }),
-        );
-    }
-}
-
-/// One conditional write, under its own intent. The close rides in one change set behind the columns (S15, S16).
-pub(super) async fn write(
-    run: &mut Run<'_>,
-    sight: &Sight,
-    row: &Looked,
-    cells: &Cells,
-    closing: Option<&RowState>,
-) -> Result<(), Trouble> {
-    let (table, id) = (sight.kind.table(), row.seen.row.id.clone());
-    let kind = if closing.is_some() {
-        Kind::CloseRow
-    } else {
-        Kind::UpdateRow
-    };
-    let target = Run::record(Side::Crm, table, &id);
-    let detail = json!({ "columns": cells.keys().collect::<Vec<_>>() });
-    let intent: Intent = intents::new(run, kind, target, Some(row.version.etag.clone()), detail);
-    let operation = intent.operation.clone();
-    run.intend(intent).await?;
-    let dataverse = &run.connection.dataverse;
-    let call = match closing {
-        Some(state) => {
-            let won = state.statecode == WON;
-            let closed = dataverse
-                .close_opportunity(&id, cells, &row.version, state, won, &operation)
-                .await;
-            // The close has moved the version once more, and did not say to what.
-            closed.map(|closed| (String::new(), closed.cut))
-        }
-        None => {
-            let written = dataverse
-                .update(table, &id, cells, &row.version, &operation)
-                .await;
-            written.map(|written| (written.version.etag, written.cut))
-        }
-    };
-    let (etag, cut) = intents::answered(run, call).await?;
-    run.link.etags.insert("crm".into(), etag);
-    run.tell_cut(&cut);
-    Ok(())
-}
-
-/// S6: bases move to what the row shows after this very write. It is read again for its joins; if a colleague was faster, and the etag
-/// is not the one that our write left, to what was sent.
-async fn remember(
-    run: &mut Run<'_>,
-    sight: &Sight,
-    carries: &[&Carry],
-    unchanged: Option<&Looked>,
-) {
-    let Some(row) = &sight.row else { return };
-    let now = match unchanged {
-        Some(row) => Some(row.clone()),
-        None => {
-            let left = run.link.etags.get("crm").cloned().unwrap_or_default();
-            fetch(run, sight.kind, &row.seen.row.id)
-                .await
-                .ok()
-                .filter(|now| left.is_empty() || now.version.etag == left)
-        }
-    };
-    // The write has happened: nothing that goes wrong from here on may keep it from being remembered.
-    let shown = match &now {
-        Some(now) => read_again(run, sight, &now.seen).await.ok(),
-        None => None,
-    };
-    let raw = run.keep_raw(&raw::row(now.as_ref().map_or(&row.seen, |now| &now.seen)));
-    for carry in carries {
-        let sent = run.onto(carry);
-        let is_list = matches!(sent, UnitValue::Solutions(_) | UnitValue::People(_));
-        let now = shown
-            .as_ref()
-            .and_then(|shown| shown.get(&carry.unit))
-            .filter(|_| !is_list || unchanged.is_some());
-        let value = now.unwrap_or(&sent).clone();
-        run.remember(&carry.unit, Side::Crm, &value, &raw);
-        run.remember_source(carry);
-        run.notes.underway.remove(&carry.unit.as_text());
+    ];
+    let choices = codes.map(|(column, code)| (column, Cell::Choice(Choice { code, label: None })));
+    let is_there =
+        |(column, cell): &(&str, Cell)| held.get(*column).is_some_and(|held| held.same(cell));
+    // Both or none: the status reason belongs to its state.
+    if !choices.iter().all(is_there) {
+        cells.extend(choices.map(|(column, cell)| (column.to_owned(), cell)));
     }
 }
 
 /// What the plugins read out of a row that was just written.
 pub(super) async fn read_again(
     run: &Run<'_>,
-    sight: &Sight,
+    kind: RecordKind,
     seen: &Seen,
 ) -> Result<Units, Trouble> {
     let seen = without_mark(run, seen).await?;
-    Ok(read_row(run, sight, &seen).await?.units)
+    Ok(read_row(run, kind, &seen).await?.units)
 }
 
-/// The rows that hang from the record: each one under its own intent, its id made from its key (S14). True when one was written.
-pub(super) async fn write_children(
-    run: &mut Run<'_>,
+/// The rows that should hang from the record, as writes: ids of new ones are made from their keys (S14), and of those that are no longer
+/// wanted only the host's own are deleted (S11).
+pub(super) fn child_writes(
+    run: &Run<'_>,
     kind: RecordKind,
     parent: &str,
-    wanted: &[(Children, cosell_plugins::Speaker)],
+    wanted: &[(Children, Speaker)],
     related: &[Related],
-) -> Result<bool, Trouble> {
-    let mut wrote = false;
-    for (children, _) in wanted {
+) -> Vec<Write> {
+    let mut writes = Vec::new();
+    for (children, by) in wanted {
         let Some(join) = run
             .set
             .needs()
             .joins
             .iter()
             .find(|join| join.label == children.label)
-            .cloned()
         else {
             continue;
         };
-        let Link::Child(up) = &join.via else { continue };
         let there: Vec<Row> = related
             .iter()
             .find(|one| one.label == children.label)
@@ -273,136 +228,98 @@ pub(super) async fn write_children(
                 0,
             )
         };
+        let parent = Reference {
+            table: kind.table().to_owned(),
+            id: parent.to_owned(),
+            name: None,
+        };
         for write in children_to_write(children, &there, made) {
-            // Only rows that the host itself has made may be deleted; a person's row is let go of (S11).
-            let ours = |id: &str| run.made(id);
-            match write {
-                ChildWrite::Create(child) => {
-                    let id = child.id.clone().unwrap_or_else(|| made(&child.key));
-                    let mut cells = child.cells;
-                    let parent = Reference {
-                        table: kind.table().to_owned(),
-                        id: parent.to_owned(),
-                        name: None,
-                    };
-                    cells.insert(up.clone(), Cell::Reference(parent));
-                    run.note_made(&id);
-                    create_row(run, &join.table, &id, &cells).await?;
-                }
-                ChildWrite::Update { id, cells } => {
-                    change_row(run, &join.table, &id, &cells).await?
-                }
-                ChildWrite::Remove { id } if ours(&id) => delete_row(run, &join.table, &id).await?,
-                ChildWrite::Remove { id } => {
-                    change_row(
-                        run,
-                        &join.table,
-                        &id,
-                        &Cells::from([(up.clone(), Cell::Empty)]),
-                    )
-                    .await?;
-                }
-            }
-            wrote = true;
+            let whats = match &join.via {
+                Link::Child(up) => vec![hanging(run, join, up, &parent, write)],
+                Link::Many(relationship) => linked(run, join, relationship, &parent, write),
+                // One row that a column points to is no list.
+                Link::Lookup(_) => Vec::new(),
+            };
+            writes.extend(whats.into_iter().map(|what| Write {
+                speakers: BTreeMap::from([(children.label.clone(), by.to_string())]),
+                ..Write::of(what)
+            }));
         }
     }
-    Ok(wrote)
+    writes
 }
 
-/// Changes a row that hangs from the record, under the version that it has now.
-async fn change_row(
-    run: &mut Run<'_>,
-    table: &str,
-    id: &str,
-    cells: &Cells,
-) -> Result<(), Trouble> {
-    let columns = cells.keys().cloned().collect();
-    let now = run
-        .connection
-        .dataverse
-        .retrieve(table, id, &columns, &[])
-        .await?;
-    let target = Run::record(Side::Crm, table, id);
-    let intent = intents::new(
-        run,
-        Kind::UpdateRow,
-        target,
-        Some(now.version.etag.clone()),
-        json!({ "columns": columns }),
-    );
-    let operation = intent.operation.clone();
-    run.intend(intent).await?;
-    let call = run
-        .connection
-        .dataverse
-        .update(table, id, cells, &now.version, &operation)
-        .await;
-    intents::answered(run, call).await?;
-    run.tell(
-        "write",
-        format!("changes {table} {id}"),
-        &json!({ "table": table, "row": id }),
-    );
-    run.close("done", "").await
-}
-
-/// Deletes a row that the host has made.
-async fn delete_row(run: &mut Run<'_>, table: &str, id: &str) -> Result<(), Trouble> {
-    let intent = intents::new(
-        run,
-        Kind::DeleteRow,
-        Run::record(Side::Crm, table, id),
-        None,
-        json!({}),
-    );
-    let operation = intent.operation.clone();
-    run.intend(intent).await?;
-    let call = run
-        .connection
-        .dataverse
-        .delete(table, id, None, &operation)
-        .await;
-    intents::answered(run, call).await?;
-    run.tell(
-        "write",
-        format!("deletes {table} {id}, which the host had made"),
-        &json!({ "table": table, "row": id }),
-    );
-    run.close("done", "").await
-}
-
-/// Creates a row whose id we chose; one that is there already is the same row.
-pub(super) async fn create_row(
-    run: &mut Run<'_>,
-    table: &str,
-    id: &str,
-    cells: &Cells,
-) -> Result<(), Trouble> {
-    let target = Run::record(Side::Crm, table, id);
-    let intent = intents::new(
-        run,
-        Kind::CreateRow,
-        target,
-        Some("none-match".into()),
-        json!({}),
-    );
-    let operation = intent.operation.clone();
-    run.intend(intent).await?;
-    let call = run
-        .connection
-        .dataverse
-        .create(table, id, cells, &operation)
-        .await;
-    match intents::exists_already(call) {
-        Ok(Some(_)) => {
-            run.tell(
-                "write",
-                format!("creates {table} {id}"),
-                &json!({ "table": table, "row": id }),
-            );
-            run.close("done", "").await
+/// Rows that point up to the record.
+fn hanging(run: &Run<'_>, join: &Join, up: &str, parent: &Reference, write: ChildWrite) -> What {
+    let table = join.table.clone();
+    match write {
+        ChildWrite::Create(child) => {
+            let mut cells = child.cells;
+            cells.insert(up.to_owned(), Cell::Reference(parent.clone()));
+            newborn(table, child.id.unwrap_or_default(), cells)
         }
-        Ok(None) => run.close("adopted", "it was there already").await,
-        Err(error) => intents::answered(run, Err(error)).await,
+        ChildWrite::Update { id, cells } => What::UpdateChild { table, id, cells },
+        ChildWrite::Remove { id } if run.made(&id) => What::DeleteChild { table, id },
+        ChildWrite::Remove { id } => What::UpdateChild {
+            table,
+            id,
+            cells: Cells::from([(up.to_owned(), Cell::Empty)]),
+        },
+    }
+}
+
+/// Rows that a many-to-many relationship connects: an id names a row that is there already, and is connected; without one, the row is
+/// made first. Taking one off never deletes it: others may use it.
+fn linked(
+    run: &Run<'_>,
+    join: &Join,
+    relationship: &str,
+    parent: &Reference,
+    write: ChildWrite,
+) -> Vec<What> {
+    let associate = |id: String, link: bool| What::Associate {
+        table: parent.table.clone(),
+        id: parent.id.clone(),
+        relationship: relationship.to_owned(),
+        other: Reference {
+            table: join.table.clone(),
+            id,
+            name: None,
+        },
+        link,
+    };
+    match write {
+        ChildWrite::Create(Child { key, id, cells }) => {
+            let made = row_id(
+                &run.connection.id,
+                &join.table,
+                &format!("{}|{}|{key}", parent.id, join.label),
+                0,
+            );
+            match id {
+                Some(id) if id != made => vec![associate(id, true)],
+                _ => vec![
+                    newborn(join.table.clone(), made.clone(), cells),
+                    associate(made, true),
+                ],
+            }
+        }
+        ChildWrite::Update { id, cells } => vec![What::UpdateChild {
+            table: join.table.clone(),
+            id,
+            cells,
+        }],
+        ChildWrite::Remove { id } => vec![associate(id, false)],
+    }
+}
+
+fn newborn(table: String, id: String, cells: Cells) -> What {
+    What::CreateRow {
+        table,
+        id,
+        cells,
+        newborn: Newborn::Child,
+        mark: None,
+        units: Units::new(),
     }
 }

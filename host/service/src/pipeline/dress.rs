@@ -2,72 +2,108 @@
 //! with a real write, or follow a fact that Partner Center has changed.
 
 use cosell_plugins::{Outcome, Report};
+use cosell_remote::dataverse::Looked;
 use cosell_sync::columns::Cells;
-use cosell_sync::course::Presence;
 use cosell_sync::deal::{DealState, Standing, Timestamp, Unit, UnitValue};
 use cosell_sync::mark::put;
 use cosell_sync::merge::Carry;
-use cosell_sync::row::{Cell, Reason, RecordKind, Role, Row, Seen};
-use cosell_sync::side::{Side, Sides};
+use cosell_sync::row::{Cell, Reason, RecordKind, Role, Row, RowState, Seen};
+use cosell_sync::side::Side;
 use serde_json::Value;
 use tracing::warn;
 
+use super::act::act;
 use super::ask::rounds;
-use super::crm;
-use super::look::{Sight, fetch};
+use super::look::{self, Sight, fetch};
 use super::read::{Reading, without_mark};
 use super::run::Run;
+use super::script::{Script, What, Write};
 use crate::trouble::{Trouble, sentences};
 
-/// Brings the facts of Partner Center into the row when nothing else is left to do. True when something was written.
+/// The write that brings the facts of Partner Center into the row when nothing else is left to do.
 pub(super) async fn in_step(
-    run: &mut Run<'_>,
+    run: &Run<'_>,
     sight: &Sight,
     reading: &Reading,
-) -> Result<bool, Trouble> {
+) -> Result<Option<Write>, Trouble> {
     let (Some(row), Some(seen)) = (&sight.row, &reading.seen) else {
-        return Ok(false);
+        return Ok(None);
     };
     // Closed rows are read-only; nothing is ever reopened to write a receipt (S16).
     if is_closed(reading) {
-        return Ok(false);
+        return Ok(None);
     }
     let mut cells = facts(run, reading, &seen.row);
     let microsoft = microsoft_stands(reading);
     let news = microsoft.is_some() && microsoft != run.notes.microsoft;
-    let healed = run.link.mark.is_some() && {
+    let healed = is_marked(sight.kind) && run.link.mark.is_some() && {
         let name = name_of(run, seen).await?;
         let mark = mark(run, sight.kind, reading, Outcome::InStep, &name).await?;
         run.link.mark.as_deref() != Some(mark.as_str())
     };
     if cells.is_empty() && !news && !healed {
-        return Ok(false);
+        return Ok(None);
     }
     let story = match (&microsoft, news) {
         (Some(standing), true) => format!("Microsoft's referral: {standing}"),
         _ => "in step with Partner Center".to_owned(),
     };
-    ride_along(run, reading, sight.kind, seen, &mut cells, &story).await?;
+    let mark = ride_along(run, reading, sight.kind, seen, &mut cells, &story).await?;
     if cells.is_empty() {
-        run.notes.microsoft = microsoft;
-        return Ok(false);
+        return Ok(None);
     }
-    run.tell("write", format!("{story}; told the CRM"), &Value::Null);
-    crm::write(run, sight, row, &cells, None).await?;
-    run.notes.microsoft = microsoft;
-    run.close("done", "").await?;
-    Ok(true)
+    let mut what = update(sight.kind, row, cells, mark, None);
+    if let What::UpdateRow {
+        microsoft: told, ..
+    } = &mut what
+    {
+        *told = microsoft;
+    }
+    Ok(Some(Write::of(what)))
 }
 
-/// Adds to a write what rides along: facts, audit line, mark.
+/// S17: an opportunity that was made of a linked lead carries on with it, so its switch is on, however the CRM filled it in. None when it is.
+pub(super) fn switch_on(run: &Run<'_>, sight: &Sight) -> Option<Write> {
+    let row = sight.row.as_ref().filter(|_| run.notes.moved)?;
+    let gate = run.set.needs().column(sight.kind.table(), Role::Gate)?;
+    let is_on = row.seen.row.cells.get(gate) == Some(&Cell::Bool(true));
+    let on = Cells::from([(gate.to_owned(), Cell::Bool(true))]);
+    (!is_on).then(|| Write::of(update(sight.kind, row, on, None, None)))
+}
+
+/// A write of these columns to the deal's row, under the version that was seen.
+pub(super) fn update(
+    kind: RecordKind,
+    row: &Looked,
+    cells: Cells,
+    mark: Option<String>,
+    closing: Option<RowState>,
+) -> What {
+    let held = &row.seen.row.cells;
+    What::UpdateRow {
+        kind,
+        id: row.seen.row.id.clone(),
+        held: cells
+            .keys()
+            .filter_map(|column| Some((column.clone(), held.get(column)?.clone())))
+            .collect(),
+        cells,
+        version: row.version.clone(),
+        mark,
+        closing,
+        microsoft: None,
+    }
+}
+
+/// Adds to a write what rides along: facts, audit line, mark. Returns the mark that the name gets, if it changes.
 pub(super) async fn ride_along(
-    run: &mut Run<'_>,
+    run: &Run<'_>,
     reading: &Reading,
     kind: RecordKind,
     seen: &Seen,
     cells: &mut Cells,
     story: &str,
-) -> Result<(), Trouble> {
+) -> Result<Option<String>, Trouble> {
     let facts = facts(run, reading, &seen.row);
     let identifier = run.set.needs().column(&seen.row.table, Role::Identifier);
     let is_new = identifier.is_some_and(|column| facts.contains_key(column));
@@ -169,14 +205,22 @@ pub(super) async fn mark(
     )
 }
 
+/// Marks stand before the names of opportunities: the name of a lead is put together by the CRM from the person's, and nobody writes it.
+const fn is_marked(kind: RecordKind) -> bool {
+    matches!(kind, RecordKind::Opportunity)
+}
+
 async fn put_mark(
-    run: &mut Run<'_>,
+    run: &Run<'_>,
     reading: &Reading,
     kind: RecordKind,
     seen: &Seen,
     outcome: Outcome,
     cells: &mut Cells,
-) -> Result<(), Trouble> {
+) -> Result<Option<String>, Trouble> {
+    if !is_marked(kind) {
+        return Ok(None);
+    }
     let primary = run.name_column(kind.table()).await?;
     let held = name_of(run, seen).await?;
     let name = match cells.get(&primary) {
@@ -186,9 +230,9 @@ async fn put_mark(
     let mark = mark(run, kind, reading, outcome, &name).await?;
     if cells.contains_key(&primary) || run.link.mark.as_deref().unwrap_or_default() != mark {
         cells.insert(primary, Cell::Text(put(&name, &mark)));
-        run.mark = Some(mark);
+        return Ok(Some(mark));
     }
-    Ok(())
+    Ok(None)
 }
 
 async fn name_of(run: &Run<'_>, seen: &Seen) -> Result<String, Trouble> {
@@ -224,7 +268,7 @@ pub async fn tell_failure(run: &mut Run<'_>, reasons: &str) {
 }
 
 async fn cross(run: &mut Run<'_>, reasons: &[Reason]) -> Result<(), Trouble> {
-    let kind = RecordKind::Opportunity;
+    let kind = look::kind(run);
     let of_bell = run
         .members
         .iter()
@@ -240,39 +284,25 @@ async fn cross(run: &mut Run<'_>, reasons: &[Reason]) -> Result<(), Trouble> {
     };
     let row = fetch(run, kind, &id).await?;
     let seen = without_mark(run, &row.seen).await?;
-    let presence = Sides {
-        partner_center: Presence::Never,
-        crm: Presence::Here,
-    };
-    let sight = Sight {
-        own: None,
-        microsoft: None,
-        row: Some(row.clone()),
-        kind,
-        presence,
-    };
     let reading = Reading::of_row(seen.clone());
     let line = line(
         run,
         &format!("not in step: {}", sentences(reasons).trim_end_matches('.')),
     );
     let mut cells = audit(run, &seen.row, &line);
-    put_mark(
-        run,
-        &reading,
-        kind,
-        &seen,
-        Outcome::Failed(reasons.to_vec()),
-        &mut cells,
-    )
-    .await?;
+    let failed = Outcome::Failed(reasons.to_vec());
+    let mark = put_mark(run, &reading, kind, &seen, failed, &mut cells).await?;
     if cells.is_empty() {
         return Ok(());
     }
-    crm::write(run, &sight, &row, &cells, None).await?;
     run.link.crm_table = Some(kind.table().to_owned());
     run.link.crm_row = Some(id);
-    run.close("done", "").await
+    let sight = Sight::of_row(row.clone(), kind);
+    let script = Script {
+        writes: vec![Write::of(update(kind, &row, cells, mark, None))],
+        then: Vec::new(),
+    };
+    act(run, &sight, script).await
 }
 
 fn reason_of(value: &Value) -> Reason {

@@ -28,10 +28,12 @@ pub(super) enum Kind {
     UpdateRow,
     CloseRow,
     DeleteRow,
+    Associate,
+    QualifyLead,
 }
 
 impl Kind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::CreateReferral,
         Self::InviteMicrosoft,
         Self::PatchReferral,
@@ -39,9 +41,11 @@ impl Kind {
         Self::UpdateRow,
         Self::CloseRow,
         Self::DeleteRow,
+        Self::Associate,
+        Self::QualifyLead,
     ];
 
-    const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::CreateReferral => "create-referral",
             Self::InviteMicrosoft => "invite-microsoft",
@@ -50,6 +54,8 @@ impl Kind {
             Self::UpdateRow => "update-row",
             Self::CloseRow => "close-row",
             Self::DeleteRow => "delete-row",
+            Self::Associate => "associate",
+            Self::QualifyLead => "qualify-lead",
         }
     }
 }
@@ -68,6 +74,7 @@ pub(super) fn new(
         target,
         precondition,
         detail: detail.to_string(),
+        irreversible: false,
         since: run.desk.now(),
     }
 }
@@ -124,14 +131,26 @@ pub(super) async fn settle(run: &mut Run<'_>) -> Result<(), Trouble> {
 
 async fn find_referral(run: &mut Run<'_>, intent: &Intent) -> Result<(), Trouble> {
     let row = &intent.target.id;
+    let detail: Value = serde_json::from_str(&intent.detail).unwrap_or_default();
+    let kind = if detail["table"] == RecordKind::Lead.table() {
+        RecordKind::Lead
+    } else {
+        RecordKind::Opportunity
+    };
     // Known even if this process ends now, so that what is noted about the search is kept.
-    run.link.crm_table = Some(intent.target.kind.clone());
+    run.link.crm_table = Some(kind.table().to_owned());
     run.link.crm_row = Some(row.clone());
     let found = run
         .connection
         .partner_center
         .by_external_reference(row)
         .await?;
+    // Of an earlier generation: closed for good, or taken apart.
+    let left = &run.notes.left;
+    let found: Vec<_> = found
+        .into_iter()
+        .filter(|referral| !left.contains(&referral.id))
+        .collect();
     if let [first, rest @ ..] = found.as_slice() {
         if !rest.is_empty() {
             let ids: Vec<&str> = found.iter().map(|referral| referral.id.as_str()).collect();
@@ -147,11 +166,6 @@ async fn find_referral(run: &mut Run<'_>, intent: &Intent) -> Result<(), Trouble
         }
         let first = first.clone();
         born::adopt_referral(run, &first);
-        let kind = if intent.target.kind == RecordKind::Lead.table() {
-            RecordKind::Lead
-        } else {
-            RecordKind::Opportunity
-        };
         born::adopt_row(run, kind, row);
         let raw = run.keep_raw(&first.raw);
         // What was sent is what both sides last agreed on: an edit since then is an edit.

@@ -5,7 +5,7 @@ use cosell_remote::partner_center::{Referral, read};
 use cosell_remote::{Class, RemoteError};
 use cosell_store::{LaneId, LinkState, RecordKey};
 use cosell_sync::course::Presence;
-use cosell_sync::row::{Cell, RecordKind, Role, Row};
+use cosell_sync::row::{Cell, Condition, Query, RecordKind, Reference, Role, Row, Test};
 use cosell_sync::side::{Side, Sides};
 
 use super::run::Run;
@@ -26,6 +26,20 @@ pub(super) struct Sight {
 }
 
 impl Sight {
+    /// Of a row alone.
+    pub(super) fn of_row(row: dataverse::Looked, kind: RecordKind) -> Self {
+        Self {
+            own: None,
+            microsoft: None,
+            row: Some(row),
+            kind,
+            presence: Sides {
+                partner_center: Presence::Never,
+                crm: Presence::Here,
+            },
+        }
+    }
+
     /// Partner Center's record is terminal.
     pub(super) fn is_frozen(&self) -> bool {
         self.own.as_ref().is_some_and(Referral::is_frozen)
@@ -53,6 +67,9 @@ pub(super) async fn look(run: &mut Run<'_>) -> Result<Looked, Trouble> {
     };
     look_at_referrals(run, &mut sight).await?;
     look_at_row(run, &mut sight).await?;
+    if let Some(elder) = follow_lead(run, &mut sight).await? {
+        return Ok(Looked::BelongsTo(elder));
+    }
 
     // A record that names its partner on the other side leads there (S13). Only a referral of our own may claim a row.
     if sight.row.is_none()
@@ -61,7 +78,7 @@ pub(super) async fn look(run: &mut Run<'_>) -> Result<Looked, Trouble> {
             .own
             .as_ref()
             .and_then(|own| own.external_reference.clone())
-            .filter(|id| is_guid(id))
+            .filter(|id| is_guid(id) && !run.notes.left.contains(id))
     {
         let record = Run::record(Side::Crm, sight.kind.table(), &row);
         if let Some(elder) = other_lane(run, &record).await? {
@@ -120,10 +137,10 @@ pub(super) async fn look(run: &mut Run<'_>) -> Result<Looked, Trouble> {
             )]));
         }
     }
+    find_microsofts(run, &mut sight).await?;
     if let Some(elder) = elder_of_records(run, &sight).await? {
         return Ok(Looked::BelongsTo(elder));
     }
-    find_microsofts(run, &mut sight).await?;
     run.looked(
         Side::PartnerCenter,
         sight.own.as_ref().map_or("", |own| &own.raw),
@@ -139,15 +156,92 @@ pub(super) async fn look(run: &mut Run<'_>) -> Result<Looked, Trouble> {
     Ok(Looked::Sight(Box::new(sight)))
 }
 
-fn kind(run: &Run<'_>) -> RecordKind {
+/// What the lane's deal is in the CRM: as it is linked, else as its bells say. A lead that has become an opportunity is one (S17).
+pub(super) fn kind(run: &Run<'_>) -> RecordKind {
     let lead = RecordKind::Lead.table();
-    let is_lead = run.link.crm_table.as_deref() == Some(lead)
-        || run.members.iter().any(|member| member.kind == lead);
+    let opportunity = RecordKind::Opportunity.table();
+    let has = |table: &str| run.members.iter().any(|member| member.kind == table);
+    let is_lead = match run.link.crm_table.as_deref() {
+        Some(table) => table == lead,
+        None => has(lead) && !has(opportunity),
+    };
     if is_lead {
         RecordKind::Lead
     } else {
         RecordKind::Opportunity
     }
+}
+
+/// S17: an opportunity that was qualified from a linked lead is the same deal, whoever qualified it. Its own lane hands over to the lead's;
+/// the lead's moves its pointer.
+async fn follow_lead(run: &mut Run<'_>, sight: &mut Sight) -> Result<Option<LaneId>, Trouble> {
+    let Some(row) = sight.row.as_ref().map(|row| &row.seen.row) else {
+        return Ok(None);
+    };
+    match sight.kind {
+        RecordKind::Opportunity if !run.is_linked() => {
+            let Some(Cell::Reference(lead)) = row.cells.get(dataverse::ORIGIN_COLUMN) else {
+                return Ok(None);
+            };
+            let record = Run::record(Side::Crm, RecordKind::Lead.table(), &lead.id);
+            let Some(elder) = other_lane(run, &record).await? else {
+                return Ok(None);
+            };
+            // A lead that never crossed is no deal: its opportunity is one of its own.
+            let linked = link_of(run, elder).await?;
+            Ok(linked
+                .is_some_and(|link| link.referral.is_some() && link.crm_row.is_some())
+                .then_some(elder))
+        }
+        RecordKind::Lead if is_qualified(row) => {
+            let lead = row.id.clone();
+            let Some(opportunity) = opportunity_of(run, &lead).await? else {
+                return Ok(None);
+            };
+            run.tell_once(
+                "link",
+                &format!(
+                    "lead {lead} was qualified: the deal goes on as opportunity {opportunity}"
+                ),
+                &serde_json::json!({ "lead": lead, "opportunity": opportunity, "rule": "S17" }),
+            );
+            run.moves_to(RecordKind::Opportunity, &opportunity);
+            sight.kind = RecordKind::Opportunity;
+            sight.row = None;
+            fetch_row(run, sight, &opportunity).await?;
+            Ok(None)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The state of a qualified lead; the platform's own, in every organisation.
+const QUALIFIED: i32 = 1;
+
+fn is_qualified(lead: &Row) -> bool {
+    matches!(lead.cells.get(dataverse::STATE_COLUMN), Some(Cell::Choice(state)) if state.code == QUALIFIED)
+}
+
+/// The opportunity that names the lead as its origin.
+async fn opportunity_of(run: &Run<'_>, lead: &str) -> Result<Option<String>, Trouble> {
+    let table = RecordKind::Opportunity.table();
+    let origin = Cell::Reference(Reference {
+        table: RecordKind::Lead.table().to_owned(),
+        id: lead.to_owned(),
+        name: None,
+    });
+    let query = Query {
+        label: "opportunity of a lead".to_owned(),
+        table: table.to_owned(),
+        columns: vec![dataverse::ORIGIN_COLUMN.to_owned()],
+        conditions: vec![Condition {
+            column: dataverse::ORIGIN_COLUMN.to_owned(),
+            test: Test::Equals(origin),
+        }],
+        limit: 1,
+    };
+    let found = run.connection.dataverse.query(&query).await?;
+    Ok(found.rows.into_iter().next().map(|row| row.id))
 }
 
 async fn look_at_referrals(run: &mut Run<'_>, sight: &mut Sight) -> Result<(), Trouble> {
@@ -167,6 +261,7 @@ async fn look_at_referrals(run: &mut Run<'_>, sight: &mut Sight) -> Result<(), T
             ids.push(member.id.clone());
         }
     }
+    ids.retain(|id| !run.notes.left.contains(id));
     for id in ids {
         fetch_referral(run, sight, &id).await?;
     }
@@ -206,10 +301,11 @@ async fn fetch_referral(run: &Run<'_>, sight: &mut Sight, id: &str) -> Result<()
 }
 
 async fn look_at_row(run: &mut Run<'_>, sight: &mut Sight) -> Result<(), Trouble> {
-    let of_bell = run
-        .members
-        .iter()
-        .find(|member| member.side == Side::Crm.as_str() && member.kind == sight.kind.table());
+    let of_bell = run.members.iter().find(|member| {
+        member.side == Side::Crm.as_str()
+            && member.kind == sight.kind.table()
+            && !run.notes.left.contains(&member.id)
+    });
     let id = run
         .link
         .crm_row
@@ -252,13 +348,19 @@ pub(super) async fn fetch(
             .filter(|own| own.table == table)
             .map(|own| own.column.clone()),
     );
+    let known = run.connection.dataverse.metadata(table).await?;
+    columns.extend(known.name_column.clone());
+    // What the host itself follows: the life of a lead (S17), and who saved the row last, for a person who is asked.
+    let own = [
+        dataverse::STATE_COLUMN,
+        dataverse::ORIGIN_COLUMN,
+        dataverse::MODIFIED_BY_COLUMN,
+        dataverse::MODIFIED_ON_COLUMN,
+    ];
     columns.extend(
-        run.connection
-            .dataverse
-            .metadata(table)
-            .await?
-            .name_column
-            .clone(),
+        own.into_iter()
+            .filter(|column| known.column(column).is_some())
+            .map(str::to_owned),
     );
     let joins: Vec<_> = needs
         .joins
@@ -313,6 +415,10 @@ async fn elder_of_records(run: &Run<'_>, sight: &Sight) -> Result<Option<LaneId>
             return Ok(Some(elder));
         }
     }
+    // Both referrals of a deal ring at birth, and either may come first.
+    if let Some(microsoft) = &sight.microsoft {
+        records.push(Run::record(Side::PartnerCenter, REFERRAL, &microsoft.id));
+    }
     if let Some(row) = &sight.row {
         records.push(Run::record(Side::Crm, sight.kind.table(), &row.seen.row.id));
     }
@@ -344,7 +450,9 @@ async fn find_microsofts(run: &Run<'_>, sight: &mut Sight) -> Result<(), Trouble
 fn named_referral(run: &Run<'_>, row: &Row) -> Option<String> {
     let column = run.set.needs().column(&row.table, Role::Identifier)?;
     match row.cells.get(column) {
-        Some(Cell::Text(id)) if is_guid(id) => Some(id.to_ascii_lowercase()),
+        Some(Cell::Text(id)) if is_guid(id) => {
+            Some(id.to_ascii_lowercase()).filter(|id| !run.notes.left.contains(id))
+        }
         _ => None,
     }
 }

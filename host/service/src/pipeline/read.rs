@@ -7,10 +7,11 @@ use cosell_sync::course::{Gate, Presence, Situation};
 use cosell_sync::deal::{Deal, ReferralFacts, Unit, UnitValue, Units};
 use cosell_sync::mark;
 use cosell_sync::merge::View;
-use cosell_sync::row::{Cell, Reason, Seen};
+use cosell_sync::row::{Cell, Reason, RecordKind, Seen};
 use cosell_sync::side::{Side, Sides};
 
 use super::ask::rounds;
+use super::cards;
 use super::look::Sight;
 use super::run::Run;
 use crate::trouble::Trouble;
@@ -59,7 +60,10 @@ impl Reading {
             } else {
                 &self.partner_center
             },
+            kind: sight.kind,
             closed: sight.is_frozen(),
+            reopened: sight.is_frozen() && self.is_reopened(run),
+            decided: cards::decided(run),
             born: run.notes.incomplete_since.unwrap_or_else(|| run.desk.now()),
             rang: rang.unwrap_or(run.born),
             now: run.desk.now(),
@@ -67,8 +71,19 @@ impl Reading {
         }
     }
 
+    /// The row was closed when both were last in step, and is open again (S19).
+    fn is_reopened(&self, run: &Run<'_>) -> bool {
+        let is_closed = |value: Option<&UnitValue>| match value {
+            Some(UnitValue::State(state)) => Some(state.standing.is_closed()),
+            _ => None,
+        };
+        let base = run.bases.get(&Unit::State);
+        is_closed(base.and_then(|base| base.crm.as_ref())) == Some(true)
+            && is_closed(self.crm.units.get(&Unit::State)) == Some(false)
+    }
+
     /// For the merge.
-    pub(super) fn views(&self, _sight: &Sight) -> Sides<View> {
+    pub(super) fn views(&self) -> Sides<View> {
         let crm_phase = match self.crm.units.get(&Unit::State) {
             Some(UnitValue::State(state)) if state.standing.is_closed() => Phase::Closed,
             _ => Phase::Open,
@@ -107,7 +122,7 @@ impl Reading {
 }
 
 /// Reads both sides.
-pub(super) async fn read(run: &Run<'_>, sight: &Sight) -> Result<Reading, Trouble> {
+pub(super) async fn read(run: &mut Run<'_>, sight: &Sight) -> Result<Reading, Trouble> {
     let view = sight
         .own
         .as_ref()
@@ -135,9 +150,14 @@ pub(super) async fn read(run: &Run<'_>, sight: &Sight) -> Result<Reading, Troubl
         None => None,
     };
     let crm = match &seen {
-        Some(seen) => read_row(run, sight, seen).await?,
+        Some(seen) => read_row(run, sight.kind, seen).await?,
         None => cosell_plugins::Reading::default(),
     };
+    run.speakers = crm
+        .spoken
+        .iter()
+        .map(|(unit, by)| (unit.clone(), by.to_string()))
+        .collect();
     let mut reading = Reading {
         partner_center: units,
         facts,
@@ -153,10 +173,10 @@ pub(super) async fn read(run: &Run<'_>, sight: &Sight) -> Result<Reading, Troubl
 /// What the plugins read out of a row. Our id for the deal is the row's, unless a plugin says otherwise.
 pub(super) async fn read_row(
     run: &Run<'_>,
-    sight: &Sight,
+    kind: RecordKind,
     seen: &Seen,
 ) -> Result<cosell_plugins::Reading, Trouble> {
-    let mut reading = rounds!(run, |asking| run.set.read(&asking, sight.kind, seen))?;
+    let mut reading = rounds!(run, |asking| run.set.read(&asking, kind, seen))?;
     reading
         .units
         .entry(Unit::ExternalReference)

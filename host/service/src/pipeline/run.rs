@@ -1,21 +1,28 @@
 //! A run: what one pass over a lane carries with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use cosell_plugins::{Asking, PluginSet};
-use cosell_remote::dataverse::Cut;
+use cosell_remote::dataverse::{Cut, MODIFIED_BY_COLUMN, MODIFIED_ON_COLUMN};
 use cosell_store::{
-    Attempt, AuditLine, Base, Bell, Change, Intent, LaneId, LaneState, Lease, LinkState, Millis,
-    Next, RecordKey,
+    Attempt, AuditLine, Base, Bell, Card, CardChange, Change, Hold, HoldChange, Intent, LaneId,
+    LaneState, Lease, LinkState, Millis, Next, RecordKey,
 };
 use cosell_sync::deal::{Timestamp, Unit, UnitValue, Units};
-use cosell_sync::merge::{Bases, Carry, Plan, Why};
-use cosell_sync::row::Refusal;
+use cosell_sync::hold;
+use cosell_sync::mark;
+use cosell_sync::merge::{Bases, Plan, Why};
+use cosell_sync::row::{Cell, RecordKind, Refusal, Role};
 use cosell_sync::side::{Side, Sides};
 
+use super::look::Sight;
+use super::script::{Settles, What, Write};
+use crate::binding;
 use crate::desk::{Connection, Desk, LEASE_MS};
 use crate::link::{self, Notes, fingerprint};
+use crate::raw;
+use crate::throttle;
 use crate::trouble::{Trouble, reason_json, sentences};
 
 /// One pass over a lane, with the set of plugins that it began with (S29).
@@ -31,6 +38,21 @@ pub struct Run<'a> {
     pub(super) notes: Notes,
     pub(super) intent: Option<Intent>,
     pub(super) born: Millis,
+    /// Open questions, with the answers that people have given.
+    pub(super) cards: Vec<Card>,
+    /// Live holds, with the verdicts that people have given.
+    pub(super) holds: Vec<Hold>,
+    /// What the lane stood on when it was parked (S26), and for which failure.
+    pub(super) parked_on: Option<String>,
+    failure: Option<String>,
+    /// The pair was made anew: bases of the one before are dropped with the next transaction.
+    forget_bases: bool,
+    /// What it stands on now; known after a look.
+    pub(crate) stands_on: Option<String>,
+    /// Whose word each unit of the CRM's side is: unit → plugin.
+    pub(super) speakers: BTreeMap<Unit, String>,
+    /// Stops before act, and writes nothing down (S1).
+    is_preview: bool,
     /// The mark that the write under way puts before the name; known to stand there once that write is done.
     pub(super) mark: Option<String>,
     /// The raw records of the last look.
@@ -49,36 +71,67 @@ impl<'a> Run<'a> {
         lease: &Lease,
         state: &'a LaneState,
     ) -> Result<Self, Trouble> {
-        let connection =
-            desk.connections
-                .get(&lease.connection)
-                .ok_or_else(|| Trouble::NotYet {
-                    until: desk.now() + 60_000,
-                    reason: format!(
-                        "connection \"{}\" is not configured on this host",
-                        lease.connection
-                    ),
-                })?;
+        let connection = Self::connection(desk, &lease.connection)?;
         // I11: no request before the throttle opens.
-        let now = desk.now();
-        if let Some(throttle) = desk
-            .store
-            .throttles(&lease.connection)
-            .await?
-            .into_iter()
-            .find(|throttle| throttle.until > now)
-        {
-            return Err(Trouble::NotYet {
-                until: throttle.until,
-                reason: throttle.reason,
-            });
-        }
-        let link = state.link.clone().unwrap_or_default();
+        throttle::must_be_open(desk, &lease.connection).await?;
+        connection
+            .checked
+            .get_or_try_init(|| binding::check(&*desk.store, connection))
+            .await?;
+        binding::must_be_ours(&*desk.store, &lease.connection, desk.now()).await?;
+        Ok(Self::over(desk, connection, lease, state))
+    }
+
+    /// Begins a preview: it takes no lease, and stops before act.
+    ///
+    /// # Errors
+    /// [`Trouble::NotYet`] when the connection is not ours.
+    pub fn preview(
+        desk: &'a Desk,
+        connection: &str,
+        lane: LaneId,
+        state: &'a LaneState,
+    ) -> Result<Self, Trouble> {
+        let lease = Lease {
+            connection: connection.to_owned(),
+            lane,
+            fence: 0,
+            until: Millis::MAX,
+        };
+        let connection = Self::connection(desk, connection)?;
         Ok(Self {
+            is_preview: true,
+            ..Self::over(desk, connection, &lease, state)
+        })
+    }
+
+    fn connection(desk: &'a Desk, id: &str) -> Result<&'a Connection, Trouble> {
+        desk.connections.get(id).ok_or_else(|| Trouble::NotYet {
+            until: desk.now() + 60_000,
+            reason: format!("connection \"{id}\" is not configured on this host"),
+        })
+    }
+
+    fn over(
+        desk: &'a Desk,
+        connection: &'a Connection,
+        lease: &Lease,
+        state: &'a LaneState,
+    ) -> Self {
+        let link = state.link.clone().unwrap_or_default();
+        Self {
             desk,
             connection,
             set: desk.plugins.current(),
             lease: lease.clone(),
+            cards: state.cards.clone(),
+            holds: state.holds.clone(),
+            parked_on: state.parked_on.clone().filter(|_| state.failure.is_some()),
+            failure: state.failure.clone(),
+            forget_bases: false,
+            stands_on: None,
+            speakers: BTreeMap::new(),
+            is_preview: false,
             members: state.members.clone(),
             bells: &state.bells,
             bases: link::bases(&link),
@@ -89,11 +142,14 @@ impl<'a> Run<'a> {
             mark: None,
             seen: Sides::default(),
             memory: Memory::default(),
-        })
+        }
     }
 
     /// Keeps the lane ours for another round.
     pub(super) async fn renew(&mut self) -> Result<(), Trouble> {
+        if self.is_preview {
+            return Ok(());
+        }
         self.lease = self.desk.store.renew(&self.lease, LEASE_MS).await?;
         Ok(())
     }
@@ -204,24 +260,36 @@ impl<'a> Run<'a> {
         self.link.referral.is_none() && self.intent.is_none()
     }
 
-    /// Tells what is about to be written, unit by unit, with what stood there before; the loser of a conflict stands here (S10).
-    pub(super) fn tell_carries(&mut self, carries: &[&Carry]) {
-        for carry in carries {
+    /// Tells what was written, unit by unit, with what stood there before; the loser of a conflict stands here (S10). The detail answers "why
+    /// is this value here": the rule, the bell, and whose word it is.
+    pub(super) fn tell_carries(
+        &mut self,
+        settled: &[Settles],
+        speakers: &BTreeMap<String, String>,
+    ) {
+        let bells: Vec<String> = self
+            .bells
+            .iter()
+            .filter(|bell| bell.rung > bell.answered)
+            .map(|bell| format!("{} {} ({})", bell.record.kind, bell.record.id, bell.cause))
+            .collect();
+        for Settles { carry, .. } in settled {
             let (unit, to) = (&carry.unit, carry.to);
             let (was, value) = (carry.was.in_words(), carry.value.in_words());
-            let why = match carry.why {
-                Why::Edited => "only the other side had changed it",
-                Why::Filled => "it was empty there when the two were linked",
-                Why::Linked => "the link policy decided",
-                Why::Conflict => "both sides had changed it, and the policy decided",
-            };
+            let (why, rule) = reason_of(carry.why);
             let kind = if carry.why == Why::Conflict {
                 "conflict"
             } else {
                 "write"
             };
+            // What goes out was read by a plugin, what comes in was written by plugins.
+            let by = match to {
+                Side::PartnerCenter => serde_json::json!(self.speakers.get(unit)),
+                Side::Crm => serde_json::json!(speakers),
+            };
             let detail = serde_json::json!({
                 "unit": unit.as_text(), "to": to.as_str(), "before": carry.was.to_parts(), "after": carry.value.to_parts(),
+                "rule": rule, "bells": bells, "by": by, "set": self.set.hash(),
             });
             self.tell(
                 kind,
@@ -279,6 +347,295 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// Moves the bases of what a write has settled: of the receiver to what it shows now, of the source to what it showed (S6).
+    pub(super) fn settle(&mut self, settled: &[Settles], shown: &Units, raw: &str) {
+        for Settles {
+            carry,
+            moves_source,
+        } in settled
+        {
+            let now = shown.get(&carry.unit).unwrap_or(&carry.value).clone();
+            self.remember(&carry.unit, carry.to, &now, raw);
+            if *moves_source {
+                let source = self.raw_of(carry.to.other());
+                self.remember(&carry.unit, carry.to.other(), &carry.source, &source);
+            }
+            self.notes.unedited.remove(&carry.unit.as_text());
+        }
+    }
+
+    /// The deal goes on in another row of the CRM (S17). What the new row does not show is unknown and not emptied.
+    pub(super) fn moves_to(&mut self, kind: RecordKind, row: &str) {
+        self.link.crm_table = Some(kind.table().to_owned());
+        self.link.crm_row = Some(row.to_owned());
+        self.link.mark = None;
+        self.notes.moved = true;
+        self.belongs(Self::record(Side::Crm, kind.table(), row));
+    }
+
+    /// Closes the card, if it is open.
+    pub(super) fn close_card(&mut self, kind: &str, subject: &str, why: &str) {
+        let is_open = |card: &&Card| card.kind == kind && card.subject == subject;
+        if self.cards.iter().any(|card| is_open(&card)) {
+            self.card(CardChange::Close {
+                kind: kind.to_owned(),
+                subject: subject.to_owned(),
+                why: why.to_owned(),
+            });
+        }
+    }
+
+    /// Notes that a write of the script is made, for the brakes (S27).
+    pub(super) fn note_write(&mut self, write: &Write) {
+        if !write.is_on_the_deal() {
+            return;
+        }
+        let now = self.desk.now();
+        let carried: Vec<String> = write
+            .settles
+            .iter()
+            .map(|settled| hold::fingerprint(&settled.carry.unit, &settled.carry.value))
+            .chain(
+                // A birth is nobody's swing.
+                matches!(
+                    write.what,
+                    What::CreateReferral { .. } | What::CreateRow { .. } | What::Qualify { .. }
+                )
+                .then(|| format!("birth {now}")),
+            )
+            .collect();
+        self.notes
+            .swing
+            .note(write.side(), carried.iter().map(String::as_str), now);
+    }
+
+    /// Asks a person, or no longer does. The rounds that follow know it, although the store has not given it a number yet.
+    pub(super) fn card(&mut self, change: CardChange) {
+        let (CardChange::Open { kind, subject, .. } | CardChange::Close { kind, subject, .. }) =
+            &change;
+        self.cards
+            .retain(|card| card.kind != *kind || card.subject != *subject);
+        if let CardChange::Open {
+            kind,
+            subject,
+            body,
+        } = &change
+        {
+            self.cards.push(Card {
+                connection: self.lease.connection.clone(),
+                lane: self.lease.lane,
+                card: 0,
+                kind: kind.clone(),
+                subject: subject.clone(),
+                body: body.clone(),
+                opened: self.desk.now(),
+                answer: None,
+                closed: None,
+            });
+        }
+        self.memory.cards.push(change);
+    }
+
+    /// Holds a write, or no longer does. See [`Run::card`]; a hold of the same write keeps its age and its verdict.
+    pub(super) fn hold(&mut self, change: HoldChange) {
+        match &change {
+            HoldChange::Open {
+                kind,
+                subject,
+                body,
+                fingerprint,
+                until,
+            } => {
+                let is_same = |hold: &Hold| hold.kind == *kind && hold.subject == *subject;
+                if !self
+                    .holds
+                    .iter()
+                    .any(|hold| is_same(hold) && hold.fingerprint == *fingerprint)
+                {
+                    self.holds.retain(|hold| !is_same(hold));
+                    self.holds.push(Hold {
+                        connection: self.lease.connection.clone(),
+                        lane: self.lease.lane,
+                        hold: 0,
+                        kind: kind.clone(),
+                        subject: subject.clone(),
+                        body: body.clone(),
+                        fingerprint: fingerprint.clone(),
+                        opened: self.desk.now(),
+                        until: *until,
+                        verdict: None,
+                        closed: None,
+                    });
+                }
+            }
+            HoldChange::Close { kind, subject, .. } => self
+                .holds
+                .retain(|hold| hold.kind != *kind || hold.subject != *subject),
+        }
+        self.memory.holds.push(change);
+    }
+
+    /// What this run has to tell, line by line; nothing of a preview is written down.
+    pub(super) fn told(&self) -> Vec<String> {
+        self.memory
+            .audit
+            .iter()
+            .map(|line| line.message.clone())
+            .collect()
+    }
+
+    /// Whether this run stops before act.
+    pub(super) const fn is_preview(&self) -> bool {
+        self.is_preview
+    }
+
+    /// S26: a parked lane stays parked while what it stands on is the same. Our own cross and audit line are not what it stands on, and a
+    /// person who orders it is heard.
+    pub(super) async fn still_parked(&mut self, sight: &Sight) -> Result<Option<Next>, Trouble> {
+        let stands_on = self.substance(sight).await?;
+        self.stands_on = Some(stands_on.clone());
+        if self.parked_on.as_ref() != Some(&stands_on) || self.is_ordered() {
+            return Ok(None);
+        }
+        let lane = self
+            .desk
+            .store
+            .lane(&self.lease.connection, self.lease.lane)
+            .await?;
+        let (Some(reasons), Some(failure)) =
+            (lane.and_then(|lane| lane.reason), self.failure.clone())
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Next::Parked {
+            reasons,
+            failure,
+            state: Some(stands_on),
+        }))
+    }
+
+    async fn substance(&self, sight: &Sight) -> Result<String, Trouble> {
+        let table = sight.kind.table();
+        let needs = self.set.needs();
+        let mut derived: BTreeSet<&str> = needs
+            .brings
+            .iter()
+            .filter(|own| own.table == table)
+            .filter(|own| !matches!(own.role, None | Some(Role::Gate | Role::Consent)))
+            .map(|own| own.column.as_str())
+            .collect();
+        derived.extend([MODIFIED_BY_COLUMN, MODIFIED_ON_COLUMN]);
+        let primary = self.name_column(table).await?;
+        let name = sight
+            .row
+            .as_ref()
+            .and_then(|row| match row.seen.row.cells.get(&primary) {
+                Some(Cell::Text(name)) => Some(mark::strip(name, self.link.mark.as_deref())),
+                _ => None,
+            });
+        let referrals: Vec<&str> = [&sight.own, &sight.microsoft]
+            .into_iter()
+            .flatten()
+            .map(|referral| referral.raw.as_str())
+            .collect();
+        let substance = raw::substance(
+            &referrals,
+            sight.row.as_ref().map(|row| &row.seen),
+            name.map(|name| (primary.as_str(), name)),
+            &derived,
+        );
+        Ok(fingerprint(&format!(
+            "{}|{}|{substance}",
+            super::mapping::name(self),
+            self.connection.configuration
+        )))
+    }
+
+    /// The record of this side is made anew: the lane lets go of the one that is gone, or has ended (S18, S19).
+    pub(super) fn start_anew(&mut self, side: Side) {
+        let left = match side {
+            Side::PartnerCenter => {
+                self.notes.left.extend(self.link.microsoft_referral.take());
+                self.link.engagement = None;
+                self.notes.microsoft = None;
+                self.link.referral.take()
+            }
+            Side::Crm => {
+                self.link.mark = None;
+                self.link.crm_row.take()
+            }
+        };
+        self.link.generation += 1;
+        let left = left.unwrap_or_default();
+        let message = format!("lets go of {left} in {side}: a person decided that it is made anew");
+        self.tell(
+            "anew",
+            message,
+            &serde_json::json!({ "left": left, "side": side.as_str(), "rule": "S18" }),
+        );
+        self.notes.left.insert(left);
+        self.notes.incomplete_since = None;
+        // What both agreed on belongs to the pair that is no more.
+        self.bases.clear();
+        self.forget_bases = true;
+    }
+
+    /// A person has taken the two records apart: neither is written any more.
+    pub(super) fn taken_apart(&mut self) -> Next {
+        let by = self
+            .cards
+            .iter()
+            .find_map(|card| card.answer.as_ref())
+            .map_or_else(|| "a person".to_owned(), |answer| answer.by.clone());
+        let reason = format!("{by} has taken the two records apart; neither is written any more");
+        self.tell(
+            "apart",
+            reason.clone(),
+            &serde_json::json!({ "rule": "S18" }),
+        );
+        self.notes.apart = Some(reason.clone());
+        super::cards::settle(
+            self,
+            &[super::cards::GONE, super::cards::REOPENED],
+            "answered",
+        );
+        Next::Paused { reason }
+    }
+
+    /// S17: the row is another one than the bases were read from. What it does not show is unknown there, and not emptied; what it shows
+    /// otherwise is what somebody entered.
+    pub(super) fn after_move(&mut self, shown: &Units) {
+        if !self.notes.moved {
+            return;
+        }
+        for (unit, sides) in &mut self.bases {
+            if shown.get(unit).is_none_or(UnitValue::is_empty) {
+                sides.crm = None;
+            }
+        }
+    }
+
+    /// S21: sync was off and is on again. What differs now was not edited under our eyes, so what cannot be taken back of it is confirmed.
+    pub(super) fn after_pause(&mut self, plan: &Plan) {
+        if std::mem::take(&mut self.notes.paused) {
+            let differing = plan.carries.iter().map(|carry| carry.unit.as_text());
+            self.notes.unedited.extend(differing);
+        }
+        // What no longer differs needs no confirmation later.
+        self.notes.unedited.retain(|unit| {
+            plan.carries
+                .iter()
+                .any(|carry| carry.unit.as_text() == *unit)
+        });
+    }
+
+    /// Whether a person ordered this run.
+    pub(super) fn is_ordered(&self) -> bool {
+        self.bells
+            .iter()
+            .any(|bell| bell.rung > bell.answered && bell.cause == PERSON)
+    }
+
     /// Moves a base: in memory now, in the store with the next transaction.
     pub(super) fn remember(&mut self, unit: &Unit, side: Side, value: &UnitValue, raw: &str) {
         self.memory
@@ -303,10 +660,18 @@ impl<'a> Run<'a> {
     }
 
     fn change(&mut self, with_link: bool) -> Change {
-        let memory = std::mem::take(&mut self.memory);
+        let mut memory = std::mem::take(&mut self.memory);
+        if std::mem::take(&mut self.forget_bases) {
+            let unknown = |base: &Base| Base {
+                value: None,
+                raw: None,
+                ..base.clone()
+            };
+            let kept = std::mem::take(&mut memory.bases);
+            memory.bases = self.link.bases.iter().map(unknown).chain(kept).collect();
+        }
         let link = LinkState {
             notes: self.notes.to_text(),
-            set_hash: Some(self.set.hash().to_owned()),
             bases: Vec::new(),
             raws: BTreeMap::new(),
             ..self.link.clone()
@@ -317,6 +682,8 @@ impl<'a> Run<'a> {
             raws: memory.raws,
             members: memory.members,
             attempt: None,
+            cards: memory.cards,
+            holds: memory.holds,
             audit: memory.audit,
         }
     }
@@ -372,56 +739,6 @@ impl<'a> Run<'a> {
         self.change(known && !matches!(next, Next::Retired { .. }))
     }
 
-    /// A record is gone: no writes, a person decides (S18).
-    pub(super) fn orphaned(&mut self, side: Side) -> Next {
-        let (what, id) = match side {
-            Side::PartnerCenter => ("referral", self.link.referral.clone()),
-            Side::Crm => ("row", self.link.crm_row.clone()),
-        };
-        let reason = format!(
-            "{what} {} cannot be found in {side} any more: it was deleted, or we may no longer see it. Nothing is written until a person decides",
-            id.as_deref().unwrap_or("?")
-        );
-        self.tell_once(
-            "orphan",
-            &reason,
-            &serde_json::json!({ "side": side.as_str() }),
-        );
-        Next::Orphaned { reason }
-    }
-
-    /// Where a lane stands whose differences are carried, explained or asked.
-    pub(super) fn after_questions(&mut self, plan: &Plan) -> Next {
-        if plan.questions.is_empty() {
-            return Next::Settled;
-        }
-        let list: Vec<String> = plan
-            .questions
-            .iter()
-            .map(|question| {
-                let (ours, theirs) = (
-                    question.values.partner_center.in_words(),
-                    question.values.crm.in_words(),
-                );
-                let how = if question.at_link {
-                    "both held a value before they were linked"
-                } else {
-                    "both sides changed it"
-                };
-                format!(
-                    "{}: Partner Center says {ours}, the CRM says {theirs} ({how})",
-                    question.unit
-                )
-            })
-            .collect();
-        let reason = format!(
-            "{}. Make both alike, or set a policy for the unit; other units go on",
-            list.join("; ")
-        );
-        self.tell_once("question", &reason, &serde_json::json!({}));
-        Next::Held { reason }
-    }
-
     /// The record of a bell or member on this side.
     pub(super) fn record(side: Side, kind: &str, id: &str) -> RecordKey {
         RecordKey {
@@ -442,5 +759,21 @@ struct Memory {
     bases: Vec<Base>,
     raws: BTreeMap<String, String>,
     members: Vec<RecordKey>,
+    cards: Vec<CardChange>,
+    holds: Vec<HoldChange>,
     audit: Vec<AuditLine>,
+}
+
+/// The cause of a bell that a person rings.
+pub const PERSON: &str = "person";
+
+/// Why a value was carried: for people, and the rule.
+pub(super) const fn reason_of(why: Why) -> (&'static str, &'static str) {
+    match why {
+        Why::Edited => ("only the other side had changed it", "S5"),
+        Why::Filled => ("it was empty there when the two were linked", "S9"),
+        Why::Linked => ("the link policy decided", "S9"),
+        Why::Conflict => ("both sides had changed it, and the policy decided", "S10"),
+        Why::Answered => ("a person has answered the card", "S10"),
+    }
 }

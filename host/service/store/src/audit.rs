@@ -11,7 +11,7 @@ pub(crate) const SCHEME: i64 = 1;
 /// What is to be written down.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditLine {
-    /// `run`, `write`, `conflict`, `explained`, `skip`, `park`, `link`, `plugin`.
+    /// `run`, `write`, `conflict`, `explained`, `skip`, `park`, `link`, `plugin`, `person`.
     pub kind: String,
     /// One sentence for people.
     pub message: String,

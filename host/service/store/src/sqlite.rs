@@ -1,33 +1,33 @@
 //! The store in one SQLite file: write-ahead log, every commit synced, one writer, a few readers.
 
 mod accept;
+mod cards;
 mod chain;
 pub(crate) mod checkpoint;
+mod door;
+mod holds;
 mod lanes;
 mod links;
+mod notes;
+mod people;
 mod readers;
 mod reads;
 mod schema;
 mod throttles;
+mod writes;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use async_trait::async_trait;
-
 use self::readers::Readers;
 use self::schema::SchemaError;
 use crate::writer::{BELLS_WAITING_MAX, Desk, Failure, PowerCut, Scribe, WhenFull, Writer};
-use crate::{
-    Accepted, AcceptedEvent, AuditEntry, Bell, Census, ChainBreak, Change, Clock, CursorAdvance,
-    Intent, LaneId, LaneState, LaneSummary, Lease, LinkState, Millis, Next, RecordKey, Store,
-    StoreError, Throttle,
-};
+use crate::{Clock, Millis, StoreError};
 
 const OPENING: &str = "open its file";
 
-/// [`Store`] on SQLite. Needs a tokio runtime for reads from a file; in memory it needs none.
+/// [`crate::Store`] on SQLite. Needs a tokio runtime for reads from a file; in memory it needs none.
 pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
@@ -171,175 +171,6 @@ impl From<rusqlite::Error> for SchemaFault {
 impl From<std::io::Error> for SchemaFault {
     fn from(error: std::io::Error) -> Self {
         Self(error.into())
-    }
-}
-
-#[async_trait]
-impl Store for SqliteStore {
-    async fn accept(
-        &self,
-        events: Vec<AcceptedEvent>,
-        cursor: Option<CursorAdvance>,
-    ) -> Result<Vec<Accepted>, StoreError> {
-        self.writer
-            .write("accept events", WhenFull::Refuse, move |desk| {
-                accept::accept(desk, &events, cursor.as_ref())
-            })
-            .await
-    }
-
-    async fn claim(
-        &self,
-        owner: &str,
-        lease_ms: Millis,
-        max: usize,
-    ) -> Result<Vec<Lease>, StoreError> {
-        let owner = owner.to_owned();
-        self.write("claim due lanes", move |desk| {
-            lanes::claim(desk, &owner, lease_ms, max)
-        })
-        .await
-    }
-
-    async fn next_due(&self) -> Result<Option<Millis>, StoreError> {
-        self.read("find the next due lane", reads::next_due).await
-    }
-
-    async fn open(&self, lease: &Lease) -> Result<LaneState, StoreError> {
-        let lease = lease.clone();
-        self.read("read a lane", move |sql| reads::open(sql, &lease))
-            .await
-    }
-
-    async fn renew(&self, lease: &Lease, lease_ms: Millis) -> Result<Lease, StoreError> {
-        let lease = lease.clone();
-        self.write("prolong a lease", move |desk| {
-            lanes::renew(desk, &lease, lease_ms)
-        })
-        .await
-    }
-
-    async fn intend(&self, lease: &Lease, intent: Intent) -> Result<(), StoreError> {
-        let lease = lease.clone();
-        self.write("commit an intent", move |desk| {
-            links::intend(desk, &lease, &intent)
-        })
-        .await
-    }
-
-    async fn complete_write(&self, lease: &Lease, change: Change) -> Result<(), StoreError> {
-        let lease = lease.clone();
-        self.write("close a write", move |desk| {
-            links::complete_write(desk, &lease, &change)
-        })
-        .await
-    }
-
-    async fn complete_run(
-        &self,
-        lease: &Lease,
-        answered: &[Bell],
-        change: Change,
-        next: Next,
-    ) -> Result<(), StoreError> {
-        let (lease, answered) = (lease.clone(), answered.to_vec());
-        self.write("end a run", move |desk| {
-            lanes::complete_run(desk, &lease, &answered, &change, &next)
-        })
-        .await
-    }
-
-    async fn lane_of(
-        &self,
-        connection: &str,
-        record: &RecordKey,
-    ) -> Result<Option<LaneId>, StoreError> {
-        let (connection, record) = (connection.to_owned(), record.clone());
-        self.read("find a record's lane", move |sql| {
-            accept::lane_of(sql, &connection, &record)
-        })
-        .await
-    }
-
-    async fn lane_of_engagement(
-        &self,
-        connection: &str,
-        engagement: &str,
-    ) -> Result<Option<LaneId>, StoreError> {
-        let (connection, engagement) = (connection.to_owned(), engagement.to_owned());
-        self.read("find an engagement's lane", move |sql| {
-            reads::lane_of_engagement(sql, &connection, &engagement)
-        })
-        .await
-    }
-
-    async fn cursor(&self, connection: &str, stream: &str) -> Result<Option<String>, StoreError> {
-        let (connection, stream) = (connection.to_owned(), stream.to_owned());
-        self.read("read a cursor", move |sql| {
-            reads::cursor(sql, &connection, &stream)
-        })
-        .await
-    }
-
-    async fn set_throttle(&self, connection: &str, throttle: Throttle) -> Result<(), StoreError> {
-        let connection = connection.to_owned();
-        self.write("close a credential", move |desk| {
-            throttles::set(desk, &connection, &throttle)
-        })
-        .await
-    }
-
-    async fn throttles(&self, connection: &str) -> Result<Vec<Throttle>, StoreError> {
-        let (connection, now) = (connection.to_owned(), (self.clock)());
-        self.read("read throttles", move |sql| {
-            throttles::closed(sql, now, &connection)
-        })
-        .await
-    }
-
-    async fn resume(&self) -> Result<usize, StoreError> {
-        self.write("take up what was left", lanes::resume).await
-    }
-
-    async fn wake(&self, connection: &str, lane: LaneId, cause: &str) -> Result<(), StoreError> {
-        let (connection, cause) = (connection.to_owned(), cause.to_owned());
-        self.write("wake a lane", move |desk| {
-            lanes::wake(desk, &connection, lane, &cause)
-        })
-        .await
-    }
-
-    async fn census(&self) -> Result<Census, StoreError> {
-        let now = (self.clock)();
-        self.read("count", move |sql| reads::census(sql, now)).await
-    }
-
-    async fn lanes(&self, connection: &str, limit: usize) -> Result<Vec<LaneSummary>, StoreError> {
-        let (connection, now) = (connection.to_owned(), (self.clock)());
-        self.read("list lanes", move |sql| {
-            reads::lanes(sql, now, &connection, limit)
-        })
-        .await
-    }
-
-    async fn link(&self, connection: &str, lane: LaneId) -> Result<Option<LinkState>, StoreError> {
-        let connection = connection.to_owned();
-        self.read("read a link", move |sql| {
-            links::read_whole(sql, &connection, lane)
-        })
-        .await
-    }
-
-    async fn audit(&self, connection: &str, lane: LaneId) -> Result<Vec<AuditEntry>, StoreError> {
-        let connection = connection.to_owned();
-        self.read("read an audit", move |sql| {
-            chain::entries(sql, &connection, lane)
-        })
-        .await
-    }
-
-    async fn check_audit(&self) -> Result<Vec<ChainBreak>, StoreError> {
-        self.read("verify the audit", chain::check).await
     }
 }
 

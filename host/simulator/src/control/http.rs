@@ -1,45 +1,12 @@
-//! Control over HTTP: JSON in, JSON out, on its own listener. `GET /` lists the routes.
+//! Control over HTTP: JSON in, JSON out, on its own listener. [`ROUTES`] lists what there is.
 
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{Control, ControlError};
+use super::routes::ROUTES;
+use super::{Arrival, Control, ControlError};
+use crate::standing::Hidden;
 use crate::wire::{Reply, Request, decode_segment};
-
-/// The routes, as `GET /` lists them.
-const ROUTES: [&str; 31] = [
-    "GET /                                      addresses, seeded ids, these routes",
-    "GET /counts                                how many of each record",
-    "GET /audit                                 duplicates, one-sided links, writes to closed deals",
-    "GET /ledger?after=N                        accepted writes after entry N",
-    "GET /refused                               refused writes",
-    "GET /acts                                  what was done through control",
-    "GET /deliveries                            webhooks and what became of them",
-    "GET /clock                                 the simulated now",
-    "POST /clock {\"advance_ms\"} or {\"now\"}  moves the clock",
-    "POST /latency {\"ms\"}                     added to every API call",
-    "POST /faults {service, kind, …}            injects a fault on requests",
-    "POST /webhook-faults {service, kind, …}    injects a fault on webhooks",
-    "DELETE /faults                             takes all faults away",
-    "POST /tokens/revoke-refresh                as a changed password does",
-    "POST /tokens/revoke-access                 every access token becomes invalid",
-    "POST /delta/expire                         every delta link becomes too old",
-    "GET /referrals                             every referral, Microsoft's too",
-    "GET /referrals/{id}                        one referral",
-    "POST /referrals {…}                        a partner's user creates a deal",
-    "PATCH /referrals/{id} [{op,path,value}]    a partner's user changes a deal",
-    "POST /referrals/inbound {…}                a referral from Microsoft arrives",
-    "GET /referrals/{id}/microsoft              Microsoft's referral of that engagement",
-    "POST /referrals/{id}/accept {\"msx_id\"}   Microsoft accepts",
-    "POST /referrals/{id}/decline {\"reason\"}  Microsoft declines",
-    "POST /referrals/{id}/win                   Microsoft wins",
-    "POST /referrals/{id}/lose {\"reason\"}     Microsoft loses",
-    "GET /rows/{table}                          every row",
-    "GET|PATCH|DELETE /rows/{table}/{id}        one row; changes are a seller's",
-    "POST /rows/{table} {…}                     a seller creates a row",
-    "POST /rows/opportunity/{id}/win or /lose   a seller closes an opportunity",
-    "POST /columns/{table}/{column} {\"required\"}  makes a column required or optional",
-];
 
 impl Control {
     /// Answers a request to the control listener.
@@ -87,6 +54,7 @@ impl Control {
             [] => {
                 let mut about = self.about().clone();
                 about["routes"] = json!(ROUTES);
+                about["crm"]["organization_id"] = json!(self.organization_id());
                 Ok(about)
             }
             ["counts"] => plain(&self.counts()),
@@ -163,6 +131,26 @@ impl Control {
                 self.expire_delta_links();
                 done
             }
+            (&Method::POST, ["users", mail, what]) => self.user_route(mail, what, body),
+            (&Method::POST, ["crm", "copy"]) => {
+                Ok(json!({ "organization_id": self.copy_environment() }))
+            }
+            (&Method::POST, ["crm", "account"]) => {
+                plain(&self.set_crm_account(read(&body["account"])?))
+            }
+            (&Method::POST, ["registration", "take"]) => {
+                plain(&self.take_registration(&text(body, "url"))?)
+            }
+            (&Method::POST, ["statuses", table]) => {
+                let (value, state) = (read(&body["value"])?, read(&body["state"])?);
+                plain(&self.add_status(table, value, &text(body, "label"), state)?)
+            }
+            (&Method::DELETE, ["statuses", table, value]) => {
+                let reason = "the status is not a number".to_owned();
+                let value = value.parse();
+                let value = value.map_err(|_| ControlError::Malformed { reason })?;
+                plain(&self.retire_status(table, value)?)
+            }
             (&Method::POST, ["columns", table, column]) => {
                 let reason = "`required` (true or false) expected".to_owned();
                 let required = body["required"]
@@ -171,6 +159,15 @@ impl Control {
                 plain(&self.require_column(table, column, required)?)
             }
             _ => Err(unknown(parts)),
+        }
+    }
+
+    fn user_route(&self, mail: &str, what: &str, body: &Value) -> Result<Value, ControlError> {
+        match what {
+            "password-expires" => plain(&self.expire_password(mail)?),
+            "consents" => Ok(json!({ "refresh_token": self.consent_again(mail)? })),
+            "role" => plain(&self.set_role(mail, read(&body["role"])?)),
+            _ => Err(unknown(&["users", mail, what])),
         }
     }
 
@@ -190,15 +187,32 @@ impl Control {
         parts: &[&str],
         body: &Value,
     ) -> Result<Value, ControlError> {
-        let word = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
         let act = match (method, parts) {
             (&Method::POST, []) => self.partner_user_creates(body),
             (&Method::POST, ["inbound"]) => self.referral_arrives(body),
+            (&Method::POST, ["inbound", kind]) => {
+                let kind: Arrival = read(&json!(kind))?;
+                self.referral_arrives_as(kind, body)
+            }
             (&Method::PATCH, [id]) => self.partner_user_patches(id, body),
-            (&Method::POST, [id, "accept"]) => self.microsoft_accepts(id, &word("msx_id")),
-            (&Method::POST, [id, "decline"]) => self.microsoft_declines(id, &word("reason")),
+            (&Method::PATCH, [id, "microsoft"]) => self.microsoft_patches(id, body),
+            (&Method::POST, [id, "partner", "accept"]) => self.partner_user_accepts(id),
+            (&Method::POST, [id, "partner", "decline"]) => {
+                self.partner_user_declines(id, &text(body, "reason"))
+            }
+            (&Method::POST, [id, "partner", "close"]) => {
+                let reason = body["reason"].as_str();
+                self.partner_user_closes(id, &text(body, "substatus"), reason)
+            }
+            (&Method::POST, [id, "accept"]) => self.microsoft_accepts(id, &text(body, "msx_id")),
+            (&Method::POST, [id, "decline"]) => self.microsoft_declines(id, &text(body, "reason")),
             (&Method::POST, [id, "win"]) => self.microsoft_wins(id),
-            (&Method::POST, [id, "lose"]) => self.microsoft_loses(id, &word("reason")),
+            (&Method::POST, [id, "lose"]) => self.microsoft_loses(id, &text(body, "reason")),
+            (&Method::POST, [id, "registration"]) => {
+                self.microsoft_reviews_registration(id, &text(body, "status"))
+            }
+            (&Method::POST, [id, "hide"]) => self.hide_record("referral", id, hidden(body)?),
+            (&Method::POST, [id, "show"]) => self.show_record("referral", id),
             _ => Err(unknown(parts)),
         };
         plain(&act?)
@@ -220,6 +234,23 @@ impl Control {
             (&Method::DELETE, [table, id]) => self.seller_deletes(table, id),
             (&Method::POST, ["opportunity", id, "win"]) => self.seller_wins(id, body),
             (&Method::POST, ["opportunity", id, "lose"]) => self.seller_loses(id, body),
+            (&Method::POST, ["opportunity", id, "reopen"]) => self.seller_reopens(id),
+            (&Method::POST, ["lead", id, "qualify"]) => self.seller_qualifies(id, body),
+            (&Method::POST, ["lead", id, "disqualify"]) => {
+                self.seller_disqualifies(id, body["status"].as_i64().unwrap_or(-1))
+            }
+            (&Method::POST, ["lead", id, "reactivate"]) => self.seller_reactivates(id),
+            (&Method::POST, [table, id, "merge"]) => {
+                self.seller_merges(table, id, &text(body, "loser"))
+            }
+            (&Method::POST, [table, id, "links", relationship, other]) => {
+                self.seller_associates(table, id, relationship, other)
+            }
+            (&Method::DELETE, [table, id, "links", relationship, other]) => {
+                self.seller_disassociates(table, id, relationship, other)
+            }
+            (&Method::POST, [table, id, "hide"]) => self.hide_record(table, id, hidden(body)?),
+            (&Method::POST, [table, id, "show"]) => self.show_record(table, id),
             _ => Err(unknown(parts)),
         };
         plain(&act?)
@@ -236,6 +267,18 @@ fn read<T: serde::de::DeserializeOwned>(body: &Value) -> Result<T, ControlError>
     serde_json::from_value(body.clone()).map_err(|error| ControlError::Malformed {
         reason: error.to_string(),
     })
+}
+
+fn text(body: &Value, name: &str) -> String {
+    body[name].as_str().unwrap_or_default().to_owned()
+}
+
+/// How a hidden record answers; as if there were none when nothing is said.
+fn hidden(body: &Value) -> Result<Hidden, ControlError> {
+    match &body["answer"] {
+        Value::Null => Ok(Hidden::default()),
+        said => read(said),
+    }
 }
 
 fn unknown(parts: &[&str]) -> ControlError {

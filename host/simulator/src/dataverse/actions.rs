@@ -1,15 +1,14 @@
-//! Actions: winning and losing opportunities, qualifying leads. (dataverse 3.4, 3.5)
+//! Closing opportunities and what it leaves behind; actions bound to a row. (dataverse 3.4)
 
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::refusal::{self, Refusal};
-use super::route::json_reply;
 use super::schema::{Kind, Name};
 use super::session::Session;
-use super::store::{Cell, Db, Event, Write};
-use super::{read, write};
+use super::store::{Cell, Db, Event, Row, Write};
+use super::{qualify, write};
 use crate::wire::{Reply, Request};
 
 /// `POST /WinOpportunity` and `POST /LoseOpportunity`.
@@ -60,6 +59,8 @@ pub(super) fn close_opportunity(
         id,
         changed: vec!["statecode".to_owned(), "statuscode".to_owned()],
         tag: None,
+        overwrote: Vec::new(),
+        merged_away: false,
     });
     Ok(Reply::empty(204))
 }
@@ -105,16 +106,6 @@ fn close_row(
             "Status" | "opportunityid@odata.bind" | "statecode" | "statuscode"
         ) && !name.starts_with("@odata")
     });
-    body.insert(
-        "opportunityid@odata.bind".to_owned(),
-        json!(format!("/opportunities({id})")),
-    );
-    if let Some((_, currency)) = row.reference("transactioncurrencyid") {
-        body.insert(
-            "transactioncurrencyid@odata.bind".to_owned(),
-            json!(format!("/transactioncurrencies({currency})")),
-        );
-    }
     body.entry("subject").or_insert_with(|| {
         json!(if won {
             "Opportunity won"
@@ -122,17 +113,7 @@ fn close_row(
             "Opportunity lost"
         })
     });
-    body.insert("statecode".to_owned(), json!(1));
-    body.insert("statuscode".to_owned(), json!(2));
-    let closed = write::create(
-        db,
-        session,
-        &"opportunityclose".into(),
-        &body,
-        None,
-        Vec::new(),
-        0,
-    )?;
+    let closed = close_note(db, session, &row, body)?;
     let close = db.row("opportunityclose", closed).cloned();
     let day = match close
         .as_ref()
@@ -175,6 +156,57 @@ fn close_row(
         correlation: Uuid::nil(),
     });
     Ok(closed)
+}
+
+/// The `opportunityclose` row of a deal, completed.
+fn close_note(
+    db: &mut Db,
+    session: &Session,
+    deal: &Row,
+    mut body: Map<String, Value>,
+) -> Result<Uuid, Refusal> {
+    body.insert(
+        "opportunityid@odata.bind".to_owned(),
+        json!(format!("/opportunities({})", deal.id)),
+    );
+    if let Some((_, currency)) = deal.reference("transactioncurrencyid") {
+        body.insert(
+            "transactioncurrencyid@odata.bind".to_owned(),
+            json!(format!("/transactioncurrencies({currency})")),
+        );
+    }
+    body.insert("statecode".to_owned(), json!(1));
+    body.insert("statuscode".to_owned(), json!(2));
+    let table = "opportunityclose".into();
+    write::create(db, session, &table, &body, None, Vec::new(), 0)
+}
+
+/// What a reopened opportunity leaves: a row beside that of its close.
+pub(super) fn note_reopening(db: &mut Db, session: &Session, id: Uuid) -> Result<(), Refusal> {
+    let table: Name = "opportunity".into();
+    let row = db
+        .row(&table, id)
+        .cloned()
+        .ok_or_else(|| refusal::no_row(&table, id))?;
+    let mut body = Map::new();
+    body.insert("subject".to_owned(), json!("Opportunity reopened"));
+    close_note(db, session, &row, body).map(drop)
+}
+
+/// A person reopens an opportunity; one that is open already is refused.
+pub(super) fn reopen_by_hand(db: &mut Db, session: &Session, id: Uuid) -> Result<(), Refusal> {
+    let table: Name = "opportunity".into();
+    let state = db.row(&table, id).and_then(|row| row.int("statecode"));
+    if state == Some(0) {
+        return Err(Refusal::new(
+            400,
+            "0x8004051a",
+            "The opportunity is already in the open state.",
+        ));
+    }
+    let mut body = Map::new();
+    body.insert("statecode".to_owned(), json!(0));
+    write::update(db, session, &table, id, &body)
 }
 
 /// −1 means the state's default; anything else must belong to the state.
@@ -221,167 +253,7 @@ pub(super) fn bound(
     name: &str,
 ) -> Result<Reply, Refusal> {
     match (&**table, name) {
-        ("lead", "Microsoft.Dynamics.CRM.QualifyLead") => qualify(db, session, request, id),
+        ("lead", "Microsoft.Dynamics.CRM.QualifyLead") => qualify::answer(db, session, request, id),
         _ => Err(refusal::no_segment(name)),
     }
-}
-
-fn qualify(db: &mut Db, session: &Session, request: &Request, id: Uuid) -> Result<Reply, Refusal> {
-    let body = request.json().map_err(|error| {
-        refusal::payload("leads", format_args!("The body is not valid JSON: {error}"))
-    })?;
-    let wants = |name: &str| {
-        body[name].as_bool().ok_or_else(|| {
-            refusal::payload("leads", format_args!("The parameter '{name}' is missing."))
-        })
-    };
-    let (make_account, make_contact, make_opportunity) = (
-        wants("CreateAccount")?,
-        wants("CreateContact")?,
-        wants("CreateOpportunity")?,
-    );
-    let status = body["Status"]
-        .as_i64()
-        .ok_or_else(|| refusal::payload("leads", "The parameter 'Status' is missing."))?;
-    let lead_table: Name = "lead".into();
-    let lead = db
-        .row(&lead_table, id)
-        .cloned()
-        .ok_or_else(|| refusal::no_row(&lead_table, id))?;
-    if lead.int("statecode") != Some(0) {
-        return Err(Refusal::new(
-            400,
-            "0x80040519",
-            "The lead is already closed.",
-        ));
-    }
-    let text = |name: &str| lead.str(name).map_or(Value::Null, Value::from);
-    let mut made = Vec::new();
-    let mut account = given(&body["OpportunityCustomerId"], "accountid");
-    let mut contact = given(&body["OpportunityCustomerId"], "contactid");
-    if make_account {
-        let mut row = Map::new();
-        row.insert(
-            "name".to_owned(),
-            match text("companyname") {
-                Value::Null => text("fullname"),
-                name => name,
-            },
-        );
-        for name in [
-            "address1_line1",
-            "address1_line2",
-            "address1_city",
-            "address1_stateorprovince",
-            "address1_postalcode",
-            "address1_country",
-            "telephone1",
-            "emailaddress1",
-            "websiteurl",
-        ] {
-            row.insert(name.to_owned(), text(name));
-        }
-        let new = write::create(db, session, &"account".into(), &row, None, Vec::new(), 0)?;
-        made.push(
-            json!({"@odata.type": "#Microsoft.Dynamics.CRM.account", "accountid": new.to_string()}),
-        );
-        account = Some(new);
-    }
-    if make_contact {
-        let mut row = Map::new();
-        for name in [
-            "firstname",
-            "lastname",
-            "jobtitle",
-            "emailaddress1",
-            "telephone1",
-        ] {
-            row.insert(name.to_owned(), text(name));
-        }
-        if let Some(account) = account {
-            row.insert(
-                "parentcustomerid_account@odata.bind".to_owned(),
-                json!(format!("/accounts({account})")),
-            );
-        }
-        let new = write::create(db, session, &"contact".into(), &row, None, Vec::new(), 0)?;
-        made.push(
-            json!({"@odata.type": "#Microsoft.Dynamics.CRM.contact", "contactid": new.to_string()}),
-        );
-        contact = Some(new);
-    }
-    if make_opportunity {
-        let mut row = Map::new();
-        row.insert("name".to_owned(), text("subject"));
-        row.insert("description".to_owned(), text("description"));
-        row.insert(
-            "originatingleadid@odata.bind".to_owned(),
-            json!(format!("/leads({id})")),
-        );
-        let bind = |row: &mut Map<String, Value>, name: &str, set: &str, id: Option<Uuid>| {
-            if let Some(id) = id {
-                row.insert(format!("{name}@odata.bind"), json!(format!("/{set}({id})")));
-            }
-        };
-        bind(&mut row, "parentaccountid", "accounts", account);
-        bind(&mut row, "parentcontactid", "contacts", contact);
-        let currency = given(&body["OpportunityCurrencyId"], "transactioncurrencyid")
-            .or(lead.reference("transactioncurrencyid").map(|(_, id)| id));
-        bind(
-            &mut row,
-            "transactioncurrencyid",
-            "transactioncurrencies",
-            currency,
-        );
-        for (from, to) in [
-            ("estimatedamount", "estimatedvalue"),
-            ("estimatedclosedate", "estimatedclosedate"),
-        ] {
-            row.insert(to.to_owned(), super::cells::write(lead.cells.get(from)));
-        }
-        let new = write::create(
-            db,
-            session,
-            &"opportunity".into(),
-            &row,
-            None,
-            Vec::new(),
-            0,
-        )?;
-        made.push(json!({"@odata.type": "#Microsoft.Dynamics.CRM.opportunity", "opportunityid": new.to_string()}));
-    }
-    let mut close = Map::new();
-    close.insert("statecode".to_owned(), json!(1));
-    if status != -1 {
-        close.insert("statuscode".to_owned(), json!(status));
-    }
-    write::update(db, session, &lead_table, id, &close)?;
-    if let Some(row) = db.row(&lead_table, id).cloned() {
-        write::raise(db, "QualifyLead", &lead_table, &row, Vec::new());
-    }
-    db.writes.push(Write {
-        method: request.method.to_string(),
-        url: request.target(),
-        precondition: request.precondition(),
-        operation: "qualify",
-        table: "lead".to_owned(),
-        id,
-        changed: Vec::new(),
-        tag: None,
-    });
-    let context = read::context(
-        &request.origin,
-        db.schema
-            .table("lead")
-            .ok_or_else(|| refusal::no_segment("lead"))?,
-        &Default::default(),
-    );
-    Ok(json_reply(
-        200,
-        &json!({"@odata.context": context, "value": made}),
-    ))
-}
-
-fn given(entity: &Value, key: &str) -> Option<Uuid> {
-    Uuid::try_parse(entity[key].as_str()?).ok()
 }

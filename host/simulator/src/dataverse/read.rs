@@ -177,6 +177,7 @@ pub(super) fn related<'a>(
             (
                 table,
                 target
+                    .filter(|(_, id)| db.shows(*id))
                     .and_then(|(table, id)| db.row(table, id))
                     .into_iter()
                     .collect(),
@@ -190,6 +191,7 @@ pub(super) fn related<'a>(
             (
                 table,
                 rows.filter(|child| child.reference(column) == Some((here, row.id)))
+                    .filter(|child| db.shows(child.id))
                     .collect(),
             )
         }
@@ -201,7 +203,10 @@ pub(super) fn related<'a>(
             let ids = db.linked(*relationship, row.id, *here_is_first);
             (
                 table,
-                ids.into_iter().filter_map(|id| db.row(table, id)).collect(),
+                ids.into_iter()
+                    .filter(|id| db.shows(*id))
+                    .filter_map(|id| db.row(table, id))
+                    .collect(),
             )
         }
     }
@@ -275,6 +280,10 @@ pub(super) fn render(
     for expand in &options.expand {
         let value = expanded(db, table, row, expand, prefer);
         out.insert(expand.name.clone(), value);
+    }
+    if db.watched {
+        let mut sight = db.sight.borrow_mut();
+        sight.show(&row.id.to_string(), options.select.as_deref());
     }
     out
 }

@@ -49,6 +49,35 @@ pub(super) fn no_bound_row(table: &str, id: impl std::fmt::Display) -> Refusal {
     )
 }
 
+/// A row that the caller may not see.
+pub(super) fn denied(user: uuid::Uuid, table: &str) -> Refusal {
+    Refusal::new(
+        403,
+        "0x80040220",
+        format!(
+            "SecLib::AccessCheckEx failed. Principal user (Id={user}, type=8) is missing ReadAccess rights on a row of '{table}'."
+        ),
+    )
+}
+
+/// The caller's user is switched off.
+pub(super) fn disabled(user: uuid::Uuid) -> Refusal {
+    Refusal::new(
+        403,
+        "0x80040225",
+        format!("The specified user(Id = {user}) is disabled. Consider enabling this user."),
+    )
+}
+
+/// The caller's user has no security role.
+pub(super) fn without_role(user: uuid::Uuid) -> Refusal {
+    Refusal::new(
+        403,
+        "0x80042f09",
+        format!("The user with SystemUserId={user} has not been assigned any roles."),
+    )
+}
+
 /// No row with those key values.
 pub(super) fn no_row_by_key(table: &str) -> Refusal {
     Refusal::new(

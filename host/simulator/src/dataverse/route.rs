@@ -8,11 +8,12 @@ use super::address::{self, Key, Segment};
 use super::prefer::Prefer;
 use super::read;
 use super::refusal::{self, Refusal};
-use super::schema::{Kind, Name, Navigation, Table};
+use super::schema::{Name, Table};
 use super::session::Session;
-use super::store::{Cell, Db, Write};
-use super::{actions, cells, metadata, page, tracking, write};
+use super::store::{Cell, Db, Row, Write};
+use super::{actions, cells, metadata, organization, page, tracking, twins, write};
 use crate::odata::options::Options;
+use crate::standing::Hidden;
 use crate::wire::{Reply, Request};
 
 /// Where the Web API begins, up to the minor version.
@@ -63,15 +64,10 @@ fn dispatch(db: &mut Db, session: &Session, request: &Request) -> Result<Reply, 
         ));
     };
     match first.name.as_str() {
-        "WhoAmI" if request.method == Method::GET => Ok(json_reply(
-            200,
-            &json!({
-                "@odata.context": format!("{}/api/data/v9.2/$metadata#Microsoft.Dynamics.CRM.WhoAmIResponse", request.origin),
-                "BusinessUnitId": session.business_unit.to_string(),
-                "UserId": session.user.to_string(),
-                "OrganizationId": session.organization.to_string(),
-            }),
-        )),
+        "WhoAmI" if request.method == Method::GET => Ok(organization::who_am_i(session, request)),
+        "RetrieveCurrentOrganization" if request.method == Method::GET => {
+            Ok(organization::current(session, request))
+        }
         "EntityDefinitions" | "RelationshipDefinitions" => metadata::answer(db, request, &segments),
         "WinOpportunity" | "LoseOpportunity" if request.method == Method::POST => {
             actions::close_opportunity(db, session, request, first.name == "WinOpportunity")
@@ -101,12 +97,12 @@ pub(super) fn json_reply(status: u16, body: &Value) -> Reply {
 }
 
 /// A request about rows of a table.
-struct Call<'a> {
-    session: &'a Session,
-    request: &'a Request,
-    table: Name,
-    prefer: Prefer,
-    pairs: Vec<(String, String)>,
+pub(super) struct Call<'a> {
+    pub(super) session: &'a Session,
+    pub(super) request: &'a Request,
+    pub(super) table: Name,
+    pub(super) prefer: Prefer,
+    pub(super) pairs: Vec<(String, String)>,
 }
 
 impl Call<'_> {
@@ -174,15 +170,25 @@ impl Call<'_> {
         })
     }
 
-    fn table<'d>(&self, db: &'d Db) -> Result<&'d Table, Refusal> {
+    pub(super) fn table<'d>(&self, db: &'d Db) -> Result<&'d Table, Refusal> {
         db.schema
             .table(&self.table)
             .ok_or_else(|| refusal::no_segment(&self.table))
     }
 
     /// The row that a key names, or the documented 404.
-    fn locate(&self, db: &Db, key: &Key) -> Result<Uuid, Refusal> {
-        address::locate(db, self.table(db)?, key)?.ok_or_else(|| self.missing(key))
+    pub(super) fn locate(&self, db: &Db, key: &Key) -> Result<Uuid, Refusal> {
+        let found = address::locate(db, self.table(db)?, key)?.ok_or_else(|| self.missing(key))?;
+        self.refuse_hidden(db, found, key)?;
+        Ok(found)
+    }
+
+    fn refuse_hidden(&self, db: &Db, id: Uuid, key: &Key) -> Result<(), Refusal> {
+        match db.hidden.get(&id) {
+            None => Ok(()),
+            Some(Hidden::NotFound) => Err(self.missing(key)),
+            Some(Hidden::Forbidden) => Err(refusal::denied(self.session.user, &self.table)),
+        }
     }
 
     fn missing(&self, key: &Key) -> Refusal {
@@ -218,6 +224,7 @@ impl Call<'_> {
             .rows(&self.table)
             .into_iter()
             .flat_map(|rows| rows.live.values().map(AsRef::as_ref))
+            .filter(|row: &&Row| db.shows(row.id))
             .collect();
         page::collection(db, table, rows, &options, self.request, &self.prefer)
             .map(|body| json_reply(200, &body))
@@ -233,7 +240,7 @@ impl Call<'_> {
                     .rows(&self.table)
                     .into_iter()
                     .flat_map(|rows| rows.live.values());
-                rows.filter(|row| read::fits(db, table, row, &options))
+                rows.filter(|row| db.shows(row.id) && read::fits(db, table, row, &options))
                     .count()
             }
         };
@@ -309,7 +316,7 @@ impl Call<'_> {
         })
     }
 
-    fn body(&self) -> Result<Map<String, Value>, Refusal> {
+    pub(super) fn body(&self) -> Result<Map<String, Value>, Refusal> {
         match self.request.json() {
             Ok(Value::Object(body)) => Ok(body),
             Ok(_) => Err(refusal::payload(
@@ -323,7 +330,8 @@ impl Call<'_> {
         }
     }
 
-    fn enter(
+    /// Notes an accepted write for the ledger.
+    pub(super) fn enter(
         &self,
         db: &mut Db,
         operation: &'static str,
@@ -344,11 +352,33 @@ impl Call<'_> {
             id,
             changed,
             tag: None,
+            overwrote: Vec::new(),
+            merged_away: false,
         });
+    }
+
+    /// Changes a row, and notes for the ledger what that did to work that the caller had not seen.
+    pub(super) fn change(
+        &self,
+        db: &mut Db,
+        id: Uuid,
+        sent: &Map<String, Value>,
+        named: &Map<String, Value>,
+    ) -> Result<(), Refusal> {
+        let before = read::existing(db, self.table(db)?, id)?.clone();
+        write::update(db, self.session, &self.table, id, sent)?;
+        let overwrote = overwritten(db, self.table(db)?, &before);
+        self.enter(db, "update", id, Some(named));
+        if let Some(write) = db.writes.last_mut() {
+            write.overwrote = overwrote;
+            write.merged_away = before.cells.get("merged") == Some(&Cell::Bool(true));
+        }
+        Ok(())
     }
 
     fn create(&self, db: &mut Db) -> Result<Reply, Refusal> {
         let body = self.body()?;
+        twins::detect(db, self.session, self.request, &self.table, &body, None)?;
         let id = write::create(db, self.session, &self.table, &body, None, Vec::new(), 0)?;
         self.enter(db, "create", id, Some(&body));
         self.written(db, id, true)
@@ -360,6 +390,10 @@ impl Call<'_> {
         let existing = address::locate(db, self.table(db)?, key)?;
         let if_match = self.request.header("if-match");
         let never_update = self.request.header("if-none-match") == Some("*");
+        if let Some(id) = existing {
+            self.refuse_hidden(db, id, key)?;
+        }
+        twins::detect(db, self.session, self.request, &self.table, &body, existing)?;
         match existing {
             Some(_) if never_update => Err(refusal::exists()),
             Some(id) => {
@@ -373,8 +407,7 @@ impl Call<'_> {
                 // On an update by key, the key's columns in the body are dropped.
                 let mut sent = body.clone();
                 sent.retain(|name, _| !key_columns.iter().any(|column| **column == **name));
-                write::update(db, self.session, &self.table, id, &sent)?;
-                self.enter(db, "update", id, Some(&body));
+                self.change(db, id, &sent, &body)?;
                 self.written(db, id, false)
             }
             None if if_match.is_some() => Err(self.missing(key)),
@@ -392,7 +425,7 @@ impl Call<'_> {
         }
     }
 
-    fn check_version(&self, db: &Db, id: Uuid) -> Result<(), Refusal> {
+    pub(super) fn check_version(&self, db: &Db, id: Uuid) -> Result<(), Refusal> {
         let row = read::existing(db, self.table(db)?, id)?;
         match self.request.header("if-match") {
             Some(tag) if tag != "*" && tag != row.etag() => Err(refusal::changed()),
@@ -403,202 +436,33 @@ impl Call<'_> {
     fn delete(&self, db: &mut Db, key: &Key) -> Result<Reply, Refusal> {
         let id = self.locate(db, key)?;
         self.check_version(db, id)?;
+        let unseen = db.sight.borrow().unseen(&id.to_string()).len();
         write::delete(db, &self.table, id)?;
         self.enter(db, "delete", id, None);
+        if unseen > 0
+            && let Some(write) = db.writes.last_mut()
+        {
+            write.overwrote = vec!["the whole row".to_owned()];
+        }
         Ok(Reply::empty(204))
     }
+}
 
-    /// One property, or what a navigation leads to.
-    fn property(&self, db: &mut Db, key: &Key, segment: &Segment) -> Result<Reply, Refusal> {
-        let id = self.locate(db, key)?;
-        let name = segment.name.as_str();
-        let column = self.table(db)?.property(name).cloned();
-        let Some(column) = column else {
-            return self.navigate(db, id, segment);
-        };
-        match self.request.method {
-            Method::GET => {
-                let cell = read::existing(db, self.table(db)?, id)?
-                    .cells
-                    .get(&column.logical)
-                    .cloned();
-                let Some(cell) = cell else {
-                    return Ok(Reply::empty(204));
-                };
-                let context = format!(
-                    "{}/api/data/v9.2/$metadata#{}({id})/{name}",
-                    self.request.origin,
-                    self.table(db)?.set
-                );
-                Ok(json_reply(
-                    200,
-                    &json!({"@odata.context": context, "value": cells::write(Some(&cell))}),
-                ))
-            }
-            Method::PUT | Method::DELETE => {
-                if matches!(column.kind, Kind::Lookup(_)) {
-                    return Err(refusal::method(&self.request.method));
-                }
-                let value = if self.request.method == Method::PUT {
-                    self.body()?.get("value").cloned().unwrap_or_default()
-                } else {
-                    Value::Null
-                };
-                let mut body = Map::new();
-                body.insert(name.to_owned(), value);
-                write::update(db, self.session, &self.table, id, &body)?;
-                self.enter(db, "update", id, Some(&body));
-                Ok(Reply::empty(204))
-            }
-            _ => Err(refusal::method(&self.request.method)),
-        }
-    }
-
-    fn navigate(&self, db: &Db, id: Uuid, segment: &Segment) -> Result<Reply, Refusal> {
-        if self.request.method != Method::GET {
-            return Err(refusal::method(&self.request.method));
-        }
-        let row = read::existing(db, self.table(db)?, id)?;
-        let navigation = db
-            .schema
-            .navigation(&self.table, &segment.name)
-            .ok_or_else(|| refusal::no_segment(&segment.name))?;
-        let (target, rows) = read::related(db, &self.table, row, navigation);
-        let target = db
-            .schema
-            .table(target)
-            .ok_or_else(|| refusal::no_segment(target))?;
-        let options = Options::read(&self.pairs).map_err(|error| refusal::query(error.message))?;
-        read::check(db, target, &options)?;
-        if matches!(navigation, Navigation::One { .. }) {
-            let Some(row) = rows.first() else {
-                return Ok(Reply::empty(204));
-            };
-            let mut body = read::render(db, target, row, &options, &self.prefer);
-            body.insert(
-                "@odata.context".to_owned(),
-                json!(format!(
-                    "{}/$entity",
-                    read::context(&self.request.origin, target, &options)
-                )),
-            );
-            return Ok(json_reply(200, &Value::Object(body)));
-        }
-        let rows = rows.into_iter().map(AsRef::as_ref).collect();
-        page::collection(db, target, rows, &options, self.request, &self.prefer)
-            .map(|body| json_reply(200, &body))
-    }
-
-    /// `$ref`: connects and disconnects rows. (dataverse 2.6)
-    fn reference(&self, db: &mut Db, key: &Key, segment: &Segment) -> Result<Reply, Refusal> {
-        let id = self.locate(db, key)?;
-        let navigation = db
-            .schema
-            .navigation(&self.table, &segment.name)
-            .cloned()
-            .ok_or_else(|| refusal::no_segment(&segment.name))?;
-        let set = self.table(db)?.set.clone();
-        let target = match &navigation {
-            Navigation::One { table, .. }
-            | Navigation::Children { table, .. }
-            | Navigation::Many { table, .. } => table.clone(),
-        };
-        let named = match &segment.arguments {
-            Some(arguments) => {
-                let table = db
-                    .schema
-                    .table(&target)
-                    .ok_or_else(|| refusal::no_segment(&target))?;
-                let key = address::key(arguments, table)?;
-                let found = address::locate(db, table, &key)?
-                    .ok_or_else(|| refusal::no_bound_row(&target, arguments))?;
-                Some(Cell::Ref {
-                    table: target.clone(),
-                    id: found,
-                })
-            }
-            None => {
-                let from_body = || {
-                    self.body().ok().and_then(|body| {
-                        body.get("@odata.id")
-                            .and_then(Value::as_str)
-                            .map(str::to_owned)
-                    })
-                };
-                let from_query = || {
-                    self.pairs
-                        .iter()
-                        .find(|(name, _)| name == "$id")
-                        .map(|(_, value)| value.clone())
-                };
-                match if self.request.method == Method::DELETE {
-                    from_query()
-                } else {
-                    from_body()
-                } {
-                    Some(text) => Some(write::bound(db, self.session, &target, &text, &set)?),
-                    None => None,
-                }
-            }
-        };
-        let connect = self.request.method != Method::DELETE;
-        let other = match &named {
-            Some(Cell::Ref { id, .. }) => Some(*id),
-            _ => None,
-        };
-        match (&self.request.method, navigation, other) {
-            (&Method::PUT, Navigation::One { column, .. }, Some(_)) => {
-                write::apply(db, self.session, &self.table, id, vec![(column, named)])?;
-            }
-            (&Method::DELETE, Navigation::One { column, .. }, _) => {
-                write::apply(db, self.session, &self.table, id, vec![(column, None)])?;
-            }
-            (
-                &Method::POST | &Method::DELETE,
-                Navigation::Children { table, column },
-                Some(child),
-            ) => {
-                let cell = connect.then(|| Cell::Ref {
-                    table: self.table.clone(),
-                    id,
-                });
-                write::apply(db, self.session, &table, child, vec![(column, cell)])?;
-            }
-            (
-                &Method::POST | &Method::DELETE,
-                Navigation::Many {
-                    relationship,
-                    here_is_first,
-                    ..
-                },
-                Some(other),
-            ) => {
-                db.link(
-                    relationship,
-                    if here_is_first {
-                        (id, other)
-                    } else {
-                        (other, id)
-                    },
-                    connect,
-                );
-            }
-            (_, _, None) => {
-                return Err(refusal::payload(
-                    &set,
-                    "The property '@odata.id' with the address of a row is missing.",
-                ));
-            }
-            _ => return Err(refusal::method(&self.request.method)),
-        }
-        let mut body = Map::new();
-        body.insert(segment.name.clone(), Value::Null);
-        self.enter(
-            db,
-            if connect { "associate" } else { "disassociate" },
-            id,
-            Some(&body),
-        );
-        Ok(Reply::empty(204))
-    }
+/// Columns that a person changed, that no caller was shown since, and that are now another value.
+fn overwritten(db: &Db, table: &Table, before: &Row) -> Vec<String> {
+    let Some(after) = db.row(&table.logical, before.id) else {
+        return Vec::new();
+    };
+    let sight = db.sight.borrow();
+    let unseen = sight.unseen(&before.id.to_string());
+    let differs = |name: &&str| {
+        table.property(name).is_some_and(|column| {
+            before.cells.get(&column.logical) != after.cells.get(&column.logical)
+        })
+    };
+    unseen
+        .into_iter()
+        .filter(differs)
+        .map(str::to_owned)
+        .collect()
 }

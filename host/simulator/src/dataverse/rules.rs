@@ -1,5 +1,7 @@
 //! What the platform does by itself: stamps, defaults, money, names, states. (dataverse 3.1 to 3.4, 6)
 
+use std::sync::Arc;
+
 use rust_decimal::Decimal;
 
 use super::cells::round;
@@ -35,6 +37,8 @@ pub(super) fn before_create(
                 payload.set("customerid", Some(parent));
             }
         }
+        refuse_inactive_customer(db, session, payload)?;
+        calculated_revenue(session, None, payload);
     }
     for column in held.columns.values() {
         if payload.get(&column.logical).is_some_and(Option::is_some) {
@@ -89,6 +93,7 @@ pub(super) fn before_create(
 /// Checks the step from the row as it is; completes a lone statecode.
 pub(super) fn before_update(
     db: &Db,
+    session: &Session,
     table: &Name,
     id: uuid::Uuid,
     payload: &mut Payload,
@@ -111,28 +116,67 @@ pub(super) fn before_update(
             ),
         ));
     }
-    if FROZEN_WHEN_CLOSED.contains(&&**table) && state.is_some_and(|state| state != 0) {
-        let only_state = payload
-            .cells
-            .iter()
-            .all(|(name, _)| matches!(&**name, "statecode" | "statuscode"));
-        if !only_state || wanted != Some(0) {
-            return Err(refusal::closed(table, id));
-        }
+    let only_state = payload
+        .cells
+        .iter()
+        .all(|(name, _)| matches!(&**name, "statecode" | "statuscode"));
+    if !only_state || wanted != Some(0) {
+        refuse_closed(db, table, id)?;
     }
     if wanted.is_some() || payload.int("statuscode").is_some() {
         settle_state(db, table, wanted, payload, state)?;
     }
-    if row.cells.get("isrevenuesystemcalculated") == Some(&Cell::Bool(true))
-        && payload.get("isrevenuesystemcalculated").is_none()
-        && &**table == "opportunity"
-    {
-        // The platform's own sum overwrites what the caller sent.
-        if payload.get("estimatedvalue").is_some() {
-            payload.set("estimatedvalue", row.cells.get("estimatedvalue").cloned());
-        }
+    if &**table == "opportunity" {
+        refuse_inactive_customer(db, session, payload)?;
+        calculated_revenue(session, Some(row), payload);
     }
     Ok(())
+}
+
+/// A won, lost, qualified or disqualified row takes nothing but to be reopened.
+pub(super) fn refuse_closed(db: &Db, table: &str, id: uuid::Uuid) -> Result<(), Refusal> {
+    let state = db.row(table, id).and_then(|row| row.int("statecode"));
+    if FROZEN_WHEN_CLOSED.contains(&table) && state.is_some_and(|state| state != 0) {
+        return Err(refusal::closed(table, id));
+    }
+    Ok(())
+}
+
+/// A deal for a customer that was deactivated. (dataverse 6, row 30)
+fn refuse_inactive_customer(db: &Db, session: &Session, payload: &Payload) -> Result<(), Refusal> {
+    let Some(Some(Cell::Ref { table, id })) = payload.get("customerid") else {
+        return Ok(());
+    };
+    let state = db.row(table, *id).and_then(|row| row.int("statecode"));
+    if session.assumptions.inactive_customer_is_refused && state.is_some_and(|state| state != 0) {
+        return Err(Refusal::new(
+            400,
+            "0x80040517",
+            format!("The {table} {id} is inactive, so it cannot be the customer."),
+        ));
+    }
+    Ok(())
+}
+
+/// A revenue that the platform computes is the sum of the product lines, whatever a caller sends. (dataverse 3.1)
+///
+/// There are no product lines here: what a person enters stands for them, and is kept as their sum.
+fn calculated_revenue(session: &Session, row: Option<&Arc<Row>>, payload: &mut Payload) {
+    let kept = |name: &str| row.and_then(|row| row.cells.get(name)).cloned();
+    let calculated = payload
+        .bool("isrevenuesystemcalculated")
+        .unwrap_or(kept("isrevenuesystemcalculated") == Some(Cell::Bool(true)));
+    let sent = payload.get("estimatedvalue").cloned();
+    if !calculated || (sent.is_none() && payload.get("isrevenuesystemcalculated").is_none()) {
+        return;
+    }
+    match sent {
+        Some(amount) if session.is_person() => payload.set("totalamount", amount),
+        _ => {
+            let sum = kept("totalamount").unwrap_or(Cell::Decimal(Decimal::ZERO));
+            payload.set("estimatedvalue", Some(sum));
+        }
+    }
 }
 
 /// Completes and checks the pair of state and status.

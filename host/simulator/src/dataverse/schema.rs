@@ -1,5 +1,6 @@
 //! Tables, columns, relationships and keys: what `$metadata` would tell.
 
+mod custom;
 mod text;
 
 use std::collections::BTreeMap;
@@ -7,12 +8,10 @@ use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
-use crate::config::{ColumnConfig, ColumnKind, SimulatorConfig};
+use crate::config::SimulatorConfig;
 
 /// The standard tables as data.
 const STANDARD: &str = include_str!("standard_tables.txt");
-/// Object type code of the first custom table.
-const FIRST_CUSTOM_CODE: i32 = 10_200;
 
 /// A logical name, shared by all rows.
 pub(crate) type Name = Arc<str>;
@@ -151,53 +150,7 @@ impl Schema {
     pub(crate) fn new(config: &SimulatorConfig) -> Result<Self, String> {
         let mut schema = Self::default();
         text::read(&mut schema, STANDARD)?;
-        for (index, table) in config.tables.iter().enumerate() {
-            let logical = table.schema_name.to_lowercase();
-            if schema.tables.contains_key(logical.as_str()) {
-                return Err(format!("table '{logical}' exists already"));
-            }
-            let code =
-                FIRST_CUSTOM_CODE + i32::try_from(index).unwrap_or(i32::MAX - FIRST_CUSTOM_CODE);
-            let mut made = blank_table(
-                &logical,
-                &table.entity_set,
-                &format!("{logical}id"),
-                &table.primary_name,
-                code,
-            );
-            made.schema_name.clone_from(&table.schema_name);
-            made.custom = true;
-            system_columns(&mut made, true, true);
-            for column in &table.columns {
-                add(&mut made, custom_column(&logical, column));
-            }
-            if !made.columns.contains_key(table.primary_name.as_str()) {
-                return Err(format!(
-                    "table '{logical}' has no column '{}' to be its primary name",
-                    table.primary_name
-                ));
-            }
-            for key in &table.keys {
-                if let Some(missing) = key
-                    .iter()
-                    .find(|name| !made.columns.contains_key(name.as_str()))
-                {
-                    return Err(format!(
-                        "a key of table '{logical}' names column '{missing}', which does not exist"
-                    ));
-                }
-                made.keys
-                    .push(key.iter().map(|name| Name::from(name.as_str())).collect());
-            }
-            schema.tables.insert(made.logical.clone(), made);
-        }
-        for extra in &config.columns {
-            let table = schema.tables.get_mut(extra.table.as_str());
-            let table = table.ok_or_else(|| {
-                format!("there is no table '{}' for a custom column", extra.table)
-            })?;
-            add(table, custom_column(&extra.table, &extra.column));
-        }
+        custom::add(&mut schema, config)?;
         schema.index()?;
         Ok(schema)
     }
@@ -441,53 +394,6 @@ fn add(table: &mut Table, column: Column) {
         table.columns.insert(base.logical.clone(), base);
     }
     table.columns.insert(column.logical.clone(), column);
-}
-
-fn custom_column(table: &str, config: &ColumnConfig) -> Column {
-    let billion = Decimal::from(100_000_000_000_i64);
-    let kind = match &config.kind {
-        ColumnKind::Text { max_length } => Kind::Text { max: *max_length },
-        ColumnKind::Memo { max_length } => Kind::Memo { max: *max_length },
-        ColumnKind::Whole => Kind::Int {
-            min: i64::from(i32::MIN),
-            max: i64::from(i32::MAX),
-        },
-        ColumnKind::Decimal { precision } => Kind::Decimal {
-            precision: *precision,
-            min: -billion,
-            max: billion,
-        },
-        ColumnKind::Money => Kind::Money {
-            min: -billion,
-            max: billion,
-        },
-        ColumnKind::Boolean => Kind::Bool,
-        ColumnKind::DateOnly => Kind::Date,
-        ColumnKind::DateTime => Kind::Time,
-        ColumnKind::Choice { options } => Kind::Choice(
-            options
-                .iter()
-                .map(|(value, label)| Choice {
-                    value: *value,
-                    label: label.clone(),
-                    of: 0,
-                })
-                .collect(),
-        ),
-        // A custom lookup's navigation property keeps the casing of the schema name.
-        ColumnKind::Lookup { target } => Kind::Lookup(vec![Target {
-            table: target.as_str().into(),
-            navigation: config.schema_name.clone(),
-            relationship: format!("new_{target}_{table}_{}", config.schema_name),
-        }]),
-    };
-    let mut column = plain_column(&config.schema_name.to_lowercase(), kind);
-    column.schema_name.clone_from(&config.schema_name);
-    column.custom = true;
-    if config.required {
-        column.required = Required::System;
-    }
-    column
 }
 
 #[cfg(test)]

@@ -22,15 +22,19 @@ const CURRENCIES: [(&str, &str, &str, i64, &str); 10] = [
     ("DKK", "Danish Krone", "kr.", 2, "7.46"),
     ("JPY", "Yen", "¥", 0, "162"),
 ];
-/// Messages that a step can be registered for, and the tables that have them; none means every table.
-const MESSAGES: [(&str, Option<&str>); 7] = [
-    ("Create", None),
-    ("Update", None),
-    ("Delete", None),
-    ("Win", Some("opportunity")),
-    ("Lose", Some("opportunity")),
-    ("QualifyLead", Some("lead")),
-    ("Assign", None),
+/// Messages that a step can be registered for, and the tables that have them; an empty list means every table.
+const MESSAGES: [(&str, &[&str]); 10] = [
+    ("Create", &[]),
+    ("Update", &[]),
+    ("Delete", &[]),
+    ("Win", &["opportunity"]),
+    ("Lose", &["opportunity"]),
+    ("QualifyLead", &["lead"]),
+    ("Assign", &[]),
+    ("Merge", &["account", "contact"]),
+    // These two belong to no table: a step for them has no filter.
+    ("Associate", &["none"]),
+    ("Disassociate", &["none"]),
 ];
 /// Tables that raise events.
 const LOUD: [&str; 8] = [
@@ -136,7 +140,7 @@ pub(super) fn plant(
         let id = make("sdkmessage", json!({ "name": message }))?;
         for table in tables
             .iter()
-            .filter(|table| only.is_none_or(|only| only == table.as_str()))
+            .filter(|table| only.is_empty() || only.contains(&table.as_str()))
         {
             make(
                 "sdkmessagefilter",

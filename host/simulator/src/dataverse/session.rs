@@ -23,3 +23,10 @@ pub(crate) struct Session {
     pub(crate) business_unit: Uuid,
     pub(crate) assumptions: Assumptions,
 }
+
+impl Session {
+    /// A person at the keyboard: control acts for one, no app called.
+    pub(crate) fn is_person(&self) -> bool {
+        self.client_id.is_empty()
+    }
+}

@@ -3,6 +3,7 @@
 //! One counter for the whole organisation gives every write its version. What a request or change set did is kept until
 //! it is committed or taken back as a whole: rows for undoing, events for webhooks, entries for the ledger.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -12,6 +13,8 @@ use uuid::Uuid;
 
 use super::schema::{Name, Schema};
 use crate::ids::Ids;
+use crate::sight::Sight;
+use crate::standing::Hidden;
 
 /// The value of a column. A column without a value has no cell.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,6 +105,10 @@ pub(crate) struct Write {
     pub(crate) changed: Vec<String>,
     /// `?tag=` of the request.
     pub(crate) tag: Option<String>,
+    /// Columns that a person had changed and no caller was shown since.
+    pub(crate) overwrote: Vec<String>,
+    /// The row had lost a merge before.
+    pub(crate) merged_away: bool,
 }
 
 enum Undo {
@@ -138,6 +145,11 @@ pub(crate) struct Db {
     pub(crate) tracking_floor: u64,
     pub(crate) events: Vec<Event>,
     pub(crate) writes: Vec<Write>,
+    /// Rows that callers of the API may no longer see.
+    pub(crate) hidden: BTreeMap<Uuid, Hidden>,
+    /// Whether what is rendered goes to a caller of the API; control looks without being seen.
+    pub(crate) watched: bool,
+    pub(crate) sight: RefCell<Sight>,
     rows: BTreeMap<Name, Rows>,
     links: BTreeMap<usize, BTreeSet<(Uuid, Uuid)>>,
     undo: Vec<Undo>,
@@ -164,6 +176,9 @@ impl Db {
             tracking_floor: 0,
             events: Vec::new(),
             writes: Vec::new(),
+            hidden: BTreeMap::new(),
+            watched: false,
+            sight: RefCell::default(),
             rows,
             links: BTreeMap::new(),
             undo: Vec::new(),
@@ -179,6 +194,9 @@ impl Db {
             tracking_floor: self.tracking_floor,
             events: Vec::new(),
             writes: Vec::new(),
+            hidden: self.hidden.clone(),
+            watched: false,
+            sight: self.sight.clone(),
             rows: self.rows.clone(),
             links: self.links.clone(),
             undo: Vec::new(),
@@ -191,6 +209,11 @@ impl Db {
 
     pub(crate) fn row(&self, table: &str, id: Uuid) -> Option<&Arc<Row>> {
         self.rows.get(table)?.live.get(&id)
+    }
+
+    /// Whether callers of the API may see a row.
+    pub(crate) fn shows(&self, id: Uuid) -> bool {
+        !self.hidden.contains_key(&id)
     }
 
     /// Puts a row in place under the next version.

@@ -95,7 +95,7 @@ fn everything(db: &Db, table: &Table, after: Option<Uuid>) -> Vec<Change> {
         .rows(&table.logical)
         .into_iter()
         .flat_map(|rows| rows.live.values());
-    let rest = rows.filter(|row| after.is_none_or(|after| row.id > after));
+    let rest = rows.filter(|row| after.is_none_or(|after| row.id > after) && db.shows(row.id));
     rest.map(|row| Change {
         id: row.id,
         version: row.version,
@@ -157,7 +157,10 @@ pub(super) fn changes(
     let Some(rows) = db.rows(&table.logical) else {
         return Ok(Vec::new());
     };
-    let changed = rows.live.values().filter(|row| row.version > version);
+    let changed = rows
+        .live
+        .values()
+        .filter(|row| row.version > version && db.shows(row.id));
     let changed = changed.map(|row| Change {
         id: row.id,
         version: row.version,

@@ -222,6 +222,11 @@ fn context(db: &Db, session: &Session, event: &Event, step: &Row) -> Value {
         input.insert(0, json!({"key": "OpportunityClose", "value": entity_of("opportunityclose", Uuid::nil(),
             vec![json!({"key": "opportunityid", "value": reference("opportunity", event.id)})], true)}));
     }
+    match event.message {
+        "Merge" => input = merge_input(event),
+        "Associate" | "Disassociate" => input = association_input(event),
+        _ => {}
+    }
     let mut shared = vec![json!({"key": "IsAutoTransact", "value": true})];
     if let Some(tag) = &event.tag {
         shared.insert(0, json!({"key": "tag", "value": tag}));
@@ -279,6 +284,36 @@ fn context(db: &Db, session: &Session, event: &Event, step: &Row) -> Value {
         })
     };
     frame(40, frame(30, Value::Null))
+}
+
+fn cell_of<'e>(event: &'e Event, name: &str) -> Option<&'e Cell> {
+    let found = event.target.iter().find(|(held, _)| &**held == name)?;
+    found.1.as_ref()
+}
+
+/// The winner, and the id of the row that is no more.
+fn merge_input(event: &Event) -> Vec<Value> {
+    let loser = cells::write(cell_of(event, "subordinateid"));
+    vec![
+        json!({"key": "Target", "value": reference(&event.table, event.id)}),
+        json!({"key": "SubordinateId", "value": loser}),
+        json!({"key": "PerformParentingChecks", "value": false}),
+    ]
+}
+
+/// The row, the relationship by its schema name, and the rows at its other end.
+fn association_input(event: &Event) -> Vec<Value> {
+    let relationship = cells::write(cell_of(event, "relationship"));
+    let related: Vec<Value> = match cell_of(event, "related") {
+        Some(Cell::Ref { table, id }) => vec![reference(table, *id)],
+        _ => Vec::new(),
+    };
+    let relationship = json!({"__type": format!("Relationship:{CONTRACTS}"), "PrimaryEntityRole": null, "SchemaName": relationship});
+    vec![
+        json!({"key": "Target", "value": reference(&event.table, event.id)}),
+        json!({"key": "Relationship", "value": relationship}),
+        json!({"key": "RelatedEntities", "value": related}),
+    ]
 }
 
 fn entity(

@@ -8,10 +8,11 @@ use uuid::Uuid;
 use super::address::{self, Key};
 use super::refusal::{self, Refusal};
 use super::rules;
-use super::schema::{Kind, Name, Navigation, Required};
+use super::schema::{Kind, Name, Navigation, Required, Table};
 use super::session::Session;
 use super::store::{Cell, Db, Event, Row};
-use super::{cells, read};
+use super::{actions, associate, cells, read};
+use crate::standing::Hidden;
 
 /// Deepest nesting of a deep insert.
 const INSERT_DEPTH_MAX: usize = 8;
@@ -37,6 +38,13 @@ impl Payload {
     pub(super) fn int(&self, column: &str) -> Option<i64> {
         match self.get(column)? {
             Some(Cell::Int(value)) => Some(*value),
+            _ => None,
+        }
+    }
+
+    pub(super) fn bool(&self, column: &str) -> Option<bool> {
+        match self.get(column)? {
+            Some(Cell::Bool(value)) => Some(*value),
             _ => None,
         }
     }
@@ -80,7 +88,10 @@ pub(super) fn payload(
                 }) => {
                     let cell = match value {
                         Value::Null => None,
-                        Value::String(text) => Some(bound(db, session, target, text, &table.set)?),
+                        Value::String(text) => {
+                            let target = target_of(db, table, column, navigation, text, target);
+                            Some(bound(db, session, &target, text, &table.set)?)
+                        }
                         _ => {
                             return Err(refusal::payload(
                                 &table.set,
@@ -155,6 +166,28 @@ pub(super) fn payload(
     Ok(out)
 }
 
+/// One navigation may lead to several tables (`ownerid` to users and teams): the reference itself says to which.
+fn target_of(
+    db: &Db,
+    table: &Table,
+    column: &str,
+    navigation: &str,
+    text: &str,
+    otherwise: &str,
+) -> String {
+    let set = address::reference(text).map(|segment| segment.name);
+    let named = set.and_then(|set| db.schema.of_set(&set));
+    let targets = match table.column(column).map(|column| &column.kind) {
+        Some(Kind::Lookup(targets)) => targets.as_slice(),
+        _ => &[],
+    };
+    targets
+        .iter()
+        .filter(|target| target.navigation == navigation)
+        .find(|target| named.is_some_and(|named| *named.logical == *target.table))
+        .map_or_else(|| otherwise.to_owned(), |target| target.table.to_string())
+}
+
 /// The row that a bind refers to: by id, by alternate key, or `$n` inside a change set.
 pub(super) fn bound(
     db: &Db,
@@ -182,11 +215,14 @@ pub(super) fn bound(
         .ok_or_else(bad)?;
     let key = address::key(segment.arguments.as_deref().unwrap_or_default(), table)?;
     match address::locate(db, table, &key)? {
-        Some(id) => Ok(Cell::Ref {
+        Some(id) if !session.is_person() && db.hidden.get(&id) == Some(&Hidden::Forbidden) => {
+            Err(refusal::denied(session.user, &table.logical))
+        }
+        Some(id) if session.is_person() || db.shows(id) => Ok(Cell::Ref {
             table: table.logical.clone(),
             id,
         }),
-        None => Err(match key {
+        _ => Err(match key {
             Key::Id(id) => refusal::no_bound_row(&table.logical, id),
             Key::Alternate(_) => refusal::no_row_by_key(&table.logical),
         }),
@@ -298,7 +334,9 @@ pub(super) fn update(
     body: &Map<String, Value>,
 ) -> Result<(), Refusal> {
     let mut payload = payload(db, session, table, body, false)?;
-    rules::before_update(db, table, id, &mut payload)?;
+    rules::before_update(db, session, table, id, &mut payload)?;
+    let closed = db.row(table, id).and_then(|row| row.int("statecode")) != Some(0);
+    let reopened = &**table == "opportunity" && closed && payload.int("statecode") == Some(0);
     let is_state = |name: &Name| matches!(&**name, "statecode" | "statuscode");
     let (state, rest): (Vec<_>, Vec<_>) = payload
         .cells
@@ -314,6 +352,9 @@ pub(super) fn update(
         if !part.is_empty() {
             apply(db, session, table, id, part)?;
         }
+    }
+    if reopened && session.assumptions.reopening_makes_close_row {
+        actions::note_reopening(db, session, id)?;
     }
     Ok(())
 }
@@ -355,21 +396,7 @@ pub(super) fn delete(db: &mut Db, table: &Name, id: Uuid) -> Result<(), Refusal>
         .row(table, id)
         .cloned()
         .ok_or_else(|| refusal::no_row(table, id))?;
-    let mut holders = Vec::new();
-    for (_, navigation) in db.schema.navigations(table) {
-        if let Navigation::Children {
-            table: child,
-            column,
-        } = navigation
-        {
-            let rows = db
-                .rows(child)
-                .into_iter()
-                .flat_map(|rows| rows.live.values());
-            let held = rows.filter(|row| row.reference(column) == Some((table, id)));
-            holders.extend(held.map(|row| (child.clone(), column.clone(), row.id)));
-        }
-    }
+    let holders = associate::holders(db, table, id);
     if &**table == "serviceendpoint"
         && holders
             .iter()
@@ -387,27 +414,11 @@ pub(super) fn delete(db: &mut Db, table: &Name, id: Uuid) -> Result<(), Refusal>
             db.put(&child, row);
         }
     }
-    let many: Vec<_> = db
-        .schema
-        .navigations(table)
-        .filter_map(|(_, navigation)| match navigation {
-            Navigation::Many {
-                relationship,
-                here_is_first,
-                ..
-            } => Some((*relationship, *here_is_first)),
-            _ => None,
-        })
-        .collect();
-    for (relationship, here_is_first) in many {
+    for (relationship, here_is_first) in associate::relationships(db, table) {
         for other in db.linked(relationship, id, here_is_first) {
             db.link(
                 relationship,
-                if here_is_first {
-                    (id, other)
-                } else {
-                    (other, id)
-                },
+                associate::pair(id, other, here_is_first),
                 false,
             );
         }

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Organization, Refusal};
+use super::{Refusal, Viewer};
 use crate::clock::fraction;
 use crate::ids::Ids;
+use crate::sight::Sight;
+use crate::standing::Hidden;
 
 /// A change that webhooks tell about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,10 +27,11 @@ pub(crate) struct Book {
     referrals: BTreeMap<String, Value>,
     by_engagement: BTreeMap<String, BTreeSet<String>>,
     by_external: BTreeMap<String, BTreeSet<String>>,
+    /// Referrals that partners may no longer see.
+    pub(crate) hidden: BTreeMap<String, Hidden>,
+    pub(crate) sight: Sight,
     /// Response deadlines of unanswered referrals.
     deadlines: BTreeSet<(Timestamp, String)>,
-    /// Engagements that partners may not see any more: a role was lost, or a location moved.
-    hidden: BTreeSet<String>,
 }
 
 impl Book {
@@ -38,8 +41,9 @@ impl Book {
             referrals: BTreeMap::new(),
             by_engagement: BTreeMap::new(),
             by_external: BTreeMap::new(),
+            hidden: BTreeMap::new(),
+            sight: Sight::default(),
             deadlines: BTreeSet::new(),
-            hidden: BTreeSet::new(),
         }
     }
 
@@ -50,8 +54,9 @@ impl Book {
             referrals: self.referrals.clone(),
             by_engagement: self.by_engagement.clone(),
             by_external: self.by_external.clone(),
-            deadlines: self.deadlines.clone(),
             hidden: self.hidden.clone(),
+            sight: self.sight.clone(),
+            deadlines: self.deadlines.clone(),
         }
     }
 
@@ -90,30 +95,32 @@ impl Book {
             .as_str()
     }
 
-    /// A referral that `organization` may see: its own, and those that share an engagement with one of its own.
-    pub(crate) fn visible(&self, id: &str, organization: &Organization) -> Result<&Value, Refusal> {
-        let found = self
-            .get(&id.to_lowercase())
-            .filter(|referral| self.sees(referral, organization));
-        found.ok_or_else(|| {
-            Refusal::missing(format!("There is no referral '{id}' that you may see."))
-        })
-    }
-
-    pub(crate) fn sees(&self, referral: &Value, organization: &Organization) -> bool {
-        let engagement = referral["engagementId"].as_str().unwrap_or_default();
-        !self.hidden.contains(engagement)
-            && (referral["organizationId"] == organization.id.as_str()
-                || self.in_engagement(engagement, &organization.id).is_some())
-    }
-
-    /// Takes an engagement out of partners' sight, or puts it back.
-    pub(crate) fn hide(&mut self, engagement: &str, hidden: bool) {
-        if hidden {
-            self.hidden.insert(engagement.to_owned());
-        } else {
-            self.hidden.remove(engagement);
+    /// A referral that the caller may see: its organisation's own, and those that share an engagement with one of them.
+    pub(crate) fn visible(&self, id: &str, viewer: &Viewer) -> Result<&Value, Refusal> {
+        let missing = || Refusal::missing(format!("There is no referral '{id}' that you may see."));
+        let referral = self.get(&id.to_lowercase()).ok_or_else(missing)?;
+        if self.hidden.get(&id.to_lowercase()) == Some(&Hidden::Forbidden) {
+            return Err(Refusal::denied(
+                "You do not have permission to see this referral.",
+            ));
         }
+        if self.sees(referral, viewer) {
+            Ok(referral)
+        } else {
+            Err(missing())
+        }
+    }
+
+    /// Whether lists show a referral to the caller.
+    pub(crate) fn sees(&self, referral: &Value, viewer: &Viewer) -> bool {
+        let text = |field: &str| referral[field].as_str().unwrap_or_default();
+        let organization = viewer.organization.id.as_str();
+        !self.hidden.contains_key(text("id"))
+            && viewer.reads(referral)
+            && (text("organizationId") == organization
+                || self
+                    .in_engagement(text("engagementId"), organization)
+                    .is_some())
     }
 
     /// Puts a referral in place with a new eTag and `updatedDateTime`. Even a change of nothing does that.

@@ -167,7 +167,10 @@ fn invite(
     Ok(())
 }
 
-/// A referral from Microsoft to `organization`: unanswered, with Microsoft's own accepted one beside it.
+/// A referral from Microsoft to `organization`: unanswered, due in 14 days. (partner-center 2.5)
+///
+/// A shared one has the sender's own, accepted one beside it; an independent one is a lead, and seen by nobody else. Who
+/// sends is Microsoft, unless `inviteContext.invitedBy` names another partner or is null.
 pub(crate) fn inbound(
     book: &mut Book,
     input: &Value,
@@ -177,33 +180,47 @@ pub(crate) fn inbound(
     let mut ours = checked(input)?;
     let engagement = book.ids.guid_text();
     let created = fraction(now);
-    let invited_by = json!({"organizationId": MICROSOFT, "organizationName": "Microsoft"});
+    let invited_by = match input["inviteContext"].get("invitedBy") {
+        None => json!({"organizationId": MICROSOFT, "organizationName": "Microsoft"}),
+        Some(Value::Null) => json!({"organizationId": null, "organizationName": null}),
+        Some(partner) => partner.clone(),
+    };
     ours["id"] = json!(book.ids.guid_text());
     ours["engagementId"] = json!(engagement);
     ours["createdDateTime"] = json!(created);
     ours["organizationId"] = json!(organization.id);
     ours["organizationName"] = json!(organization.name);
     ours["mpnId"] = json!(organization.mpn_id);
-    ours["inviteContext"]["invitedBy"] = invited_by;
+    // Only marketplace leads say where they came from, and only the server says it.
+    for field in ["referralSource", "callToAction"] {
+        ours[field] = input[field].clone();
+    }
+    ours["inviteContext"]["invitedBy"] = invited_by.clone();
     let mut theirs = ours.clone();
     ours["status"] = json!("New");
     ours["substatus"] = json!("Pending");
     ours["direction"] = json!("Incoming");
     ours["expirationDateTime"] = json!(fraction(deadline(now)));
-    theirs["id"] = json!(book.ids.guid_text());
-    theirs["organizationId"] = json!(MICROSOFT);
-    theirs["organizationName"] = json!("Microsoft");
-    theirs["mpnId"] = Value::Null;
-    theirs["status"] = json!("Active");
-    theirs["substatus"] = json!("Accepted");
-    theirs["acceptedDateTime"] = json!(created);
-    theirs["direction"] = json!("Outgoing");
-    theirs["trackingInfo"]["microsoftMsxId"] = json!(format!("7-{:08X}", book.ids.word()));
-    let related = book.put(theirs, now);
+    let mut related = None;
+    if ours["type"] == "Shared" && invited_by["organizationId"].is_string() {
+        theirs["id"] = json!(book.ids.guid_text());
+        theirs["organizationId"] = invited_by["organizationId"].clone();
+        theirs["organizationName"] = invited_by["organizationName"].clone();
+        theirs["mpnId"] = Value::Null;
+        theirs["status"] = json!("Active");
+        theirs["substatus"] = json!("Accepted");
+        theirs["acceptedDateTime"] = json!(created);
+        theirs["direction"] = json!("Outgoing");
+        if theirs["organizationId"] == MICROSOFT {
+            let msx_id = format!("7-{:08X}", book.ids.word());
+            theirs["trackingInfo"]["microsoftMsxId"] = json!(msx_id);
+        }
+        related = Some(book.put(theirs, now));
+    }
     let own = book.put(ours, now);
     Ok(Created {
         id: own.id.clone(),
-        changes: vec![own, related],
+        changes: [Some(own), related].into_iter().flatten().collect(),
     })
 }
 

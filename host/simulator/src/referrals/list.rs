@@ -5,7 +5,7 @@ use base64::Engine as _;
 use serde_json::{Map, Value, json};
 
 use super::book::Book;
-use super::{COLLECTION, Organization, Referrals, Refusal, shape};
+use super::{COLLECTION, Referrals, Refusal, Viewer, shape};
 use crate::odata::Scalar;
 use crate::odata::eval::{Case, Subject as _, matches, sort_order};
 use crate::odata::json::Json;
@@ -13,25 +13,24 @@ use crate::odata::options::Options;
 use crate::wire::{Reply, Request};
 
 impl Referrals {
-    pub(super) fn list(
-        &self,
-        request: &Request,
-        organization: &Organization,
-    ) -> Result<Reply, Refusal> {
+    pub(super) fn list(&self, request: &Request, viewer: &Viewer) -> Result<Reply, Refusal> {
         let (pairs, offset) = resume(request.pairs())?;
         let options = Options::read(&pairs)
             .map_err(|error| Refusal::invalid("invalidQuery", error.message))?;
         check_names(&options)?;
-        let book = self.book();
+        let mut book = self.book();
         let mut found: Vec<&Value> = candidates(&book, &options)
             .filter(|referral| {
-                let own = referral["organizationId"] == organization.id.as_str();
-                let listed = own || self.assumptions.list_shows_related;
-                let seen = listed && book.sees(referral, organization);
-                seen && options
-                    .filter
-                    .as_ref()
-                    .is_none_or(|filter| matches(filter, &Json(referral), Case::Sensitive))
+                let own = referral["organizationId"] == viewer.organization.id.as_str();
+                let kind = own || self.assumptions.list_shows_related;
+                let marketplace =
+                    referral["type"] == "Independent" && referral["qualification"] == "Direct";
+                kind && (!marketplace || self.assumptions.list_shows_marketplace_leads)
+                    && book.sees(referral, viewer)
+                    && options
+                        .filter
+                        .as_ref()
+                        .is_none_or(|filter| matches(filter, &Json(referral), Case::Sensitive))
             })
             .collect();
         sort(&mut found, &options);
@@ -58,6 +57,15 @@ impl Referrals {
         });
         if next < wanted.len() {
             body["@odata.nextLink"] = json!(self.next_link(request, &pairs, next));
+        }
+        let shown: Vec<String> = wanted
+            .iter()
+            .skip(offset)
+            .take(self.page_size)
+            .filter_map(|referral| Some(referral["id"].as_str()?.to_owned()))
+            .collect();
+        for id in shown {
+            book.sight.show(&id, options.select.as_deref());
         }
         Ok(Reply::json(200, &body))
     }

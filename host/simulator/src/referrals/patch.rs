@@ -6,13 +6,14 @@ use serde_json::{Value, json};
 
 use super::book::{Book, Change};
 use super::create::{STATUSES, SUBSTATUSES};
-use super::{Refusal, shape};
+use super::{MICROSOFT, Refusal, deal_registration, shape};
+use crate::assumptions::Assumptions;
 use crate::clock::fraction;
 
 /// Most operations in one patch: a generous multiple of the whitelist.
 const OPERATIONS_MAX: usize = 200;
 /// What the API lets a partner change.
-const WHITELIST: [&str; 18] = [
+pub(crate) const WHITELIST: [&str; 18] = [
     "/campaignId",
     "/consent/consentToShareReferralWithMicrosoftSellers",
     "/customerProfile/team",
@@ -89,18 +90,24 @@ pub(crate) fn apply(
     id: &str,
     operations: &[Operation],
     actor: Actor,
+    assumptions: &Assumptions,
     now: Timestamp,
     via: Option<String>,
 ) -> Result<Change, Refusal> {
     let before = book
         .get(&id.to_lowercase())
         .ok_or_else(|| Refusal::missing(format!("There is no referral '{id}'.")))?;
+    if deal_registration::is_one(operations) {
+        let before = before.clone();
+        return deal_registration::apply(book, &before, operations, now);
+    }
     if before["status"] == "Closed" {
         return Err(Refusal::invalid(
             "referralClosed",
             "A closed referral cannot be changed.",
         ));
     }
+    let contacts_fixed = contacts_fixed(book, before, assumptions);
     let mut after = before.clone();
     for operation in operations {
         let path = operation.path.as_str();
@@ -110,6 +117,12 @@ pub(crate) fn apply(
             return Err(Refusal::invalid(
                 "invalidPath",
                 format!("The path '{path}' cannot be patched."),
+            ));
+        }
+        if contacts_fixed && path.starts_with("/customerProfile/team") {
+            return Err(Refusal::invalid(
+                "customerContactsReadOnly",
+                "Customer contacts cannot be changed once the deal is shared with Microsoft.",
             ));
         }
         let value = shape::coerce(path, &operation.value)?;
@@ -142,8 +155,26 @@ pub(crate) fn apply(
         ));
     }
     transition(before, &mut after, now)?;
+    let given_up = matches!(after["substatus"].as_str(), Some("Lost" | "Declined"));
+    if given_up
+        && assumptions.closing_needs_reason
+        && after["statusReason"].as_str().is_none_or(str::is_empty)
+    {
+        return Err(Refusal::invalid(
+            "statusReasonRequired",
+            "A reason is required to close a deal as lost or declined.",
+        ));
+    }
     after["lastModifiedVia"] = json!(via);
     Ok(book.put(after, now))
+}
+
+/// Whether the customer's contacts are read-only: since Microsoft sees the deal, or since it was invited.
+fn contacts_fixed(book: &Book, referral: &Value, assumptions: &Assumptions) -> bool {
+    let engagement = referral["engagementId"].as_str().unwrap_or_default();
+    let invited = book.in_engagement(engagement, MICROSOFT).is_some();
+    let visible = referral["consent"]["consentToShareReferralWithMicrosoftSellers"] == true;
+    invited || (visible && assumptions.contacts_fixed_once_visible)
 }
 
 /// Checks the step from one state to the next and stamps it. A lone `/status` ends in a pair that does not exist.

@@ -112,6 +112,16 @@ impl Registrations {
         })
     }
 
+    /// Someone else in the tenant registers another address for the same events; false when nothing is registered.
+    pub(crate) fn take(&self, tenant: &str, url: &str) -> bool {
+        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(held) = books.by_tenant.get_mut(tenant) else {
+            return false;
+        };
+        url.clone_into(&mut held.url);
+        true
+    }
+
     /// The same registrations in another world.
     pub(crate) fn copied(&self, shared: &Shared) -> Arc<Self> {
         let books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
@@ -369,6 +379,8 @@ impl Registrations {
             record: identity.tenant.clone(),
             changed: vec!["WebhookUrl".to_owned(), "WebhookEvents".to_owned()],
             tag: None,
+            overwrote: Vec::new(),
+            merged_away: false,
         });
         Ok(reply)
     }

@@ -639,12 +639,13 @@ async fn money_has_the_precision_of_its_currency_and_a_base_amount() {
 #[tokio::test]
 async fn a_calculated_revenue_overwrites_what_is_sent() {
     let world = World::start().await;
+    // What a person enters stands for product lines.
+    let body = json!({"name": "O", "estimatedvalue": 5, "isrevenuesystemcalculated": true});
     let id = world
-        .create(
-            "opportunities",
-            json!({"name": "O", "estimatedvalue": 5, "isrevenuesystemcalculated": true}),
-        )
-        .await;
+        .control()
+        .seller_creates("opportunity", &body)
+        .unwrap()
+        .record;
     let path = format!("opportunities({id})");
     let after = world
         .crm(
@@ -661,6 +662,35 @@ async fn a_calculated_revenue_overwrites_what_is_sent() {
             after["description"].as_str()
         ),
         (Some(5.0), Some("d"))
+    );
+    // A value that comes with the switch does not stick either, and stays once the switch is off.
+    let given = json!({"name": "P", "estimatedvalue": 7, "isrevenuesystemcalculated": true});
+    let made = world.create("opportunities", given).await;
+    assert_eq!(
+        world.row("opportunity", &made)["estimatedvalue"].as_f64(),
+        Some(0.0)
+    );
+    for (body, value) in [
+        (
+            json!({"isrevenuesystemcalculated": false, "estimatedvalue": 11}),
+            11.0,
+        ),
+        (json!({"isrevenuesystemcalculated": true}), 5.0),
+    ] {
+        let told = world
+            .crm("PATCH", &path, &[REPRESENTATION], Some(body))
+            .await
+            .body;
+        assert_eq!(told["estimatedvalue"].as_f64(), Some(value));
+    }
+    let lines = json!({"estimatedvalue": 80});
+    world
+        .control()
+        .seller_updates("opportunity", &id, &lines)
+        .unwrap();
+    assert_eq!(
+        world.row("opportunity", &id)["estimatedvalue"].as_f64(),
+        Some(80.0)
     );
 }
 

@@ -238,6 +238,33 @@ impl World {
         answer.body
     }
 
+    /// Whether refused with this status and code.
+    pub(crate) async fn refuses(
+        &self,
+        method: &str,
+        path: &str,
+        body: Value,
+        expected: (u16, &str),
+    ) {
+        let answer = self.crm(method, path, &[], Some(body.clone())).await;
+        assert_eq!(
+            (answer.status, answer.code()),
+            expected,
+            "{method} {path} {body}: {}",
+            answer.text
+        );
+    }
+
+    /// A row as control sees it; it must be there.
+    pub(crate) fn row(&self, table: &str, id: &str) -> Value {
+        self.control().row(table, id).unwrap()
+    }
+
+    /// A referral as it is kept; it must be there.
+    pub(crate) fn referral(&self, id: &str) -> Value {
+        self.control().referral(id).unwrap()
+    }
+
     /// Invites Microsoft to a deal.
     pub(crate) async fn invite(&self, own: &Value) -> Answer {
         let mut body = deal();
@@ -281,6 +308,16 @@ pub(crate) fn deal() -> Value {
         "team": [{"firstName": "C", "lastName": "D", "email": "c@us.example"}],
         "target": [{"type": "SolutionProfile", "id": "SOL-12345-ABC"}],
     })
+}
+
+/// Asks a write for the record as it is then.
+pub(crate) const REPRESENTATION: (&str, &str) = ("prefer", "return=representation");
+
+/// A JSON Patch that replaces.
+pub(crate) fn patch(pairs: &[(&str, Value)]) -> Option<Value> {
+    let replace =
+        |(path, value): &(&str, Value)| json!({"op": "replace", "path": path, "value": value});
+    Some(pairs.iter().map(replace).collect())
 }
 
 /// What a receiver was sent.

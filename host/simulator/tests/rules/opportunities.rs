@@ -1,8 +1,9 @@
-//! Closing, reopening, qualifying.
+//! Closing and reopening.
 
+use cosell_simulator::{Assumptions, SimulatorConfig, StatusConfig};
 use serde_json::{Value, json};
 
-use super::harness::{Answer, World};
+use super::harness::{Answer, REPRESENTATION, World};
 
 async fn close(world: &World, action: &str, id: &str, status: i64) -> Answer {
     let body = json!({"Status": status, "OpportunityClose": {"subject": "done", "opportunityid@odata.bind": format!("/opportunities({id})"),
@@ -167,48 +168,6 @@ async fn a_lone_statecode_takes_the_default_status_and_wrong_pairs_are_refused()
 }
 
 #[tokio::test]
-async fn qualifying_a_lead_makes_what_was_asked_for() {
-    let world = World::start().await;
-    let body = json!({"subject": "Interest", "firstname": "Ada", "lastname": "Byron", "companyname": "Analytical", "estimatedamount": 500});
-    let lead = world.create("leads", body).await;
-    let action = format!("leads({lead})/Microsoft.Dynamics.CRM.QualifyLead");
-    let order = |opportunity: bool| {
-        Some(
-            json!({"CreateAccount": true, "CreateContact": true, "CreateOpportunity": opportunity, "Status": 3}),
-        )
-    };
-    let made = world.crm("POST", &action, &[], order(true)).await;
-    assert_eq!(
-        (made.status, made.body["value"].as_array().map(Vec::len)),
-        (200, Some(3)),
-        "{}",
-        made.text
-    );
-    let row = &world.control().rows("opportunity")[0];
-    assert_eq!(
-        (
-            row["_originatingleadid_value"].as_str(),
-            row["estimatedvalue"].as_f64()
-        ),
-        (Some(lead.as_str()), Some(500.0))
-    );
-    let contact = &world.control().rows("contact")[0];
-    assert_eq!(
-        contact["_parentcustomerid_value"],
-        world.control().rows("account")[0]["accountid"]
-    );
-    let after = world.control().row("lead", &lead).unwrap();
-    assert_eq!(
-        (after["statecode"].as_i64(), after["statuscode"].as_i64()),
-        (Some(1), Some(3))
-    );
-    assert_eq!(
-        world.crm("POST", &action, &[], order(false)).await.code(),
-        "0x80040519"
-    );
-}
-
-#[tokio::test]
 async fn the_customer_is_taken_from_the_parent_when_absent() {
     let world = World::start().await;
     let account = world.create("accounts", json!({"name": "A"})).await;
@@ -220,4 +179,168 @@ async fn the_customer_is_taken_from_the_parent_when_absent() {
         .await;
     let row = world.control().row("opportunity", &id).unwrap();
     assert_eq!(row["_customerid_value"], Value::String(account));
+}
+
+#[tokio::test]
+async fn an_organisation_has_loss_reasons_of_its_own() {
+    let own = |value: i32, label: &str| StatusConfig {
+        table: "opportunity".to_owned(),
+        value,
+        label: label.to_owned(),
+        state: 2,
+    };
+    let world = World::with(SimulatorConfig {
+        tls: false,
+        statuses: vec![
+            own(727_000_000, "No budget"),
+            own(727_000_001, "No decision"),
+        ],
+        ..SimulatorConfig::demo()
+    })
+    .await;
+    let told = world
+        .crm(
+            "GET",
+            "EntityDefinitions(LogicalName='opportunity')/Attributes(LogicalName='statuscode')/Microsoft.Dynamics.CRM.StatusAttributeMetadata?$select=LogicalName&$expand=OptionSet",
+            &[],
+            None,
+        )
+        .await
+        .body;
+    let options = told["OptionSet"]["Options"].as_array().unwrap();
+    let no_budget = options
+        .iter()
+        .find(|option| option["Value"] == 727_000_000)
+        .unwrap();
+    assert_eq!(
+        (
+            &no_budget["State"],
+            no_budget["Label"]["UserLocalizedLabel"]["Label"].as_str()
+        ),
+        (&json!(2), Some("No budget"))
+    );
+    let id = world.create("opportunities", json!({"name": "O"})).await;
+    let wrong = json!({"statuscode": 727_000_000});
+    let path = format!("opportunities({id})");
+    world
+        .refuses("PATCH", &path, wrong, (400, "0x80048408"))
+        .await;
+    assert_eq!(
+        close(&world, "WinOpportunity", &id, 727_000_000)
+            .await
+            .code(),
+        "0x80048408"
+    );
+    assert_eq!(
+        close(&world, "LoseOpportunity", &id, 727_000_001)
+            .await
+            .status,
+        204
+    );
+    let row = world.row("opportunity", &id);
+    assert_eq!(
+        (row["statecode"].as_i64(), row["statuscode"].as_i64()),
+        (Some(2), Some(727_000_001))
+    );
+    let other = world.create("opportunities", json!({"name": "P"})).await;
+    world
+        .control()
+        .seller_loses(&other, &json!({"Status": 727_000_000}))
+        .unwrap();
+    assert_eq!(world.row("opportunity", &other)["statuscode"], 727_000_000);
+}
+
+#[tokio::test]
+async fn on_hold_and_in_progress_are_ordinary_updates_of_an_open_deal() {
+    let world = World::start().await;
+    let path = format!(
+        "opportunities({})",
+        world.create("opportunities", json!({"name": "O"})).await
+    );
+    for status in [2, 1, 2] {
+        let told = world
+            .crm(
+                "PATCH",
+                &path,
+                &[REPRESENTATION],
+                Some(json!({"statuscode": status})),
+            )
+            .await
+            .body;
+        assert_eq!(
+            (told["statecode"].as_i64(), told["statuscode"].as_i64()),
+            (Some(0), Some(status))
+        );
+    }
+    for foreign in [3, 4, 5] {
+        let body = json!({"statuscode": foreign});
+        world
+            .refuses("PATCH", &path, body, (400, "0x80048408"))
+            .await;
+    }
+    let unknown = json!({"statuscode": 99});
+    world
+        .refuses("PATCH", &path, unknown, (400, "0x8004431a"))
+        .await;
+}
+
+#[tokio::test]
+async fn reopening_takes_the_default_status_and_leaves_a_close_row() {
+    for (leaves, rows) in [(true, 2), (false, 1)] {
+        let world = World::with(SimulatorConfig {
+            tls: false,
+            assumptions: Assumptions {
+                reopening_makes_close_row: leaves,
+                ..Assumptions::default()
+            },
+            ..SimulatorConfig::default()
+        })
+        .await;
+        let id = world.create("opportunities", json!({"name": "O"})).await;
+        let control = world.control();
+        assert!(control.seller_reopens(&id).is_err(), "it is open");
+        close(&world, "LoseOpportunity", &id, 5).await;
+        control.seller_reopens(&id).unwrap();
+        let row = world.row("opportunity", &id);
+        assert_eq!(
+            (row["statecode"].as_i64(), row["statuscode"].as_i64()),
+            (Some(0), Some(1))
+        );
+        assert_eq!(control.rows("opportunityclose").len(), rows);
+        assert_eq!(
+            close(&world, "WinOpportunity", &id, 3).await.status,
+            204,
+            "and it can be closed again"
+        );
+        let other_end = json!({"statecode": 2, "statuscode": 4});
+        let path = format!("opportunities({id})");
+        world
+            .refuses("PATCH", &path, other_end, (400, "0x80040230"))
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn lookups_of_a_closed_deal_cannot_be_set_by_ref_either() {
+    let world = World::start().await;
+    let account = world.create("accounts", json!({"name": "A"})).await;
+    let body = json!({"name": "O", "parentaccountid@odata.bind": format!("/accounts({account})")});
+    let id = world.create("opportunities", body).await;
+    close(&world, "WinOpportunity", &id, 3).await;
+    let frozen = (400, "0x80040230");
+    let one = format!("opportunities({id})/parentaccountid/$ref");
+    let to = json!({"@odata.id": format!("accounts({account})")});
+    world.refuses("PUT", &one, to.clone(), frozen).await;
+    world.refuses("DELETE", &one, to, frozen).await;
+    let many = format!("accounts({account})/opportunity_customer_accounts/$ref");
+    let child = json!({"@odata.id": format!("opportunities({id})")});
+    world.refuses("POST", &many, child, frozen).await;
+    let property = format!("opportunities({id})/description");
+    world
+        .refuses("PUT", &property, json!({"value": "late"}), frozen)
+        .await;
+    // What hangs from it is a row of its own.
+    let solution =
+        json!({"msft_name": "S", "msft_OpportunityId@odata.bind": format!("/opportunities({id})")});
+    world.create("msft_partnercentersolutions", solution).await;
 }

@@ -1,18 +1,7 @@
 use cosell_simulator::SimulatorConfig;
 use serde_json::{Value, json};
 
-use super::harness::{World, deal};
-
-const REPRESENTATION: (&str, &str) = ("prefer", "return=representation");
-
-fn patch(pairs: &[(&str, Value)]) -> Option<Value> {
-    Some(
-        pairs
-            .iter()
-            .map(|(path, value)| json!({"op": "replace", "path": path, "value": value}))
-            .collect(),
-    )
-}
+use super::harness::{REPRESENTATION, World, deal, patch};
 
 #[tokio::test]
 async fn an_own_deal_is_active_and_accepted_at_once() {

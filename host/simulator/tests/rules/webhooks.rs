@@ -4,12 +4,24 @@ use serde_json::{Value, json};
 
 use super::harness::{Received, Receiver, World};
 
-async fn endpoint(world: &World, receiver: &Receiver, authtype: i64, authvalue: &str) -> String {
+pub(crate) async fn endpoint(
+    world: &World,
+    receiver: &Receiver,
+    authtype: i64,
+    authvalue: &str,
+) -> String {
     let body = json!({"name": "cosell", "url": receiver.url, "contract": 8, "authtype": authtype, "authvalue": authvalue});
     world.create("serviceendpoints", body).await
 }
 
-async fn step(world: &World, endpoint: &str, message: &str, table: &str, filter: Option<&str>) {
+/// Registers a step; without a table it has no filter, as messages have that belong to none.
+pub(crate) async fn step(
+    world: &World,
+    endpoint: &str,
+    message: &str,
+    table: &str,
+    filter: Option<&str>,
+) {
     let first = |body: Value, key: &str| body["value"][0][key].as_str().unwrap().to_owned();
     let messages = world
         .crm(
@@ -23,27 +35,27 @@ async fn step(world: &World, endpoint: &str, message: &str, table: &str, filter:
     let query = format!(
         "sdkmessagefilters?$select=sdkmessagefilterid&$filter=primaryobjecttypecode eq '{table}' and _sdkmessageid_value eq {message_id}"
     );
-    let filter_id = first(
-        world.crm("GET", &query, &[], None).await.body,
-        "sdkmessagefilterid",
-    );
     let mut body = json!({"name": format!("cosell: {message} of {table}"), "mode": 1, "stage": 40, "rank": 1, "supporteddeployment": 0,
         "asyncautodelete": true,
         "eventhandler_serviceendpoint@odata.bind": format!("/serviceendpoints({endpoint})"),
-        "sdkmessageid@odata.bind": format!("/sdkmessages({message_id})"),
-        "sdkmessagefilterid@odata.bind": format!("/sdkmessagefilters({filter_id})")});
+        "sdkmessageid@odata.bind": format!("/sdkmessages({message_id})")});
+    if !table.is_empty() {
+        let found = world.crm("GET", &query, &[], None).await.body;
+        let filter_id = first(found, "sdkmessagefilterid");
+        body["sdkmessagefilterid@odata.bind"] = json!(format!("/sdkmessagefilters({filter_id})"));
+    }
     if let Some(filter) = filter {
         body["filteringattributes"] = json!(filter);
     }
     world.create("sdkmessageprocessingsteps", body).await;
 }
 
-fn header_secret() -> &'static str {
+pub(crate) fn header_secret() -> &'static str {
     "<settings><setting name=\"x-hook-key\" value=\"s3&amp;cret\"/></settings>"
 }
 
 /// The attributes of the target.
-fn attributes(received: &Received) -> Vec<(String, Value)> {
+pub(crate) fn attributes(received: &Received) -> Vec<(String, Value)> {
     let target = &received.body["InputParameters"][0];
     assert_eq!(target["key"], "Target");
     let list = target["value"]["Attributes"].as_array().unwrap();

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::rests::{RESTS, brief, demand, is_one_of_many};
 use super::super::people::{Edit, Where};
+use super::rests::{RESTS, brief, demand, is_one_of_many};
 use super::{Case, Evidence};
 
 /// A sentence, and whether the evidence holds it.
@@ -118,19 +118,22 @@ fn permits(evidence: &Evidence) -> Result<(), String> {
             let missing = if is_referral && changed("/status") {
                 let closed = |state: &str| matches!(state, "won" | "lost");
                 (!did(Where::Crm, "state", &closed, before)).then_some("closed in Partner Center")
-            } else if is_referral
-                && changed("/consent/consentToShareReferralWithMicrosoftSellers")
+            } else if is_referral && changed("/consent/consentToShareReferralWithMicrosoftSellers")
             {
                 let seen = did(Where::Crm, "visibility", &|on| on == "true", before);
                 (!seen && !asked(before)).then_some("shown to Microsoft's sellers")
             } else if is_row && matches!(write.operation.as_str(), "win" | "lose") {
                 let closed = |state: &str| matches!(state, "won" | "lost" | "over");
-                (!did(Where::PartnerCenter, "state", &closed, before)).then_some("closed in the CRM")
+                (!did(Where::PartnerCenter, "state", &closed, before))
+                    .then_some("closed in the CRM")
             } else {
                 None
             };
             if let Some(what) = missing {
-                return Err(format!("deal {} was {what}, and nobody had asked for it", case.deal));
+                return Err(format!(
+                    "deal {} was {what}, and nobody had asked for it",
+                    case.deal
+                ));
             }
         }
         let shared = case.partner_center.as_ref().is_some_and(|view| {
@@ -141,14 +144,20 @@ fn permits(evidence: &Evidence) -> Result<(), String> {
             })
         });
         demand(!shared || evidence.consent, || {
-            format!("contacts of deal {} were shared, and nobody had consented", case.deal)
+            format!(
+                "contacts of deal {} were shared, and nobody had consented",
+                case.deal
+            )
         })?;
         let helped = case
             .partner_center
             .as_ref()
             .is_some_and(|view| !view["help"].is_empty());
         demand(!helped || case.known.inbound || asked(usize::MAX), || {
-            format!("Microsoft was invited to deal {}, and nobody had asked for help", case.deal)
+            format!(
+                "Microsoft was invited to deal {}, and nobody had asked for help",
+                case.deal
+            )
         })?;
     }
     Ok(())
@@ -173,7 +182,10 @@ fn not_blanked(evidence: &Evidence) -> Result<(), String> {
                     .filter(|edit| edit.unit == *unit)
                     .all(|edit| case.is_accounted(unit, &edit.value));
                 demand(!empty || emptied || accounted, || {
-                    format!("{unit} of deal {} is empty on the side {side:?}, and nobody has emptied it", case.deal)
+                    format!(
+                        "{unit} of deal {} is empty on the side {side:?}, and nobody has emptied it",
+                        case.deal
+                    )
                 })?;
             }
         }
@@ -202,13 +214,15 @@ fn not_lost(evidence: &Evidence) -> Result<(), String> {
                 (last(Where::PartnerCenter), last(Where::Crm)),
             ] {
                 let Some(edit) = edit else { continue };
-                let stands = |view: &super::View| {
-                    view.get(unit).map_or("", String::as_str) == edit.value
-                };
+                let stands =
+                    |view: &super::View| view.get(unit).map_or("", String::as_str) == edit.value;
                 // Whoever takes an edit back before anybody has seen it has said nothing.
-                let taken_back = edits_of(evidence, case)
-                    .any(|before| before.number < edit.number && before.side == edit.side
-                        && before.unit == edit.unit && [&before.was, &before.value].contains(&&edit.value));
+                let taken_back = edits_of(evidence, case).any(|before| {
+                    before.number < edit.number
+                        && before.side == edit.side
+                        && before.unit == edit.unit
+                        && [&before.was, &before.value].contains(&&edit.value)
+                });
                 let overtaken = other.is_some_and(|other| other.number > edit.number || taken_back);
                 let own = match edit.side {
                     Where::Crm => crm,
@@ -216,7 +230,8 @@ fn not_lost(evidence: &Evidence) -> Result<(), String> {
                 };
                 let accounted = case.is_accounted(unit, &edit.value)
                     || stands(own) && case.is_explained(unit)
-                    || edit.side == Where::PartnerCenter && is_one_of_many(unit, crm, partner_center);
+                    || edit.side == Where::PartnerCenter
+                        && is_one_of_many(unit, crm, partner_center);
                 if stands(crm) && stands(partner_center) || overtaken || accounted {
                     continue;
                 }
@@ -246,10 +261,15 @@ fn not_invented(evidence: &Evidence) -> Result<(), String> {
                     _ => false,
                 };
                 let said = edits_of(evidence, case).any(|edit| {
-                    edit.unit == *unit && (edit.value == *value || edit.value.starts_with(value.as_str()))
+                    edit.unit == *unit
+                        && (edit.value == *value || edit.value.starts_with(value.as_str()))
                 });
                 demand(by_itself || value.is_empty() || said, || {
-                    format!("{unit} of deal {} is \"{}\" on the side {side:?}, and nobody has ever said so", case.deal, brief(value))
+                    format!(
+                        "{unit} of deal {} is \"{}\" on the side {side:?}, and nobody has ever said so",
+                        case.deal,
+                        brief(value)
+                    )
                 })?;
             }
         }

@@ -84,10 +84,9 @@ fn paused(case: &Case) -> Result<(), String> {
     let never_linked = case.crm.is_none() || case.partner_center.is_none();
     let closed = case.partner_center.as_ref().map(|view| &*view["state"]);
     let not_for_us = never_linked && closed.is_some_and(|state| state != "open");
-    demand(
-        case.crm.is_some() && !case.is_on || not_for_us,
-        || format!("paused ({}), and nothing pauses it", case.reason()),
-    )
+    demand(case.crm.is_some() && !case.is_on || not_for_us, || {
+        format!("paused ({}), and nothing pauses it", case.reason())
+    })
 }
 
 fn held(case: &Case) -> Result<(), String> {

@@ -144,19 +144,25 @@ pub(crate) fn searches(
         .collect()
 }
 
-/// Which row; only a candidate can be it.
+/// Which row. Only a candidate can be it, or a row of `table` that the plugin has asked for: the master of a merged account is one.
 pub(crate) fn resolution(
+    table: &str,
     candidates: &[wit::Candidate],
+    found: &[wit::Found],
     resolution: &wit::Resolution,
 ) -> Result<Resolution, Bad> {
+    let asked = || {
+        found
+            .iter()
+            .flat_map(|found| &found.rows)
+            .filter(|row| row.table == table)
+    };
     let likeness = |one: &wit::Likeness| {
         let row = id("resolution", &one.id)?;
-        if !candidates
-            .iter()
-            .any(|candidate| candidate.row.id.eq_ignore_ascii_case(&row))
-        {
+        let is = |known: &wit::Row| known.id.eq_ignore_ascii_case(&row);
+        if !candidates.iter().any(|candidate| is(&candidate.row)) && !asked().any(is) {
             return Err(bad(format!(
-                "chooses the row {row}, which is not among the candidates"
+                "chooses the row {row}, which is not among the candidates nor a row of {table} that it asked for"
             )));
         }
         if one.score > 100 {

@@ -43,9 +43,13 @@ pub(crate) fn undeclared(
         Said::State(Some(state)) => state_heard(state).map(|_| ()),
         Said::RowState(Some(state)) => heard::row_state(declared, state).map(|_| ()),
         Said::Searches(Some(list)) => asked::searches(declared, &[], &[], list).map(|_| ()),
-        Said::Resolution(Some(resolution)) => {
-            asked::resolution(&question.candidates, resolution).map(|_| ())
-        }
+        Said::Resolution(Some(resolution)) => asked::resolution(
+            &table_of(question),
+            &question.candidates,
+            &question.context.found,
+            resolution,
+        )
+        .map(|_| ()),
         Said::Stopped(stop) => {
             return match heard::stop(declared, plugin, stop.clone()) {
                 StopKind::Fault(fault) => Some(fault.to_string()),

@@ -69,7 +69,10 @@ pub(super) fn account_choose(
                 hook.call_choose(store, &context, deal, &shown, draft)
             }
         },
-        |plugin, resolution| asked::resolution(&candidates_shown(plugin, candidates), resolution),
+        |plugin, resolution| {
+            let shown = candidates_shown(plugin, candidates);
+            asked::resolution("account", &shown, &plugin.context(asking).found, resolution)
+        },
     )
 }
 
@@ -94,7 +97,10 @@ pub(super) fn contact_choose(
                 hook.call_choose(store, &context, question, &shown, draft)
             }
         },
-        |plugin, resolution| asked::resolution(&candidates_shown(plugin, candidates), resolution),
+        |plugin, resolution| {
+            let shown = candidates_shown(plugin, candidates);
+            asked::resolution("contact", &shown, &plugin.context(asking).found, resolution)
+        },
     )
 }
 

@@ -38,7 +38,7 @@ pub(super) fn write(
     for plugin in chain.of(hook) {
         let (context, shown, draft) = (
             plugin.context(asking),
-            order_shown(plugin, order),
+            order_shown(plugin, kind, order),
             desk.draft(),
         );
         let answer = plugin.ask(question(kind), |instance, places| match kind {
@@ -64,13 +64,14 @@ pub(super) fn write(
 pub(super) fn state(
     chain: &Chain,
     asking: &Asking,
+    kind: RecordKind,
     order: &Order,
 ) -> Result<Option<Spoken<RowState>>, Stop> {
     last_word(
         chain.of(Hook::Status),
         "status.to-row",
         |plugin| {
-            let (context, shown) = (plugin.context(asking), order_shown(plugin, order));
+            let (context, shown) = (plugin.context(asking), order_shown(plugin, kind, order));
             move |instance: &mut Instance, places: &Places, draft: Option<&wit::RowState>| {
                 let (hook, store) = instance.status(places)?;
                 hook.call_to_row(store, &context, &shown, draft)
@@ -113,7 +114,7 @@ pub(super) fn write_country(
     Ok(())
 }
 
-fn order_shown(plugin: &Plugin, order: &Order) -> wit::Order {
+fn order_shown(plugin: &Plugin, kind: RecordKind, order: &Order) -> wit::Order {
     wit::Order {
         deal: given::deal(&order.deal),
         existing: order.existing.as_ref().map(|seen| plugin.seen(seen)),
@@ -124,7 +125,10 @@ fn order_shown(plugin: &Plugin, order: &Order) -> wit::Order {
             .map(|contact| contact.as_ref().map(given::reference))
             .collect(),
         lead: order.lead.as_ref().map(given::reference),
-        more: Vec::new(),
+        more: vec![(
+            "record-kind".to_owned(),
+            wit::Value::Text(kind.table().to_owned()),
+        )],
     }
 }
 

@@ -608,6 +608,30 @@ async fn accounts_are_searched_and_chosen_among_what_was_found() {
         message.contains("which is not among the candidates"),
         "{message}"
     );
+    // A row that it asked for itself is no stranger any more, if it is an account.
+    let asked_for = |table: &str| {
+        let mut asking = asking();
+        asking.found = vec![cosell_sync::row::Found {
+            label: "account/masters".to_owned(),
+            rows: vec![cosell_sync::row::Row {
+                id: "0c0c0c0c-0000-4000-8000-00000000dead".to_owned(),
+                ..row(table)
+            }],
+            cut: false,
+        }];
+        asking
+    };
+    let chosen = set
+        .account_choose(&asked_for("account"), &deal(), candidates.clone())
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(matches!(chosen.value, Resolution::UseExisting(_)));
+    let stop = set
+        .account_choose(&asked_for("contact"), &deal(), candidates.clone())
+        .await
+        .unwrap_err();
+    assert!(fault(stop).1.contains("nor a row of account"));
     let set = house
         .drop_file(
             "1.wasm",

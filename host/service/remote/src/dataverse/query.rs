@@ -42,7 +42,13 @@ impl Dataverse {
             });
         };
         let mut found = self
-            .search(&table, columns(), filter, usize::from(limit) + 1, &doing)
+            .search(
+                &table,
+                columns(),
+                filter,
+                Some(usize::from(limit) + 1),
+                &doing,
+            )
             .await?;
         let cut = found.len() > usize::from(limit);
         found.truncate(usize::from(limit));
@@ -51,6 +57,25 @@ impl Dataverse {
             rows: found,
             cut,
         })
+    }
+
+    /// Every row that meets all conditions, by ascending id; the query's limit does not count. For a person who compares everything.
+    ///
+    /// # Errors
+    /// As [`Dataverse::query`]; also when there are more pages than any organisation has.
+    pub async fn every(&self, query: &Query) -> Result<Vec<Row>, RemoteError> {
+        let doing = format!("list rows of {} ({})", query.table, query.label);
+        let columns = || query.columns.iter().map(String::as_str);
+        let tested = query.conditions.iter().map(|one| one.column.as_str());
+        let table = self
+            .with_columns(&query.table, columns().chain(tested), &doing)
+            .await?;
+        match filter(&table, &query.conditions)
+            .map_err(|problem| refused(doing.clone(), problem))?
+        {
+            Some(filter) => self.search(&table, columns(), filter, None, &doing).await,
+            None => Ok(Vec::new()),
+        }
     }
 
     /// The one row that a key names, or none.
@@ -114,7 +139,7 @@ impl Dataverse {
                 // Two are enough to know that there is more than one.
                 let filter =
                     filter.ok_or_else(|| refused(doing.clone(), "the key has no parts"))?;
-                self.search(&table, name_column.as_deref(), filter, 2, &doing)
+                self.search(&table, name_column.as_deref(), filter, Some(2), &doing)
                     .await?
             }
         };
@@ -168,7 +193,7 @@ impl Dataverse {
         table: &Table,
         columns: impl IntoIterator<Item = &'a str>,
         filter: String,
-        at_most: usize,
+        at_most: Option<usize>,
         doing: &str,
     ) -> Result<Vec<Row>, RemoteError> {
         let columns: Vec<&str> = columns.into_iter().collect();
@@ -176,8 +201,9 @@ impl Dataverse {
             ("$select", select(table, columns.iter().copied())),
             // Without a unique order, pages may repeat and miss rows.
             ("$orderby", format!("{} asc", table.id_column)),
-            ("$top", at_most.to_string()),
         ];
+        // Without it, the server says itself where a page ends.
+        pairs.extend(at_most.map(|most| ("$top", most.to_string())));
         if !filter.is_empty() {
             pairs.insert(1, ("$filter", filter));
         }
@@ -192,14 +218,18 @@ impl Dataverse {
         let (answer, members) = self.object(&call).await?;
         let (mut objects, mut next) = rows(&members)
             .ok_or_else(|| answer.unreadable(&call, "the answer is no list of rows"))?;
+        let most = at_most.unwrap_or(usize::MAX);
         let mut pages = 1;
-        while let Some(link) = next.filter(|_| objects.len() < at_most && pages < PAGES_MAX) {
+        while let Some(link) = next.filter(|_| objects.len() < most) {
+            if pages == PAGES_MAX {
+                return Err(answer.unreadable(&call, "the pages of the list never end"));
+            }
             let (more, after) = self.page(&link, doing).await?;
             objects.extend(more);
             next = after;
             pages += 1;
         }
-        objects.truncate(at_most);
+        objects.truncate(most);
         let known = std::sync::Arc::new(table.clone());
         let all: Vec<&Object> = objects.iter().collect();
         let world = World {

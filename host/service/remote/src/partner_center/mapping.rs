@@ -11,6 +11,10 @@ use cosell_sync::row::{Reason, Refusal};
 use crate::partner_center::elements::{day, people, solutions, unescaped};
 use crate::partner_center::wire::{MICROSOFT, Referral, Wire};
 
+/// Version of this mapping. Raised with every change by which the same referral reads differently, so that no deal takes that for an edit
+/// (S8).
+pub const MAPPING: u32 = 1;
+
 /// A referral's page for people is this, followed by its id.
 pub const LINK_BASE: &str = "https://partner.microsoft.com/referrals/v2/inbox?id=";
 

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::accept::Ring;
-use super::{chain, links, reads};
+use super::{cards, chain, holds, links, reads, writes};
 use crate::writer::{Desk, Failure};
 use crate::{Bell, Change, LaneId, Lease, Millis, Next, RecordKey, StoreError};
 
@@ -15,14 +15,7 @@ const CAUSE_RETIRED: &str = "lane-retired";
 
 /// A new lane, at rest until its first bell makes it due.
 pub(super) fn create(desk: &Desk<'_>, connection: &str) -> Result<LaneId, Failure> {
-    let lane: i64 = desk
-        .sql
-        .prepare_cached(
-            "INSERT INTO counter (connection, name, value) VALUES (?1, 'lane', 1)
-             ON CONFLICT (connection, name) DO UPDATE SET value = counter.value + 1
-             RETURNING value",
-        )?
-        .query_row([connection], |row| row.get(0))?;
+    let lane = number(desk, connection, "lane")?;
     desk.sql
         .prepare_cached(
             "INSERT INTO lane (connection, lane, state, fence, attempts, born, audited)
@@ -30,6 +23,23 @@ pub(super) fn create(desk: &Desk<'_>, connection: &str) -> Result<LaneId, Failur
         )?
         .execute(params![connection, lane, desk.now])?;
     Ok(LaneId(lane))
+}
+
+/// The next number of a kind within a connection.
+pub(super) fn number(desk: &Desk<'_>, connection: &str, of: &str) -> Result<i64, Failure> {
+    Ok(desk
+        .sql
+        .prepare_cached(
+            "INSERT INTO counter (connection, name, value) VALUES (?1, ?2, 1)
+             ON CONFLICT (connection, name) DO UPDATE SET value = counter.value + 1
+             RETURNING value",
+        )?
+        .query_row(params![connection, of], |row| row.get(0))?)
+}
+
+/// A limit as SQL takes it.
+pub(super) fn limit(rows: usize) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
 }
 
 /// Due now. A leased lane is left alone: when its run ends, the unanswered bell makes it due.
@@ -86,13 +96,12 @@ pub(super) fn claim(
     max: usize,
 ) -> Result<Vec<Lease>, Failure> {
     let until = desk.now.saturating_add(lease_ms);
-    let max = i64::try_from(max).unwrap_or(i64::MAX);
     let mut leases = desk
         .sql
         .prepare_cached(
             "SELECT connection, lane, fence FROM lane WHERE due_at <= ?1 ORDER BY due_at, connection, lane LIMIT ?2",
         )?
-        .query_map(params![desk.now, max], |row| {
+        .query_map(params![desk.now, limit(max)], |row| {
             Ok(Lease {
                 connection: row.get(0)?,
                 lane: LaneId(row.get(1)?),
@@ -169,8 +178,11 @@ pub(super) fn complete_run(
 ) -> Result<(), Failure> {
     check_fence(desk.sql, lease)?;
     // Only waiting comes back by itself to find out what became of the write.
-    if !matches!(next, Next::Wait { .. }) && links::intent_open(desk.sql, lease)? {
+    if !matches!(next, Next::Wait { .. }) && writes::intent_open(desk.sql, lease)? {
         return Err(StoreError::IntentOpen { lane: lease.lane.0 }.into());
+    }
+    if let Some(attempt) = &change.attempt {
+        writes::keep_attempt(desk, lease, attempt, None)?;
     }
     links::apply(desk, lease, change)?;
     let end = match next {
@@ -193,12 +205,19 @@ pub(super) fn complete_run(
             failed: *failed,
             failure: Mark::Keep,
         },
-        Next::Parked { reasons, failure } => End {
+        Next::Parked {
+            reasons,
+            failure,
+            state,
+        } => End {
             state: "parked",
             reason: Some(reasons),
             due_at: None,
             failed: false,
-            failure: Mark::Set(failure),
+            failure: Mark::Set {
+                failure,
+                state: state.as_deref(),
+            },
         },
         Next::Held { reason } => End::at_rest("held", reason),
         Next::Orphaned { reason } => End::at_rest("orphaned", reason),
@@ -217,13 +236,16 @@ struct End<'a> {
     failure: Mark<'a>,
 }
 
-/// What happens to the key of the failure that parked the lane last.
+/// What happens to the key of the failure that parked the lane last, and to what the lane stood on then.
 enum Mark<'a> {
     /// The lane is not in step again: the same failure is still the one that was told.
     Keep,
     /// In step; the same failure would be a new one.
     Clear,
-    Set(&'a str),
+    Set {
+        failure: &'a str,
+        state: Option<&'a str>,
+    },
 }
 
 impl<'a> End<'a> {
@@ -239,10 +261,10 @@ impl<'a> End<'a> {
 
     /// Frees the lane. A bell that rang meanwhile beats whatever the run had in mind (I9).
     fn write(&self, desk: &Desk<'_>, lease: &Lease, rang_meanwhile: bool) -> Result<(), Failure> {
-        let (set_failure, failure) = match self.failure {
-            Mark::Keep => (false, None),
-            Mark::Clear => (true, None),
-            Mark::Set(key) => (true, Some(key)),
+        let (set_failure, failure, parked_on) = match self.failure {
+            Mark::Keep => (false, None, None),
+            Mark::Clear => (true, None, None),
+            Mark::Set { failure, state } => (true, Some(failure), state),
         };
         let due_at = if rang_meanwhile {
             Some(desk.now)
@@ -253,7 +275,9 @@ impl<'a> End<'a> {
             .prepare_cached(
                 "UPDATE lane SET state = ?3, reason = ?4, due_at = ?5, lease_owner = NULL, lease_until = NULL,
                      attempts = CASE WHEN ?6 THEN attempts + 1 WHEN ?3 = 'parked' THEN attempts ELSE 0 END,
-                     failure = CASE WHEN ?7 THEN ?8 ELSE failure END
+                     failure = CASE WHEN ?7 THEN ?8 ELSE failure END,
+                     parked_on = CASE WHEN ?7 THEN ?9 ELSE parked_on END,
+                     ran_at = ?10
                  WHERE connection = ?1 AND lane = ?2",
             )?
             .execute(params![
@@ -264,7 +288,9 @@ impl<'a> End<'a> {
                 due_at,
                 self.failed,
                 set_failure,
-                failure
+                failure,
+                parked_on,
+                desk.now
             ])?;
         Ok(())
     }
@@ -334,6 +360,9 @@ fn retire(desk: &mut Desk<'_>, lease: &Lease, into: LaneId) -> Result<(), Failur
         return end.write(desk, lease, true);
     }
     links::drop_half(desk, lease)?;
+    let why = format!("lane {} became one with lane {}", lane.0, elder.0);
+    cards::close_all(desk, lease, &why)?;
+    holds::close_all(desk, lease, &why)?;
     let records = reads::members(desk.sql, connection, *lane)?;
     desk.sql
         .prepare_cached("UPDATE member SET lane = ?3 WHERE connection = ?1 AND lane = ?2")?
@@ -341,10 +370,10 @@ fn retire(desk: &mut Desk<'_>, lease: &Lease, into: LaneId) -> Result<(), Failur
     desk.sql
         .prepare_cached(
             "UPDATE lane SET state = 'retired', retired_into = ?3, reason = NULL, due_at = NULL, lease_owner = NULL,
-                 lease_until = NULL, attempts = 0
+                 lease_until = NULL, attempts = 0, ran_at = ?4
              WHERE connection = ?1 AND lane = ?2",
         )?
-        .execute(params![connection, lane.0, elder.0])?;
+        .execute(params![connection, lane.0, elder.0, desk.now])?;
     for record in &records {
         Ring {
             connection,

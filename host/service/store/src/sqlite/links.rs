@@ -1,100 +1,14 @@
-//! Links with their bases and raws, intents and attempts: what a write, or a run, changes.
+//! Links with their bases and raws: what a write, or a run, changes.
 
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{accept, lanes};
+use super::{accept, cards, holds, lanes};
 use crate::writer::{Desk, Failure};
-use crate::{Base, Change, Intent, LaneId, Lease, LinkState, RecordKey, StoreError};
+use crate::{Base, Change, LaneId, Lease, LinkState, RecordKey, StoreError};
 
-/// Commits an intent; the store's clock says when.
-pub(super) fn intend(desk: &Desk<'_>, lease: &Lease, intent: &Intent) -> Result<(), Failure> {
-    lanes::check_fence(desk.sql, lease)?;
-    if intent_open(desk.sql, lease)? {
-        return Err(StoreError::IntentOpen { lane: lease.lane.0 }.into());
-    }
-    desk.sql
-        .prepare_cached(
-            "INSERT INTO intent (connection, lane, operation, kind, side, record_kind, record, precondition, detail, since)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-        )?
-        .execute(params![
-            lease.connection,
-            lease.lane.0,
-            intent.operation,
-            intent.kind,
-            intent.target.side,
-            intent.target.kind,
-            intent.target.id,
-            intent.precondition,
-            intent.detail,
-            desk.now
-        ])?;
-    Ok(())
-}
-
-/// Whether the lane has an open intent.
-pub(super) fn intent_open(sql: &Connection, lease: &Lease) -> Result<bool, Failure> {
-    Ok(sql
-        .prepare_cached("SELECT 1 FROM intent WHERE connection = ?1 AND lane = ?2")?
-        .exists(params![lease.connection, lease.lane.0])?)
-}
-
-/// The lane's open intent.
-pub(super) fn intent(
-    sql: &Connection,
-    connection: &str,
-    lane: LaneId,
-) -> Result<Option<Intent>, Failure> {
-    Ok(sql
-        .prepare_cached(
-            "SELECT operation, kind, side, record_kind, record, precondition, detail, since
-             FROM intent WHERE connection = ?1 AND lane = ?2",
-        )?
-        .query_row(params![connection, lane.0], |row| {
-            Ok(Intent {
-                operation: row.get(0)?,
-                kind: row.get(1)?,
-                target: RecordKey {
-                    side: row.get(2)?,
-                    kind: row.get(3)?,
-                    id: row.get(4)?,
-                },
-                precondition: row.get(5)?,
-                detail: row.get(6)?,
-                since: row.get(7)?,
-            })
-        })
-        .optional()?)
-}
-
-/// Closes the open intent. The attempt, if told, has to be the intent's.
-pub(super) fn complete_write(
-    desk: &Desk<'_>,
-    lease: &Lease,
-    change: &Change,
-) -> Result<(), Failure> {
-    lanes::check_fence(desk.sql, lease)?;
-    let operation: Option<String> = desk
-        .sql
-        .prepare_cached(
-            "DELETE FROM intent WHERE connection = ?1 AND lane = ?2 RETURNING operation",
-        )?
-        .query_row(params![lease.connection, lease.lane.0], |row| row.get(0))
-        .optional()?;
-    let told = change.attempt.as_ref().map(|attempt| &attempt.operation);
-    if operation.is_none() || told.is_some_and(|told| Some(told) != operation.as_ref()) {
-        return Err(StoreError::NoIntent {
-            lane: lease.lane.0,
-            operation: told.cloned(),
-        }
-        .into());
-    }
-    apply(desk, lease, change)
-}
-
-/// Everything of a change but the fence and the intent.
+/// Everything of a change but the fence and the write.
 pub(super) fn apply(desk: &Desk<'_>, lease: &Lease, change: &Change) -> Result<(), Failure> {
     for record in &change.members {
         claim_member(desk, lease, record)?;
@@ -105,22 +19,8 @@ pub(super) fn apply(desk: &Desk<'_>, lease: &Lease, change: &Change) -> Result<(
     if !change.bases.is_empty() {
         write_bases(desk, lease, &change.bases, &change.raws)?;
     }
-    if let Some(attempt) = &change.attempt {
-        desk.sql
-            .prepare_cached(
-                "INSERT INTO attempt (connection, lane, number, operation, outcome, detail, at)
-                 SELECT ?1, ?2, coalesce(max(number), 0) + 1, ?3, ?4, ?5, ?6
-                 FROM attempt WHERE connection = ?1 AND lane = ?2",
-            )?
-            .execute(params![
-                lease.connection,
-                lease.lane.0,
-                attempt.operation,
-                attempt.outcome,
-                attempt.detail,
-                desk.now
-            ])?;
-    }
+    cards::change(desk, lease, &change.cards)?;
+    holds::change(desk, lease, &change.holds)?;
     lanes::audit(desk, lease, change)
 }
 

@@ -1,10 +1,14 @@
 //! Everything that only looks. Each reads one snapshot.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
-use super::{lanes, links};
+use super::{cards, holds, lanes, links, writes};
 use crate::writer::Failure;
-use crate::{Bell, Census, LaneId, LaneState, LaneSummary, Lease, Millis, RecordKey};
+use crate::{
+    Bell, Census, LaneFilter, LaneId, LaneState, LaneSummary, Lease, LinkedReferral, Millis,
+    RecordKey,
+};
 
 /// What a lane is at `?1`, the store's time: how its last run ended, unless the times say otherwise.
 macro_rules! standing {
@@ -18,27 +22,43 @@ macro_rules! standing {
 }
 
 /// Everything a run needs; refused with an old fence.
-pub(super) fn open(sql: &Connection, lease: &Lease) -> Result<LaneState, Failure> {
+pub(super) fn open(sql: &Connection, now: Millis, lease: &Lease) -> Result<LaneState, Failure> {
     lanes::check_fence(sql, lease)?;
-    let Lease {
-        connection, lane, ..
-    } = lease;
-    let (attempts, failure, born) = sql
+    // A lane that has this fence is there.
+    Ok(state(sql, now, &lease.connection, lease.lane)?.unwrap_or_default())
+}
+
+/// Everything there is about a lane. None: there is no such lane.
+pub(super) fn state(
+    sql: &Connection,
+    now: Millis,
+    connection: &str,
+    lane: LaneId,
+) -> Result<Option<LaneState>, Failure> {
+    let found = sql
         .prepare_cached(
-            "SELECT attempts, failure, born FROM lane WHERE connection = ?1 AND lane = ?2",
+            "SELECT attempts, failure, parked_on, born FROM lane WHERE connection = ?1 AND lane = ?2",
         )?
         .query_row(params![connection, lane.0], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })?;
-    Ok(LaneState {
-        members: members(sql, connection, *lane)?,
-        bells: bells(sql, connection, *lane)?,
-        link: links::read_whole(sql, connection, *lane)?,
-        intent: links::intent(sql, connection, *lane)?,
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })
+        .optional()?;
+    let Some((attempts, failure, parked_on, born)) = found else {
+        return Ok(None);
+    };
+    Ok(Some(LaneState {
+        members: members(sql, connection, lane)?,
+        bells: bells(sql, connection, lane)?,
+        link: links::read_whole(sql, connection, lane)?,
+        intent: writes::intent(sql, connection, lane)?,
         attempts,
         failure,
+        parked_on,
         born,
-    })
+        cards: cards::open_in(sql, connection, lane)?,
+        holds: holds::live_in(sql, connection, lane)?,
+        writes: writes::recent(sql, now, connection, lane)?,
+    }))
 }
 
 /// Records of a lane.
@@ -142,6 +162,8 @@ pub(super) fn census(sql: &Connection, now: Millis) -> Result<Census, Failure> {
         bells_unanswered,
         oldest_unanswered,
         intents: count("SELECT count(*) FROM intent")?,
+        cards: count("SELECT count(*) FROM card WHERE closed_at IS NULL AND choice IS NULL")?,
+        holds: count("SELECT count(*) FROM hold WHERE closed_at IS NULL AND released IS NULL")?,
     })
 }
 
@@ -150,23 +172,39 @@ pub(super) fn lanes(
     sql: &Connection,
     now: Millis,
     connection: &str,
-    limit: usize,
+    filter: &LaneFilter,
 ) -> Result<Vec<LaneSummary>, Failure> {
+    let mut values = vec![
+        Value::from(now),
+        Value::from(connection.to_owned()),
+        Value::from(lanes::limit(filter.limit)),
+        Value::from(filter.after.map_or(i64::MAX, |after| after.0)),
+    ];
+    let mut query = String::from(SUMMARIES);
+    if !filter.states.is_empty() {
+        let places: Vec<String> = (0..filter.states.len())
+            .map(|place| format!("?{}", values.len() + 1 + place))
+            .collect();
+        query.push_str(&format!(" AND {} IN ({})", standing!(), places.join(", ")));
+        values.extend(filter.states.iter().cloned().map(Value::from));
+    }
+    if let Some(since) = filter.since {
+        query.push_str(&format!(
+            " AND (lane.ran_at >= ?{place} OR EXISTS (
+                SELECT 1 FROM member
+                JOIN bell ON bell.connection = member.connection AND bell.side = member.side
+                    AND bell.kind = member.kind AND bell.record = member.record
+                JOIN event ON event.connection = bell.connection AND event.side = bell.side AND event.kind = bell.kind
+                    AND event.record = bell.record AND event.ring = bell.rung
+                WHERE member.connection = lane.connection AND member.lane = lane.lane AND event.at >= ?{place}))",
+            place = values.len() + 1
+        ));
+        values.push(Value::from(since));
+    }
+    query.push_str(" ORDER BY lane.lane DESC LIMIT ?3");
     Ok(sql
-        .prepare_cached(concat!(
-            "SELECT lane.lane, ",
-            standing!(),
-            ", lane.reason, CASE WHEN lane.lease_until > ?1 THEN NULL ELSE lane.due_at END, lane.attempts,
-                 (SELECT coalesce(sum(bell.rung - bell.answered), 0)
-                  FROM member JOIN bell ON bell.connection = member.connection AND bell.side = member.side
-                      AND bell.kind = member.kind AND bell.record = member.record
-                  WHERE member.connection = lane.connection AND member.lane = lane.lane),
-                 link.lane, link.referral, link.microsoft_referral, link.engagement, link.crm_table, link.crm_row,
-                 link.generation, link.etags, link.mark, link.set_hash, link.notes
-             FROM lane LEFT JOIN link ON link.connection = lane.connection AND link.lane = lane.lane
-             WHERE lane.connection = ?2 ORDER BY lane.lane DESC LIMIT ?3"
-        ))?
-        .query_map(params![now, connection, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+        .prepare_cached(&query)?
+        .query_map(params_from_iter(values), |row| {
             Ok(LaneSummary {
                 connection: connection.to_owned(),
                 lane: LaneId(row.get(0)?),
@@ -174,9 +212,75 @@ pub(super) fn lanes(
                 reason: row.get(2)?,
                 next_at: row.get(3)?,
                 attempts: row.get(4)?,
-                unanswered: row.get(5)?,
-                link: row.get::<_, Option<i64>>(6)?.map(|_| links::link_from(row, 7)).transpose()?,
+                ran: row.get(5)?,
+                unanswered: row.get(6)?,
+                link: row
+                    .get::<_, Option<i64>>(7)?
+                    .map(|_| links::link_from(row, 8))
+                    .transpose()?,
             })
         })?
+        .collect::<Result<_, _>>()?)
+}
+
+/// Summaries at `?1` of the lanes of connection `?2` that are older than `?4`.
+const SUMMARIES: &str = concat!(
+    "SELECT lane.lane, ",
+    standing!(),
+    ", lane.reason, CASE WHEN lane.lease_until > ?1 THEN NULL ELSE lane.due_at END, lane.attempts, lane.ran_at,
+         (SELECT coalesce(sum(bell.rung - bell.answered), 0)
+          FROM member JOIN bell ON bell.connection = member.connection AND bell.side = member.side
+              AND bell.kind = member.kind AND bell.record = member.record
+          WHERE member.connection = lane.connection AND member.lane = lane.lane),
+         link.lane, link.referral, link.microsoft_referral, link.engagement, link.crm_table, link.crm_row,
+         link.generation, link.etags, link.mark, link.set_hash, link.notes
+     FROM lane LEFT JOIN link ON link.connection = lane.connection AND link.lane = lane.lane
+     WHERE lane.connection = ?2 AND lane.lane < ?4"
+);
+
+/// One lane for people.
+pub(super) fn lane(
+    sql: &Connection,
+    now: Millis,
+    connection: &str,
+    lane: LaneId,
+) -> Result<Option<LaneSummary>, Failure> {
+    // The youngest that is not younger.
+    let filter = LaneFilter {
+        after: Some(LaneId(lane.0.saturating_add(1))),
+        limit: 1,
+        ..LaneFilter::default()
+    };
+    let found = lanes(sql, now, connection, &filter)?;
+    Ok(found.into_iter().find(|summary| summary.lane == lane))
+}
+
+/// Referrals that links have, by id.
+pub(super) fn linked_referrals(
+    sql: &Connection,
+    now: Millis,
+    connection: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<LinkedReferral>, Failure> {
+    Ok(sql
+        .prepare_cached(concat!(
+            "SELECT link.referral, link.lane, ",
+            standing!(),
+            ", link.crm_row
+             FROM link JOIN lane ON lane.connection = link.connection AND lane.lane = link.lane
+             WHERE link.connection = ?2 AND link.referral > ?3 ORDER BY link.referral LIMIT ?4"
+        ))?
+        .query_map(
+            params![now, connection, after.unwrap_or(""), lanes::limit(limit)],
+            |row| {
+                Ok(LinkedReferral {
+                    referral: row.get(0)?,
+                    lane: LaneId(row.get(1)?),
+                    state: row.get(2)?,
+                    crm_row: row.get(3)?,
+                })
+            },
+        )?
         .collect::<Result<_, _>>()?)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 /// Each entry leads from the version before it to its own (1, 2, …). Released entries are frozen.
-const VERSIONS: [&str; 1] = [include_str!("schema-1.sql")];
+const VERSIONS: [&str; 2] = [include_str!("schema-1.sql"), include_str!("schema-2.sql")];
 
 /// `cose` in ASCII: marks the file as ours, so that somebody else's database is refused instead of extended.
 const APPLICATION_ID: i32 = 0x636f_7365;
@@ -197,9 +197,15 @@ mod tests {
     #[test]
     fn claiming_and_counting_use_their_indexes() {
         let sql = open_in_memory().unwrap();
+        // Parameters stay unbound: the plan does not depend on them.
         let plan = |query: &str| -> String {
-            sql.query_row(&format!("EXPLAIN QUERY PLAN {query}"), [], |row| row.get(3))
-                .unwrap()
+            let mut explain = sql.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();
+            let mut rows = explain.raw_query();
+            let mut steps = Vec::<String>::new();
+            while let Some(row) = rows.next().unwrap() {
+                steps.push(row.get(3).unwrap());
+            }
+            steps.join("; ")
         };
         let claim = plan(
             "SELECT connection, lane, fence FROM lane WHERE due_at <= 5 ORDER BY due_at, connection, lane LIMIT 3",
@@ -207,5 +213,13 @@ mod tests {
         assert!(claim.contains("lane_due"), "{claim}");
         let waiting = plan("SELECT count(*) FROM bell WHERE rung > answered");
         assert!(waiting.contains("bell_waiting"), "{waiting}");
+        let written = plan(crate::sqlite::writes::WRITTEN_SINCE);
+        assert!(
+            written.contains("COVERING INDEX attempt_written (connection=? AND side=? AND at>?)"),
+            "{written}"
+        );
+        let (whose, which) = crate::sqlite::people::narrowed(None, true);
+        let open = plan(&format!("SELECT body FROM card WHERE {whose} AND {which}"));
+        assert!(open.contains("card_open"), "{open}");
     }
 }

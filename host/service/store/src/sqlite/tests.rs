@@ -4,6 +4,7 @@ use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
 
 use super::*;
+use crate::{Accepted, AcceptedEvent, Change, CursorAdvance, Next, RecordKey, Store};
 
 fn record(id: &str) -> RecordKey {
     RecordKey {

@@ -1,14 +1,22 @@
 //! The facts, one function each, over any store. A new one is written in the part where it belongs and named in the list below.
 
 mod accepting;
+mod asking;
+mod counting;
 mod ending;
+mod holding;
 mod leasing;
+mod paging;
 mod seeing;
 mod writing;
 
 pub(crate) use accepting::*;
+pub(crate) use asking::*;
+pub(crate) use counting::*;
 pub(crate) use ending::*;
+pub(crate) use holding::*;
 pub(crate) use leasing::*;
+pub(crate) use paging::*;
 pub(crate) use seeing::*;
 pub(crate) use writing::*;
 
@@ -59,6 +67,34 @@ macro_rules! conformance {
             a_lane_does_not_retire_into_nothing_or_itself
             waking_a_parked_lane_makes_it_due
             waking_a_running_lane_is_not_lost
+            // asking
+            s10_a_card_is_asked_once_answered_by_a_person_and_kept
+            another_question_voids_the_answer_and_the_old_number
+            a_lane_has_one_open_card_of_a_kind_about_a_subject
+            what_is_closed_or_was_never_asked_says_so
+            an_answer_may_be_changed_while_its_card_is_open
+            an_answer_during_a_run_makes_the_lane_run_again
+            a_refused_change_asks_and_holds_nothing
+            a_retired_lane_asks_and_holds_nothing_any_more
+            cards_and_holds_are_listed_latest_first
+            // holding
+            s24_a_hold_waits_for_a_person_who_is_written_down
+            s24_a_verdict_is_for_this_write_and_no_other
+            a_grace_period_is_neither_prolonged_nor_cut_short
+            // counting
+            an_attempt_keeps_what_its_intent_was
+            an_intent_says_whether_it_can_be_taken_back
+            s27_a_run_sees_its_lanes_writes_of_ten_minutes
+            s25_writes_that_took_effect_are_counted_by_side
+            s26_what_a_lane_was_parked_on_lasts_until_it_is_settled
+            a_connections_notes_are_its_own
+            // paging
+            lanes_are_paged_from_the_youngest_on
+            pages_list_only_the_states_that_are_asked_for
+            pages_list_what_ran_or_rang_since
+            a_single_lane_is_shown_as_in_the_list
+            a_look_into_a_lane_needs_no_lease_and_finds_what_a_run_would
+            linked_referrals_are_paged_by_their_ids
             // seeing
             i7_the_audit_chain_verifies_over_many_lanes_and_runs
             the_later_throttle_wins_and_an_open_one_is_not_shown

@@ -10,6 +10,7 @@ mod crash;
 mod file;
 mod model;
 mod stage;
+mod upgrade;
 
 mod in_memory {
     crate::conformance::conformance!(crate::stage::Stage::in_memory());

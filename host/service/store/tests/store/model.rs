@@ -1,11 +1,16 @@
 //! Random histories of one connection, told to a store and to a model of it. After every step both have to show the same.
 
+mod asked;
+mod compare;
 mod plain;
 
-use cosell_store::{Bell, Change, LaneId, Lease, Millis, Next, StoreError};
+use cosell_store::{
+    Attempt, Bell, Change, Intent, LaneId, Lease, Millis, Next, RECENT_WRITES_MS, StoreError,
+};
 use proptest::prelude::*;
 
-use self::plain::{Answer, Ending, Lane, Model, key};
+use self::asked::Ask;
+use self::plain::{Answer, Ending, Model, Sent, Write, key};
 use crate::stage::*;
 
 #[derive(Debug, Clone)]
@@ -23,14 +28,30 @@ enum Step {
     },
     Intend {
         lease: usize,
+        sent: Sent,
     },
     CloseWrite {
         lease: usize,
+        done: bool,
+        asks: Vec<Ask>,
     },
     End {
         lease: usize,
         noted: bool,
         ending: Ending,
+        asks: Vec<Ask>,
+    },
+    AnswerCard {
+        card: i64,
+        choice: u8,
+    },
+    SettleHold {
+        hold: i64,
+        released: bool,
+    },
+    Note {
+        name: u8,
+        value: Option<u8>,
     },
     Wake {
         lane: usize,
@@ -45,18 +66,40 @@ fn step() -> impl Strategy<Value = Step> {
     let ending = prop_oneof![
         4 => Just(Ending::Settled),
         3 => (prop_oneof![Just(0), Just(500), Just(LEASE_MS)], any::<bool>()).prop_map(|(in_ms, failed)| Ending::Wait { in_ms, failed }),
-        2 => Just(Ending::Parked),
+        2 => proptest::option::of(0..2_u8).prop_map(|on| Ending::Parked { on }),
         1 => Just(Ending::Held),
         2 => (0..5_usize).prop_map(|into| Ending::Retired { into }),
     ];
+    let what = || proptest::option::weighted(0.8, 0..2_u8);
+    let ask = prop_oneof![
+        (0..2_u8, what()).prop_map(|(subject, what)| Ask::Card { subject, what }),
+        (
+            0..2_u8,
+            what(),
+            proptest::option::of(prop_oneof![Just(500), Just(LEASE_MS)])
+        )
+            .prop_map(|(subject, what, grace_ms)| Ask::Hold {
+                subject,
+                what,
+                grace_ms
+            }),
+    ];
+    let asks = proptest::collection::vec(ask, 0..3).boxed();
     prop_oneof![
         6 => (0..5_u8, proptest::option::weighted(0.4, 0..12_u8)).prop_map(|(record, dedupe)| Step::Ring { record, dedupe }),
         5 => (1..3_usize).prop_map(|max| Step::Claim { max }),
-        3 => prop_oneof![Just(1), Just(500), Just(LEASE_MS - 1), Just(LEASE_MS)].prop_map(Step::Turn),
+        3 => prop_oneof![Just(1), Just(500), Just(LEASE_MS - 1), Just(LEASE_MS), Just(RECENT_WRITES_MS)].prop_map(Step::Turn),
         1 => lease().prop_map(|lease| Step::Renew { lease }),
-        2 => lease().prop_map(|lease| Step::Intend { lease }),
-        2 => lease().prop_map(|lease| Step::CloseWrite { lease }),
-        6 => (lease(), proptest::bool::weighted(0.9), ending).prop_map(|(lease, noted, ending)| Step::End { lease, noted, ending }),
+        3 => (lease(), any::<bool>(), any::<bool>()).prop_map(|(lease, to_partner_center, irreversible)| Step::Intend {
+            lease,
+            sent: Sent { to_partner_center, irreversible },
+        }),
+        3 => (lease(), any::<bool>(), asks.clone()).prop_map(|(lease, done, asks)| Step::CloseWrite { lease, done, asks }),
+        6 => (lease(), proptest::bool::weighted(0.9), ending, asks)
+            .prop_map(|(lease, noted, ending, asks)| Step::End { lease, noted, ending, asks }),
+        1 => (0..8_i64, 0..2_u8).prop_map(|(card, choice)| Step::AnswerCard { card, choice }),
+        1 => (0..8_i64, any::<bool>()).prop_map(|(hold, released)| Step::SettleHold { hold, released }),
+        1 => (0..2_u8, proptest::option::of(0..9_u8)).prop_map(|(name, value)| Step::Note { name, value }),
         1 => (0..5_usize).prop_map(|lane| Step::Wake { lane }),
         1 => Just(Step::Reopen),
     ]
@@ -111,6 +154,8 @@ fn answer<T>(result: Result<T, StoreError>) -> Answer {
         Err(StoreError::IntentOpen { .. }) => Answer::IntentOpen,
         Err(StoreError::NoIntent { .. }) => Answer::NoIntent,
         Err(StoreError::NoLane { .. }) => Answer::NoLane,
+        Err(StoreError::NoCard { .. }) => Answer::NoCard,
+        Err(StoreError::NoHold { .. }) => Answer::NoHold,
         Err(other) => panic!("{other:?}"),
     }
 }
@@ -157,38 +202,66 @@ impl Pair {
                     expected
                 );
             }
-            Step::Intend { lease } => {
+            Step::Intend { lease, sent } => {
                 let Some((lease, _)) = self.lease(*lease) else {
                     return;
                 };
                 let expected = self.model.held(&lease, |lane| {
-                    if std::mem::replace(&mut lane.intent, true) {
-                        Answer::IntentOpen
-                    } else {
-                        Answer::Done
+                    if lane.intent.is_some() {
+                        return Answer::IntentOpen;
                     }
+                    lane.intent = Some(sent.clone());
+                    Answer::Done
                 });
+                let target = if sent.to_partner_center {
+                    referral("r1")
+                } else {
+                    opportunity("o1")
+                };
+                let intent = Intent {
+                    target,
+                    irreversible: sent.irreversible,
+                    ..intent("op")
+                };
                 assert_eq!(
-                    answer(self.stage.store.intend(&lease, intent("op")).await),
+                    answer(self.stage.store.intend(&lease, intent).await),
                     expected
                 );
             }
-            Step::CloseWrite { lease } => {
+            Step::CloseWrite { lease, done, asks } => {
                 let Some((lease, _)) = self.lease(*lease) else {
                     return;
                 };
+                let mut sent = None;
                 let expected = self.model.held(&lease, |lane| {
-                    if std::mem::take(&mut lane.intent) {
-                        lane.audited += 1;
-                        Answer::Done
-                    } else {
-                        Answer::NoIntent
+                    sent = lane.intent.take();
+                    if sent.is_none() {
+                        return Answer::NoIntent;
                     }
+                    lane.audited += 1;
+                    Answer::Done
                 });
-                let change = Change {
+                if let Some(sent) = sent {
+                    self.model.writes.push(Write {
+                        lane: lease.lane.0 as usize - 1,
+                        sent,
+                        done: *done,
+                        at: now,
+                    });
+                    self.model.asks(lease.lane, asks, now);
+                }
+                let mut change = Change {
+                    attempt: Some(Attempt {
+                        operation: "op".into(),
+                        outcome: if *done { "done" } else { "refused" }.into(),
+                        detail: String::new(),
+                    }),
                     audit: vec![line("written")],
                     ..Change::default()
                 };
+                for ask in asks {
+                    ask.add_to(&mut change, now);
+                }
                 assert_eq!(
                     answer(self.stage.store.complete_write(&lease, change).await),
                     expected
@@ -198,16 +271,23 @@ impl Pair {
                 lease,
                 noted,
                 ending,
+                asks,
             } => {
                 let Some((lease, bells)) = self.lease(*lease) else {
                     return;
                 };
                 let noted = if *noted { bells } else { vec![] };
                 let expected = self.model.end(&lease, &noted, ending, now);
-                let change = Change {
+                if expected == Answer::Done {
+                    self.model.asks(lease.lane, asks, now);
+                }
+                let mut change = Change {
                     audit: vec![line("ran"), line("ended")],
                     ..Change::default()
                 };
+                for ask in asks {
+                    ask.add_to(&mut change, now);
+                }
                 let next = ending.next(now);
                 assert_eq!(
                     answer(
@@ -227,6 +307,27 @@ impl Pair {
                     expected
                 );
             }
+            Step::AnswerCard { card, choice } => {
+                let choice = choice.to_string();
+                let answered = self.stage.store.answer_card(HERE, *card, &choice, "ada");
+                let answered = answer(answered.await);
+                assert_eq!(answered, self.model.answer_card(*card, choice, now));
+            }
+            Step::SettleHold { hold, released } => {
+                let settled = self.stage.store.settle_hold(HERE, *hold, *released, "ada");
+                let settled = answer(settled.await);
+                assert_eq!(settled, self.model.settle_hold(*hold, *released, now));
+            }
+            Step::Note { name, value } => {
+                let value = value.map(|value| value.to_string());
+                match &value {
+                    Some(value) => self.model.notes.insert(*name, value.clone()),
+                    None => self.model.notes.remove(name),
+                };
+                let name = name.to_string();
+                let set = self.stage.store.set_note(HERE, &name, value);
+                set.await.unwrap();
+            }
             Step::Reopen if self.stage.is_in_a_file() => self.stage.reopen(),
             Step::Reopen => {}
         }
@@ -235,91 +336,6 @@ impl Pair {
     fn lease(&self, from_youngest: usize) -> Option<(Lease, Vec<Bell>)> {
         self.leases.iter().rev().nth(from_youngest).cloned()
     }
-
-    async fn compare_opened(&self, lease: &Lease) -> Vec<Bell> {
-        let state = self.stage.open(lease).await;
-        let lane = lease.lane.0 as usize - 1;
-        let records: Vec<_> = self
-            .model
-            .records
-            .iter()
-            .filter(|(_, record)| record.lane == lane)
-            .collect();
-        assert_eq!(
-            state.members,
-            records.iter().map(|(id, _)| key(**id)).collect::<Vec<_>>()
-        );
-        let counters: Vec<_> = state
-            .bells
-            .iter()
-            .map(|bell| (bell.rung, bell.answered))
-            .collect();
-        assert_eq!(
-            counters,
-            records
-                .iter()
-                .map(|(_, record)| (record.rung, record.answered))
-                .collect::<Vec<_>>()
-        );
-        assert_eq!(state.intent.is_some(), self.model.lanes[lane].intent);
-        state.bells
-    }
-
-    async fn compare(&self, number: usize, step: &Step) {
-        let (store, model, now) = (&self.stage.store, &self.model, self.stage.hand.now());
-        let shown: Vec<_> = store
-            .lanes(HERE, 100)
-            .await
-            .unwrap()
-            .into_iter()
-            .rev()
-            .map(|lane| {
-                (
-                    lane.lane.0,
-                    lane.state,
-                    lane.next_at,
-                    lane.unanswered,
-                    lane.attempts,
-                )
-            })
-            .collect();
-        let expected: Vec<_> = (0..model.lanes.len())
-            .map(|lane| model.summary(lane, now))
-            .collect();
-        assert_eq!(shown, expected, "after step {number}, {step:?}");
-        assert_eq!(
-            store.next_due().await.unwrap(),
-            model.lanes.iter().filter_map(Lane::due).min()
-        );
-
-        let census = store.census().await.unwrap();
-        assert_eq!(census.events, model.events);
-        assert_eq!(
-            census.intents,
-            model.lanes.iter().filter(|lane| lane.intent).count() as i64
-        );
-        let waiting = model
-            .records
-            .values()
-            .filter(|record| record.rung > record.answered)
-            .count();
-        assert_eq!(census.bells_unanswered, waiting as i64);
-        for (lane, expected) in model.lanes.iter().enumerate() {
-            let audit = store.audit(HERE, LaneId(lane as i64 + 1)).await.unwrap();
-            assert_eq!(audit.len(), expected.audited);
-        }
-        // I9, in so many words.
-        for record in model
-            .records
-            .values()
-            .filter(|record| record.rung > record.answered)
-        {
-            assert!(
-                model.lanes[record.lane].due().is_some(),
-                "an unanswered bell in an idle lane"
-            );
-        }
-    }
 }
 
 impl Ending {
@@ -327,7 +343,11 @@ impl Ending {
         match self {
             Self::Settled => Next::Settled,
             Self::Wait { in_ms, failed } => wait(now + in_ms, *failed),
-            Self::Parked => parked("f"),
+            Self::Parked { on } => Next::Parked {
+                reasons: "[]".into(),
+                failure: "f".into(),
+                state: on.map(|on| on.to_string()),
+            },
             Self::Held => Next::Held { reason: "h".into() },
             Self::Retired { into } => Next::Retired {
                 into: LaneId(*into as i64 + 1),

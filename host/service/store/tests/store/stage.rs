@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use cosell_store::{
-    Accepted, AcceptedEvent, AuditLine, Bell, Change, Clock, Intent, LaneId, LaneState,
-    LaneSummary, Lease, LinkState, Millis, Next, RecordKey, SqliteStore, Store,
+    Accepted, AcceptedEvent, AuditLine, Bell, CardChange, Change, Clock, HoldChange, Intent,
+    LaneId, LaneState, LaneSummary, Lease, LinkState, Millis, Next, RecordKey, SqliteStore, Store,
 };
 
 /// The connection of most facts.
@@ -204,6 +204,7 @@ pub(crate) fn intent(operation: &str) -> Intent {
         target: opportunity("o1"),
         precondition: Some("W/\"1\"".into()),
         detail: "{}".into(),
+        irreversible: false,
         since: 0,
     }
 }
@@ -244,6 +245,7 @@ pub(crate) fn parked(failure: &str) -> Next {
     Next::Parked {
         reasons: "[]".into(),
         failure: failure.into(),
+        state: None,
     }
 }
 
@@ -254,5 +256,52 @@ pub(crate) fn noted(record: &RecordKey, rung: i64) -> Bell {
         answered: 0,
         cause: String::new(),
         since: 0,
+    }
+}
+
+pub(crate) fn asks(kind: &str, subject: &str, body: &str) -> CardChange {
+    CardChange::Open {
+        kind: kind.into(),
+        subject: subject.into(),
+        body: body.into(),
+    }
+}
+
+pub(crate) fn asks_no_more(kind: &str, subject: &str, why: &str) -> CardChange {
+    CardChange::Close {
+        kind: kind.into(),
+        subject: subject.into(),
+        why: why.into(),
+    }
+}
+
+pub(crate) fn holds_back(
+    kind: &str,
+    subject: &str,
+    fingerprint: &str,
+    until: Option<Millis>,
+) -> HoldChange {
+    HoldChange::Open {
+        kind: kind.into(),
+        subject: subject.into(),
+        body: "{}".into(),
+        fingerprint: fingerprint.into(),
+        until,
+    }
+}
+
+pub(crate) fn holds_no_more(kind: &str, subject: &str, why: &str) -> HoldChange {
+    HoldChange::Close {
+        kind: kind.into(),
+        subject: subject.into(),
+        why: why.into(),
+    }
+}
+
+/// Holds the win of a deal.
+pub(crate) fn holding(fingerprint: &str, until: Option<Millis>) -> Change {
+    Change {
+        holds: vec![holds_back("won", "state", fingerprint, until)],
+        ..Change::default()
     }
 }

@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cosell_store::{Accepted, Bell, LaneId, Lease, Millis, RecordKey};
+use cosell_store::{
+    Accepted, Bell, LaneId, Lease, Millis, RECENT_WRITES_MS, RecordKey, WriteCount,
+};
 
+use super::asked::{self, Ask, Book};
 use crate::stage::{LEASE_MS, referral};
 
 #[derive(Default)]
@@ -12,12 +15,30 @@ pub(super) struct Model {
     pub(super) events: i64,
     pub(super) records: BTreeMap<u8, Record>,
     pub(super) lanes: Vec<Lane>,
+    pub(super) asked: Book,
+    pub(super) writes: Vec<Write>,
+    pub(super) notes: BTreeMap<u8, String>,
+}
+
+/// A write: to Partner Center or to the CRM.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Sent {
+    pub(super) to_partner_center: bool,
+    pub(super) irreversible: bool,
+}
+
+pub(super) struct Write {
+    pub(super) lane: usize,
+    pub(super) sent: Sent,
+    pub(super) done: bool,
+    pub(super) at: Millis,
 }
 
 pub(super) struct Record {
     pub(super) lane: usize,
     pub(super) rung: i64,
     pub(super) answered: i64,
+    pub(super) rang: Millis,
 }
 
 #[derive(Default)]
@@ -28,7 +49,9 @@ pub(super) struct Lane {
     pub(super) lease: Option<Millis>,
     pub(super) fence: i64,
     pub(super) attempts: i64,
-    pub(super) intent: bool,
+    pub(super) intent: Option<Sent>,
+    pub(super) parked_on: Option<String>,
+    pub(super) ran: Option<Millis>,
     pub(super) audited: usize,
 }
 
@@ -40,13 +63,15 @@ pub(super) enum Answer {
     IntentOpen,
     NoIntent,
     NoLane,
+    NoCard,
+    NoHold,
 }
 
 #[derive(Debug, Clone)]
 pub(super) enum Ending {
     Settled,
     Wait { in_ms: Millis, failed: bool },
-    Parked,
+    Parked { on: Option<u8> },
     Held,
     Retired { into: usize },
 }
@@ -73,18 +98,20 @@ impl Model {
                     lane: self.lanes.len() - 1,
                     rung: 0,
                     answered: 0,
+                    rang: now,
                 },
             );
         }
-        let lane = self.ring(record);
+        let lane = self.ring(record, now);
         self.lanes[lane].hurry(now);
         Accepted::Rung(LaneId(lane as i64 + 1))
     }
 
-    pub(super) fn ring(&mut self, record: u8) -> usize {
+    pub(super) fn ring(&mut self, record: u8, now: Millis) -> usize {
         self.events += 1;
         let record = self.records.get_mut(&record).expect("a known record");
         record.rung += 1;
+        record.rang = now;
         record.lane
     }
 
@@ -96,7 +123,7 @@ impl Model {
             .map(|(id, _)| *id)
             .collect();
         for record in records {
-            self.ring(record);
+            self.ring(record, now);
         }
         self.lanes[lane].hurry(now);
     }
@@ -149,7 +176,7 @@ impl Model {
         now: Millis,
     ) -> Answer {
         let number = lease.lane.0 as usize - 1;
-        let intent = self.lanes[number].intent;
+        let intent = self.lanes[number].intent.is_some();
         match self.held(lease, |_| Answer::Done) {
             Answer::Done if intent && !matches!(ending, Ending::Wait { .. }) => {
                 return Answer::IntentOpen;
@@ -179,12 +206,13 @@ impl Model {
                         .collect();
                     for id in moved {
                         self.records.get_mut(&id).expect("a known record").lane = elder;
-                        self.ring(id);
+                        self.ring(id, now);
                     }
                     self.lanes[elder].hurry(now);
                 }
             }
             self.lanes[number].audited += 2;
+            self.lanes[number].ran = Some(now);
             return Answer::Done;
         }
         let mut rang_meanwhile = false;
@@ -200,22 +228,98 @@ impl Model {
         }
         let lane = &mut self.lanes[number];
         lane.audited += 2;
+        lane.ran = Some(now);
         lane.lease = None;
         (lane.rest, lane.next) = match ending {
             Ending::Wait { in_ms, .. } => (Some("waiting"), Some(now + in_ms)),
-            Ending::Parked => (Some("parked"), None),
+            Ending::Parked { .. } => (Some("parked"), None),
             Ending::Held => (Some("held"), None),
             Ending::Settled | Ending::Retired { .. } => (Some("settled"), None),
         };
         match ending {
             Ending::Wait { failed: true, .. } => lane.attempts += 1,
-            Ending::Parked => {}
+            Ending::Parked { .. } => {}
             _ => lane.attempts = 0,
+        }
+        match ending {
+            Ending::Settled => lane.parked_on = None,
+            Ending::Parked { on } => lane.parked_on = on.map(|on| on.to_string()),
+            _ => {}
         }
         if rang_meanwhile {
             lane.next = Some(now);
         }
         Answer::Done
+    }
+
+    /// What the same change asks that ends a write or a run; a lane that retires with it asks nothing more.
+    pub(super) fn asks(&mut self, lane: LaneId, asks: &[Ask], now: Millis) {
+        self.asked.take(lane, asks, now);
+        if self.lanes[lane.0 as usize - 1].retired_into.is_some() {
+            self.asked.close_all(lane);
+        }
+    }
+
+    pub(super) fn answer_card(&mut self, card: i64, choice: String, now: Millis) -> Answer {
+        match asked::say(&mut self.asked.cards, card, choice) {
+            None => Answer::NoCard,
+            Some(lane) => self.ordered(lane, now),
+        }
+    }
+
+    pub(super) fn settle_hold(&mut self, hold: i64, released: bool, now: Millis) -> Answer {
+        match asked::say(&mut self.asked.holds, hold, released.to_string()) {
+            None => Answer::NoHold,
+            Some(lane) => self.ordered(lane, now),
+        }
+    }
+
+    fn ordered(&mut self, lane: LaneId, now: Millis) -> Answer {
+        let lane = lane.0 as usize - 1;
+        self.lanes[lane].audited += 1;
+        self.ring_all(lane, now);
+        Answer::Done
+    }
+
+    /// The last writes of a lane: to which side, and when.
+    pub(super) fn recent(&self, lane: usize, now: Millis) -> Vec<(bool, Millis)> {
+        self.writes
+            .iter()
+            .rev()
+            .filter(|write| write.lane == lane && write.at >= now - RECENT_WRITES_MS)
+            .map(|write| (write.sent.to_partner_center, write.at))
+            .collect()
+    }
+
+    pub(super) fn written(&self, to_partner_center: bool, since: Millis) -> WriteCount {
+        let counted: Vec<_> = self
+            .writes
+            .iter()
+            .filter(|write| {
+                write.done && write.at >= since && write.sent.to_partner_center == to_partner_center
+            })
+            .collect();
+        let irreversible = counted.iter().filter(|write| write.sent.irreversible);
+        let lanes: BTreeSet<_> = counted.iter().map(|write| write.lane).collect();
+        WriteCount {
+            writes: counted.len() as i64,
+            irreversible: irreversible.count() as i64,
+            lanes: lanes.len() as i64,
+        }
+    }
+
+    /// Lanes that ran or rang since, youngest first.
+    pub(super) fn stirred(&self, since: Millis) -> Vec<i64> {
+        let rang = |number| {
+            self.records
+                .values()
+                .any(|record| record.lane == number && record.rang >= since)
+        };
+        (0..self.lanes.len())
+            .rev()
+            .filter(|number| self.lanes[*number].ran >= Some(since) || rang(*number))
+            .map(|number| number as i64 + 1)
+            .collect()
     }
 
     pub(super) fn wake(&mut self, lane: usize, now: Millis) -> Answer {
@@ -230,7 +334,7 @@ impl Model {
         &self,
         number: usize,
         now: Millis,
-    ) -> (i64, String, Option<Millis>, i64, i64) {
+    ) -> (i64, String, Option<Millis>, i64, i64, Option<Millis>) {
         let lane = &self.lanes[number];
         let running = lane.lease.is_some_and(|until| until > now);
         let state = match lane.due() {
@@ -253,6 +357,7 @@ impl Model {
             next,
             unanswered,
             lane.attempts,
+            lane.ran,
         )
     }
 }

@@ -1,0 +1,22 @@
+//! The binary as a person or a script meets it: what it prints, where, and how it exits.
+#![allow(missing_docs, reason = "tests are read by their names")]
+
+mod simulator;
+
+use std::process::{Command, Output};
+
+/// The binary under test.
+fn binary() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cosell"));
+    command.env_remove("COSELL_CONFIG");
+    command
+}
+
+/// Runs it to its end.
+fn cosell<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Output {
+    binary().args(arguments).output().expect("the binary runs")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("text")
+}

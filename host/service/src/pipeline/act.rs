@@ -1,0 +1,439 @@
+//! Act: each write of a script under its own committed intent, then what it settles, in the transaction that closes the intent.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cosell_remote::partner_center::{Referral, read as read_referral};
+use cosell_remote::{Class, RemoteError};
+use cosell_store::Intent;
+use cosell_sync::columns::Cells;
+use cosell_sync::deal::{Unit, UnitValue, Units};
+use cosell_sync::merge::same;
+use cosell_sync::row::{RecordKind, RowState};
+use cosell_sync::side::Side;
+use serde_json::{Value, json};
+
+use super::born::{adopt_referral, adopt_row};
+use super::crm::{WON, read_again};
+use super::intents;
+use super::look::{Sight, fetch};
+use super::partner_center::adopt_microsofts;
+use super::run::Run;
+use super::script::{Newborn, Script, Settles, What, Write};
+use crate::link::encode_units;
+use crate::raw;
+use crate::trouble::Trouble;
+
+/// Does what the script says, write by write. The first that fails ends it: the next round starts from a fresh look.
+pub(super) async fn act(run: &mut Run<'_>, sight: &Sight, script: Script) -> Result<(), Trouble> {
+    for write in script.writes {
+        run.note_write(&write);
+        one(run, sight, write).await?;
+    }
+    Ok(())
+}
+
+async fn one(run: &mut Run<'_>, sight: &Sight, write: Write) -> Result<(), Trouble> {
+    let kind = write.kind();
+    let irreversible = !write.irreversible().is_empty();
+    let intent = |run: &Run<'_>, target, precondition, detail: Value| Intent {
+        irreversible,
+        ..intents::new(run, kind, target, precondition, detail)
+    };
+    let Write {
+        what,
+        settles,
+        speakers,
+    } = write;
+    match what {
+        What::CreateReferral {
+            body,
+            units,
+            row,
+            kind: table,
+        } => {
+            run.link.crm_table = Some(table.table().to_owned());
+            run.link.crm_row = Some(row.clone());
+            run.tell(
+                "write",
+                format!("creates a referral for {} {row}", table.table()),
+                &json!({ "row": row, "rule": "S14" }),
+            );
+            // The new referral has no id yet, so the intent names the row; by our reference it is found again.
+            let target = Run::record(Side::PartnerCenter, crate::records::REFERRAL, &row);
+            let detail = json!({ "units": encode_units(&units), "table": table.table() });
+            let operation = intend(run, intent(run, target, None, detail)).await?;
+            let call = run
+                .connection
+                .partner_center
+                .create(&body, &operation)
+                .await;
+            let own = intents::answered(run, call).await?;
+            adopt_referral(run, &own);
+            remember_referral(run, &own, &units);
+            run.close("done", "").await
+        }
+        What::InviteMicrosoft {
+            body,
+            help,
+            own,
+            engagement,
+        } => {
+            let asked = Units::from([(Unit::Help, UnitValue::Help(Some(help)))]);
+            // A portal user, or a run that was cut off, may have invited already.
+            let there = run
+                .connection
+                .partner_center
+                .engagement(&engagement)
+                .await?;
+            if let Some(microsoft) = there.into_iter().find(Referral::is_microsofts) {
+                adopt_microsofts(run, &microsoft);
+                let raw = run.keep_raw(&microsoft.raw);
+                run.settle(&settles, &asked, &raw);
+                return Ok(());
+            }
+            run.tell_carries(&settles, &speakers);
+            let target = Run::record(Side::PartnerCenter, crate::records::REFERRAL, &own);
+            let detail = json!({ "engagement": engagement });
+            let operation = intend(run, intent(run, target, None, detail)).await?;
+            let call = run
+                .connection
+                .partner_center
+                .create(&body, &operation)
+                .await;
+            let microsoft = intents::answered(run, call).await?;
+            adopt_microsofts(run, &microsoft);
+            let raw = run.keep_raw(&microsoft.raw);
+            run.settle(&settles, &asked, &raw);
+            run.close("done", "").await
+        }
+        What::PatchReferral {
+            id,
+            etag,
+            operations,
+            changes,
+        } => {
+            run.tell_carries(&settles, &speakers);
+            let target = Run::record(Side::PartnerCenter, crate::records::REFERRAL, &id);
+            let paths: Vec<_> = operations
+                .iter()
+                .map(|operation| operation.path())
+                .collect();
+            let detail = json!({ "paths": paths });
+            let operation = intend(run, intent(run, target, Some(etag.clone()), detail)).await?;
+            let pc = &run.connection.partner_center;
+            let call = pc.patch(&id, &operations, &etag, &operation).await;
+            let patched = intents::answered(run, call).await?;
+            // S6: from the representation that this very write returned; if it was read later, from what was sent.
+            let shown = if patched.from_write {
+                read_referral(&patched.referral, sight.microsoft.as_ref(), run.link_base()).units
+            } else {
+                changes
+            };
+            let raw = run.keep_raw(&patched.referral.raw);
+            let etag = patched.referral.etag.clone();
+            run.link.etags.insert("referral".into(), etag);
+            run.settle(&settles, &shown, &raw);
+            run.close("done", "").await
+        }
+        What::CreateRow {
+            table,
+            id,
+            cells,
+            newborn,
+            mark,
+            units,
+        } => {
+            let target = Run::record(Side::Crm, &table, &id);
+            let detail = json!({ "units": encode_units(&units) });
+            let condition = Some("none-match".to_owned());
+            if newborn == Newborn::Child {
+                run.note_made(&id);
+            }
+            if let Newborn::Deal(_) = newborn
+                && let Some(own) = &sight.own
+            {
+                adopt_referral(run, own);
+            }
+            let operation = intend(run, intent(run, target, condition, detail)).await?;
+            let dataverse = &run.connection.dataverse;
+            let call = dataverse.create(&table, &id, &cells, &operation).await;
+            let outcome = match intents::exists_already(call) {
+                Ok(Some(_)) => "done",
+                // An earlier run, or another host, made it and was cut off: it is the same row (S14).
+                Ok(None) => "adopted",
+                Err(error) => return intents::answered(run, Err(error)).await,
+            };
+            if outcome == "done" {
+                let detail = json!({ "table": table, "row": id, "by": speakers, "rule": "S14" });
+                run.tell("write", format!("creates {table} {id}"), &detail);
+            }
+            if let Newborn::Deal(kind) = newborn {
+                adopt_row(run, kind, &id);
+                run.mark = mark;
+                remember_row(run, kind, &id, &units, outcome == "adopted").await?;
+            }
+            run.close(outcome, "").await
+        }
+        What::UpdateRow {
+            kind: table,
+            id,
+            cells,
+            held: _,
+            version,
+            mark,
+            closing,
+            microsoft,
+        } => {
+            if settles.is_empty() {
+                run.tell(
+                    "write",
+                    microsoft.as_ref().map_or_else(
+                        || "told the CRM what Partner Center says".to_owned(),
+                        |standing| format!("Microsoft's referral: {standing}; told the CRM"),
+                    ),
+                    &json!({ "columns": cells.keys().collect::<Vec<_>>(), "rule": "S28" }),
+                );
+            } else {
+                run.tell_carries(&settles, &speakers);
+            }
+            let target = Run::record(Side::Crm, table.table(), &id);
+            let detail = json!({ "columns": cells.keys().collect::<Vec<_>>() });
+            let condition = Some(version.etag.clone());
+            let operation = intend(run, intent(run, target, condition, detail)).await?;
+            run.mark = mark;
+            update_row(
+                run,
+                table,
+                &id,
+                &cells,
+                &version,
+                closing.as_ref(),
+                &operation,
+            )
+            .await?;
+            if microsoft.is_some() {
+                run.notes.microsoft = microsoft;
+            }
+            remember_update(run, table, &id, &settles).await;
+            run.close("done", "").await
+        }
+        What::UpdateChild { table, id, cells } => {
+            // Under the version that it has now.
+            let columns = cells.keys().cloned().collect();
+            let dataverse = &run.connection.dataverse;
+            let now = dataverse.retrieve(&table, &id, &columns, &[]).await?;
+            let target = Run::record(Side::Crm, &table, &id);
+            let detail = json!({ "columns": columns });
+            let condition = Some(now.version.etag.clone());
+            let operation = intend(run, intent(run, target, condition, detail)).await?;
+            let call = dataverse
+                .update(&table, &id, &cells, &now.version, &operation)
+                .await;
+            intents::answered(run, call).await?;
+            tell_child(run, "changes", &table, &id);
+            finish_children(run, &settles).await
+        }
+        What::DeleteChild { table, id } => {
+            // Under the version that it has now; one that is gone already is as good as deleted.
+            let dataverse = &run.connection.dataverse;
+            let now = match dataverse.retrieve(&table, &id, &BTreeSet::new(), &[]).await {
+                Ok(now) => Some(now.version.etag),
+                Err(error) if error.class == Class::NotFound => None,
+                Err(error) => return Err(error.into()),
+            };
+            if let Some(etag) = now {
+                let target = Run::record(Side::Crm, &table, &id);
+                let intent = intent(run, target, Some(etag.clone()), json!({}));
+                let operation = intend(run, intent).await?;
+                let call = dataverse.delete(&table, &id, Some(&etag), &operation).await;
+                intents::answered(run, call).await?;
+                tell_child(run, "deletes, because the host had made it,", &table, &id);
+            }
+            finish_children(run, &settles).await
+        }
+        What::Associate {
+            table,
+            id,
+            relationship,
+            other,
+            link,
+        } => {
+            let target = Run::record(Side::Crm, &table, &id);
+            let detail = json!({ "relationship": relationship, "other": other.id });
+            let operation = intend(run, intent(run, target, None, detail)).await?;
+            let dataverse = &run.connection.dataverse;
+            let call = if link {
+                dataverse
+                    .associate(&table, &id, &relationship, &other, &operation)
+                    .await
+            } else {
+                dataverse
+                    .disassociate(&table, &id, &relationship, &other, &operation)
+                    .await
+            };
+            intents::answered(run, call).await?;
+            let did = if link { "links" } else { "unlinks" };
+            tell_child(run, did, &other.table, &other.id);
+            finish_children(run, &settles).await
+        }
+        What::Qualify { lead } => {
+            let target = Run::record(Side::Crm, RecordKind::Lead.table(), &lead);
+            let operation = intend(run, intent(run, target, None, json!({}))).await?;
+            run.tell(
+                "write",
+                format!("qualifies lead {lead}: the deal was accepted in Partner Center"),
+                &json!({ "lead": lead, "rule": "S17" }),
+            );
+            let call = run.connection.dataverse.qualify(&lead, &operation).await;
+            intents::answered(run, call).await?;
+            // The next look finds the opportunity by the lead that it came from, as it does after an unknown outcome.
+            run.close("done", "").await
+        }
+    }
+}
+
+async fn intend(run: &mut Run<'_>, intent: Intent) -> Result<String, Trouble> {
+    let operation = intent.operation.clone();
+    run.intend(intent).await?;
+    Ok(operation)
+}
+
+fn tell_child(run: &mut Run<'_>, did: &str, table: &str, id: &str) {
+    let detail = json!({ "table": table, "row": id, "rule": "S11" });
+    run.tell("write", format!("{did} {table} {id}"), &detail);
+}
+
+/// The last of the rows that hang from a record settles the list.
+async fn finish_children(run: &mut Run<'_>, settles: &[Settles]) -> Result<(), Trouble> {
+    if !settles.is_empty() {
+        run.tell_carries(settles, &BTreeMap::new());
+        // The row was not read again, so the bases are what was sent; its raw is that of the look.
+        let raw = run.raw_of(Side::Crm);
+        run.settle(settles, &Units::new(), &raw);
+    }
+    run.close("done", "").await
+}
+
+/// One conditional write. The close rides in one change set behind the columns (S15, S16).
+async fn update_row(
+    run: &mut Run<'_>,
+    kind: RecordKind,
+    id: &str,
+    cells: &Cells,
+    version: &cosell_remote::dataverse::Version,
+    closing: Option<&RowState>,
+    operation: &str,
+) -> Result<(), Trouble> {
+    let dataverse = &run.connection.dataverse;
+    let call = match closing {
+        Some(state) => {
+            let won = state.statecode == WON;
+            let closed = dataverse
+                .close_opportunity(id, cells, version, state, won, operation)
+                .await;
+            // The close has moved the version once more, and did not say to what.
+            closed.map(|closed| (String::new(), closed.cut))
+        }
+        None => {
+            let written = dataverse
+                .update(kind.table(), id, cells, version, operation)
+                .await;
+            written.map(|written| (written.version.etag, written.cut))
+        }
+    };
+    let (etag, cut) = intents::answered(run, call).await?;
+    run.link.etags.insert("crm".into(), etag);
+    run.tell_cut(&cut);
+    Ok(())
+}
+
+/// What the new referral shows of what was sent. What the creation does not carry (help), or brought about by itself (visibility, when
+/// help is asked), stays unknown: the merge carries it next.
+fn remember_referral(run: &mut Run<'_>, own: &Referral, sent: &Units) {
+    let shown = read_referral(own, None, run.link_base()).units;
+    let (raw, source) = (run.keep_raw(&own.raw), run.raw_of(Side::Crm));
+    for (unit, value) in sent {
+        let by_itself = |now: &UnitValue| *unit == Unit::Visibility && now != value;
+        if let Some(now) = shown
+            .get(unit)
+            .filter(|now| *unit != Unit::Help && !by_itself(now))
+        {
+            run.remember(unit, Side::PartnerCenter, now, &raw);
+            run.remember(unit, Side::Crm, value, &source);
+        }
+    }
+}
+
+/// Both sides are in step as far as the row shows what was sent. A row that was there already may have been edited since it was made:
+/// what differs in it stays unknown, and the link policy decides (S9).
+async fn remember_row(
+    run: &mut Run<'_>,
+    kind: RecordKind,
+    id: &str,
+    sent: &Units,
+    adopted: bool,
+) -> Result<(), Trouble> {
+    let raw = run.raw_of(Side::PartnerCenter);
+    let born = fetch(run, kind, id).await.map_err(unreadable)?;
+    // A plugin that traps here is told by the next look; the row itself is made, and that is remembered.
+    let shown = read_again(run, kind, &born.seen).await.unwrap_or_default();
+    run.link
+        .etags
+        .insert("crm".into(), born.version.etag.clone());
+    let crm_raw = run.keep_raw(&raw::row(&born.seen));
+    for (unit, value) in sent {
+        // The reference, the solutions and the state are written by the merge that follows.
+        let later = matches!(
+            unit,
+            Unit::ExternalReference | Unit::Solutions | Unit::State
+        );
+        if let Some(now) = shown
+            .get(unit)
+            .filter(|now| !later && (!adopted || same(now, value)))
+        {
+            run.remember(unit, Side::PartnerCenter, value, &raw);
+            run.remember(unit, Side::Crm, now, &crm_raw);
+        }
+    }
+    Ok(())
+}
+
+/// The row is there, and only its reading failed: the intent stays open and is resolved by the next run.
+fn unreadable(mut error: RemoteError) -> RemoteError {
+    if !matches!(error.class, Class::Transient { .. } | Class::Unauthorised) {
+        error.class = Class::UnknownOutcome;
+    }
+    error
+}
+
+/// S6: bases move to what the row shows after this very write. It is read again for its joins; if a colleague was faster, and the etag
+/// is not the one that our write left, to what was sent. The write has happened: nothing that goes wrong here keeps it from being
+/// remembered.
+async fn remember_update(run: &mut Run<'_>, kind: RecordKind, id: &str, settles: &[Settles]) {
+    if settles.is_empty() {
+        return;
+    }
+    let left = run.link.etags.get("crm").cloned().unwrap_or_default();
+    let now = fetch(run, kind, id)
+        .await
+        .ok()
+        .filter(|now| left.is_empty() || now.version.etag == left);
+    let shown = match &now {
+        Some(now) => read_again(run, kind, &now.seen).await.ok(),
+        None => None,
+    };
+    let raw = match &now {
+        Some(now) => run.keep_raw(&raw::row(&now.seen)),
+        None => run.raw_of(Side::Crm),
+    };
+    // What a list shows may be the half of it that a colleague is just editing, so it counts as it was sent.
+    let shown: Units = shown
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|(_, value)| !matches!(value, UnitValue::Solutions(_) | UnitValue::People(_)))
+        .collect();
+    run.settle(settles, &shown, &raw);
+    for settled in settles {
+        run.notes.underway.remove(&settled.carry.unit.as_text());
+    }
+}

@@ -1,0 +1,43 @@
+//! I11: no request before the throttle opens. A run asks when it begins; what calls from outside a run (the sweep, the subscriptions) asks before
+//! each of its calls, and writes down itself that the other side wants rest.
+
+use cosell_remote::RemoteError;
+use cosell_store::StoreError;
+use tracing::warn;
+
+use crate::desk::Desk;
+use crate::trouble::Trouble;
+
+/// Whether the connection may be called now.
+///
+/// # Errors
+/// [`Trouble::NotYet`] while one of its credentials rests, with the moment when it may be used again.
+pub(crate) async fn must_be_open(desk: &Desk, connection: &str) -> Result<(), Trouble> {
+    let now = desk.now();
+    let closed = desk.store.throttles(connection).await?;
+    match closed.into_iter().find(|throttle| throttle.until > now) {
+        None => Ok(()),
+        Some(throttle) => Err(Trouble::NotYet {
+            until: throttle.until,
+            reason: throttle.reason,
+        }),
+    }
+}
+
+/// Writes down that the credential of a call rests, if that is what its failure means: then everybody leaves it alone, deals too.
+///
+/// # Errors
+/// The store.
+pub(crate) async fn rest(
+    desk: &Desk,
+    connection: &str,
+    error: &RemoteError,
+) -> Result<(), StoreError> {
+    let trouble = Trouble::Remote(error.clone());
+    let verdict = trouble.verdict(0, rand::random(), desk.now());
+    let Some(throttle) = verdict.throttle else {
+        return Ok(());
+    };
+    warn!(credential = %throttle.credential, until_ms = throttle.until, reason = %throttle.reason, "the credential rests");
+    desk.store.set_throttle(connection, throttle).await
+}

@@ -1,0 +1,42 @@
+//! A person's verbs: what people ask about deals, and what they order. Each is a function that returns a plain value; the command line
+//! prints it as a table or as JSON, and the console will show it.
+//!
+//! Verbs that only look into what the host has written down, or order something there, take an [`Archive`]: they need no network and no
+//! plugin, and a host may be running beside them. Verbs that look at both sides take the whole [`Desk`](crate::desk::Desk), which
+//! [`app::desk`](crate::app::desk) makes without a door, a worker or a timer.
+//!
+//! An order (an answer, a release, a retry) is one transaction that makes the lane due; the host's worker looks every few seconds.
+
+mod archive;
+mod cards;
+mod deal;
+mod deals;
+mod error;
+mod explain;
+mod find;
+mod history;
+mod holds;
+mod moment;
+mod plan;
+mod rebind;
+mod reconcile;
+mod retry;
+mod rules;
+
+pub use cosell_sync::side::Side;
+
+pub use archive::{Archive, DealKey};
+pub use cards::{Answered, CardView, Choice, ClosedView, answer, cards};
+pub use deal::{DealView, Pair, Shown, UnitLine, deal};
+pub use deals::{Asked, DealLine, Deals, STATES, deals};
+pub use error::VerbError;
+pub use explain::{Event, Explanation, UnitExplained, explain};
+pub use find::find;
+pub use history::{HistoryLine, WriteLine, reason_in_words};
+pub use holds::{HoldView, Settled, VerdictView, holds, release_mass, settle};
+pub use moment::{Moment, since};
+pub use plan::{Plan, Planned, PlannedAsk, PlannedHold, Scope, Summary, Would, plan};
+pub use rebind::{Rebound, rebind};
+pub use reconcile::{Exception, Reconciliation, What, reconcile};
+pub use retry::{Woken, retry, retry_parked};
+pub use rules::{RULES, meaning};

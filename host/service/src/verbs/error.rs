@@ -1,0 +1,108 @@
+//! Why a verb could not be done: what, where, and what to do.
+
+use cosell_remote::RemoteError;
+use cosell_store::StoreError;
+
+use super::cards::Choice;
+use crate::app::StartError;
+
+/// Why a verb could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum VerbError {
+    /// No host has ever run with this configuration.
+    #[error("there is no store at {path} yet: start the host once with `cosell run`")]
+    NoStore {
+        /// Where it was looked for.
+        path: String,
+    },
+    /// The store said no, or broke.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The clients or the plugins could not be set up.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// A side could not be read.
+    #[error("the two sides cannot be compared: {0}")]
+    Remote(#[from] RemoteError),
+    /// No such connection.
+    #[error("there is no connection \"{connection}\" in the configuration; it has {}", .known.join(", "))]
+    UnknownConnection {
+        /// What was asked.
+        connection: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// Nothing is known by that name.
+    #[error(
+        "no deal is known as \"{asked}\": give a lane number, a referral id, a row id, or the first characters of an id; `cosell deals` lists them"
+    )]
+    NoDeal {
+        /// What was asked.
+        asked: String,
+    },
+    /// An id's beginning that says too little.
+    #[error("\"{asked}\" could be the beginning of many ids: give at least {least} characters")]
+    TooShort {
+        /// What was asked.
+        asked: String,
+        /// So many say enough.
+        least: usize,
+    },
+    /// More than one deal is meant.
+    #[error("\"{asked}\" could be any of {}: give more of the id, or CONNECTION/LANE", .found.join(", "))]
+    ManyDeals {
+        /// What was asked.
+        asked: String,
+        /// What it could be.
+        found: Vec<String>,
+    },
+    /// The deal never had such a part.
+    #[error("the deal has no part \"{asked}\" that anything is known about; it has {}", .known.join(", "))]
+    NoUnit {
+        /// What was asked.
+        asked: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// The card offers other choices.
+    #[error("card {card} cannot be answered with \"{choice}\"; its choices are {}", in_words(.choices))]
+    NoChoice {
+        /// The card.
+        card: i64,
+        /// What was asked.
+        choice: String,
+        /// What there is.
+        choices: Vec<Choice>,
+    },
+    /// Several connections have a card or hold of this number.
+    #[error("{what} {number} is there in {}: say which with --connection", .connections.join(" and in "))]
+    ManyNumbers {
+        /// `card`, `hold`.
+        what: &'static str,
+        /// The number.
+        number: i64,
+        /// Where.
+        connections: Vec<String>,
+    },
+    /// No batch is held there.
+    #[error("no mass change is held in {side}; `cosell holds` lists what is")]
+    NoMass {
+        /// Which side.
+        side: String,
+    },
+    /// A moment that cannot be read.
+    #[error(
+        "\"{text}\" is no moment: give a day (2026-01-31), a moment (2026-01-31T08:00:00Z), or how long ago (90m, 24h, 7d, 2w)"
+    )]
+    When {
+        /// What was given.
+        text: String,
+    },
+}
+
+fn in_words(choices: &[Choice]) -> String {
+    let words = choices
+        .iter()
+        .map(|one| format!("\"{}\" ({})", one.choice, one.means));
+    words.collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,435 @@
+//! `cosell plan`: what would be done, over real records, and nothing of it. The line up to act is the one that runs; see
+//! [`pipeline::preview`](crate::pipeline::preview). It takes no lease and writes to neither side nor to the store.
+
+pub(super) mod candidates;
+
+use cosell_remote::{Class, RemoteError};
+use cosell_store::{CardChange, Change, HoldChange, LaneState, Millis, Next};
+use cosell_sync::row::RecordKind;
+use cosell_sync::side::Side;
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use serde::Serialize;
+use serde_json::Value;
+use std::time::Duration;
+
+use super::cards::Choice;
+use super::deal::open_write;
+use super::deals::line;
+use super::{Archive, Moment, VerbError, reason_in_words};
+use crate::binding;
+use crate::desk::Desk;
+use crate::pipeline::{MASS, Preview, Run, preview, refused};
+use crate::trouble::Trouble;
+use candidates::Candidate;
+
+/// Deals that are judged side by side: a plan is nobody's emergency, and the host beside it needs its share of the limits.
+const AT_ONCE: usize = 6;
+/// A side that asks for patience gets it so often for each deal; then the deal is said to be unjudged.
+const TRIES: u32 = 5;
+/// How long, when the other side does not say; and at most.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE_MAX: Duration = Duration::from_secs(300);
+
+/// Which deals.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// One: as [`find`](super::find()) reads it, or the id of a record that the host has never heard of.
+    Deal(String),
+    /// What changed, rang or ran at this moment or later.
+    Since(Millis),
+    /// All, and all records that could become one.
+    All,
+}
+
+/// What would be done.
+#[derive(Debug, Clone, Serialize)]
+pub struct Plan {
+    /// Deal by deal, the youngest lanes first, then what has none yet.
+    pub deals: Vec<Planned>,
+    /// In numbers.
+    pub summary: Summary,
+    /// What concerns more than one deal: a credential that rests, another CRM organisation, a batch that the brake would hold.
+    pub notices: Vec<String>,
+}
+
+/// A plan in numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Deals that would get a record on the other side.
+    pub create: usize,
+    /// Deals that would be written to.
+    pub update: usize,
+    /// Writes that would wait for time or a person.
+    pub hold: usize,
+    /// Questions for people.
+    pub ask: usize,
+    /// Deals and records that are left alone.
+    pub skip: usize,
+    /// Deals that would be parked, or stay so.
+    pub refuse: usize,
+    /// Deals that wait for something to pass or to be completed.
+    pub wait: usize,
+    /// Deals with nothing to do.
+    pub in_step: usize,
+    /// Deals that could not be judged.
+    pub unjudged: usize,
+}
+
+/// What would happen to a deal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Would {
+    /// A record would be created.
+    Create,
+    /// Records would be written to.
+    Update,
+    /// Nothing, until a hold is released or its time is over.
+    Hold,
+    /// Nothing, until a person answers.
+    Ask,
+    /// It is left alone.
+    Skip,
+    /// It would be parked, or stay so.
+    Refuse,
+    /// It would wait.
+    Wait,
+    /// Nothing is to be done.
+    InStep,
+    /// A side, a plugin or the store gave no answer.
+    Unjudged,
+}
+
+/// One deal.
+#[derive(Debug, Clone, Serialize)]
+pub struct Planned {
+    /// The connection.
+    pub connection: String,
+    /// The lane; none for a record that has none yet.
+    pub lane: Option<i64>,
+    /// The deal's name, as far as it is known.
+    pub name: Option<String>,
+    /// In one word.
+    pub would: Would,
+    /// The writes, what follows them, and what would be told.
+    #[serde(flatten)]
+    pub preview: Preview,
+    /// Writes that would wait.
+    pub holds: Vec<PlannedHold>,
+    /// What a person would be asked.
+    pub asks: Vec<PlannedAsk>,
+}
+
+/// A write that would wait.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlannedHold {
+    /// `won`, `visibility`, `mass`, …
+    pub kind: String,
+    /// The unit; of a mass change, the side.
+    pub subject: String,
+    /// What stands there now.
+    pub before: Option<String>,
+    /// What would stand there.
+    pub after: Option<String>,
+    /// The rest of "this write …".
+    pub consequence: String,
+    /// When it would go by itself; none: never without a person.
+    pub until: Option<Moment>,
+}
+
+/// A question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlannedAsk {
+    /// `conflict`, `gone`, …
+    pub kind: String,
+    /// The unit or the record.
+    pub subject: String,
+    /// The question.
+    pub question: String,
+    /// What may be answered.
+    pub choices: Vec<Choice>,
+}
+
+/// Judges every deal of the scope, some side by side. `judged` is called with how many are done, of how many.
+///
+/// # Errors
+/// [`VerbError::NoDeal`] and its kin for [`Scope::Deal`]; [`VerbError::Remote`] when a side could not be listed; [`VerbError::Store`].
+pub async fn plan(
+    desk: &Desk,
+    connection: Option<&str>,
+    scope: &Scope,
+    judged: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Plan, VerbError> {
+    let mut archive = Archive::of(desk, connection)?;
+    let mut notices = Vec::new();
+    let mut open = Vec::new();
+    for id in std::mem::take(&mut archive.connections) {
+        match shut(desk, &id).await? {
+            Some(why) => notices.push(format!("connection \"{id}\" is not looked at: {why}")),
+            None => open.push(id),
+        }
+    }
+    archive.connections = open;
+    let found = candidates::of(desk, &archive, scope).await?;
+    let all = found.len();
+    judged(0, all);
+    let mut deals = Vec::with_capacity(all);
+    let judging = found
+        .into_iter()
+        .enumerate()
+        .map(|(place, one)| Box::pin(async move { (place, judge(desk, one).await) }));
+    let mut judging = stream::iter(judging).buffer_unordered(AT_ONCE);
+    while let Some((place, planned)) = judging.next().await {
+        deals.push((place, planned?));
+        judged(deals.len(), all);
+    }
+    deals.sort_by_key(|(place, _)| *place);
+    let deals: Vec<Planned> = deals
+        .into_iter()
+        .filter_map(|(_, planned)| planned)
+        .collect();
+    notices.extend(mass(desk, &deals));
+    Ok(Plan {
+        summary: summary(&deals),
+        deals,
+        notices,
+    })
+}
+
+/// Why a connection cannot be asked just now: a credential rests (I11), or the CRM is another one (S22).
+async fn shut(desk: &Desk, connection: &str) -> Result<Option<String>, VerbError> {
+    let now = desk.now();
+    let resting = desk.store.throttles(connection).await?;
+    if let Some(throttle) = resting.into_iter().find(|one| one.until > now) {
+        return Ok(Some(format!(
+            "{} rests until {} ({})",
+            throttle.credential,
+            Moment(throttle.until),
+            throttle.reason
+        )));
+    }
+    match binding::must_be_ours(&*desk.store, connection, now).await {
+        Ok(()) => Ok(None),
+        Err(trouble) => Ok(Some(trouble.to_string())),
+    }
+}
+
+/// None: the record belongs to another lane, which is judged itself.
+async fn judge(desk: &Desk, candidate: Candidate) -> Result<Option<Planned>, VerbError> {
+    let key = candidate.key();
+    let summary = desk.store.lane(&key.connection, key.id()).await?;
+    let is_new = summary.is_none();
+    let stored = desk.store.peek(&key.connection, key.id()).await?;
+    let state = candidate.state(stored);
+    let name = candidate.name.or_else(|| line(summary?, Some(&state)).name);
+    let mut tries = 0;
+    let (preview, change, unjudged) = loop {
+        tries += 1;
+        let mut run = match Run::preview(desk, &key.connection, key.id(), &state) {
+            Ok(run) => run,
+            // Only connections of this configuration are asked about.
+            Err(trouble) => return Err(VerbError::Store(broken(&trouble))),
+        };
+        if let Some(intent) = &state.intent {
+            let trouble = Trouble::NotYet {
+                until: desk.now(),
+                reason: open_write(intent),
+            };
+            break (refused(&run, &trouble), Change::default(), false);
+        }
+        match preview(&mut run).await {
+            Ok(preview) => break (preview, run.into_change(&Next::Settled), false),
+            Err(Trouble::Remote(error)) if tries < TRIES && patience(&error).is_some() => {
+                // The only place beside the worker that waits and asks again: a plan over many deals is stopped by every limit there is.
+                tokio::time::sleep(patience(&error).unwrap_or(PATIENCE)).await;
+            }
+            Err(trouble) => {
+                let (preview, unjudged) = failed(&run, &trouble, desk.now());
+                break (preview, run.into_change(&Next::Settled), unjudged);
+            }
+        }
+    };
+    if is_new && preview.state.as_deref() == Some("retired") {
+        return Ok(None);
+    }
+    let preview = Preview {
+        reason: preview.reason.as_deref().map(reason_in_words),
+        ..preview
+    };
+    let holds = holds(&change);
+    let asks = asks(&state, &change);
+    Ok(Some(Planned {
+        name: name.or_else(|| named_by(&preview)),
+        connection: key.connection,
+        lane: (!is_new).then_some(key.lane),
+        would: would(&preview, &holds, &asks, unjudged),
+        preview,
+        holds,
+        asks,
+    }))
+}
+
+fn broken(trouble: &Trouble) -> cosell_store::StoreError {
+    cosell_store::StoreError::Broken {
+        doing: "begin a preview",
+        source: trouble.to_string().into(),
+    }
+}
+
+/// How long the other side asks us to wait, if waiting helps.
+fn patience(error: &RemoteError) -> Option<Duration> {
+    match error.class {
+        Class::Transient {
+            retry_after,
+            throttled: true,
+        } => Some(retry_after.unwrap_or(PATIENCE).min(PATIENCE_MAX)),
+        _ => None,
+    }
+}
+
+/// A run that would end badly. True: nothing can be said about the deal.
+fn failed(run: &Run<'_>, trouble: &Trouble, now: Millis) -> (Preview, bool) {
+    let preview = refused(run, trouble);
+    match trouble.verdict(0, 0, now).next {
+        Next::Parked { reasons, .. } => {
+            let preview = Preview {
+                state: Some("parked".to_owned()),
+                reason: Some(reasons),
+                ..preview
+            };
+            (preview, false)
+        }
+        Next::Wait { failed, .. } => {
+            let is_resting = matches!(trouble, Trouble::Remote(_));
+            (preview, failed || is_resting)
+        }
+        _ => (preview, false),
+    }
+}
+
+fn holds(change: &Change) -> Vec<PlannedHold> {
+    let opened = change.holds.iter().filter_map(|change| match change {
+        HoldChange::Open {
+            kind,
+            subject,
+            body,
+            until,
+            ..
+        } => Some((kind, subject, body, until)),
+        HoldChange::Close { .. } => None,
+    });
+    opened
+        .map(|(kind, subject, body, until)| {
+            let body: Value = serde_json::from_str(body).unwrap_or_default();
+            let text = |name: &str| body[name].as_str().map(str::to_owned);
+            PlannedHold {
+                kind: kind.clone(),
+                subject: subject.clone(),
+                before: text("before"),
+                after: text("after"),
+                consequence: text("consequence").unwrap_or_default(),
+                until: until.map(Moment),
+            }
+        })
+        .collect()
+}
+
+/// What is asked already and would still be, and what would be asked.
+fn asks(state: &LaneState, change: &Change) -> Vec<PlannedAsk> {
+    let mut asks: Vec<PlannedAsk> = state
+        .cards
+        .iter()
+        .map(|card| ask(&card.kind, &card.subject, &card.body))
+        .collect();
+    for change in &change.cards {
+        let (CardChange::Open { kind, subject, .. } | CardChange::Close { kind, subject, .. }) =
+            change;
+        asks.retain(|ask| ask.kind != *kind || ask.subject != *subject);
+        if let CardChange::Open { body, .. } = change {
+            asks.push(ask(kind, subject, body));
+        }
+    }
+    asks
+}
+
+fn ask(kind: &str, subject: &str, body: &str) -> PlannedAsk {
+    let body: Value = serde_json::from_str(body).unwrap_or_default();
+    PlannedAsk {
+        kind: kind.to_owned(),
+        subject: subject.to_owned(),
+        question: body["question"].as_str().unwrap_or_default().to_owned(),
+        choices: serde_json::from_value(body["choices"].clone()).unwrap_or_default(),
+    }
+}
+
+/// The name that a birth gives.
+fn named_by(preview: &Preview) -> Option<String> {
+    let mut units = preview.writes.iter().flat_map(|write| &write.units);
+    let name = units.find(|unit| unit.unit == "name")?;
+    Some(name.after.trim_matches('"').to_owned())
+}
+
+fn would(preview: &Preview, holds: &[PlannedHold], asks: &[PlannedAsk], unjudged: bool) -> Would {
+    let deals = [RecordKind::Opportunity, RecordKind::Lead].map(RecordKind::table);
+    let is_birth = preview.writes.iter().any(|write| {
+        write.kind == "create-referral"
+            || (write.kind == "create-row" && deals.contains(&write.record_kind.as_str()))
+    });
+    match preview.state.as_deref() {
+        _ if unjudged => Would::Unjudged,
+        None if is_birth => Would::Create,
+        None => Would::Update,
+        Some("held" | "orphaned") if !asks.is_empty() => Would::Ask,
+        Some("held" | "waiting") if !holds.is_empty() => Would::Hold,
+        Some("held" | "orphaned") => Would::Ask,
+        Some("waiting") => Would::Wait,
+        Some("parked") => Would::Refuse,
+        Some("paused" | "retired") => Would::Skip,
+        Some(_) => Would::InStep,
+    }
+}
+
+fn summary(deals: &[Planned]) -> Summary {
+    let mut summary = Summary::default();
+    for deal in deals {
+        let count = match deal.would {
+            Would::Create => &mut summary.create,
+            Would::Update => &mut summary.update,
+            Would::Skip => &mut summary.skip,
+            Would::Refuse => &mut summary.refuse,
+            Would::Wait => &mut summary.wait,
+            Would::InStep => &mut summary.in_step,
+            Would::Unjudged => &mut summary.unjudged,
+            // Counted by what is held and asked: a deal that is written to may hold and ask, too.
+            Would::Hold | Would::Ask => &mut 0,
+        };
+        *count += 1;
+        summary.hold += deal.holds.len();
+        summary.ask += deal.asks.len();
+    }
+    summary
+}
+
+/// A plan is judged deal by deal; the brake would count them all.
+fn mass(desk: &Desk, deals: &[Planned]) -> Vec<String> {
+    let mut notices = Vec::new();
+    for (id, connection) in &desk.connections {
+        let most = usize::try_from(connection.mass.writes_max).unwrap_or(usize::MAX);
+        for side in Side::BOTH {
+            let writes = deals
+                .iter()
+                .filter(|deal| deal.connection == *id)
+                .filter(|deal| !deal.holds.iter().any(|hold| hold.kind == MASS))
+                .flat_map(|deal| &deal.preview.writes)
+                .filter(|write| write.side == side.as_str())
+                .count();
+            if most > 0 && writes > most {
+                notices.push(format!(
+                    "{writes} writes would go to {side} of connection \"{id}\": the brake on mass changes holds what comes after {most} within {} minutes, until a person releases it",
+                    connection.mass.window_ms / 60_000
+                ));
+            }
+        }
+    }
+    notices
+}

@@ -1,0 +1,59 @@
+//! `cosell rebind`: a person says that the CRM's new organisation is the right one (S22).
+
+use cosell_store::LaneFilter;
+use serde::Serialize;
+
+use super::{Archive, VerbError};
+use crate::binding;
+
+/// No person's order about each deal: what is parked or braked stays so.
+const CAUSE: &str = "rebound";
+
+/// Lanes of one read.
+const PAGE: usize = 500;
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rebound {
+    /// The connection.
+    pub connection: String,
+    /// The organisation that it is bound to from now on; none: nothing else was found there, and nothing has changed.
+    pub organization: Option<String>,
+    /// Lanes that go on.
+    pub woken: usize,
+}
+
+/// Binds the connection to the organisation that was found at the CRM's address, and lets its lanes go on.
+///
+/// # Errors
+/// [`VerbError::UnknownConnection`], [`VerbError::Store`].
+pub async fn rebind(archive: &Archive, connection: &str) -> Result<Rebound, VerbError> {
+    if !archive.connections.iter().any(|id| id == connection) {
+        return Err(VerbError::UnknownConnection {
+            connection: connection.to_owned(),
+            known: archive.connections.clone(),
+        });
+    }
+    let organization = binding::rebind(&*archive.store, connection).await?;
+    let mut woken = 0;
+    let mut after = None;
+    while organization.is_some() {
+        let filter = LaneFilter {
+            after,
+            limit: PAGE,
+            ..LaneFilter::default()
+        };
+        let page = archive.store.lanes_page(connection, &filter).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.lane);
+        for summary in page.iter().filter(|one| one.state != "retired") {
+            archive.store.wake(connection, summary.lane, CAUSE).await?;
+            woken += 1;
+        }
+    }
+    Ok(Rebound {
+        connection: connection.to_owned(),
+        organization,
+        woken,
+    })
+}

@@ -1,0 +1,26 @@
+-- What a cosell of version 1 left in its file, put there behind schema-1.sql: lane 1 is a pair in step, with a history; lane 2 is parked;
+-- lane 3 stopped in the middle of a write.
+PRAGMA application_id = 0x636f7365;
+PRAGMA user_version = 1;
+INSERT INTO counter VALUES ('contoso', 'lane', 3);
+INSERT INTO lane VALUES ('contoso', 1, 'settled', NULL, NULL, NULL, NULL, 2, 0, NULL, 500000, NULL, 2, 'badfa43bb0f59d3fb171cdd0e4c020cc5fb0cc507eb09ea1b68ee96966b1d4f9');
+INSERT INTO lane VALUES ('contoso', 2, 'parked', '[]', NULL, NULL, NULL, 1, 0, 'no-country', 600000, NULL, 0, NULL);
+INSERT INTO lane VALUES ('contoso', 3, 'settled', NULL, 960000, 'worker', 960000, 1, 0, NULL, 700000, NULL, 0, NULL);
+INSERT INTO member VALUES ('contoso', 'partner-center', 'referral', 'r1', 1);
+INSERT INTO member VALUES ('contoso', 'crm', 'opportunity', 'o1', 1);
+INSERT INTO member VALUES ('contoso', 'partner-center', 'referral', 'r2', 2);
+INSERT INTO member VALUES ('contoso', 'crm', 'opportunity', 'o3', 3);
+INSERT INTO bell VALUES ('contoso', 'partner-center', 'referral', 'r1', 1, 1, 'referral-created', 500000);
+INSERT INTO bell VALUES ('contoso', 'partner-center', 'referral', 'r2', 1, 1, 'referral-created', 600000);
+INSERT INTO bell VALUES ('contoso', 'crm', 'opportunity', 'o3', 1, 0, 'Create', 700000);
+INSERT INTO event VALUES ('contoso', 'partner-center', 'referral', 'r1', 1, 'referral-created', 'e1', 500000);
+INSERT INTO event VALUES ('contoso', 'partner-center', 'referral', 'r2', 1, 'referral-created', 'e2', 600000);
+INSERT INTO event VALUES ('contoso', 'crm', 'opportunity', 'o3', 1, 'Create', 'e3', 700000);
+INSERT INTO link VALUES ('contoso', 1, 'r1', NULL, 'g1', 'opportunity', 'o1', 0, '{"crm":"W/\"7\""}', NULL, 's1', '{}');
+INSERT INTO raw VALUES ('contoso', 1, 'h1', '{"estimatedvalue":20}');
+INSERT INTO base VALUES ('contoso', 1, 'value', 'crm', '"20 EUR"', 'h1');
+INSERT INTO intent VALUES ('contoso', 3, 'op-3', 'create-referral', 'partner-center', 'referral', 'o3', NULL, '{}', 900000);
+INSERT INTO attempt VALUES ('contoso', 1, 1, 'op-1', 'done', '', 900000);
+INSERT INTO audit VALUES ('contoso', 1, 1, 600000, 'link', 'linked with referral r1', '{}', 1, '1984d7fe329376425155c77f773b3a3b074ba831028b4cca0ad56666bf2c1be2');
+INSERT INTO audit VALUES ('contoso', 1, 2, 900000, 'write', 'estimatedvalue 10 -> 20', '{}', 1, 'badfa43bb0f59d3fb171cdd0e4c020cc5fb0cc507eb09ea1b68ee96966b1d4f9');
+INSERT INTO cursor VALUES ('contoso', 'crm/opportunity', 'token-1', 900000);
