@@ -10,7 +10,7 @@ use crate::screen::{On, Table, count, named, short};
 
 /// Arguments of `cosell retry`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(group(clap::ArgGroup::new("which").required(true)), after_help = "Examples:
   cosell retry 17 7f3c12ab                  these two, whatever they wait for
   cosell retry --parked                     everything that is parked
   cosell retry --parked --reason country    all like this: whose reason says so")]
@@ -18,14 +18,10 @@ pub(crate) struct RetryArgs {
     #[command(flatten)]
     on: On,
     /// Lane numbers, referral ids, row ids, or unique beginnings of ids.
-    #[arg(
-        value_name = "DEAL",
-        required_unless_present = "parked",
-        conflicts_with = "parked"
-    )]
+    #[arg(value_name = "DEAL", group = "which")]
     deals: Vec<String>,
     /// Every parked deal.
-    #[arg(long)]
+    #[arg(long, group = "which")]
     parked: bool,
     /// Only parked deals whose reason contains this text.
     #[arg(long, value_name = "TEXT", requires = "parked")]

@@ -212,10 +212,10 @@ fn print_deal(deal: &Planned) {
 }
 
 fn print_write(write: &PreviewedWrite) {
-    let record = write
-        .record
-        .as_deref()
-        .map_or_else(|| "a new one".to_owned(), str::to_owned);
+    let record = write.record.as_ref().map_or_else(
+        || format!("a new {}", write.record_kind),
+        |id| format!("{} {id}", write.record_kind),
+    );
     let mut ends = String::new();
     if let Some(version) = write
         .precondition
@@ -230,14 +230,18 @@ fn print_write(write: &PreviewedWrite) {
             write.irreversible.join(", ")
         ));
     }
-    println!("  {} {} {record}{ends}", write.kind, write.record_kind);
+    println!("  {} {record}{ends}", write.kind);
     let mut units = Table::under(4);
     for unit in &write.units {
-        units.row([
-            unit.unit.clone(),
-            format!("{} → {}", short(&unit.before, 50), short(&unit.after, 50)),
-            unit.why.clone(),
-        ]);
+        if write.kind.starts_with("create") {
+            units.row([unit.unit.clone(), format!("→ {}", short(&unit.after, 100))]);
+        } else {
+            units.row([
+                unit.unit.clone(),
+                format!("{} → {}", short(&unit.before, 50), short(&unit.after, 50)),
+                unit.why.clone(),
+            ]);
+        }
     }
     if !write.units.is_empty() {
         println!("{units}");

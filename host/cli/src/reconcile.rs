@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use cosell_host::verbs::{self, Exception, Reconciliation};
 
-use crate::screen::{On, id, named};
+use crate::screen::{On, count, id, named};
 
 /// Arguments of `cosell reconcile`.
 #[derive(Debug, clap::Args)]
@@ -42,8 +42,10 @@ fn print(books: &Reconciliation, several: bool) {
         print_exception(exception);
     }
     println!(
-        "{} referrals, {} linked, {} unexplained",
-        books.referrals, books.linked, books.unexplained
+        "{}, {} linked, {} unexplained",
+        count(books.referrals, "referral"),
+        books.linked,
+        books.unexplained
     );
 }
 

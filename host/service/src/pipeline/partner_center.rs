@@ -40,12 +40,16 @@ pub(super) fn write_out(
         .filter(is_wanted)
         .filter(|carry| !lacks_consent(carry))
         .partition(|carry| carry.unit == Unit::Help);
-    if let Some(refusal) = solution_missing(reading, plan)
-        && (!asked.is_empty() || patched.iter().any(|carry| carry.unit == Unit::Visibility))
-    {
-        run.tell_refusals("Partner Center", &[refusal]);
+    if lacks_solution(reading, plan) {
+        // Partner Center shares no deal with Microsoft that has no solution, and refuses everything that comes with it.
+        let shares = |carry: &&Carry| matches!(carry.unit, Unit::Help | Unit::Visibility);
+        let held_back = asked.iter().chain(&patched).copied().filter(shares);
+        let refusals: Vec<Refusal> = held_back
+            .map(|carry| solution_missing(&carry.unit))
+            .collect();
+        run.tell_refusals("Partner Center", &refusals);
         asked.clear();
-        patched.retain(|carry| carry.unit != Unit::Visibility);
+        patched.retain(|carry| !shares(carry));
     }
     let mut invitation = None;
     let visible = Carry {
@@ -90,25 +94,27 @@ fn closes(carry: &Carry) -> bool {
     matches!(&carry.value, UnitValue::State(state) if state.standing.is_closed())
 }
 
-/// Partner Center shares no deal with Microsoft that has no solution, and says so by refusing everything that comes with it.
-fn solution_missing(reading: &Reading, plan: &Plan) -> Option<Refusal> {
+/// Whether the deal has no solution in Partner Center, and gets none by this plan.
+fn lacks_solution(reading: &Reading, plan: &Plan) -> bool {
     let carried = plan
         .carries
         .iter()
         .find(|carry| carry.to == Side::PartnerCenter && carry.unit == Unit::Solutions)
         .map(|carry| &carry.value);
-    let will_be = carried.or_else(|| reading.partner_center.get(&Unit::Solutions));
-    if will_be.is_some_and(|solutions| !solutions.is_empty()) {
-        return None;
-    }
-    Some(Refusal {
-        unit: Unit::Solutions,
+    carried
+        .or_else(|| reading.partner_center.get(&Unit::Solutions))
+        .is_none_or(UnitValue::is_empty)
+}
+
+fn solution_missing(unit: &Unit) -> Refusal {
+    Refusal {
+        unit: unit.clone(),
         reason: reason(
             "solution-missing",
             "a deal without a solution cannot be shared with Microsoft",
             "add at least one co-sell ready solution to the deal",
         ),
-    })
+    }
 }
 
 /// S24: no contact leaves before consent is on record, at birth or later.

@@ -95,9 +95,12 @@ pub async fn preview(run: &mut Run<'_>) -> Result<Preview, Trouble> {
         match compose(run).await? {
             Round::Again => {}
             Round::Over(next) => return Ok(over(run, &next)),
-            Round::Do(scene) => {
+            Round::Do(mut scene) => {
                 if let Some(next) = permit::brake(run, &scene.script).await? {
                     return Ok(over(run, &next));
+                }
+                for write in &mut scene.script.writes {
+                    look_up(run, write).await?;
                 }
                 return Ok(Preview {
                     writes: scene.script.writes.iter().map(write).collect(),
@@ -108,6 +111,29 @@ pub async fn preview(run: &mut Run<'_>) -> Result<Preview, Trouble> {
         }
     }
     Err(Trouble::Restless { rounds: ROUNDS_MAX })
+}
+
+/// Rows that are named by a key are looked up when they are written; a preview shows which ones these are.
+async fn look_up(run: &Run<'_>, write: &mut Write) -> Result<(), Trouble> {
+    let (What::CreateRow { cells, .. }
+    | What::UpdateRow { cells, .. }
+    | What::UpdateChild { cells, .. }) = &mut write.what
+    else {
+        return Ok(());
+    };
+    for (column, cell) in std::mem::take(cells) {
+        let found = match &cell {
+            Cell::RowWhere(key) => match run.connection.dataverse.resolve(key).await? {
+                Some(reference) => Some(Cell::Reference(reference)),
+                None if key.leave_out_if_missing => None,
+                // The write will be refused, in words that name the key.
+                None => Some(cell),
+            },
+            _ => Some(cell),
+        };
+        cells.extend(found.map(|cell| (column, cell)));
+    }
+    Ok(())
 }
 
 /// Both sides of a deal as they are read now.

@@ -2,6 +2,7 @@
 
 use cosell_store::{LaneFilter, LaneId, LaneState, LaneSummary, Store, StoreError};
 use cosell_sync::deal::{Unit, UnitValue};
+use cosell_sync::row::RecordKind;
 use cosell_sync::side::Side;
 use serde::Serialize;
 
@@ -140,13 +141,14 @@ pub(super) fn is_a_deal(summary: &LaneSummary) -> bool {
 /// A lane as a line. A lane that has linked nothing is known by the records that rang.
 pub(super) fn line(summary: LaneSummary, state: Option<&LaneState>) -> DealLine {
     let link = summary.link.unwrap_or_default();
-    let member = |side: Side| {
+    let member = |side: Side, kinds: &[&str]| {
         let mut members = state.into_iter().flat_map(|state| &state.members);
         members
-            .find(|one| one.side == side.as_str() && (side == Side::Crm || one.kind == REFERRAL))
+            .find(|one| one.side == side.as_str() && kinds.contains(&one.kind.as_str()))
             .cloned()
     };
-    let row = member(Side::Crm);
+    let tables = [RecordKind::Opportunity, RecordKind::Lead].map(RecordKind::table);
+    let row = member(Side::Crm, &tables);
     DealLine {
         connection: summary.connection,
         lane: summary.lane.0,
@@ -156,7 +158,7 @@ pub(super) fn line(summary: LaneSummary, state: Option<&LaneState>) -> DealLine 
         linked: link.referral.is_some() && link.crm_row.is_some(),
         referral: link
             .referral
-            .or_else(|| member(Side::PartnerCenter).map(|one| one.id)),
+            .or_else(|| member(Side::PartnerCenter, &[REFERRAL]).map(|one| one.id)),
         microsoft_referral: link.microsoft_referral,
         crm_table: link
             .crm_table

@@ -27,10 +27,13 @@ pub async fn find(archive: &Archive, asked: &str) -> Result<DealKey, VerbError> 
         found = by_record(archive, &asked).await?;
     }
     if found.is_empty() {
-        if asked.len() < PREFIX_MIN && asked.parse::<i64>().is_err() {
-            return Err(VerbError::TooShort {
-                asked,
-                least: PREFIX_MIN,
+        if asked.len() < PREFIX_MIN {
+            return Err(match asked.parse::<i64>() {
+                Ok(_) => VerbError::NoDeal { asked },
+                Err(_) => VerbError::TooShort {
+                    asked,
+                    least: PREFIX_MIN,
+                },
             });
         }
         found = by_beginning(archive, &asked).await?;

@@ -307,31 +307,27 @@ fn failed(run: &Run<'_>, trouble: &Trouble, now: Millis) -> (Preview, bool) {
     }
 }
 
+/// What would be held when the round is over.
 fn holds(change: &Change) -> Vec<PlannedHold> {
-    let opened = change.holds.iter().filter_map(|change| match change {
-        HoldChange::Open {
-            kind,
-            subject,
-            body,
-            until,
-            ..
-        } => Some((kind, subject, body, until)),
-        HoldChange::Close { .. } => None,
-    });
-    opened
-        .map(|(kind, subject, body, until)| {
+    let mut holds: Vec<PlannedHold> = Vec::new();
+    for change in &change.holds {
+        let (HoldChange::Open { kind, subject, .. } | HoldChange::Close { kind, subject, .. }) =
+            change;
+        holds.retain(|hold| hold.kind != *kind || hold.subject != *subject);
+        if let HoldChange::Open { body, until, .. } = change {
             let body: Value = serde_json::from_str(body).unwrap_or_default();
             let text = |name: &str| body[name].as_str().map(str::to_owned);
-            PlannedHold {
+            holds.push(PlannedHold {
                 kind: kind.clone(),
                 subject: subject.clone(),
                 before: text("before"),
                 after: text("after"),
                 consequence: text("consequence").unwrap_or_default(),
                 until: until.map(Moment),
-            }
-        })
-        .collect()
+            });
+        }
+    }
+    holds
 }
 
 /// What is asked already and would still be, and what would be asked.
