@@ -234,7 +234,7 @@ async fn an_expired_secret_says_where_to_make_a_new_one() {
     assert_eq!(
         error.to_string(),
         "Entra does not accept the credential, so we could not get a token for https://org.crm4.dynamics.example (401, AADSTS7000222): \
-         The provided client secret keys for app 'x' are expired.; the client secret has expired: create a new one in the Entra admin center \
+         The provided client secret keys for app 'x' are expired; the client secret has expired: create a new one in the Entra admin center \
          under App registrations > 11111111-0000-4000-8000-000000000001 > Certificates & secrets, and put it into the configuration"
     );
     // A refused credential is not tried at every deal.

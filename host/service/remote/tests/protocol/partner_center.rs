@@ -208,7 +208,8 @@ async fn every_status_has_its_class_and_a_read_never_ends_unknown() {
     };
     let table = [
         (400, Class::Refused, Class::Refused),
-        (403, Class::Forbidden, Class::Forbidden),
+        // Where no referral may be read, the role is missing: that was asked for, too.
+        (403, Class::Unauthorised, Class::Forbidden),
         (404, Class::NotFound, Class::NotFound),
         (409, Class::Refused, Class::Refused),
         (410, Class::NotFound, Class::NotFound),
@@ -250,8 +251,31 @@ async fn every_status_has_its_class_and_a_read_never_ends_unknown() {
             .await
             .unwrap_err();
         assert_eq!((status, error.class), (status, written));
-        assert_eq!(fake.asked().len(), 2, "{status}: nothing is retried here");
+        let asked = if status == 403 { 3 } else { 2 };
+        assert_eq!(
+            fake.asked().len(),
+            asked,
+            "{status}: nothing is retried here"
+        );
     }
+}
+
+#[tokio::test]
+async fn one_referral_that_we_may_not_see_is_no_missing_role() {
+    let fake = Fake::start(|asked| {
+        if asked.path.contains(ID) {
+            reply(
+                403,
+                r#"{"error":{"code":"accessDenied","message":"Not yours."}}"#,
+            )
+        } else {
+            reply(200, r#"{"value":[]}"#)
+        }
+    })
+    .await;
+    let error = client(&fake).await.get(ID).await.unwrap_err();
+    assert_eq!(error.class, Class::Forbidden, "{error}");
+    assert!(error.to_string().contains("Referrals admin"), "{error}");
 }
 
 #[tokio::test]

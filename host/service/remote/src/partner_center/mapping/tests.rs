@@ -407,9 +407,18 @@ fn a_unit_becomes_its_operations() {
 
 #[test]
 fn a_close_comes_last() {
+    let another = Solution {
+        id: "SOL-2-BBB".to_owned(),
+        name: "Another app".to_owned(),
+        kind: None,
+        publisher: None,
+        price: None,
+        quantity: None,
+        close_date: None,
+    };
     let changes = Units::from([
         (Unit::State, state(Standing::Won, None)),
-        (Unit::Solutions, UnitValue::Solutions(vec![])),
+        (Unit::Solutions, UnitValue::Solutions(vec![another])),
         (Unit::Notes, text("done")),
     ]);
     let operations = patch_ops(&own(), &changes).unwrap();
