@@ -7,6 +7,8 @@ pub mod model;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
@@ -17,7 +19,7 @@ use cosell_host::desk::Desk;
 use cosell_host::pipeline::PERSON;
 use cosell_host::status::{Status, status};
 use cosell_simulator::{Control, Running, Service, Simulator, SimulatorConfig};
-use cosell_store::{Card, Hold, LaneId};
+use cosell_store::{Card, Clock, Hold, LaneId, system_clock};
 use serde_json::{Value, json};
 
 /// Longest that a story waits for anything. A loaded machine is slow; a story that hangs is broken.
@@ -71,6 +73,8 @@ pub struct World {
     pub config: PathBuf,
     running: Running,
     host: Option<Host>,
+    /// How far the host's clock is ahead, in milliseconds.
+    ahead: Arc<AtomicI64>,
     _dir: tempfile::TempDir,
 }
 
@@ -145,6 +149,7 @@ impl World {
             config,
             running,
             host: None,
+            ahead: Arc::default(),
             _dir: dir,
         };
         world.start_host().await?;
@@ -175,7 +180,9 @@ impl World {
     /// What the host says.
     pub async fn start_host(&mut self) -> anyhow::Result<()> {
         for _ in 0..PORTS_MAX {
-            match Host::start(&Config::load(&self.config)?).await {
+            let (ahead, now) = (Arc::clone(&self.ahead), system_clock());
+            let clock: Clock = Arc::new(move || now() + ahead.load(Ordering::Relaxed));
+            match Host::start_by(&Config::load(&self.config)?, clock).await {
                 Ok(host) => {
                     self.host = Some(host);
                     return Ok(());
@@ -194,6 +201,15 @@ impl World {
             }
         }
         bail!("{PORTS_MAX} ports in a row were taken before the host could listen")
+    }
+
+    /// So much time passes for the host; for the simulator it does not.
+    pub fn later(&self, by: Duration) {
+        let ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        self.ahead.fetch_add(ms, Ordering::Relaxed);
+        if let Some(host) = &self.host {
+            host.desk.rope.notify_one();
+        }
     }
 
     /// Lets the host drain and end.
@@ -599,7 +615,7 @@ impl World {
     /// # Errors
     /// When the store cannot be read, or the row has no lane.
     pub async fn history(&self, row: &str) -> anyhow::Result<Vec<String>> {
-        use cosell_store::{SqliteStore, Store as _, system_clock};
+        use cosell_store::{SqliteStore, Store as _};
         let config = Config::load(&self.config)?;
         let deals = self.status().await?.deals;
         let deal = deals

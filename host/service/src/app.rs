@@ -17,7 +17,7 @@ use cosell_remote::partner_center::PartnerCenterSettings;
 use cosell_remote::{
     Credential, Dataverse, Endpoint, Http, HttpSettings, PartnerCenter, SetupError, Tokens,
 };
-use cosell_store::{SqliteStore, Store, StoreError, system_clock};
+use cosell_store::{Clock, SqliteStore, Store, StoreError, system_clock};
 use cosell_sync::delta::Order;
 use cosell_webhook::{ConnectionSettings, Door, DoorError, ServerLimits};
 use tokio::net::TcpListener;
@@ -102,6 +102,14 @@ impl Host {
     /// # Errors
     /// [`StartError`].
     pub async fn start(config: &Config) -> Result<Self, StartError> {
+        Self::start_by(config, system_clock()).await
+    }
+
+    /// The same by a clock that is turned by hand, for tests: leases, waits and throttles follow it.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start_by(config: &Config, clock: Clock) -> Result<Self, StartError> {
         let began = Instant::now();
         // Before the store is touched: a host that was started twice by mistake must not call the leases of the first one its own.
         let listener = TcpListener::bind(config.server.listen)
@@ -115,7 +123,7 @@ impl Host {
             path: config.store.display().to_string(),
             source,
         };
-        let store = SqliteStore::open(&config.store, system_clock()).map_err(unusable)?;
+        let store = SqliteStore::open(&config.store, Arc::clone(&clock)).map_err(unusable)?;
         let left = store.resume().await.map_err(unusable)?;
         if left > 0 {
             info!(lanes = left, "taking up what the last host left unfinished");
@@ -129,7 +137,7 @@ impl Host {
                 );
             }
         };
-        let desk = Arc::new(compose(config, store, on_event)?);
+        let desk = Arc::new(compose(config, store, clock, on_event)?);
         let doors = config.connections.iter().map(listening).collect();
         let door =
             Door::new(doors, Arc::new(Belfry(Arc::clone(&desk)))).map_err(StartError::Door)?;
@@ -216,12 +224,13 @@ pub fn desk(config: &Config) -> Result<Desk, StartError> {
         path: config.store.display().to_string(),
         source,
     })?;
-    compose(config, store, |_| {})
+    compose(config, store, system_clock(), |_| {})
 }
 
 fn compose(
     config: &Config,
     store: SqliteStore,
+    clock: Clock,
     on_plugin_event: impl Fn(&PluginEvent) + Send + Sync + 'static,
 ) -> Result<Desk, StartError> {
     let mut connections = BTreeMap::new();
@@ -235,7 +244,7 @@ fn compose(
     }
     Ok(Desk {
         store: Arc::new(store),
-        clock: system_clock(),
+        clock,
         plugins: Plugins::Folder(plugins(config, on_plugin_event)?),
         connections,
         rope: Arc::new(Notify::new()),

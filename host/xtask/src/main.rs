@@ -10,6 +10,7 @@
 
 mod guests;
 mod plugins;
+mod scenarios;
 mod steps;
 mod verify;
 
@@ -26,10 +27,11 @@ The workshop of cosell.
   cargo xtask demo [ARGS]      the same, then `cosell demo`; ARGS go to it (try --once, or --help)
   cargo xtask simulate [ARGS]  the same, then random histories against the real host; ARGS go to it (--seeds 100000 for a
                                night, --seed 7 --ops OPS to repeat a failure, or --help)
+  cargo xtask scenarios        SCENARIOS.md anew, from what the scenarios answer
   cargo xtask verify [--all]   everything that must hold before a push: plugins, fmt, clippy, rustdoc, tests,
                                histories and the demo; --all also builds the release binary and the benches
 
-`cargo demo` and `cargo verify` are short for the last two. Components land in target/plugins (the stock mapping),
+`cargo demo` and `cargo verify` are short for two of them. Components land in target/plugins (the stock mapping),
 target/examples (things to copy and to drop in) and target/hostile (guests that misbehave, for tests).
 All that is needed is Rust from rustup; the WebAssembly target is added when it is missing.
 ";
@@ -54,6 +56,10 @@ fn run(arguments: Vec<String>) -> Result<()> {
             plugins::build(&Workspace::find()?)
         }
         Some("demo") => talk(rest, steps::demo),
+        Some("scenarios") => {
+            refuse(&rest)?;
+            scenarios::write(&Workspace::find()?)
+        }
         Some("simulate") => talk(rest, steps::simulate),
         Some("verify") => match rest.as_slice() {
             [] => verify::run(&Workspace::find()?, verify::Width::Usual),

@@ -107,18 +107,17 @@ pub(crate) fn write(text: &str) -> Seen {
 /// Compares it with the one that is there.
 pub(crate) fn compare(text: &str) -> Seen {
     let there = std::fs::read_to_string(root().join(FILE)).unwrap_or_default();
-    let differing = text
-        .lines()
-        .find(|line| !there.lines().any(|known| known == *line))
-        .or_else(|| {
-            there
-                .lines()
-                .find(|line| !text.lines().any(|now| now == *line))
-        });
-    match differing {
-        None => Ok(format!("{FILE} is what the scenarios answer")),
-        Some(line) => Err(format!(
-            "{FILE} is not what the scenarios answer; `cargo xtask scenarios` writes it anew. The first line that differs:\n    {line}"
-        )),
+    if there == text {
+        return Ok(format!("{FILE} is what the scenarios answer"));
     }
+    let longest = there.lines().count().max(text.lines().count());
+    let line_of = |text: &str, at: usize| text.lines().nth(at).unwrap_or("(nothing)").to_owned();
+    let first = (0..longest)
+        .map(|at| (line_of(&there, at), line_of(text, at)))
+        .find(|(old, new)| old != new)
+        .unwrap_or_default();
+    Err(format!(
+        "{FILE} is not what the scenarios answer; `cargo xtask scenarios` writes it anew. It says:\n    {}\nThey answer:\n    {}",
+        first.0, first.1
+    ))
 }

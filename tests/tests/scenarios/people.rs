@@ -275,3 +275,29 @@ pub(crate) fn solutions(referral: &Value) -> Value {
             .collect::<Vec<_>>()
     )
 }
+
+/// What forms show for the CRM's own states and status reasons of opportunities and leads: table, state, status reason.
+const LABELS: [(&str, i64, i64, &str); 13] = [
+    ("opportunity", 0, 1, "Open / In Progress"),
+    ("opportunity", 0, 2, "Open / On Hold"),
+    ("opportunity", 0, 727_000_001, "Open / Negotiating"),
+    ("opportunity", 1, 3, "Won / Won"),
+    ("opportunity", 2, 4, "Lost / Canceled"),
+    ("opportunity", 2, 5, "Lost / Out-Sold"),
+    ("opportunity", 2, 727_000_002, "Lost / Price"),
+    ("lead", 0, 1, "Open / New"),
+    ("lead", 0, 2, "Open / Contacted"),
+    ("lead", 1, 3, "Qualified / Qualified"),
+    ("lead", 2, 4, "Disqualified / Lost"),
+    ("lead", 2, 6, "Disqualified / No Longer Interested"),
+    ("lead", 2, 7, "Disqualified / Canceled"),
+];
+
+/// Where a row stands, as its form shows it.
+pub(crate) fn stands(table: &str, row: &Value) -> Value {
+    let (state, status) = (row["statecode"].as_i64(), row["statuscode"].as_i64());
+    let known = LABELS
+        .iter()
+        .find(|one| one.0 == table && (Some(one.1), Some(one.2)) == (state, status));
+    known.map_or_else(|| json!([state, status]), |known| json!(known.3))
+}

@@ -255,6 +255,10 @@ fn number(value: &Value) -> Option<f64> {
 fn shown(value: &Value) -> String {
     match value {
         Value::Null => "empty".to_owned(),
+        Value::Number(number) => match number.as_f64() {
+            Some(whole) if whole.fract() == 0.0 => format!("{whole:.0}"),
+            _ => number.to_string(),
+        },
         Value::String(text) => plain(text),
         Value::Array(list) => list.iter().map(shown).collect::<Vec<_>>().join(" + "),
         other => other.to_string(),

@@ -186,6 +186,10 @@ impl RemoteError {
                 .split(|sign: char| !sign.is_alphanumeric() && sign != '_')
                 .any(|word| word == *column)
         };
+        // A code may know the column; the table is known here.
+        if let Some(column) = self.about.field.take_if(|field| !field.contains('.')) {
+            self.about.field = Some(format!("{table}.{column}"));
+        }
         if self.about.field.is_none() {
             let column = columns
                 .into_iter()
@@ -245,7 +249,15 @@ impl fmt::Display for RemoteError {
             (None, None) => {}
         }
         if !about.message.is_empty() {
-            write!(f, ": {}", about.message)?;
+            let more = !about.reasons.is_empty() || about.advice.is_some();
+            let words = about.message.as_str();
+            // A sentence that goes on has no full stop in the middle.
+            let words = if more {
+                words.trim_end_matches('.')
+            } else {
+                words
+            };
+            write!(f, ": {words}")?;
         }
         for reason in &about.reasons {
             match &reason.about {

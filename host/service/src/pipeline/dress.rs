@@ -221,9 +221,6 @@ async fn put_mark(
         return Ok(None);
     }
     let primary = run.name_column(kind.table()).await?;
-    if primary.is_empty() {
-        return Ok(None);
-    }
     let held = name_of(run, seen).await?;
     let name = match cells.get(&primary) {
         Some(Cell::Text(name)) => name.clone(),

@@ -222,13 +222,10 @@ impl<'a> Run<'a> {
         self.keep_raw(&raw)
     }
 
-    /// The column that people know a row of the table by, and that a mark can stand in. Empty for a lead: the CRM computes its name from the
-    /// person's, so a lead carries no mark.
+    /// The column that people know a row of the table by.
     pub(super) async fn name_column(&self, table: &str) -> Result<String, Trouble> {
         let table = self.connection.dataverse.metadata(table).await?;
-        let name = table.name_column.clone().unwrap_or_default();
-        let is_written = table.column(&name).is_some_and(|column| column.update);
-        Ok(if is_written { name } else { String::new() })
+        Ok(table.name_column.clone().unwrap_or_default())
     }
 
     /// Texts that did not fit; the other side holds them whole (S7).

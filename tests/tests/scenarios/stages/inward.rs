@@ -135,6 +135,13 @@ fn sold_with(sight: &Sight<'_>, row: &serde_json::Value) -> serde_json::Value {
     sorted(own.map(|one| one["msft_solutionidentifier"].clone()))
 }
 
+/// The state, or the status reason.
+fn part(sight: &Sight<'_>, deal: &str, at: usize) -> serde_json::Value {
+    let both = crate::people::stands("opportunity", &sight.opportunity_of(deal));
+    let word = both.as_str().and_then(|both| both.split(" / ").nth(at));
+    word.map_or(both.clone(), |word| json!(word))
+}
+
 async fn birth(sheet: &mut Sheet, world: &World, deal: &str) -> anyhow::Result<()> {
     sheet
         .expect(
@@ -155,11 +162,9 @@ async fn birth(sheet: &mut Sheet, world: &World, deal: &str) -> anyhow::Result<(
                 check("notes.in.create", |s| {
                     carried(&s.opportunity_of(deal)["description"], "from the portal")
                 }),
-                check("status.in.create", |s| {
-                    carried(&s.opportunity_of(deal)["statecode"], 0)
-                }),
+                check("status.in.create", |s| carried(&part(s, deal, 0), "Open")),
                 check("substatus.in.create", |s| {
-                    carried(&s.opportunity_of(deal)["statuscode"], 1)
+                    carried(&part(s, deal, 1), "In Progress")
                 }),
                 check("visibility.in.create", |s| {
                     carried(&s.opportunity_of(deal)[VISIBLE], false)
@@ -445,11 +450,9 @@ async fn lost(sheet: &mut Sheet, world: &World, deal: &str) -> anyhow::Result<()
         .expect(
             world,
             &[
-                check("status.in.update", |s| {
-                    carried(&s.opportunity_of(deal)["statecode"], 2)
-                }),
+                check("status.in.update", |s| carried(&part(s, deal, 0), "Lost")),
                 check("substatus.in.update", |s| {
-                    carried(&s.opportunity_of(deal)["statuscode"], 4)
+                    carried(&part(s, deal, 1), "Canceled")
                 }),
                 check("status-reason.in.update", |s| {
                     carried(

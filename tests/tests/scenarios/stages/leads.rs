@@ -4,7 +4,9 @@ use cosell_simulator::Arrival;
 use cosell_tests::{Setup, World, id};
 use serde_json::{Value, json};
 
-use crate::people::{GATE, IDENTIFIER, MICROSOFT_ID, names, patch, person, referral, solutions};
+use crate::people::{
+    GATE, IDENTIFIER, MICROSOFT_ID, names, patch, person, referral, solutions, stands,
+};
 use crate::sheet::{Sheet, Sight, both, carried, check, only_if};
 
 const SETTINGS: &str = "[settings]\nkeep-own-leads = true\ndefault-solution = \"SOL-12345-ABC\"\n";
@@ -95,16 +97,14 @@ async fn inward(sheet: &mut Sheet, world: &World) -> anyhow::Result<()> {
                     let none = s.opportunity_of(deal).is_null();
                     only_if(none, "", || "it is an opportunity".to_owned())?;
                     let lead = s.lead_of(deal);
-                    both(
-                        carried(&lead["statecode"], 0),
-                        carried(&lead["statuscode"], 1),
-                    )
+                    carried(&stands("lead", &lead), "Open / New")
                 }),
                 check("microsoft-id.in.create", |s| {
                     let theirs = s.control.microsoft_referral(&shared).unwrap_or_default();
                     let msx = theirs["trackingInfo"]["microsoftMsxId"].clone();
                     only_if(msx.is_string(), "", || "Microsoft has no id".to_owned())?;
-                    carried(&s.lead_of(&shared)[MICROSOFT_ID], msx)
+                    carried(&s.lead_of(&shared)[MICROSOFT_ID], msx)?;
+                    Ok("carried: Microsoft's id".to_owned())
                 }),
             ],
         )
@@ -281,15 +281,12 @@ async fn accepted(sheet: &mut Sheet, world: &World) -> anyhow::Result<()> {
                     .as_str()
                     .unwrap_or_default(),
             );
-            carried(&lead["statecode"], 1)?;
+            carried(&stands("lead", &lead), "Qualified / Qualified")?;
             carried(
                 &s.referral(deal)["externalReferenceId"],
                 opportunity["opportunityid"].clone(),
             )?;
-            both(
-                carried(&opportunity["statecode"], 0),
-                carried(&opportunity["statuscode"], 1),
-            )
+            carried(&stands("opportunity", &opportunity), "Open / In Progress")
         })
         .await
 }
@@ -318,10 +315,7 @@ async fn declined(sheet: &mut Sheet, world: &World) -> anyhow::Result<()> {
             &[
                 check("state.declined.in", |s| {
                     let lead = s.lead_of(&there);
-                    both(
-                        carried(&lead["statecode"], 2),
-                        carried(&lead["statuscode"], 7),
-                    )
+                    carried(&stands("lead", &lead), "Disqualified / Canceled")
                 }),
                 check("state.declined.out", |s| {
                     let now = s.referral(&here);
@@ -348,10 +342,7 @@ async fn expired(sheet: &mut Sheet, world: &World) -> anyhow::Result<()> {
         .expect_one(world, "state.expired.in", |s| {
             carried(&s.referral(&deal)["substatus"], "Expired")?;
             let lead = s.lead_of(&deal);
-            both(
-                carried(&lead["statecode"], 2),
-                carried(&lead["statuscode"], 7),
-            )
+            carried(&stands("lead", &lead), "Disqualified / Canceled")
         })
         .await
 }

@@ -5,13 +5,12 @@ use cosell_tests::{Setup, World, id};
 use serde_json::{Value, json};
 
 use crate::people::{GATE, IDENTIFIER, draft, edit, patch, referral, share, solution};
-use crate::sheet::{Sheet, Sight, both, carried, check, only_if, plain};
+use crate::sheet::{Seen, Sheet, Sight, both, carried, check, only_if, plain};
 
 const NEGOTIATING: i32 = 727_000_001;
 const PRICE: i32 = 727_000_002;
 const NO_CAPACITY: i32 = 727_000_003;
 const ON_HOLD: i32 = 2;
-const CANCELED: i32 = 4;
 const OUT_SOLD: i32 = 5;
 
 const SETTINGS: &str = r#"
@@ -113,20 +112,11 @@ async fn pending(world: &World, name: &str) -> anyhow::Result<(String, String)> 
     Ok((deal, row))
 }
 
-fn state(row: &Value) -> crate::sheet::Seen {
-    Ok(format!(
-        "carried: {} / {}",
-        row["statecode"], row["statuscode"]
-    ))
+fn is(row: &Value, wanted: &str) -> Seen {
+    carried(&crate::people::stands("opportunity", row), wanted)
 }
 
-fn is(row: &Value, statecode: i32, statuscode: i32) -> crate::sheet::Seen {
-    carried(&row["statecode"], statecode)?;
-    carried(&row["statuscode"], statuscode)?;
-    state(row)
-}
-
-fn stands(referral: &Value, status: &str, substatus: &str) -> crate::sheet::Seen {
+fn stands(referral: &Value, status: &str, substatus: &str) -> Seen {
     both(
         carried(&referral["status"], status),
         carried(&referral["substatus"], substatus),
@@ -147,7 +137,9 @@ async fn accepted(sheet: &mut Sheet, world: &World) -> anyhow::Result<()> {
         .expect(
             world,
             &[
-                check("state.accepted.in", |s| is(&s.opportunity_of(&there), 0, 1)),
+                check("state.accepted.in", |s| {
+                    is(&s.opportunity_of(&there), "Open / In Progress")
+                }),
                 check("state.accepted.out", |s| {
                     stands(&s.referral_of(&here), "Active", "Accepted")
                 }),
@@ -155,7 +147,7 @@ async fn accepted(sheet: &mut Sheet, world: &World) -> anyhow::Result<()> {
                     let row = s.opportunity(&here);
                     carried(&row["description"], "still negotiating")?;
                     stands(&s.referral_of(&here), "Active", "Accepted")?;
-                    is(&row, 0, NEGOTIATING)
+                    is(&row, "Open / Negotiating")
                 }),
             ],
         )
@@ -184,14 +176,16 @@ async fn ended_there(sheet: &mut Sheet, world: &World) -> anyhow::Result<()> {
         .expect(
             world,
             &[
-                check("state.won.in", |s| is(&s.opportunity_of(&deals[0]), 1, 3)),
+                check("state.won.in", |s| {
+                    is(&s.opportunity_of(&deals[0]), "Won / Won")
+                }),
                 check("state.lost.in", |s| {
-                    is(&s.opportunity_of(&deals[1]), 2, PRICE)
+                    is(&s.opportunity_of(&deals[1]), "Lost / Price")
                 }),
                 check("state.lost.in.other", |s| {
                     let row = s.opportunity_of(&deals[2]);
                     both(
-                        is(&row, 2, OUT_SOLD),
+                        is(&row, "Lost / Out-Sold"),
                         carried(
                             &closing(s.control, &row),
                             "Lost in Partner Center: No budget",
@@ -315,7 +309,7 @@ async fn the_end(sheet: &mut Sheet, world: &World) -> anyhow::Result<()> {
     sheet
         .expect_one(world, "state.terminal.out", |s| {
             carried(&s.referral(deal)["details"]["notes"], "first notes")?;
-            is(&s.opportunity(&paused), 2, CANCELED)?;
+            is(&s.opportunity(&paused), "Lost / Canceled")?;
             s.explained(&paused, &["notes stays"])
         })
         .await?;

@@ -6,7 +6,8 @@ pub(super) mod deals;
 pub(super) mod plugins;
 pub(super) mod registration;
 
-use cosell_tests::World;
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::log::Log;
@@ -14,12 +15,14 @@ use crate::people::{AUDIT, IDENTIFIER};
 use crate::sheet::{Seen, Sight, only_if, plain};
 
 /// A failure is shown by a cross and told in the row, in the log and in the deal's history, by one sentence: deal, field, rule, remedy.
-fn answered(sight: &Sight<'_>, log: &Log, row: &str, words: &[&str]) -> Seen {
+fn answered(sight: &Sight<'_>, log: &Log, row: &str, topic: &str, words: &[&str]) -> Seen {
     let shown = sight.opportunity(row);
     let name = shown["name"].as_str().unwrap_or_default();
     only_if(name.starts_with('✖'), "", || format!("no cross: {name}"))?;
     let line = told_in_row(&shown);
-    let lacking = words.iter().find(|word| !line.contains(**word));
+    let deal = format!("\"{topic}\" is not in step");
+    let all = [deal.as_str()].into_iter().chain(words.iter().copied());
+    let lacking = all.into_iter().find(|word| !line.contains(word));
     if let Some(word) = lacking {
         return Err(format!("the row does not say \"{word}\": {line}"));
     }
@@ -58,15 +61,5 @@ fn in_step(sight: &Sight<'_>, row: &str) -> Seen {
     })
 }
 
-/// A minute passes for credentials that rest, and a person orders the deals to be tried again.
-async fn a_minute_later(world: &World) -> anyhow::Result<()> {
-    let desk = world.desk()?;
-    for throttle in desk.store.throttles("simulated").await? {
-        let over = cosell_store::Throttle {
-            until: 0,
-            ..throttle
-        };
-        desk.store.set_throttle("simulated", over).await?;
-    }
-    world.retry_all().await
-}
+/// Longer than a credential rests that was not accepted.
+const A_REST: Duration = Duration::from_secs(61);

@@ -6,7 +6,7 @@ use cosell_simulator::{CrmAccount, Role, SimulatorConfig};
 use cosell_tests::World;
 use serde_json::json;
 
-use super::a_minute_later;
+use super::A_REST;
 use crate::log::Log;
 use crate::people::{draft, edit, patch, share, solution};
 use crate::sheet::{Sheet, Sight, carried, check, only_if, plain};
@@ -112,7 +112,7 @@ async fn crm(sheet: &mut Sheet, world: &World, log: &Log, deals: &Deals) -> anyh
         )
         .await?;
     world.control().set_crm_account(CrmAccount::Enabled);
-    a_minute_later(world).await?;
+    world.later(A_REST);
     sheet
         .expect_one(world, "symptom.access.crm", |s| {
             arrived(s, deals, "without a role")
@@ -137,7 +137,7 @@ async fn partner_center(
         })
         .await?;
     world.control().set_role(USER, Role::ReferralsAdmin);
-    a_minute_later(world).await?;
+    world.later(A_REST);
     sheet
         .expect_one(world, "symptom.access.partner-center", |s| {
             for (_, deal) in deals {
@@ -196,8 +196,8 @@ async fn signs_in(world: &mut World) -> anyhow::Result<()> {
         .mode(0o600)
         .open(&file)?;
     std::io::Write::write_all(&mut file, token.as_bytes())?;
-    world.start_host().await?;
-    a_minute_later(world).await
+    world.later(A_REST);
+    world.start_host().await
 }
 
 /// A host that starts with a sign-in that is no longer good.

@@ -121,13 +121,8 @@ async fn retired(sheet: &mut Sheet, world: &World, log: &Log) -> anyhow::Result<
         .partner_user_closes(&deal, "Lost", Some("No budget"))?;
     sheet
         .expect_one(world, "symptom.enum", |s| {
-            let words = [
-                "Lost for a reason",
-                "opportunity.statuscode",
-                "0x80048408",
-                "40-status.toml",
-            ];
-            answered(s, log, &row, &words)
+            let words = ["opportunity.statuscode", "0x80048408", "40-status.toml"];
+            answered(s, log, &row, "Lost for a reason", &words)
         })
         .await?;
     // The remedy that it names; plugins and their settings are picked up while the host runs.

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{answered, in_step, told_in_row};
 use crate::log::Log;
 use crate::people::{HELP, draft, edit, referral, share, solution};
-use crate::sheet::{Sheet, both, check, only_if, plain};
+use crate::sheet::{Sheet, Sight, both, check, only_if, plain};
 
 pub(in crate::stages) async fn play(sheet: &mut Sheet, log: &Log) -> anyhow::Result<()> {
     let simulator = SimulatorConfig {
@@ -43,19 +43,14 @@ async fn missing(sheet: &mut Sheet, world: &World, log: &Log) -> anyhow::Result<
         share(world, row)?;
     }
     let says =
-        |s: &crate::sheet::Sight<'_>, row: &str, words: &[&str]| answered(s, log, row, words);
+        |s: &Sight<'_>, row: &str, topic: &str, words: &[&str]| answered(s, log, row, topic, words);
     sheet
         .expect(
             world,
             &[
                 check("symptom.country", |s| {
-                    let words = [
-                        "No country",
-                        "address.country",
-                        "country-missing",
-                        "fill in the country",
-                    ];
-                    says(s, &country, &words)
+                    let words = ["address.country", "country-missing", "fill in the country"];
+                    says(s, &country, "No country", &words)
                 }),
                 check("symptom.country", |s| {
                     let words = [
@@ -64,20 +59,15 @@ async fn missing(sheet: &mut Sheet, world: &World, log: &Log) -> anyhow::Result<
                         "country-unknown",
                         "two-letter code",
                     ];
-                    says(s, &unknown, &words)
+                    says(s, &unknown, "Unknown country", &words)
                 }),
                 check("symptom.solution", |s| {
-                    let words = [
-                        "No solution",
-                        "solutions",
-                        "solution-missing",
-                        "add at least one",
-                    ];
-                    says(s, &unsold, &words)
+                    let words = ["field solutions", "solution-missing", "add at least one"];
+                    says(s, &unsold, "No solution", &words)
                 }),
                 check("symptom.all-at-once", |s| {
                     let words = ["country-missing", "solution-missing", "contact-missing"];
-                    says(s, &bare, &words)
+                    says(s, &bare, "Nothing at all", &words)
                 }),
                 check("symptom.logs", |s| {
                     let line = log.line(&[&country, "country-missing"])?;
