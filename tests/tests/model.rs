@@ -4,7 +4,7 @@
 use std::sync::{Arc, OnceLock};
 
 use cosell_tests::model::draw::{Scope, history};
-use cosell_tests::model::history::{kit, play, play_many, watch};
+use cosell_tests::model::history::{Order, kit, play, play_many, watch};
 use cosell_tests::model::kit::Kit;
 use cosell_tests::model::known::KNOWN;
 use cosell_tests::model::op;
@@ -30,7 +30,15 @@ fn on_a_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
 
 #[test]
 fn histories_keep_every_promise() {
-    let report = play_many(&shared(), 1, 200, 2, 3, Scope::default());
+    let order = Order {
+        first: 1,
+        count: 200,
+        threads: 2,
+        failures_max: 3,
+        scope: Scope::default(),
+        spoil: None,
+    };
+    let report = play_many(&shared(), order);
     let told: Vec<String> = report.failures.iter().map(ToString::to_string).collect();
     assert!(told.is_empty(), "{}", told.join("\n\n"));
     assert_eq!(report.played, 200);
@@ -74,23 +82,61 @@ fn a_known_mistake_leaves_the_list_when_it_is_mended() {
     });
 }
 
+/// A network that makes a good host look bad, a history in which it does, and the promise that is broken then.
+const SPOILT: [(Spoil, &str, &str); 8] = [
+    (
+        Spoil::NoEtags,
+        "found.0 calm at.crm2.crm.0.notes.0 portal.0.notes.1 deliver.1 run.2",
+        "no unit is lost silently",
+    ),
+    (
+        Spoil::Upserts,
+        "found.0 deliver.1 at.crm!2.crash-after run.1 crm.0.notes.1 calm",
+        "no unit is lost silently",
+    ),
+    (
+        Spoil::RepeatsPosts,
+        "create.0.helped at.pc1.cut-after calm",
+        "no record is there twice",
+    ),
+    (
+        Spoil::Stammers,
+        "found.0",
+        "at most two writes per human edit",
+    ),
+    (
+        Spoil::BlanksNotes,
+        "found.0",
+        "nothing is blanked that nobody blanked",
+    ),
+    (
+        Spoil::Inflates,
+        "create.0.whole calm crm.0.value.1",
+        "every lane is in step or explained",
+    ),
+    (
+        Spoil::Closes,
+        "found.0",
+        "nothing irreversible without a permit",
+    ),
+    (
+        Spoil::Exposes,
+        "found.0",
+        "nothing irreversible without a permit",
+    ),
+];
+
 #[test]
 fn the_judge_sees_what_a_bad_host_would_do() {
     let kit = shared();
     on_a_large_stack(|| {
-        for spoil in Spoil::ALL {
-            let seen = (1..600).find_map(|seed| {
-                let ops = history(seed, Scope::default());
-                let broken = watch(&kit, seed, &ops, Some(spoil), |_| {})?;
-                // A mistake that the good host makes as well proves nothing.
-                let alone = play(&kit, seed, &ops);
-                (alone.is_none()).then_some((seed, broken))
-            });
-            let (seed, broken) = seen.unwrap_or_else(|| panic!("{spoil:?} was not seen"));
-            println!(
-                "{spoil:?}, seed {seed}: {} ({})",
-                broken.promise, broken.how
-            );
+        for (spoil, line, promise) in SPOILT {
+            let ops = op::parse(line).unwrap();
+            let alone = play(&kit, 1, &ops);
+            assert_eq!(alone, None, "without {spoil:?}: {line}");
+            let broken = watch(&kit, 1, &ops, Some(spoil), |_| {});
+            let seen = broken.as_ref().map(|broken| broken.promise);
+            assert_eq!(seen, Some(promise), "{spoil:?}: {line}: {broken:?}");
         }
     });
 }

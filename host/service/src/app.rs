@@ -1,6 +1,6 @@
 //! The composition root: config → build → announce → run → drain with a deadline. A plain list of what the process owns.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,7 +29,7 @@ use crate::bell::Belfry;
 use crate::config::{self, Config};
 use crate::desk::{Connection, Desk, Plugins, fair_dice};
 use crate::link::fingerprint;
-use crate::subscribe::{RETRY, subscribe};
+use crate::subscribe::{RETRY, Registered, subscribe};
 use crate::sweep::{Every, sweep};
 use crate::trouble::Trouble;
 use crate::worker::work;
@@ -367,7 +367,11 @@ async fn follow_plugins(
     mut events: mpsc::Receiver<PluginEvent>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let mut subscribed = BTreeSet::new();
+    let mut subscribed = Registered::default();
+    // With every sweep: what is told elsewhere is found by the sweep, and told to us again from then on.
+    let mut doubt = tokio::time::interval(config.sweep.partner_center);
+    doubt.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    doubt.reset();
     loop {
         let mut again = None;
         for settings in &config.connections {
@@ -382,14 +386,25 @@ async fn follow_plugins(
                 );
             }
         }
-        tokio::select! {
-            _ = stop.changed() => return,
-            () = tokio::time::sleep(again.unwrap_or_default()), if again.is_some() => continue,
-            event = events.recv() => match event {
-                Some(event) if matches!(event.what, What::Swapped { .. }) => wake_parked(&desk).await,
-                Some(_) => continue,
-                None => return,
-            },
+        let again = again.map(|wait| tokio::time::Instant::now() + wait);
+        loop {
+            tokio::select! {
+                _ = stop.changed() => return,
+                () = tokio::time::sleep_until(again.unwrap_or_else(tokio::time::Instant::now)), if again.is_some() => break,
+                _ = doubt.tick() => {
+                    subscribed.doubt();
+                    break;
+                }
+                event = events.recv() => match event {
+                    Some(event) if matches!(event.what, What::Swapped { .. }) => {
+                        wake_parked(&desk).await;
+                        break;
+                    }
+                    // A component that was looked at, and changed nothing.
+                    Some(_) => {}
+                    None => return,
+                },
+            }
         }
     }
 }

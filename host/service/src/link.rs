@@ -23,8 +23,9 @@ pub struct Notes {
     pub made: BTreeSet<String>,
     /// Writes of unknown outcome whose record was not found: when we first looked, milliseconds. Absent twice, so long apart, is absent (S14).
     pub missing: BTreeMap<String, i64>,
-    /// Units whose write to the CRM takes several calls and has begun (S11): until it is done, what the CRM shows is our own half.
-    pub underway: BTreeSet<String>,
+    /// Lists whose write to the CRM takes several calls and has begun (S11), with what they are to be: until it is done, what the CRM shows of
+    /// that is our own half.
+    pub halves: BTreeMap<String, String>,
     /// Since when the deal is waited for to be complete, milliseconds (S20).
     pub incomplete_since: Option<i64>,
     /// Where Microsoft's own referral stood when we last told the CRM.

@@ -101,13 +101,23 @@ async fn compose(run: &mut Run<'_>) -> Result<Round, Trouble> {
     if let Some(parked) = run.still_parked(&sight).await? {
         return Ok(Round::Over(parked));
     }
+    if let Some(write) = dress::switch_on(run, &sight) {
+        let script = Script {
+            writes: vec![write],
+            ..Script::default()
+        };
+        return Ok(Round::Do(Box::new(Scene { sight, script })));
+    }
     let reading = read(run, &sight).await?;
     let script = match course(&reading.situation(run, &sight)) {
         Course::Merge => return merge(run, sight, &reading).await,
         Course::Create {
             on: Side::PartnerCenter,
             ..
-        } => born::referral(run, &sight, &reading)?,
+        } => {
+            run.tell_unread(&reading.crm.refusals);
+            born::referral(run, &sight, &reading)?
+        }
         Course::Create {
             on: Side::Crm,
             kind,
@@ -130,7 +140,7 @@ async fn compose(run: &mut Run<'_>) -> Result<Round, Trouble> {
                 reason: "the record is made anew".into(),
             }));
         }
-        rest => return Ok(Round::Over(resting(run, rest)?)),
+        rest => return Ok(Round::Over(resting(run, &reading, rest)?)),
     };
     Ok(Round::Do(Box::new(Scene { sight, script })))
 }
@@ -154,6 +164,7 @@ async fn merge(run: &mut Run<'_>, sight: Sight, reading: &Reading) -> Result<Rou
     let (plan, waiting) = permit::sift(run, plan);
     run.forget_written(&plan);
     run.tell_explained(&plan);
+    run.tell_unread(&reading.crm.refusals);
     run.notice(&plan);
     if !run.is_linked() || !plan.remember.is_empty() {
         remember::link(run, &sight, reading, &plan.remember);
@@ -214,7 +225,7 @@ fn decide(run: &Run<'_>, sight: &Sight, reading: &Reading) -> Plan {
 }
 
 /// Courses that write nothing.
-fn resting(run: &mut Run<'_>, course: Course) -> Result<Next, Trouble> {
+fn resting(run: &mut Run<'_>, reading: &Reading, course: Course) -> Result<Next, Trouble> {
     Ok(match course {
         Course::Skip(reason) => {
             run.notes.paused = run.is_linked();
@@ -232,13 +243,14 @@ fn resting(run: &mut Run<'_>, course: Course) -> Result<Next, Trouble> {
             run.wait_for_completion();
             // Not everything that completes a deal rings (a new contact does not): look again now and then.
             let until = until.min(run.desk.now() + INCOMPLETE_LOOK_MS);
+            let missing = reading.because(missing);
             Next::Wait {
                 until,
                 failed: false,
                 reason: format!("not complete yet: {}", sentences(&missing)),
             }
         }
-        Course::Refuse(missing) => return Err(Trouble::Refused(missing)),
+        Course::Refuse(missing) => return Err(Trouble::Refused(reading.because(missing))),
         Course::Orphan(side) => cards::gone(run, side),
         Course::Reopened => cards::reopened(run),
         Course::Apart => run.taken_apart(),

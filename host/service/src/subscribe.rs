@@ -19,6 +19,22 @@ use crate::trouble::Trouble;
 /// How soon a registration that failed is tried again.
 pub(crate) const RETRY: Duration = Duration::from_secs(60);
 
+/// What is registered, as far as this process knows.
+#[derive(Debug, Default)]
+pub(crate) struct Registered {
+    /// Connection and set of plugins for which it was seen, or made, since the last doubt.
+    seen: BTreeSet<String>,
+    /// The same since the start: told once.
+    told: BTreeSet<String>,
+}
+
+impl Registered {
+    /// It is looked at again with the next [`subscribe`]: a tenant has one registration, and another product may have taken it.
+    pub(crate) fn doubt(&mut self) {
+        self.seen.clear();
+    }
+}
+
 /// Registers what the current set of plugins follows, unless it is known to be registered.
 ///
 /// # Errors
@@ -27,7 +43,7 @@ pub(crate) async fn subscribe(
     desk: &Desk,
     config: &Config,
     settings: &config::Connection,
-    done: &mut BTreeSet<String>,
+    done: &mut Registered,
 ) -> Result<(), Trouble> {
     let registered = subscribe_both(desk, config, settings, done).await;
     if let Err(Trouble::Remote(error)) = &registered {
@@ -40,14 +56,14 @@ async fn subscribe_both(
     desk: &Desk,
     config: &Config,
     settings: &config::Connection,
-    done: &mut BTreeSet<String>,
+    done: &mut Registered,
 ) -> Result<(), Trouble> {
     let set = desk.plugins.current();
     let mark = format!("{}/{}", settings.id, set.hash());
     let Some(connection) = desk
         .connections
         .get(&settings.id)
-        .filter(|_| !done.contains(&mark))
+        .filter(|_| !done.seen.contains(&mark))
     else {
         return Ok(());
     };
@@ -71,9 +87,11 @@ async fn subscribe_both(
             .await?;
         let steps = steps(set.needs());
         connection.dataverse.ensure_steps(&endpoint, &steps).await?;
-        info!(connection = %settings.id, steps = steps.len(), "the CRM posts its changes to us");
+        if done.told.insert(mark.clone()) {
+            info!(connection = %settings.id, steps = steps.len(), "the CRM posts its changes to us");
+        }
     }
-    done.insert(mark);
+    done.seen.insert(mark);
     Ok(())
 }
 

@@ -116,7 +116,7 @@ fn remote(error: &RemoteError, failures: u32, random: u32, now: Millis) -> Verdi
     let resting = |until: Millis| Throttle {
         credential: credential(error.service).to_owned(),
         until,
-        reason: text.clone(),
+        reason: error.of_credential(),
     };
     match error.class {
         Class::Transient {
@@ -141,6 +141,9 @@ fn remote(error: &RemoteError, failures: u32, random: u32, now: Millis) -> Verdi
         },
         Class::UnknownOutcome => {
             let asked = error.about.retry_after.map(millis);
+            let text = format!(
+                "{text}; the record is read before anything is done again, and nobody has to do anything"
+            );
             let mut verdict = again(text, failures, random, now, asked);
             if let Next::Wait { until, .. } = &mut verdict.next {
                 *until = (*until).max(now + UNKNOWN_MS);
@@ -151,15 +154,30 @@ fn remote(error: &RemoteError, failures: u32, random: u32, now: Millis) -> Verdi
         Class::Forbidden | Class::NotFound | Class::Refused => {
             let mut reasons = error.about.reasons.clone();
             if reasons.is_empty() {
-                let hint = error.about.advice.clone();
+                let advice = error.about.advice.clone();
                 reasons.push(Reason {
                     code: error.code().unwrap_or("refused").to_owned(),
-                    message: text,
-                    about: None,
-                    hint,
+                    message: error.without_advice(),
+                    about: error.about.field.clone(),
+                    hint: advice.or_else(|| Some(remedy(error.class).to_owned())),
                 });
             }
             parked(reasons)
+        }
+    }
+}
+
+/// What helps when the other side's own code leads nowhere.
+const fn remedy(class: Class) -> &'static str {
+    match class {
+        Class::Forbidden => {
+            "give the account that cosell signs in with the right to do this, then `cosell retry`"
+        }
+        Class::NotFound => {
+            "look whether the record was deleted, and whether cosell may still see it, then `cosell retry`"
+        }
+        _ => {
+            "correct what it names; the deal is tried again when it is saved, or by `cosell retry`"
         }
     }
 }
@@ -228,12 +246,39 @@ pub fn reason_json(reason: &Reason) -> serde_json::Value {
     serde_json::json!({ "code": reason.code, "message": reason.message, "about": reason.about, "hint": reason.hint })
 }
 
-/// Reasons as a person reads them, in one line.
+/// What [`parked`] and [`reason_json`] wrote, read again.
+#[must_use]
+pub fn reasons_of(json: &str) -> Vec<Reason> {
+    let list: Vec<serde_json::Value> = serde_json::from_str(json).unwrap_or_default();
+    let one = |value: &serde_json::Value| {
+        let text = |name: &str| value[name].as_str().map(str::to_owned);
+        Reason {
+            code: text("code").unwrap_or_default(),
+            message: text("message").unwrap_or_default(),
+            about: text("about"),
+            hint: text("hint"),
+        }
+    };
+    list.iter().map(one).collect()
+}
+
+/// Reasons as a person reads them, in one line: what is wrong, in which field and by which rule, and what to do.
 #[must_use]
 pub fn sentences(reasons: &[Reason]) -> String {
-    let one = |reason: &Reason| match &reason.hint {
-        Some(hint) => format!("{}: {hint}", reason.message),
-        None => reason.message.clone(),
+    let one = |reason: &Reason| {
+        let place = match &reason.about {
+            Some(setting) if setting.starts_with("setting ") => format!("{setting}, "),
+            Some(field) => format!("field {field}, "),
+            None => String::new(),
+        };
+        let sentence = match reason.code.as_str() {
+            "" => reason.message.clone(),
+            rule => format!("{} ({place}rule {rule})", reason.message),
+        };
+        match &reason.hint {
+            Some(hint) => format!("{sentence}: {hint}"),
+            None => sentence,
+        }
     };
     reasons.iter().map(one).collect::<Vec<_>>().join("; ")
 }

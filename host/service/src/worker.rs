@@ -10,7 +10,8 @@ use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::desk::{Desk, LEASE_MS};
 use crate::pipeline::{self, Run};
-use crate::trouble::Trouble;
+use crate::records::REFERRAL;
+use crate::trouble::{Trouble, reasons_of, sentences};
 
 /// A run that ended badly with a write under way is followed by another so soon.
 const OPEN_WRITE_MS: Millis = 5_000;
@@ -114,7 +115,10 @@ async fn run(desk: &Desk, lease: &Lease) {
     let (next, change) = match Run::begin(desk, lease, &state).await {
         Ok(mut run) => {
             let next = match pipeline::pass(&mut run).await {
-                Ok(next) => next,
+                Ok(next) => {
+                    report(&state, &next);
+                    next
+                }
                 Err(trouble) => settle_trouble(desk, lease, &state, &trouble, Some(&mut run)).await,
             };
             let change = run.into_change(&next);
@@ -125,12 +129,65 @@ async fn run(desk: &Desk, lease: &Lease) {
             Change::default(),
         ),
     };
-    if let Err(error) = desk
+    let mut ended = desk
         .store
         .complete_run(lease, &state.bells, change, next)
-        .await
-    {
+        .await;
+    if let Err(error @ StoreError::Linked { .. }) = &ended {
+        // Two lanes made the same record at the same moment (S13): the other one has it. What this one learned is the other's to know; the
+        // next look finds that out, and does not wait for the lease to run out.
+        let next = Next::Wait {
+            until: desk.now() + OPEN_WRITE_MS,
+            failed: true,
+            reason: error.to_string(),
+        };
+        ended = desk
+            .store
+            .complete_run(lease, &state.bells, Change::default(), next)
+            .await;
+    }
+    if let Err(error) = ended {
         given_up(&error);
+    }
+}
+
+/// The deal's records, for the log: `opportunity 7f3c… with referral 12ab…`. Names of people and customers never go there.
+fn deal(lane: &LaneState) -> String {
+    let link = lane.link.as_ref();
+    let linked = [
+        link.and_then(|link| Some((link.crm_table.as_deref()?, link.crm_row.as_deref()?))),
+        link.and_then(|link| Some((REFERRAL, link.referral.as_deref()?))),
+    ];
+    let members = lane
+        .members
+        .iter()
+        .map(|member| (member.kind.as_str(), member.id.as_str()));
+    let mut records: Vec<(&str, &str)> = linked.into_iter().flatten().collect();
+    for member in members {
+        if !records.iter().any(|(kind, _)| *kind == member.0) {
+            records.push(member);
+        }
+    }
+    let words: Vec<String> = records
+        .iter()
+        .map(|(kind, id)| format!("{kind} {id}"))
+        .collect();
+    words.join(" with ")
+}
+
+/// A deal that does not settle says why, although nothing failed.
+fn report(state: &LaneState, next: &Next) {
+    let deal = deal(state);
+    match next {
+        Next::Wait { until, reason, .. } => {
+            info!(deal = %deal, until_ms = until, reason = %reason, "waits");
+        }
+        Next::Paused { reason } => info!(deal = %deal, reason = %reason, "left alone"),
+        Next::Held { reason } => info!(deal = %deal, reason = %reason, "held: a person is asked"),
+        Next::Orphaned { reason } => {
+            warn!(deal = %deal, reason = %reason, "orphaned: a record is gone, and a person decides");
+        }
+        Next::Settled | Next::Parked { .. } | Next::Retired { .. } => {}
     }
 }
 
@@ -138,11 +195,11 @@ async fn run(desk: &Desk, lease: &Lease) {
 async fn settle_trouble(
     desk: &Desk,
     lease: &Lease,
-    state: &LaneState,
+    lane: &LaneState,
     trouble: &Trouble,
     mut run: Option<&mut Run<'_>>,
 ) -> Next {
-    let failures = u32::try_from(state.attempts).unwrap_or(u32::MAX);
+    let failures = u32::try_from(lane.attempts).unwrap_or(u32::MAX);
     let mut verdict = trouble.verdict(failures, (desk.dice)(), desk.now());
     if let Some(throttle) = verdict.throttle.take() {
         warn!(credential = %throttle.credential, until_ms = throttle.until, reason = %throttle.reason, "the credential rests");
@@ -156,8 +213,8 @@ async fn settle_trouble(
     match &verdict.next {
         Next::Parked {
             reasons, failure, ..
-        } if state.failure.as_deref() != Some(failure) => {
-            warn!(reasons = %reasons, "parked: a person is needed");
+        } if lane.failure.as_deref() != Some(failure) => {
+            warn!(deal = %deal(lane), reasons = %sentences(&reasons_of(reasons)), "parked: a person is needed");
             if let Some(run) = run.as_deref_mut() {
                 pipeline::tell_failure(run, reasons).await;
             }
@@ -167,7 +224,7 @@ async fn settle_trouble(
             reason,
             failed,
         } => {
-            info!(until_ms = until, failed, reason = %reason, "waits");
+            info!(deal = %deal(lane), until_ms = until, failed, reason = %reason, "waits");
         }
         _ => {}
     }

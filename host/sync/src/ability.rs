@@ -167,9 +167,11 @@ pub fn step_towards(side: Side, from: &UnitValue, to: UnitValue) -> UnitValue {
     let standing = match (side, &now.standing, &then.standing) {
         (Side::PartnerCenter, Pending | Received, Won) => Accepted,
         (Side::PartnerCenter, Pending | Received, Lost) => Declined,
+        // Accepted is accepted: what a CRM declines after that is lost.
+        (Side::PartnerCenter, Accepted, Declined) => Lost,
         _ => return to,
     };
-    let reason = then.reason.clone().filter(|_| standing == Declined);
+    let reason = then.reason.clone().filter(|_| standing != Accepted);
     UnitValue::State(DealState { standing, reason })
 }
 

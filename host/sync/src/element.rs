@@ -152,6 +152,60 @@ fn both<T: Clone>(
     }
 }
 
+/// What counts as known of a list whose write was cut off: `old` is what it showed before, `target` what it is to be. Of what it shows now,
+/// elements that are in neither were added by somebody else; those of both that are missing were taken off by somebody else. None for
+/// values that are no lists.
+#[must_use]
+pub fn half_written(
+    old: Option<&UnitValue>,
+    target: &UnitValue,
+    shown: &UnitValue,
+) -> Option<UnitValue> {
+    match (target, shown) {
+        (UnitValue::Solutions(target), UnitValue::Solutions(shown)) => {
+            let old = match old {
+                Some(UnitValue::Solutions(old)) => old.as_slice(),
+                _ => &[],
+            };
+            Some(UnitValue::Solutions(half(
+                old,
+                target,
+                shown,
+                same_solution,
+            )))
+        }
+        (UnitValue::People(target), UnitValue::People(shown)) => {
+            let old = match old {
+                Some(UnitValue::People(old)) => old.as_slice(),
+                _ => &[],
+            };
+            Some(UnitValue::People(half(old, target, shown, is_same_person)))
+        }
+        _ => None,
+    }
+}
+
+fn half<T: Clone>(old: &[T], target: &[T], shown: &[T], is_same: fn(&T, &T) -> bool) -> Vec<T> {
+    let has = |list: &[T], item: &T| list.iter().any(|other| is_same(other, item));
+    let ours = shown
+        .iter()
+        .filter(|item| has(old, item) || has(target, item));
+    let taken_off = old
+        .iter()
+        .filter(|item| has(target, item) && !has(shown, item));
+    ours.chain(taken_off).cloned().collect()
+}
+
+/// The empty list of the same kind; None for values that are no lists.
+#[must_use]
+pub fn none_of(list: &UnitValue) -> Option<UnitValue> {
+    match list {
+        UnitValue::Solutions(_) => Some(UnitValue::Solutions(Vec::new())),
+        UnitValue::People(_) => Some(UnitValue::People(Vec::new())),
+        _ => None,
+    }
+}
+
 /// What one side has done to its list since its base.
 struct Edit<'a, T> {
     base: &'a [T],
@@ -284,6 +338,19 @@ mod tests {
         assert_eq!(ids(&merged.lists.crm), ["A", "D", "C"]);
         assert_eq!(ids(&merged.lists.partner_center), ["A", "C", "D"]);
         assert!(!merged.clash);
+    }
+
+    #[test]
+    fn s11_of_a_half_written_list_only_our_own_half_is_known() {
+        // To be written: A stays, B goes, C comes. A colleague adds X and takes A off while that is under way.
+        let (old, target) = (list(&["A", "B"]), list(&["A", "C"]));
+        let known = |shown: &[&str]| half_written(Some(&old), &target, &list(shown)).unwrap();
+        assert_eq!(ids(&known(&["A", "B", "C"])), ["A", "B", "C"]);
+        assert_eq!(ids(&known(&["A", "C"])), ["A", "C"]);
+        assert_eq!(ids(&known(&["A", "B", "C", "X"])), ["A", "B", "C"]);
+        assert_eq!(ids(&known(&["B"])), ["B", "A"]);
+        let born = half_written(None, &target, &list(&["C", "X"])).unwrap();
+        assert_eq!(ids(&born), ["C"]);
     }
 
     #[test]

@@ -482,6 +482,8 @@ fn text(value: Option<&str>) -> impl Iterator<Item = char> + '_ {
         .filter(|c| *c != '\r')
 }
 
+/// One that is there twice says no more than once.
 fn same_set<T>(a: &[T], b: &[T], same: impl Fn(&T, &T) -> bool) -> bool {
-    a.len() == b.len() && a.iter().all(|x| b.iter().any(|y| same(x, y)))
+    let within = |a: &[T], b: &[T]| a.iter().all(|x| b.iter().any(|y| same(x, y)));
+    within(a, b) && within(b, a)
 }

@@ -11,9 +11,10 @@ use std::time::Instant;
 use anyhow::Context as _;
 use clap::Parser;
 use cosell_tests::model::draw::Scope;
-use cosell_tests::model::history::{kit, play_many, watch};
+use cosell_tests::model::history::{Order, kit, play_many, watch};
 use cosell_tests::model::op;
 use cosell_tests::model::tell::tell;
+use cosell_tests::model::wire::Spoil;
 
 /// Plays random histories against the real host and the simulator, and judges them.
 #[derive(Parser)]
@@ -33,6 +34,9 @@ struct Arguments {
     /// With --ops: what the host logs, at this level: info, debug, or cosell_host=trace,cosell_remote=debug.
     #[arg(long)]
     log: Option<String>,
+    /// A network that makes the host look bad, to see whether the judge sees it.
+    #[arg(long)]
+    spoil: Option<Spoil>,
     /// Ends after so many failures.
     #[arg(long, default_value_t = 5)]
     failures: usize,
@@ -65,11 +69,17 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         let ops = op::parse(line)
             .map_err(anyhow::Error::msg)
             .context("--ops")?;
-        let broken = watch(&kit, arguments.seed.unwrap_or(0), &ops, None, |evidence| {
-            if arguments.tell {
-                println!("{}", tell(evidence));
-            }
-        });
+        let broken = watch(
+            &kit,
+            arguments.seed.unwrap_or(0),
+            &ops,
+            arguments.spoil,
+            |evidence| {
+                if arguments.tell {
+                    println!("{}", tell(evidence));
+                }
+            },
+        );
         match &broken {
             Some(broken) => println!("broken: {}\n   how: {}", broken.promise, broken.how),
             None => println!("every promise holds"),
@@ -78,14 +88,15 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     }
     let first = arguments.seed.unwrap_or(1);
     let began = Instant::now();
-    let report = play_many(
-        &kit,
+    let order = Order {
         first,
-        arguments.seeds,
-        arguments.threads,
-        arguments.failures,
-        Scope::default(),
-    );
+        count: arguments.seeds,
+        threads: arguments.threads,
+        failures_max: arguments.failures,
+        scope: Scope::default(),
+        spoil: arguments.spoil,
+    };
+    let report = play_many(&kit, order);
     for failure in &report.failures {
         println!("{failure}\n");
     }

@@ -109,7 +109,7 @@ impl Draw {
                 Op::Wait(draw.of(&[(4, 1), (4, 30), (2, 120), (2, 3_600), (1, 90_000)]))
             }),
             (3, |_| Op::Together),
-            (4, |draw| {
+            (9, |draw| {
                 let when = draw.when();
                 Op::At(when, What::Meanwhile(draw.act()))
             }),

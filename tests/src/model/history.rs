@@ -134,7 +134,13 @@ async fn judged(
 
 /// Takes away what a failure does not need: ever smaller pieces, as long as the same promise is broken.
 #[must_use]
-pub fn shorten(kit: &Kit, seed: u64, ops: Vec<Op>, broken: Broken) -> (Vec<Op>, Broken) {
+pub fn shorten(
+    kit: &Kit,
+    seed: u64,
+    ops: Vec<Op>,
+    broken: Broken,
+    spoil: Option<Spoil>,
+) -> (Vec<Op>, Broken) {
     let (mut ops, mut broken) = (ops, broken);
     let mut piece = ops.len().div_ceil(2);
     while piece > 0 {
@@ -146,7 +152,7 @@ pub fn shorten(kit: &Kit, seed: u64, ops: Vec<Op>, broken: Broken) -> (Vec<Op>, 
             let same = |other: &Broken| {
                 other.promise == broken.promise && !KNOWN.iter().any(|known| (known.shows)(other))
             };
-            match play(kit, seed, &fewer).filter(same) {
+            match watch(kit, seed, &fewer, spoil, |_| {}).filter(same) {
                 Some(other) => {
                     (ops, broken) = (fewer, other);
                     shorter = true;
@@ -172,47 +178,39 @@ pub struct Report {
     pub known: std::collections::BTreeMap<&'static str, u64>,
 }
 
-/// Plays the histories of `count` seeds from `first` on as many threads; ends early after `failures_max` failures.
+/// Which histories are played, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Order {
+    /// The first seed.
+    pub first: u64,
+    /// How many seeds.
+    pub count: u64,
+    /// Histories at a time.
+    pub threads: usize,
+    /// Ends early after so many failures.
+    pub failures_max: usize,
+    /// What is drawn from.
+    pub scope: Scope,
+    /// A network that makes the host look bad.
+    pub spoil: Option<Spoil>,
+}
+
+/// Plays many histories.
 #[must_use]
-pub fn play_many(
-    kit: &Arc<Kit>,
-    first: u64,
-    count: u64,
-    threads: usize,
-    failures_max: usize,
-    scope: Scope,
-) -> Report {
+pub fn play_many(kit: &Kit, order: Order) -> Report {
     let next = AtomicU64::new(0);
     let report = Mutex::new(Report::default());
     let one = || {
         loop {
             let offset = next.fetch_add(1, Ordering::Relaxed);
-            if offset >= count || lock(&report).failures.len() >= failures_max {
+            if offset >= order.count || lock(&report).failures.len() >= order.failures_max {
                 return;
             }
-            let seed = first + offset;
-            let ops = draw::history(seed, scope);
-            let drawn = ops.len();
-            let broken = play(kit, seed, &ops);
-            lock(&report).played += 1;
-            let known = broken
-                .as_ref()
-                .and_then(|broken| KNOWN.iter().find(|known| (known.shows)(broken)));
-            if let Some(known) = known {
-                *lock(&report).known.entry(known.what).or_default() += 1;
-            } else if let Some(broken) = broken {
-                let (ops, broken) = shorten(kit, seed, ops, broken);
-                lock(&report).failures.push(Failure {
-                    seed,
-                    ops,
-                    drawn,
-                    broken,
-                });
-            }
+            play_one(kit, order.first + offset, order, &report);
         }
     };
     std::thread::scope(|scope| {
-        for _ in 0..threads {
+        for _ in 0..order.threads {
             std::thread::Builder::new()
                 .stack_size(STACK_BYTES)
                 .spawn_scoped(scope, one)
@@ -222,6 +220,25 @@ pub fn play_many(
     report
         .into_inner()
         .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn play_one(kit: &Kit, seed: u64, order: Order, report: &Mutex<Report>) {
+    let ops = draw::history(seed, order.scope);
+    let drawn = ops.len();
+    let broken = watch(kit, seed, &ops, order.spoil, |_| {});
+    lock(report).played += 1;
+    let Some(broken) = broken else { return };
+    if let Some(known) = KNOWN.iter().find(|known| (known.shows)(&broken)) {
+        *lock(report).known.entry(known.what).or_default() += 1;
+        return;
+    }
+    let (ops, broken) = shorten(kit, seed, ops, broken, order.spoil);
+    lock(report).failures.push(Failure {
+        seed,
+        ops,
+        drawn,
+        broken,
+    });
 }
 
 /// A runtime to build a [`Kit`] on, on a thread that can run guests.

@@ -17,7 +17,7 @@ use super::people::People;
 const RETRY_AFTER_S: u64 = 20;
 
 /// A network that makes a good host look like a bad one: what the judge must see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Spoil {
     /// Writes lose their etags: an edit that came between look and write is overwritten.
     NoEtags,
@@ -35,20 +35,6 @@ pub enum Spoil {
     Closes,
     /// Whatever is changed in a referral, Microsoft's sellers see it.
     Exposes,
-}
-
-impl Spoil {
-    /// Every one.
-    pub const ALL: [Self; 8] = [
-        Self::NoEtags,
-        Self::Upserts,
-        Self::RepeatsPosts,
-        Self::Stammers,
-        Self::BlanksNotes,
-        Self::Inflates,
-        Self::Closes,
-        Self::Exposes,
-    ];
 }
 
 /// Between the host and its world.

@@ -6,6 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tracing::Dispatch;
 use tracing_subscriber::fmt::MakeWriter;
 
+/// Lines that a failure shows, and how wide.
+const SHOWN: usize = 8;
+const WIDTH: usize = 500;
+
 /// What the host of one stage has logged so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
@@ -37,11 +41,28 @@ impl Log {
             .iter()
             .find(|line| words.iter().all(|word| line.contains(word)));
         found.cloned().ok_or_else(|| {
+            let last = lines.len().saturating_sub(SHOWN);
+            let shown = lines[last..].iter().map(|line| {
+                let end = line
+                    .char_indices()
+                    .nth(WIDTH)
+                    .map_or(line.len(), |(at, _)| at);
+                &line[..end]
+            });
+            let shown: Vec<&str> = shown.collect();
             format!(
-                "no line of the log has {words:?}; the log says:\n{}",
-                lines.join("\n")
+                "no line of the log has {words:?}; it ends with:\n{}",
+                shown.join("\n")
             )
         })
+    }
+
+    /// What was logged so far does not count from here on.
+    pub(crate) fn begin_anew(&self) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 }
 

@@ -13,6 +13,9 @@ use crate::stages::{STAGES, Stage};
 /// A stage waits most of its time, for the network and for its host.
 const AT_ONCE: usize = 3;
 
+/// Lines of its log that a stage shows when it breaks off.
+const LOUD_SHOWN: usize = 8;
+
 /// What came of it.
 pub(crate) struct Played {
     sheets: Vec<Sheet>,
@@ -107,5 +110,15 @@ fn one(stage: &Stage) -> (Sheet, Result<(), String>) {
             .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
             .unwrap_or_else(|| "it panicked".to_owned())),
     };
+    // What the host complained of is half of the answer.
+    let ended = ended.map_err(|why| {
+        let lines = log.lines();
+        let loud = lines
+            .iter()
+            .filter(|line| line.contains("WARN") || line.contains("ERROR"));
+        let loud: Vec<&str> = loud.map(String::as_str).collect();
+        let last = loud.len().saturating_sub(LOUD_SHOWN);
+        format!("{why}\n{}", loud[last..].join("\n"))
+    });
     (sheet, ended)
 }

@@ -81,6 +81,8 @@ pub struct About {
     pub code: Option<String>,
     /// The other side's words, shortened and without control characters.
     pub message: String,
+    /// The field that the other side complains of, where that is known: `opportunity.new_costcentre`.
+    pub field: Option<String>,
     /// What a person can do.
     pub advice: Option<String>,
     /// Ids by which the other side finds the request in its own logs: header name and value.
@@ -103,6 +105,39 @@ impl RemoteError {
     pub fn has_code(&self, code: &str) -> bool {
         self.code()
             .is_some_and(|own| own.eq_ignore_ascii_case(code))
+    }
+
+    /// Who refused what, in the other side's words, and not what to do: for whoever says that in a place of its own.
+    #[must_use]
+    pub fn without_advice(&self) -> String {
+        let mut about = self.about.clone();
+        about.advice = None;
+        Self {
+            about,
+            ..self.clone()
+        }
+        .to_string()
+    }
+
+    /// What it says about the credential, and not about the record that happened to be the first: every deal that waits for the credential
+    /// waits for this.
+    #[must_use]
+    pub fn of_credential(&self) -> String {
+        let service = self.service;
+        let what = match self.class {
+            Class::Unauthorised => format!("{service} does not accept the credential"),
+            Class::Transient { .. } => format!("{service} is slowing us down"),
+            _ => return self.to_string(),
+        };
+        let whole = self.to_string();
+        // Behind what was being done stand status and code, the words and the advice.
+        match whole.split_once(self.about.doing.as_str()) {
+            Some((_, rest)) if !self.about.doing.is_empty() => {
+                let rest = rest.strip_prefix(", because").unwrap_or(rest);
+                format!("{what}{rest}")
+            }
+            _ => what,
+        }
     }
 
     pub(crate) fn new(
@@ -136,6 +171,28 @@ impl RemoteError {
 
     pub(crate) fn with_code(mut self, code: impl Into<String>) -> Self {
         self.about.code = Some(code.into());
+        self
+    }
+
+    /// The column of `table` that the other side names in its words. Of several the longest, because one name may begin like another.
+    pub(crate) fn with_field<'a>(
+        mut self,
+        table: &str,
+        columns: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        let words = self.about.message.to_lowercase();
+        let named = |column: &&str| {
+            words
+                .split(|sign: char| !sign.is_alphanumeric() && sign != '_')
+                .any(|word| word == *column)
+        };
+        if self.about.field.is_none() {
+            let column = columns
+                .into_iter()
+                .filter(named)
+                .max_by_key(|column| column.len());
+            self.about.field = column.map(|column| format!("{table}.{column}"));
+        }
         self
     }
 

@@ -2,18 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use cosell_remote::dataverse::Written;
 use cosell_remote::partner_center::{Referral, read as read_referral};
 use cosell_remote::{Class, RemoteError};
 use cosell_store::Intent;
 use cosell_sync::columns::Cells;
 use cosell_sync::deal::{Unit, UnitValue, Units};
+use cosell_sync::element::half_written;
 use cosell_sync::merge::same;
-use cosell_sync::row::{RecordKind, RowState};
+use cosell_sync::row::{RecordKind, RowState, Seen};
 use cosell_sync::side::Side;
 use serde_json::{Value, json};
 
 use super::born::{adopt_referral, adopt_row};
-use super::crm::read_again;
+use super::crm::{WON, read_again};
 use super::intents;
 use super::look::{Sight, fetch};
 use super::partner_center::adopt_microsofts;
@@ -22,9 +24,6 @@ use super::script::{Newborn, Script, Settles, What, Write};
 use crate::link::encode_units;
 use crate::raw;
 use crate::trouble::Trouble;
-
-/// The state of a won opportunity; the platform's own, in every organisation.
-const WON: i32 = 1;
 
 /// Does what the script says, write by write. The first that fails ends it: the next round starts from a fresh look.
 pub(super) async fn act(run: &mut Run<'_>, sight: &Sight, script: Script) -> Result<(), Trouble> {
@@ -160,20 +159,25 @@ async fn one(run: &mut Run<'_>, sight: &Sight, write: Write) -> Result<(), Troub
             let operation = intend(run, intent(run, target, condition, detail)).await?;
             let dataverse = &run.connection.dataverse;
             let call = dataverse.create(&table, &id, &cells, &operation).await;
-            let outcome = match intents::exists_already(call) {
-                Ok(Some(_)) => "done",
-                // An earlier run, or another host, made it and was cut off: it is the same row (S14).
-                Ok(None) => "adopted",
+            let written = match intents::exists_already(call) {
+                Ok(written) => written,
                 Err(error) => return intents::answered(run, Err(error)).await,
             };
-            if outcome == "done" {
+            // Adopted: an earlier run, or another host, made it and was cut off: it is the same row (S14).
+            let outcome = if written.is_some() { "done" } else { "adopted" };
+            if let Some(written) = &written {
                 let detail = json!({ "table": table, "row": id, "by": speakers, "rule": "S14" });
                 run.tell("write", format!("creates {table} {id}"), &detail);
+                run.tell_cut(&written.cut);
             }
-            if let Newborn::Deal(kind) = newborn {
-                adopt_row(run, kind, &id);
-                run.mark = mark;
-                remember_row(run, kind, &id, &units, outcome == "adopted").await?;
+            match newborn {
+                Newborn::Deal(kind) => {
+                    adopt_row(run, kind, &id);
+                    run.mark = mark;
+                    remember_row(run, kind, &id, &units, written.as_ref()).await?;
+                }
+                Newborn::Child => settle_children(run, &settles),
+                Newborn::Customer => {}
             }
             run.close(outcome, "").await
         }
@@ -204,7 +208,7 @@ async fn one(run: &mut Run<'_>, sight: &Sight, write: Write) -> Result<(), Troub
             let condition = Some(version.etag.clone());
             let operation = intend(run, intent(run, target, condition, detail)).await?;
             run.mark = mark;
-            update_row(
+            let written = update_row(
                 run,
                 table,
                 &id,
@@ -217,7 +221,7 @@ async fn one(run: &mut Run<'_>, sight: &Sight, write: Write) -> Result<(), Troub
             if microsoft.is_some() {
                 run.notes.microsoft = microsoft;
             }
-            remember_update(run, table, &id, &settles).await;
+            remember_update(run, sight, table, &id, &settles, written.as_ref()).await;
             run.close("done", "").await
         }
         What::UpdateChild { table, id, cells } => {
@@ -308,13 +312,19 @@ fn tell_child(run: &mut Run<'_>, did: &str, table: &str, id: &str) {
 
 /// The last of the rows that hang from a record settles the list.
 async fn finish_children(run: &mut Run<'_>, settles: &[Settles]) -> Result<(), Trouble> {
-    if !settles.is_empty() {
-        run.tell_carries(settles, &BTreeMap::new());
-        // The row was not read again, so the bases are what was sent; its raw is that of the look.
-        let raw = run.raw_of(Side::Crm);
-        run.settle(settles, &Units::new(), &raw);
-    }
+    settle_children(run, settles);
     run.close("done", "").await
+}
+
+/// The row was not read again, so the bases are what was sent; its raw is that of the look.
+fn settle_children(run: &mut Run<'_>, settles: &[Settles]) {
+    if settles.is_empty() {
+        return;
+    }
+    run.tell_carries(settles, &BTreeMap::new());
+    let raw = run.raw_of(Side::Crm);
+    run.settle(settles, &Units::new(), &raw);
+    run.forget_halves(settles);
 }
 
 /// One conditional write. The close rides in one change set behind the columns (S15, S16).
@@ -326,7 +336,7 @@ async fn update_row(
     version: &cosell_remote::dataverse::Version,
     closing: Option<&RowState>,
     operation: &str,
-) -> Result<(), Trouble> {
+) -> Result<Option<Written>, Trouble> {
     let dataverse = &run.connection.dataverse;
     let call = match closing {
         Some(state) => {
@@ -335,19 +345,34 @@ async fn update_row(
                 .close_opportunity(id, cells, version, state, won, operation)
                 .await;
             // The close has moved the version once more, and did not say to what.
-            closed.map(|closed| (String::new(), closed.cut))
+            closed.map(|closed| (None, closed.cut))
         }
         None => {
             let written = dataverse
                 .update(kind.table(), id, cells, version, operation)
                 .await;
-            written.map(|written| (written.version.etag, written.cut))
+            written.map(|written| (Some(written.clone()), written.cut))
         }
     };
-    let (etag, cut) = intents::answered(run, call).await?;
+    let (written, cut) = intents::answered(run, call).await?;
+    let etag = written
+        .as_ref()
+        .map(|written| written.version.etag.clone())
+        .unwrap_or_default();
     run.link.etags.insert("crm".into(), etag);
     run.tell_cut(&cut);
-    Ok(())
+    Ok(written)
+}
+
+/// The row as this very write left it (S6). A colleague who has saved it since is not among it: the columns that were written come from the
+/// write's own answer, and the others from the row of now.
+fn as_left(written: &Written, now: &Seen) -> Seen {
+    let mut left = Seen {
+        row: written.row.clone(),
+        related: now.related.clone(),
+    };
+    raw::complete(&mut left, now);
+    left
 }
 
 /// What the new referral shows of what was sent. What the creation does not carry (help), or brought about by itself (visibility, when
@@ -362,7 +387,9 @@ fn remember_referral(run: &mut Run<'_>, own: &Referral, sent: &Units) {
             .filter(|now| *unit != Unit::Help && !by_itself(now))
         {
             run.remember(unit, Side::PartnerCenter, now, &raw);
-            run.remember(unit, Side::Crm, value, &source);
+            // A referral is always born open: where the row stands by then is an edit that is still to be carried.
+            let known = if *unit == Unit::State { now } else { value };
+            run.remember(unit, Side::Crm, known, &source);
         }
     }
 }
@@ -374,25 +401,27 @@ async fn remember_row(
     kind: RecordKind,
     id: &str,
     sent: &Units,
-    adopted: bool,
+    written: Option<&Written>,
 ) -> Result<(), Trouble> {
     let raw = run.raw_of(Side::PartnerCenter);
     let born = fetch(run, kind, id).await.map_err(unreadable)?;
+    let left = match written {
+        Some(written) if written.version.etag != born.version.etag => as_left(written, &born.seen),
+        _ => born.seen,
+    };
     // A plugin that traps here is told by the next look; the row itself is made, and that is remembered.
-    let shown = read_again(run, kind, &born.seen).await.unwrap_or_default();
-    run.link
-        .etags
-        .insert("crm".into(), born.version.etag.clone());
-    let crm_raw = run.keep_raw(&raw::row(&born.seen));
+    let shown = read_again(run, kind, &left).await.unwrap_or_default();
+    run.link.etags.insert("crm".into(), born.version.etag);
+    let crm_raw = run.keep_raw(&raw::row(&left));
     for (unit, value) in sent {
-        // The reference, the solutions and the state are written by the merge that follows.
+        // The reference and the state are written by the merge that follows, the solutions by their own rows.
         let later = matches!(
             unit,
             Unit::ExternalReference | Unit::Solutions | Unit::State
         );
         if let Some(now) = shown
             .get(unit)
-            .filter(|now| !later && (!adopted || same(now, value)))
+            .filter(|now| !later && (written.is_some() || same(now, value)))
         {
             run.remember(unit, Side::PartnerCenter, value, &raw);
             run.remember(unit, Side::Crm, now, &crm_raw);
@@ -409,34 +438,48 @@ fn unreadable(mut error: RemoteError) -> RemoteError {
     error
 }
 
-/// S6: bases move to what the row shows after this very write. It is read again for its joins; if a colleague was faster, and the etag
-/// is not the one that our write left, to what was sent. The write has happened: nothing that goes wrong here keeps it from being
-/// remembered.
-async fn remember_update(run: &mut Run<'_>, kind: RecordKind, id: &str, settles: &[Settles]) {
+/// S6: bases move to what the row shows after this very write, read again for its joins. The write has happened: nothing that goes wrong here
+/// keeps it from being remembered, then as it was sent.
+async fn remember_update(
+    run: &mut Run<'_>,
+    sight: &Sight,
+    kind: RecordKind,
+    id: &str,
+    settles: &[Settles],
+    written: Option<&Written>,
+) {
     if settles.is_empty() {
         return;
     }
-    let left = run.link.etags.get("crm").cloned().unwrap_or_default();
-    let now = fetch(run, kind, id)
-        .await
-        .ok()
-        .filter(|now| left.is_empty() || now.version.etag == left);
-    let shown = match &now {
-        Some(now) => read_again(run, kind, &now.seen).await.ok(),
+    let now = fetch(run, kind, id).await.ok();
+    let left = match (written, &now, &sight.row) {
+        (Some(written), Some(now), _) if written.version.etag != now.version.etag => {
+            Some(as_left(written, &now.seen))
+        }
+        (Some(written), None, Some(before)) => Some(as_left(written, &before.seen)),
+        (_, now, _) => now.as_ref().map(|now| now.seen.clone()),
+    };
+    let shown = match &left {
+        Some(left) => read_again(run, kind, left).await.ok(),
         None => None,
     };
-    let raw = match &now {
-        Some(now) => run.keep_raw(&raw::row(&now.seen)),
+    let raw = match &left {
+        Some(left) => run.keep_raw(&raw::row(left)),
         None => run.raw_of(Side::Crm),
     };
-    // What a list shows may be the half of it that a colleague is just editing, so it counts as it was sent.
-    let shown: Units = shown
-        .unwrap_or_default()
-        .into_iter()
-        .filter(|(_, value)| !matches!(value, UnitValue::Solutions(_) | UnitValue::People(_)))
-        .collect();
-    run.settle(settles, &shown, &raw);
-    for settled in settles {
-        run.notes.underway.remove(&settled.carry.unit.as_text());
+    let mut shown = shown.unwrap_or_default();
+    // Of a list only what was there before, or was to be: what a colleague has just added is an edit of his.
+    for Settles { carry, .. } in settles {
+        let old = run
+            .bases
+            .get(&carry.unit)
+            .and_then(|bases| bases.crm.as_ref());
+        if let Some(now) = shown.get(&carry.unit)
+            && let Some(known) = half_written(old, &carry.value, now)
+        {
+            shown.insert(carry.unit.clone(), known);
+        }
     }
+    run.settle(settles, &shown, &raw);
+    run.forget_halves(settles);
 }

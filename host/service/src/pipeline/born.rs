@@ -8,6 +8,7 @@ use cosell_sync::course::help;
 use cosell_sync::deal::{Unit, UnitValue};
 use cosell_sync::hold::Permit;
 use cosell_sync::identity::row_id;
+use cosell_sync::merge::{Carry, Why};
 use cosell_sync::row::{Cell, Choice, RecordKind, Role, Row};
 use cosell_sync::side::Side;
 
@@ -16,7 +17,7 @@ use super::look::Sight;
 use super::partner_center::{consent_missing, may_share_contacts, reasons};
 use super::read::Reading;
 use super::run::Run;
-use super::script::{Newborn, Script, What, Write};
+use super::script::{Newborn, Script, Settles, What, Write};
 use super::{crm, customer, dress, permit};
 use crate::records::REFERRAL;
 use crate::trouble::Trouble;
@@ -150,7 +151,26 @@ pub(super) async fn row(
             units: deal.units,
         })
     });
-    writes.extend(crm::child_writes(run, kind, &id, &draft.children, &[]));
+    let mut children = crm::child_writes(run, kind, &id, &draft.children, &[]);
+    if let (Some(last), Some(solutions)) = (
+        children.last_mut(),
+        reading.partner_center.get(&Unit::Solutions),
+    ) {
+        // The rows of the solutions are made one by one: the last one brings the list in step.
+        run.begin_half(&Unit::Solutions, solutions);
+        last.settles.push(Settles {
+            carry: Carry {
+                unit: Unit::Solutions,
+                to: Side::Crm,
+                value: solutions.clone(),
+                source: solutions.clone(),
+                was: UnitValue::Solutions(Vec::new()),
+                why: Why::Filled,
+            },
+            moves_source: true,
+        });
+    }
+    writes.extend(children);
     Ok(Script {
         writes,
         then: vec!["then writes our id into the referral".to_owned()],
@@ -224,6 +244,9 @@ async fn dress_newborn(
     cells.extend(dress::facts(run, reading, &empty));
     let line = dress::line(run, "created from the referral in Partner Center");
     cells.extend(dress::audit(run, &empty, &line));
+    if kind == RecordKind::Lead {
+        return Ok(None);
+    }
     let primary = run.name_column(kind.table()).await?;
     let Some(Cell::Text(name)) = cells.get_mut(&primary) else {
         return Ok(None);

@@ -201,7 +201,11 @@ pub(super) fn reopened(run: &mut Run<'_>) -> Next {
     let reason = format!(
         "row {row} was reopened in the CRM, but the deal has ended in Partner Center and cannot be opened there again"
     );
-    run.tell_once("question", &reason, &json!({ "rule": "S19" }));
+    run.tell_once(
+        "question",
+        &reason,
+        &json!({ "unit": "state", "rule": "S19" }),
+    );
     let body = json!({
         "question": reason,
         "choices": [

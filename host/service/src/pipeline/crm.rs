@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use cosell_plugins::{Draft, Order, Speaker};
 use cosell_remote::dataverse::{STATE_COLUMN, STATUS_COLUMN};
 use cosell_sync::columns::{Cells, ChildWrite, children_to_write, to_write};
-use cosell_sync::deal::{Deal, Unit, UnitValue, Units};
+use cosell_sync::deal::{Deal, Unit, Units};
 use cosell_sync::identity::row_id;
 use cosell_sync::merge::{Carry, Plan};
 use cosell_sync::row::{
@@ -20,6 +20,9 @@ use super::run::Run;
 use super::script::{Newborn, Settles, What, Write};
 use super::{customer, dress};
 use crate::trouble::Trouble;
+
+/// The state of a won opportunity, and of a qualified lead; the platform's own, in every organisation.
+pub(super) const WON: i32 = 1;
 
 /// What the plan carries to the CRM, as writes. What the row holds already as far as it can is settled here, without a write (S7).
 pub(super) async fn write_out(
@@ -53,9 +56,7 @@ pub(super) async fn write_out(
     let settles = Settles::all(carries.iter().copied(), plan);
     // A list takes several calls. If they are cut off in the middle, what the CRM shows then is our own half, and no edit.
     for carry in &carries {
-        if matches!(carry.value, UnitValue::Solutions(_) | UnitValue::People(_)) {
-            run.notes.underway.insert(carry.unit.as_text());
-        }
+        run.begin_half(&carry.unit, &carry.value);
     }
     let changed: Vec<_> = after
         .children
@@ -75,7 +76,10 @@ pub(super) async fn write_out(
     let closing = state
         .as_ref()
         .filter(|state| state.statecode != 0 && sight.kind == RecordKind::Opportunity);
-    if let (Some(state), None) = (&state, closing) {
+    // A lead is qualified by a course of its own, and never by a column (S17).
+    let qualifies = sight.kind == RecordKind::Lead
+        && state.as_ref().is_some_and(|state| state.statecode == WON);
+    if let (Some(state), None, false) = (&state, closing, qualifies) {
         put_status(state, &seen.row.cells, &mut written);
     }
     if written.is_empty() && closing.is_none() {
@@ -100,9 +104,7 @@ pub(super) async fn write_out(
 fn settle_as_it_is(run: &mut Run<'_>, reading: &Reading, settles: &[Settles]) {
     let raw = run.raw_of(Side::Crm);
     run.settle(settles, &reading.crm.units, &raw);
-    for settled in settles {
-        run.notes.underway.remove(&settled.carry.unit.as_text());
-    }
+    run.forget_halves(settles);
 }
 
 /// The same question twice: for the deal as the row shows it, and as it should be. And the state, if it crosses. And the people that the
@@ -143,7 +145,23 @@ async fn answers(
     } else {
         None
     };
+    // A person for whom the row has no place is not made: nobody would ever find out who that is.
+    let made = made
+        .into_iter()
+        .filter(|write| write.record().1.is_some_and(|id| names(&after, id)))
+        .collect();
     Ok((before, after, state, made))
+}
+
+/// Whether the answer points to this row.
+fn names(draft: &Draft, id: &str) -> bool {
+    let is_it = |cell: &Cell| matches!(cell, Cell::Reference(row) if row.id == id);
+    draft.cells.values().any(|(cell, _)| is_it(cell))
+        || draft
+            .children
+            .iter()
+            .flat_map(|one| &one.0.rows)
+            .any(|child| child.id.as_deref() == Some(id) || child.cells.values().any(is_it))
 }
 
 /// The columns of a draft.

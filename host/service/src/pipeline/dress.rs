@@ -2,14 +2,13 @@
 //! with a real write, or follow a fact that Partner Center has changed.
 
 use cosell_plugins::{Outcome, Report};
-use cosell_remote::dataverse::Looked;
+use cosell_remote::dataverse::{Looked, STATE_COLUMN};
 use cosell_sync::columns::Cells;
 use cosell_sync::deal::{DealState, Standing, Timestamp, Unit, UnitValue};
 use cosell_sync::mark::put;
 use cosell_sync::merge::Carry;
 use cosell_sync::row::{Cell, Reason, RecordKind, Role, Row, RowState, Seen};
 use cosell_sync::side::Side;
-use serde_json::Value;
 use tracing::warn;
 
 use super::act::act;
@@ -18,7 +17,7 @@ use super::look::{self, Sight, fetch};
 use super::read::{Reading, without_mark};
 use super::run::Run;
 use super::script::{Script, What, Write};
-use crate::trouble::{Trouble, sentences};
+use crate::trouble::{Trouble, reasons_of, sentences};
 
 /// The write that brings the facts of Partner Center into the row when nothing else is left to do.
 pub(super) async fn in_step(
@@ -36,7 +35,7 @@ pub(super) async fn in_step(
     let mut cells = facts(run, reading, &seen.row);
     let microsoft = microsoft_stands(reading);
     let news = microsoft.is_some() && microsoft != run.notes.microsoft;
-    let healed = run.link.mark.is_some() && {
+    let healed = is_marked(sight.kind) && run.link.mark.is_some() && {
         let name = name_of(run, seen).await?;
         let mark = mark(run, sight.kind, reading, Outcome::InStep, &name).await?;
         run.link.mark.as_deref() != Some(mark.as_str())
@@ -60,6 +59,15 @@ pub(super) async fn in_step(
         *told = microsoft;
     }
     Ok(Some(Write::of(what)))
+}
+
+/// S17: an opportunity that was made of a linked lead carries on with it, so its switch is on, however the CRM filled it in. None when it is.
+pub(super) fn switch_on(run: &Run<'_>, sight: &Sight) -> Option<Write> {
+    let row = sight.row.as_ref().filter(|_| run.notes.moved)?;
+    let gate = run.set.needs().column(sight.kind.table(), Role::Gate)?;
+    let is_on = row.seen.row.cells.get(gate) == Some(&Cell::Bool(true));
+    let on = Cells::from([(gate.to_owned(), Cell::Bool(true))]);
+    (!is_on).then(|| Write::of(update(sight.kind, row, on, None, None)))
 }
 
 /// A write of these columns to the deal's row, under the version that was seen.
@@ -196,6 +204,11 @@ pub(super) async fn mark(
     )
 }
 
+/// Marks stand before the names of opportunities: the name of a lead is put together by the CRM from the person's, and nobody writes it.
+const fn is_marked(kind: RecordKind) -> bool {
+    matches!(kind, RecordKind::Opportunity)
+}
+
 async fn put_mark(
     run: &Run<'_>,
     reading: &Reading,
@@ -204,7 +217,13 @@ async fn put_mark(
     outcome: Outcome,
     cells: &mut Cells,
 ) -> Result<Option<String>, Trouble> {
+    if !is_marked(kind) {
+        return Ok(None);
+    }
     let primary = run.name_column(kind.table()).await?;
+    if primary.is_empty() {
+        return Ok(None);
+    }
     let held = name_of(run, seen).await?;
     let name = match cells.get(&primary) {
         Some(Cell::Text(name)) => name.clone(),
@@ -238,11 +257,7 @@ fn microsoft_stands(reading: &Reading) -> Option<String> {
 /// Shows a failure where the seller looks: a cross before the name, and a line in the audit column. Once per distinct failure (S26). A
 /// CRM that cannot be written just now is no second failure.
 pub async fn tell_failure(run: &mut Run<'_>, reasons: &str) {
-    let list: Vec<Reason> = serde_json::from_str::<Vec<Value>>(reasons)
-        .unwrap_or_default()
-        .iter()
-        .map(reason_of)
-        .collect();
+    let list = reasons_of(reasons);
     let detail = serde_json::from_str(reasons).unwrap_or_default();
     run.tell("park", sentences(&list), &detail);
     if let Err(trouble) = cross(run, &list).await {
@@ -266,11 +281,29 @@ async fn cross(run: &mut Run<'_>, reasons: &[Reason]) -> Result<(), Trouble> {
         return Ok(());
     };
     let row = fetch(run, kind, &id).await?;
+    // A closed row is read-only; the failure stands in our own audit (S16).
+    let is_open = match row.seen.row.cells.get(STATE_COLUMN) {
+        Some(Cell::Choice(state)) => state.code == 0,
+        _ => true,
+    };
+    if !is_open {
+        return Ok(());
+    }
     let seen = without_mark(run, &row.seen).await?;
     let reading = Reading::of_row(seen.clone());
+    let name = name_of(run, &seen).await?;
+    let deal = if name.is_empty() {
+        format!("this {} is", kind.table())
+    } else {
+        format!("\"{name}\" is")
+    };
+    let why = sentences(reasons);
     let line = line(
         run,
-        &format!("not in step: {}", sentences(reasons).trim_end_matches('.')),
+        &format!(
+            "{deal} not in step: {}. Once that is mended, save it again",
+            why.trim_end_matches('.')
+        ),
     );
     let mut cells = audit(run, &seen.row, &line);
     let failed = Outcome::Failed(reasons.to_vec());
@@ -286,14 +319,4 @@ async fn cross(run: &mut Run<'_>, reasons: &[Reason]) -> Result<(), Trouble> {
         then: Vec::new(),
     };
     act(run, &sight, script).await
-}
-
-fn reason_of(value: &Value) -> Reason {
-    let text = |name: &str| value[name].as_str().map(str::to_owned);
-    Reason {
-        code: text("code").unwrap_or_default(),
-        message: text("message").unwrap_or_default(),
-        about: text("about"),
-        hint: text("hint"),
-    }
 }

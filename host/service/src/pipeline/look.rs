@@ -137,10 +137,10 @@ pub(super) async fn look(run: &mut Run<'_>) -> Result<Looked, Trouble> {
             )]));
         }
     }
+    find_microsofts(run, &mut sight).await?;
     if let Some(elder) = elder_of_records(run, &sight).await? {
         return Ok(Looked::BelongsTo(elder));
     }
-    find_microsofts(run, &mut sight).await?;
     run.looked(
         Side::PartnerCenter,
         sight.own.as_ref().map_or("", |own| &own.raw),
@@ -414,6 +414,10 @@ async fn elder_of_records(run: &Run<'_>, sight: &Sight) -> Result<Option<LaneId>
         {
             return Ok(Some(elder));
         }
+    }
+    // Both referrals of a deal ring at birth, and either may come first.
+    if let Some(microsoft) = &sight.microsoft {
+        records.push(Run::record(Side::PartnerCenter, REFERRAL, &microsoft.id));
     }
     if let Some(row) = &sight.row {
         records.push(Run::record(Side::Crm, sight.kind.table(), &row.seen.row.id));

@@ -34,12 +34,23 @@ pub(super) fn write_out(
         run.tell_refusals("Partner Center", &[consent_missing()]);
     }
     // Help lives on Microsoft's own referral: asking for it is an invitation, not a patch (S12).
-    let (asked, mut patched): (Vec<&Carry>, Vec<&Carry>) = plan
+    let (mut asked, mut patched): (Vec<&Carry>, Vec<&Carry>) = plan
         .carries
         .iter()
         .filter(is_wanted)
         .filter(|carry| !lacks_consent(carry))
         .partition(|carry| carry.unit == Unit::Help);
+    if lacks_solution(reading, plan) {
+        // Partner Center shares no deal with Microsoft that has no solution, and refuses everything that comes with it.
+        let shares = |carry: &&Carry| matches!(carry.unit, Unit::Help | Unit::Visibility);
+        let held_back = asked.iter().chain(&patched).copied().filter(shares);
+        let refusals: Vec<Refusal> = held_back
+            .map(|carry| solution_missing(&carry.unit))
+            .collect();
+        run.tell_refusals("Partner Center", &refusals);
+        asked.clear();
+        patched.retain(|carry| !shares(carry));
+    }
     let mut invitation = None;
     let visible = Carry {
         unit: Unit::Visibility,
@@ -60,6 +71,8 @@ pub(super) fn write_out(
             if !is_visible && !patched.iter().any(|carry| carry.unit == Unit::Visibility) {
                 patched.push(&visible);
             }
+            // Nobody is invited to a closed deal: the close goes in the next round.
+            patched.retain(|carry| !closes(carry));
             invitation = Some(Write {
                 settles: Settles::all([*carry], plan),
                 ..Write::of(What::InviteMicrosoft {
@@ -75,6 +88,33 @@ pub(super) fn write_out(
         .into_iter()
         .chain(invitation)
         .collect()
+}
+
+fn closes(carry: &Carry) -> bool {
+    matches!(&carry.value, UnitValue::State(state) if state.standing.is_closed())
+}
+
+/// Whether the deal has no solution in Partner Center, and gets none by this plan.
+fn lacks_solution(reading: &Reading, plan: &Plan) -> bool {
+    let carried = plan
+        .carries
+        .iter()
+        .find(|carry| carry.to == Side::PartnerCenter && carry.unit == Unit::Solutions)
+        .map(|carry| &carry.value);
+    carried
+        .or_else(|| reading.partner_center.get(&Unit::Solutions))
+        .is_none_or(UnitValue::is_empty)
+}
+
+fn solution_missing(unit: &Unit) -> Refusal {
+    Refusal {
+        unit: unit.clone(),
+        reason: reason(
+            "solution-missing",
+            "a deal without a solution cannot be shared with Microsoft",
+            "add at least one co-sell ready solution to the deal",
+        ),
+    }
 }
 
 /// S24: no contact leaves before consent is on record, at birth or later.

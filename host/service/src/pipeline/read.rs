@@ -43,6 +43,22 @@ impl Reading {
         }
     }
 
+    /// What is missing, and where a plugin has said so why it could not be read.
+    pub(super) fn because(&self, missing: Vec<Reason>) -> Vec<Reason> {
+        let unread = &self.crm.refusals;
+        let is_about = |reason: &Reason, unit: &Unit| {
+            let about = reason.about.as_deref().unwrap_or_default();
+            about.split('.').next() == Some(unit.as_text().as_str())
+        };
+        let why = |reason: Reason| {
+            let refusal = unread
+                .iter()
+                .find(|refusal| is_about(&reason, &refusal.unit));
+            refusal.map_or(reason, |refusal| refusal.reason.clone())
+        };
+        missing.into_iter().map(why).collect()
+    }
+
     /// What the course is decided from.
     pub(super) fn situation<'a>(&'a self, run: &Run<'_>, sight: &Sight) -> Situation<'a> {
         let rang = run

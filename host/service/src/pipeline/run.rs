@@ -10,6 +10,7 @@ use cosell_store::{
     LaneState, Lease, LinkState, Millis, Next, RecordKey,
 };
 use cosell_sync::deal::{Timestamp, Unit, UnitValue, Units};
+use cosell_sync::element;
 use cosell_sync::hold;
 use cosell_sync::mark;
 use cosell_sync::merge::{Bases, Plan, Why};
@@ -221,10 +222,13 @@ impl<'a> Run<'a> {
         self.keep_raw(&raw)
     }
 
-    /// The column that people know a row of the table by.
+    /// The column that people know a row of the table by, and that a mark can stand in. Empty for a lead: the CRM computes its name from the
+    /// person's, so a lead carries no mark.
     pub(super) async fn name_column(&self, table: &str) -> Result<String, Trouble> {
         let table = self.connection.dataverse.metadata(table).await?;
-        Ok(table.name_column.clone().unwrap_or_default())
+        let name = table.name_column.clone().unwrap_or_default();
+        let is_written = table.column(&name).is_some_and(|column| column.update);
+        Ok(if is_written { name } else { String::new() })
     }
 
     /// Texts that did not fit; the other side holds them whole (S7).
@@ -296,6 +300,15 @@ impl<'a> Run<'a> {
                 format!("{unit} in {to}: {was} → {value} ({why})"),
                 &detail,
             );
+        }
+    }
+
+    /// Units about which the row says something that no plugin can read; the others go on.
+    pub(super) fn tell_unread(&mut self, refusals: &[Refusal]) {
+        for refusal in refusals {
+            let why = sentences(std::slice::from_ref(&refusal.reason));
+            let message = format!("{} is not read from the CRM: {why}", refusal.unit);
+            self.tell_once("explained", &message, &reason_json(&refusal.reason));
         }
     }
 
@@ -688,17 +701,40 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Lists whose write was cut off: what the CRM shows of them is our own half, so it counts as known there (S11).
+    /// Lists whose write was cut off: what the CRM shows of what was to be is our own half, so it counts as known there; what a colleague has
+    /// added or taken off meanwhile does not (S11).
     pub(super) fn take_up_half_written(&mut self, shown: &Units) {
-        for unit in self
-            .notes
-            .underway
-            .iter()
-            .filter_map(|unit| Unit::parse(unit))
-        {
-            if let Some(value) = shown.get(&unit) {
-                self.bases.entry(unit).or_default().crm = Some(value.clone());
+        for (unit, target) in &self.notes.halves {
+            let Some(unit) = Unit::parse(unit) else {
+                continue;
+            };
+            let (Some(target), Some(shown)) = (link::decode(&unit, target), shown.get(&unit))
+            else {
+                continue;
+            };
+            let bases = self.bases.entry(unit).or_default();
+            let known = element::half_written(bases.crm.as_ref(), &target, shown);
+            // Cut off at birth: nothing was in step yet, so all of it is still to be carried.
+            if bases.partner_center.is_none() {
+                bases.partner_center = element::none_of(&target);
             }
+            bases.crm = known;
+        }
+    }
+
+    /// A list is about to be written in several calls.
+    pub(super) fn begin_half(&mut self, unit: &Unit, target: &UnitValue) {
+        if matches!(target, UnitValue::Solutions(_) | UnitValue::People(_)) {
+            self.notes
+                .halves
+                .insert(unit.as_text(), link::encode(target));
+        }
+    }
+
+    /// These lists are written whole.
+    pub(super) fn forget_halves(&mut self, settled: &[Settles]) {
+        for settled in settled {
+            self.notes.halves.remove(&settled.carry.unit.as_text());
         }
     }
 
@@ -710,17 +746,19 @@ impl<'a> Run<'a> {
             .filter(|carry| carry.to == Side::Crm)
             .map(|carry| carry.unit.as_text())
             .collect();
-        self.notes.underway.retain(|unit| carried.contains(unit));
+        self.notes.halves.retain(|unit, _| carried.contains(unit));
     }
 
     /// Remembers since when the deal is incomplete, and by which row it is known.
     pub(super) fn wait_for_completion(&mut self) {
         let now = self.desk.now();
         self.notes.incomplete_since.get_or_insert(now);
+        let kind = super::look::kind(self).table();
+        // Rows that hang from it may have rung first.
         let row = self
             .members
             .iter()
-            .find(|member| member.side == Side::Crm.as_str());
+            .find(|member| member.side == Side::Crm.as_str() && member.kind == kind);
         if let (None, Some(row)) = (&self.link.crm_row, row) {
             self.link.crm_table = Some(row.kind.clone());
             self.link.crm_row = Some(row.id.clone());

@@ -1,12 +1,11 @@
 //! What happened to a deal, line by line.
 
 use cosell_store::{AttemptRow, AuditEntry};
-use cosell_sync::row::Reason;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::Moment;
-use crate::trouble::sentences;
+use crate::trouble::{reasons_of, sentences};
 
 /// One line of a lane's audit.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -74,20 +73,10 @@ impl From<AttemptRow> for WriteLine {
 /// A lane's reason as a person reads it: a parked lane keeps a list of reasons, the others keep a sentence.
 #[must_use]
 pub fn reason_in_words(reason: &str) -> String {
-    let Ok(list) = serde_json::from_str::<Vec<Value>>(reason) else {
-        return reason.to_owned();
-    };
-    let text = |value: &Value, name: &str| value[name].as_str().map(str::to_owned);
-    let reasons: Vec<Reason> = list
-        .iter()
-        .map(|value| Reason {
-            code: text(value, "code").unwrap_or_default(),
-            message: text(value, "message").unwrap_or_default(),
-            about: text(value, "about"),
-            hint: text(value, "hint"),
-        })
-        .collect();
-    sentences(&reasons)
+    match reasons_of(reason) {
+        reasons if reasons.is_empty() => reason.to_owned(),
+        reasons => sentences(&reasons),
+    }
 }
 
 #[cfg(test)]
@@ -97,7 +86,10 @@ mod tests {
     #[test]
     fn reasons_are_read_in_either_shape() {
         let parked = r#"[{"code":"a","message":"no country","about":null,"hint":"fill it in"},{"code":"b","message":"no name"}]"#;
-        assert_eq!(reason_in_words(parked), "no country: fill it in; no name");
+        assert_eq!(
+            reason_in_words(parked),
+            "no country (rule a): fill it in; no name (rule b)"
+        );
         assert_eq!(reason_in_words("sync is off"), "sync is off");
     }
 }

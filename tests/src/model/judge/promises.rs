@@ -26,6 +26,8 @@ pub const PROMISES: &[(&str, Check)] = &[
 
 /// Writes of a birth beside the records that it creates and the two of the act itself.
 const WRITES_PER_BIRTH: usize = 1;
+/// Writes by which a lead becomes an opportunity (S17): its customer, the act itself, and the switch of the new row.
+const WRITES_PER_QUALIFICATION: usize = 3;
 /// Writes of a request for help, beside those of the act: the CRM's own flag, and that Microsoft has been asked.
 const WRITES_PER_HELP: usize = 2;
 /// Writes of a failure that is shown: the cross, and its healing.
@@ -202,6 +204,10 @@ fn not_lost(evidence: &Evidence) -> Result<(), String> {
         if case.state() != "settled" && case.state() != "held" {
             continue;
         }
+        // S19: nothing of a reopened row crosses before a person has decided what it is, and the card says so.
+        if case.state() == "held" && case.reason().contains("was reopened") {
+            continue;
+        }
         let units: BTreeSet<&String> = edits_of(evidence, case).map(|edit| &edit.unit).collect();
         for unit in units {
             let last = |side: Where| {
@@ -290,7 +296,13 @@ fn few_writes(evidence: &Evidence) -> Result<(), String> {
         .iter()
         .filter(|write| write.operation == "create")
         .count();
+    let qualified = evidence
+        .writes
+        .iter()
+        .filter(|write| write.operation == "qualify")
+        .count();
     let most = 2 * evidence.acts
+        + WRITES_PER_QUALIFICATION * qualified
         + WRITES_PER_BIRTH * evidence.cases.len()
         + WRITES_PER_HELP * evidence.edits.iter().filter(helps).count()
         + WRITES_PER_FAILURE * failures;

@@ -57,7 +57,7 @@ pub(super) const ROWS: &[Sentence] = &[
     (
         "symptom.country",
         "the account has no country code: enter the two letters",
-        "named in the row and in the log; mended by the account alone",
+        "named in the row and in the log; mended by the account and the next save, or `cosell retry`",
     ),
     (
         "symptom.solution",

@@ -329,13 +329,31 @@ async fn edits(sheet: &mut Sheet, world: &World, deal: &str) -> anyhow::Result<(
             ],
         )
         .await?;
+    // Handed over to somebody who was on the list already, and shown to Microsoft's sellers.
     world.control().partner_user_patches(
         deal,
-        &patch(&[(
-            "/consent/consentToShareReferralWithMicrosoftSellers",
-            json!(true),
-        )]),
+        &patch(&[
+            (
+                "/team",
+                json!([
+                    person("Rita", "Reseller", &mail("Rita", "Reseller")),
+                    person("Tom", "Third", &mail("Tom", "Third"))
+                ]),
+            ),
+            (
+                "/consent/consentToShareReferralWithMicrosoftSellers",
+                json!(true),
+            ),
+        ]),
     )?;
+    sheet
+        .expect_one(world, "team.in.update", |s| {
+            both(
+                carried(&owner(s, &s.opportunity_of(deal)), "Rita Reseller"),
+                carried(&colleagues(s), json!(["Tom Third"])),
+            )
+        })
+        .await?;
     sheet
         .expect_one(world, "visibility.in.update", |s| {
             carried(&s.opportunity_of(deal)[VISIBLE], true)

@@ -111,7 +111,7 @@ const LINES: [Line; 44] = [
         "0x80048408",
         Means::Refused,
         "state and status reason do not belong together",
-        "map to a status reason of that state",
+        "name a status reason of that state in the settings of the status plugin (40-status.toml), or add it to the column",
     ),
     (
         "0x80100005",
@@ -261,6 +261,15 @@ const LINES: [Line; 44] = [
     ("0x8004a001", Means::Busy, "the server is busy", ""),
 ];
 
+/// Codes that are about one column, whose words do not name it.
+const FIELDS: [(&str, &str); 5] = [
+    ("0x80048408", "statuscode"),
+    ("0x80048cfb", "transactioncurrencyid"),
+    ("0x80048cfc", "transactioncurrencyid"),
+    ("0x80048479", "transactioncurrencyid"),
+    ("0x80040505", "customerid"),
+];
+
 /// Service protection: requests, execution time, and requests at once, each per user in five minutes.
 const THROTTLES: [&str; 3] = ["0x80072322", "0x80072321", "0x80072326"];
 
@@ -310,6 +319,10 @@ pub(super) fn explain(mut error: RemoteError) -> RemoteError {
     if !advice.is_empty() {
         error.about.advice = Some((*advice).to_owned());
     }
+    error.about.field = FIELDS
+        .iter()
+        .find(|(code, _)| error.has_code(code))
+        .map(|(_, column)| (*column).to_owned());
     error
 }
 

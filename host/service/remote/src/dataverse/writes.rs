@@ -226,7 +226,8 @@ impl Dataverse {
                 cut: [last.cut, closing.cut].concat(),
             }),
             Ok(None) => Err(self.failure(&call, &answer)),
-            Ok(Some(part)) => Err(explain(part.failure(&call))),
+            Ok(Some(part)) => Err(explain(part.failure(&call))
+                .with_field("opportunity", cells.keys().map(String::as_str))),
             Err(problem) if answer.status.is_success() => Err(answer.unreadable(&call, problem)),
             Err(_) => Err(self.failure(&call, &answer)),
         }
@@ -299,7 +300,10 @@ impl Dataverse {
             None => call.header("if-none-match", "*"),
             Some(seen) => call.header("if-match", &seen.etag),
         };
-        let (answer, members) = self.object(&call).await?;
+        let (answer, members) = self.object(&call).await.map_err(|error| {
+            // A required column is one that was not sent.
+            error.with_field(table, known.columns.keys().map(String::as_str))
+        })?;
         let world = World {
             currencies: self
                 .currencies_after(&call, &answer, &members, &known)
@@ -371,6 +375,7 @@ impl Dataverse {
                         let message =
                             format!("{table}.{column}: no row of {} has {spelt}", key.table);
                         return Err(refused(doing, message)
+                            .with_field(table, [column.as_str()])
                             .with_code("key-unknown")
                             .with_advice("add the row to the CRM, or map to one that is there"));
                     }

@@ -15,6 +15,9 @@ use crate::partner_center::wire::Referral;
 /// Pages of one list. 100 referrals a page: half a million deals are not one partner's.
 const PAGES_MAX: usize = 5_000;
 
+/// What a 403 asks for.
+const ROLE: &str = "give the user who signed in the role Referrals admin in Partner Center (account settings > user management), or let a Referrals admin sign in and replace the refresh token";
+
 /// Referrals of one engagement or one external reference. More means that the server ignored the filter.
 const MATCHES_MAX: usize = 1_000;
 
@@ -90,7 +93,26 @@ impl PartnerCenter {
     pub async fn get(&self, id: &str) -> Result<Referral, RemoteError> {
         let doing = format!("read referral {id}");
         let call = self.call(Method::GET, &Self::path(id, &doing)?, None, doing);
-        self.referral(&call).await
+        match self.referral(&call).await {
+            Err(error) if error.class == Class::Forbidden => Err(self.one_or_all(error).await),
+            read => read,
+        }
+    }
+
+    /// One referral that we may not see says something about that referral. If we may see none, the user who signed in has lost the role, and
+    /// no deal is to blame.
+    async fn one_or_all(&self, error: RemoteError) -> RemoteError {
+        let one = ListQuery {
+            page_size: Some(1),
+            ..ListQuery::default()
+        };
+        match self.list(&one).next().await {
+            Err(all) if all.class == Class::Forbidden => RemoteError {
+                class: Class::Unauthorised,
+                ..all
+            },
+            _ => error,
+        }
     }
 
     /// Reads many, page by page.
@@ -211,7 +233,7 @@ impl PartnerCenter {
             .json(&Body::of(operations));
         let answer = self.referrals.send(&call).await?;
         if !answer.status.is_success() {
-            return Err(answer.failure(&call));
+            return Err(failure(&call, &answer));
         }
         if answer.status != StatusCode::NO_CONTENT && !answer.body.is_empty() {
             return Ok(Patched {
@@ -269,7 +291,7 @@ impl PartnerCenter {
         if answer.status.is_success() {
             parsed(call, &answer)
         } else {
-            Err(answer.failure(call))
+            Err(failure(call, &answer))
         }
     }
 
@@ -290,6 +312,15 @@ impl PartnerCenter {
             .map(|id| format!("/referrals/{id}"))
             .ok_or_else(|| not_a_guid(id, doing))
     }
+}
+
+/// 403 is about the user who signed in: there is one role that may do everything here.
+fn failure(call: &Call, answer: &Answer) -> RemoteError {
+    let error = answer.failure(call);
+    if error.class == Class::Forbidden {
+        return error.with_advice(ROLE);
+    }
+    error
 }
 
 fn not_a_guid(id: &str, doing: impl Into<String>) -> RemoteError {
@@ -349,7 +380,7 @@ impl Pages {
         );
         let answer = self.client.referrals.send(&call).await?;
         if !answer.status.is_success() {
-            return Err(answer.failure(&call));
+            return Err(failure(&call, &answer));
         }
         let page = json::object(answer.text(&call)?)
             .ok_or_else(|| answer.unreadable(&call, "the answer is no list"))?;

@@ -126,6 +126,12 @@ fn operations_of(
         (Unit::Team, UnitValue::People(people)) => {
             one("/team", raw(&members(people, &current.wire.team)))
         }
+        (Unit::Solutions, UnitValue::Solutions(solutions)) if solutions.is_empty() => Err(refusal(
+            Unit::Solutions,
+            "cannot-be-emptied",
+            "a referral always has a solution",
+            "add the one that takes its place",
+        )),
         (Unit::Solutions, UnitValue::Solutions(solutions)) => one(
             "/details/requirements/solutions",
             raw(&tags(
