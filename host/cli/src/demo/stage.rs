@@ -275,7 +275,10 @@ impl Stage {
             "
 Everything stays up. In another terminal:
 
-  see the deals        {cosell} status --config {config}
+  see how it stands    {cosell} status --config {config}
+  see the deals        {cosell} deals --config {config}
+  everything about one {cosell} deal LANE --config {config}
+  why a value is there {cosell} explain LANE value --config {config}
   see both sides       curl --cacert {ca} {control}/referrals
                        curl --cacert {ca} {control}/rows/opportunity
   every write          curl --cacert {ca} {control}/ledger
