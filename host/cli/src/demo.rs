@@ -3,6 +3,7 @@
 
 mod host;
 mod judge;
+mod people;
 mod scenes;
 mod stage;
 mod tell;

@@ -161,11 +161,12 @@ async fn merge(run: &mut Run<'_>, sight: Sight, reading: &Reading) -> Result<Rou
         &[customer::CARD, cards::GONE, cards::REOPENED],
         "both records are there",
     );
+    // Before the sieve: what is held still differs.
+    run.notice(&plan);
     let (plan, waiting) = permit::sift(run, plan);
     run.forget_written(&plan);
     run.tell_explained(&plan);
     run.tell_unread(&reading.crm.refusals);
-    run.notice(&plan);
     if !run.is_linked() || !plan.remember.is_empty() {
         remember::link(run, &sight, reading, &plan.remember);
     }

@@ -40,3 +40,23 @@ pub use rebind::{Rebound, rebind};
 pub use reconcile::{Exception, Reconciliation, What, reconcile};
 pub use retry::{Woken, retry, retry_parked};
 pub use rules::{RULES, meaning};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desk::Desk;
+
+    /// The console serves many people on many threads. That this compiles is the proof.
+    #[test]
+    fn verbs_that_look_at_both_sides_may_run_on_any_thread() {
+        fn is_send<T: Send>(_: T) -> bool {
+            true
+        }
+        let check = |desk: &Desk, archive: &Archive, key: &DealKey| {
+            is_send(plan(desk, None, &Scope::All, &|_, _| {}))
+                && is_send(reconcile(desk, None))
+                && is_send(deal(archive, key, Some(desk)))
+        };
+        assert_eq!(size_of_val(&check), 0, "it is never called");
+    }
+}

@@ -234,6 +234,27 @@ pub fn plan(look: Look<'_>) -> Plan {
     plan
 }
 
+/// Which side each unit that still differs was first seen to change on (S10): what `before` says, and what this plan has found. A unit that is in
+/// step is forgotten; one that waits, that is asked about, or whose write met a colleague's is not, or the next plan would no longer know who was
+/// first.
+#[must_use]
+pub fn noticed(before: &BTreeMap<Unit, Side>, plan: &Plan) -> BTreeMap<Unit, Side> {
+    let differing = |unit: &Unit| {
+        plan.carries.iter().any(|carry| carry.unit == *unit)
+            || plan.questions.iter().any(|question| question.unit == *unit)
+            || plan.explained.iter().any(|one| one.unit == *unit)
+    };
+    let kept = before.iter().filter(|(unit, _)| differing(unit));
+    let found = plan
+        .carries
+        .iter()
+        .filter(|carry| carry.why == Why::Edited)
+        .map(|carry| (carry.unit.clone(), carry.to.other()));
+    kept.map(|(unit, side)| (unit.clone(), *side))
+        .chain(found)
+        .collect()
+}
+
 fn plan_unit(look: Look<'_>, unit: &Unit, shown: Sides<&UnitValue>, plan: &mut Plan) {
     let unknown = Sides::default();
     let bases = look.bases.get(unit).unwrap_or(&unknown);

@@ -121,6 +121,7 @@ pub(crate) fn code_of(text: &str) -> Option<&'static str> {
         })
         .or_else(|| {
             LIST.iter()
+                .filter(|country| starts_alike(country.name, &plain))
                 .find(|country| self::plain(country.name) == plain)
                 .map(|country| country.alpha2)
         })
@@ -163,6 +164,14 @@ fn plain(text: &str) -> String {
         all => all,
     };
     words.concat()
+}
+
+/// Whether a name can come out of [`plain`] like this, by its first letter: going through the whole list letter by letter would take longer than
+/// the rest of the question.
+fn starts_alike(name: &str, plain: &str) -> bool {
+    let mut letters = name.chars().flat_map(char::to_lowercase).map(letter);
+    let first = letters.find(|letter| !letter.is_empty());
+    name.starts_with("The ") || first.is_some_and(|letter| plain.starts_with(letter.as_ref()))
 }
 
 /// A letter without its accent; anything that is no letter disappears.

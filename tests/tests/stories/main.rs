@@ -9,6 +9,7 @@ mod edits;
 mod endings;
 mod environments;
 mod leads;
+mod order;
 
 use cosell_simulator::{Fault, FaultKind, Service};
 

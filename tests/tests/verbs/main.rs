@@ -1,6 +1,7 @@
 //! A person's verbs, over a real host and both sides. Orders come from a second handle on the store, as they do from the command line.
 #![allow(missing_docs, reason = "tests are read by their names")]
 
+mod comparing;
 mod looking;
 mod ordering;
 mod planning;

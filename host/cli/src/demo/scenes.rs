@@ -1,4 +1,4 @@
-//! The four scenes, as a person would tell them. Each one plays a part and then looks at the other side.
+//! The scenes, as a person would tell them. Each one plays a part and then looks at the other side.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,10 +8,22 @@ use anyhow::{Context as _, ensure};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::people;
 use super::stage::Stage;
 
 /// A change arrives within a second; a loaded machine may take longer.
-const ARRIVES_MAX: Duration = Duration::from_secs(20);
+pub(super) const ARRIVES_MAX: Duration = Duration::from_secs(20);
+/// Companies that nobody takes for one another.
+const CUSTOMERS: [&str; 8] = [
+    "Fabrikam",
+    "Proseware",
+    "Humongous Insurance",
+    "Lucerne Publishing",
+    "Graphic Design Institute",
+    "Margie's Travel",
+    "Trey Research",
+    "Alpine Ski House",
+];
 /// Changes each way whose arrival is measured.
 const SAMPLES: usize = 20;
 
@@ -21,7 +33,7 @@ type Scene = for<'a> fn(
 ) -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + 'a>>;
 
 /// Name and play.
-pub(super) const SCENES: [(&str, Scene); 5] = [
+pub(super) const SCENES: [(&str, Scene); 9] = [
     (
         "(a) a seller's opportunity becomes a co-sell deal, and Microsoft is invited",
         |stage, samples| Box::pin(born(stage, samples)),
@@ -38,9 +50,25 @@ pub(super) const SCENES: [(&str, Scene); 5] = [
         "(d) while deals flow, a partner's plugin is dropped in, and then a broken one",
         |stage, samples| Box::pin(dropped_in(stage, samples)),
     ),
-    ("(e) twenty changes each way, measured", |stage, samples| {
+    (
+        "(e) a referral arrives as a lead, is accepted, and becomes an opportunity",
+        |stage, samples| Box::pin(people::accepted_lead(stage, samples)),
+    ),
+    (
+        "(f) both sides edit at once: different fields survive, the same field is decided",
+        |stage, samples| Box::pin(people::both_edit(stage, samples)),
+    ),
+    (
+        "(i) a preview shows exactly what then happens",
+        |stage, samples| Box::pin(people::previewed(stage, samples)),
+    ),
+    ("twenty changes each way, measured", |stage, samples| {
         Box::pin(measured(stage, samples))
     }),
+    (
+        "(g, h) a win is held, released, and final",
+        |stage, samples| Box::pin(people::won(stage, samples)),
+    ),
 ];
 
 /// How long changes took to arrive, by the simulator's own clock.
@@ -76,7 +104,7 @@ impl Samples {
         }
     }
 
-    fn deal(&self) -> anyhow::Result<(String, String)> {
+    pub(super) fn deal(&self) -> anyhow::Result<(String, String)> {
         self.deal.clone().context("the first scene left no deal")
     }
 }
@@ -262,7 +290,7 @@ async fn dropped_in(stage: &mut Stage, _samples: &mut Samples) -> anyhow::Result
     stage.teller.does("partner", "drops 50-acme.wasm into the folder: country in a lookup table, a deal type on every new opportunity");
     let mut number = 2;
     let after = loop {
-        let row = arrive(stage, &format!("Fabrikam {number}"), "DE", number).await?;
+        let row = arrive(stage, CUSTOMERS[number % CUSTOMERS.len()], "DE", number).await?;
         number += 1;
         if !row["new_dealtype"].is_null() {
             break row;
@@ -421,7 +449,7 @@ async fn arrival(
 }
 
 /// The GUID of a record such as `opportunity(7f3c…)`.
-fn id(record: &str) -> String {
+pub(super) fn id(record: &str) -> String {
     record
         .rsplit(['(', '/', ' '])
         .next()
@@ -430,10 +458,10 @@ fn id(record: &str) -> String {
         .to_owned()
 }
 
-fn text(value: &Value, name: &str) -> String {
+pub(super) fn text(value: &Value, name: &str) -> String {
     value[name].as_str().unwrap_or_default().to_owned()
 }
 
-fn amount(value: &Value) -> Option<f64> {
+pub(super) fn amount(value: &Value) -> Option<f64> {
     value.as_f64().or_else(|| value.as_str()?.parse().ok())
 }

@@ -6,10 +6,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use cosell::simulated::{Paths, write_configuration};
+use cosell_host::config::Config;
+use cosell_host::status::status;
 use cosell_simulator::config::TableColumnConfig;
 use cosell_simulator::{
     ColumnConfig, ColumnKind, Control, Running, Service, Simulator, SimulatorConfig,
 };
+
+use serde_json::Value;
 
 use super::Args;
 use super::host::{HostFigures, HostProcess};
@@ -73,7 +77,12 @@ impl Stage {
         let config = write_configuration(
             &running,
             &paths,
-            &[("quiet_period_s", "0"), ("grace_minutes", "0")],
+            &[
+                ("quiet_period_s", "0"),
+                ("grace_minutes", "0"),
+                ("hold.won", "\"confirm\""),
+                ("on_conflict_of.close-date", "\"crm\""),
+            ],
         )?;
         teller.does(
             "simulator",
@@ -168,6 +177,91 @@ impl Stage {
         Ok(figures)
     }
 
+    /// Stops the host, so that people can edit both sides before anybody looks.
+    pub(super) async fn pause_host(&mut self) -> anyhow::Result<()> {
+        match self.host.take() {
+            Some(host) => host.stop().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Starts it again; it finds what it has missed.
+    pub(super) async fn resume_host(&mut self) -> anyhow::Result<()> {
+        self.host = Some(HostProcess::start(&self.config, &self.log, self.address).await?);
+        Ok(())
+    }
+
+    /// What an operator types, and what it says.
+    pub(super) async fn cosell(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let cosell = std::env::current_exe().context("the path of this program is unknown")?;
+        let said = tokio::process::Command::new(cosell)
+            .args(arguments)
+            .arg("--config")
+            .arg(&self.config)
+            .output()
+            .await
+            .context("the command could not be started")?;
+        ensure!(
+            said.status.success(),
+            "`cosell {}` said: {}",
+            arguments.join(" "),
+            String::from_utf8_lossy(&said.stderr)
+        );
+        Ok(String::from_utf8_lossy(&said.stdout).into_owned())
+    }
+
+    /// The same for a program.
+    pub(super) async fn json(&self, arguments: &[&str]) -> anyhow::Result<Value> {
+        let said = self.cosell(&[arguments, &["--json"]].concat()).await?;
+        serde_json::from_str(&said).with_context(|| format!("no JSON: {said}"))
+    }
+
+    /// Asks until the answer holds what `look` looks for.
+    pub(super) async fn until_json<T>(
+        &self,
+        what: &str,
+        arguments: &[&str],
+        look: impl Fn(&Value) -> Option<T>,
+    ) -> anyhow::Result<T> {
+        let began = Instant::now();
+        loop {
+            if let Some(seen) = look(&self.json(arguments).await?) {
+                return Ok(seen);
+            }
+            ensure!(
+                began.elapsed() < super::scenes::ARRIVES_MAX,
+                "waited in vain for {what}; the host's log is {}",
+                self.log.display()
+            );
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Waits until nothing is left to do about a row.
+    pub(super) async fn settled(&self, row: &str) -> anyhow::Result<()> {
+        let config = Config::load(&self.config)?;
+        let began = Instant::now();
+        loop {
+            let on_their_way = self.control().deliveries_waiting() > 0;
+            let now = status(&config).await?;
+            let is_done = now.bells_unanswered == 0
+                && now
+                    .deals
+                    .iter()
+                    .filter(|deal| deal.crm_row.as_deref() == Some(row))
+                    .all(|deal| deal.state == "settled");
+            if is_done && !on_their_way {
+                return Ok(());
+            }
+            ensure!(
+                began.elapsed() < super::scenes::ARRIVES_MAX,
+                "the deal never settled; the host's log is {}",
+                self.log.display()
+            );
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
     /// Tells where to look and what to try, until Ctrl-C.
     pub(super) async fn stay_up(&self) -> anyhow::Result<()> {
         let (control, ca) = (
@@ -181,7 +275,10 @@ impl Stage {
             "
 Everything stays up. In another terminal:
 
-  see the deals        {cosell} status --config {config}
+  see how it stands    {cosell} status --config {config}
+  see the deals        {cosell} deals --config {config}
+  everything about one {cosell} deal LANE --config {config}
+  why a value is there {cosell} explain LANE value --config {config}
   see both sides       curl --cacert {ca} {control}/referrals
                        curl --cacert {ca} {control}/rows/opportunity
   every write          curl --cacert {ca} {control}/ledger

@@ -2,6 +2,7 @@
 #![allow(missing_docs, reason = "tests are read by their names")]
 
 mod simulator;
+mod verbs;
 
 use std::process::{Command, Output};
 

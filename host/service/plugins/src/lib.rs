@@ -31,6 +31,7 @@ pub mod rejection;
 pub mod report;
 mod settings;
 mod standard;
+pub mod trial;
 
 mod cache;
 mod compile;

@@ -13,7 +13,7 @@ use cosell_sync::deal::{Timestamp, Unit, UnitValue, Units};
 use cosell_sync::element;
 use cosell_sync::hold;
 use cosell_sync::mark;
-use cosell_sync::merge::{Bases, Plan, Why};
+use cosell_sync::merge::{self, Bases, Plan, Why};
 use cosell_sync::row::{Cell, RecordKind, Refusal, Role};
 use cosell_sync::side::{Side, Sides};
 
@@ -202,13 +202,11 @@ impl<'a> Run<'a> {
 
     /// Remembers which side was seen to change first, for the policy `newest` (S10).
     pub(super) fn notice(&mut self, plan: &Plan) {
-        let open: BTreeMap<String, String> = plan
-            .carries
-            .iter()
-            .filter(|carry| carry.why == Why::Edited)
-            .map(|carry| (carry.unit.as_text(), carry.to.other().as_str().to_owned()))
+        let open = merge::noticed(&self.notes.noticed(), plan);
+        self.notes.noticed = open
+            .into_iter()
+            .map(|(unit, side)| (unit.as_text(), side.as_str().to_owned()))
             .collect();
-        self.notes.noticed = open;
     }
 
     /// The side that was looked at shows this now.
@@ -228,17 +226,23 @@ impl<'a> Run<'a> {
         Ok(table.name_column.clone().unwrap_or_default())
     }
 
-    /// Texts that did not fit; the other side holds them whole (S7).
+    /// Texts that did not fit; the other side holds them whole (S7). Said once of a column, however often its texts are too long. Of the host's
+    /// own columns nothing is lost: from a full audit column the oldest lines fall off.
     pub(super) fn tell_cut(&mut self, cut: &[Cut]) {
-        for one in cut {
+        let set = Arc::clone(&self.set);
+        let is_own = |column: &str| {
+            let mut brought = set.needs().brings.iter().filter(|own| own.role.is_some());
+            brought.any(|own| format!("{}.{}", own.table, own.column) == column)
+        };
+        for one in cut.iter().filter(|one| !is_own(&one.column)) {
             let message = format!(
-                "{} holds {} characters, so {} were cut to {}",
-                one.column, one.kept, one.length, one.kept
+                "{} holds {} characters; what is longer is cut there",
+                one.column, one.kept
             );
             self.tell_once(
                 "explained",
                 &message,
-                &serde_json::json!({ "column": one.column }),
+                &serde_json::json!({ "column": one.column, "length": one.length, "kept": one.kept }),
             );
         }
     }

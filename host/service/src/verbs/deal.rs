@@ -13,6 +13,7 @@ use super::{Archive, DealKey, DealLine, HistoryLine, VerbError, WriteLine};
 use crate::desk::Desk;
 use crate::link;
 use crate::pipeline::{Run, Views, views};
+use crate::throttle;
 use crate::trouble::sentences;
 
 /// Everything about one deal.
@@ -140,6 +141,9 @@ pub async fn deal(
 }
 
 async fn see(desk: &Desk, key: &DealKey, state: &LaneState) -> Result<Option<Views>, String> {
+    throttle::must_be_open(desk, &key.connection)
+        .await
+        .map_err(|trouble| trouble.to_string())?;
     let mut run = Run::preview(desk, &key.connection, key.id(), state)
         .map_err(|trouble| trouble.to_string())?;
     views(&mut run).await.map_err(|trouble| trouble.to_string())

@@ -24,6 +24,16 @@ pub enum VerbError {
     /// A side could not be read.
     #[error("the two sides cannot be compared: {0}")]
     Remote(#[from] RemoteError),
+    /// A credential rests, because the other side asked for it or did not accept it (I11).
+    #[error(
+        "connection \"{connection}\" is not called just now: {why}; the host beside tells when it resumes, or ask again later"
+    )]
+    Resting {
+        /// The connection.
+        connection: String,
+        /// Why.
+        why: String,
+    },
     /// No such connection.
     #[error("there is no connection \"{connection}\" in the configuration; it has {}", .known.join(", "))]
     UnknownConnection {

@@ -150,3 +150,43 @@ fn ids(link: &LinkState) -> impl Iterator<Item = &str> {
         .into_iter()
         .filter_map(|id| id.as_deref())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use cosell_store::{AcceptedEvent, SqliteStore, Store as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_could_be_more_than_one_deal_is_none_and_the_answer_names_them() {
+        let store = SqliteStore::in_memory(Arc::new(|| 1_000)).unwrap();
+        for (connection, id) in [("here", "abcd1"), ("here", "abcd2"), ("there", "abcd1")] {
+            let [record, ..] = records(id);
+            let event = AcceptedEvent {
+                connection: connection.to_owned(),
+                record,
+                cause: "test".to_owned(),
+                dedupe: None,
+                lane: None,
+            };
+            store.accept(vec![event], None).await.unwrap();
+        }
+        let archive = Archive {
+            store: Arc::new(store),
+            connections: vec!["here".to_owned(), "there".to_owned()],
+        };
+        for (asked, says) in [
+            ("abcd", "here/1, here/2, there/1"),
+            ("1", "here/1, there/1"),
+        ] {
+            let said = find(&archive, asked).await.unwrap_err().to_string();
+            assert!(said.contains(says), "{said}");
+        }
+        let key = find(&archive, "there/1").await.unwrap();
+        assert_eq!(key.to_string(), "there/1");
+        assert_eq!(find(&archive, "abcd2").await.unwrap().lane, 2);
+        assert!(find(&archive, "there/2").await.is_err());
+    }
+}

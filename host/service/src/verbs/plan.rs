@@ -20,6 +20,7 @@ use super::{Archive, Moment, VerbError, reason_in_words};
 use crate::binding;
 use crate::desk::Desk;
 use crate::pipeline::{MASS, Preview, Run, preview, refused};
+use crate::throttle;
 use crate::trouble::Trouble;
 use candidates::Candidate;
 
@@ -196,25 +197,28 @@ pub async fn plan(
     })
 }
 
-/// Why a connection cannot be asked just now: a credential rests (I11), or the CRM is another one (S22).
+/// Why nothing would be done for a connection just now: a credential rests (I11), or the CRM is another one (S22).
 async fn shut(desk: &Desk, connection: &str) -> Result<Option<String>, VerbError> {
-    let now = desk.now();
-    let resting = desk.store.throttles(connection).await?;
-    if let Some(throttle) = resting.into_iter().find(|one| one.until > now) {
-        return Ok(Some(format!(
-            "{} rests until {} ({})",
-            throttle.credential,
-            Moment(throttle.until),
-            throttle.reason
-        )));
+    let ours = binding::must_be_ours(&*desk.store, connection, desk.now()).await;
+    for answer in [throttle::must_be_open(desk, connection).await, ours] {
+        match answer {
+            Ok(()) => {}
+            Err(Trouble::Store(error)) => return Err(error.into()),
+            Err(trouble) => return Ok(Some(trouble.to_string())),
+        }
     }
-    match binding::must_be_ours(&*desk.store, connection, now).await {
-        Ok(()) => Ok(None),
-        Err(trouble) => Ok(Some(trouble.to_string())),
+    Ok(None)
+}
+
+/// The host beside us may have been asked for patience meanwhile: that holds for us, too.
+async fn take_turn(desk: &Desk, connection: &str) {
+    if let Err(Trouble::NotYet { until, .. }) = throttle::must_be_open(desk, connection).await {
+        let ms = until.saturating_sub(desk.now()).max(1).unsigned_abs();
+        tokio::time::sleep(Duration::from_millis(ms).min(PATIENCE_MAX)).await;
     }
 }
 
-/// None: the record belongs to another lane, which is judged itself.
+/// None: the record belongs to another lane, which is judged itself, or the lane is about nothing that could be a deal.
 async fn judge(desk: &Desk, candidate: Candidate) -> Result<Option<Planned>, VerbError> {
     let key = candidate.key();
     let summary = desk.store.lane(&key.connection, key.id()).await?;
@@ -237,6 +241,7 @@ async fn judge(desk: &Desk, candidate: Candidate) -> Result<Option<Planned>, Ver
             };
             break (refused(&run, &trouble), Change::default(), false);
         }
+        take_turn(desk, &key.connection).await;
         match preview(&mut run).await {
             Ok(preview) => break (preview, run.into_change(&Next::Settled), false),
             Err(Trouble::Remote(error)) if tries < TRIES && patience(&error).is_some() => {
@@ -249,7 +254,9 @@ async fn judge(desk: &Desk, candidate: Candidate) -> Result<Option<Planned>, Ver
             }
         }
     };
-    if is_new && preview.state.as_deref() == Some("retired") {
+    let state_is = |state: &str| preview.state.as_deref() == Some(state);
+    let is_nothing = preview.referral.is_none() && preview.crm_row.is_none();
+    if (is_new && state_is("retired")) || (is_nothing && state_is("settled")) {
         return Ok(None);
     }
     let preview = Preview {

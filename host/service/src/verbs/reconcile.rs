@@ -13,6 +13,8 @@ use super::deals::name_of;
 use super::find::records;
 use super::{Archive, VerbError, reason_in_words};
 use crate::desk::{Connection, Desk};
+use crate::throttle;
+use crate::trouble::Trouble;
 use books::{Books, Listed, RowOf};
 
 /// A connection's books.
@@ -94,7 +96,7 @@ impl What {
 /// Compares what both sides have with what the host has written down.
 ///
 /// # Errors
-/// [`VerbError::Remote`] when a side could not be listed; [`VerbError::Store`].
+/// [`VerbError::Remote`] when a side could not be listed; [`VerbError::Resting`]; [`VerbError::Store`].
 pub async fn reconcile(
     desk: &Desk,
     connection: Option<&str>,
@@ -110,6 +112,16 @@ pub async fn reconcile(
 }
 
 async fn one(desk: &Desk, connection: &Connection) -> Result<Reconciliation, VerbError> {
+    match throttle::must_be_open(desk, &connection.id).await {
+        Ok(()) => {}
+        Err(Trouble::Store(error)) => return Err(error.into()),
+        Err(trouble) => {
+            return Err(VerbError::Resting {
+                connection: connection.id.clone(),
+                why: trouble.to_string(),
+            });
+        }
+    }
     let query = ListQuery {
         order: Some(Order::Created),
         ..ListQuery::default()

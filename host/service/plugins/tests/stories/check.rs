@@ -1,5 +1,6 @@
 //! `cosell plugin check FILE`.
 
+use cosell_plugins::trial::Trial;
 use cosell_plugins::{CheckReport, Engine, EngineSettings, check_file};
 
 use crate::guest::{Does, Guest, Val, reads, set, text, writes};
@@ -50,7 +51,9 @@ fn a_refused_file_says_what_the_folder_would_say() {
         std::path::Path::new("no-such-file.wasm"),
     );
     assert!(
-        missing.to_string().contains("the file cannot be read"),
+        missing
+            .to_string()
+            .contains("there is no such file (hint: check the path)"),
         "{missing}"
     );
 }
@@ -74,4 +77,21 @@ fn what_would_stop_deals_is_a_warning() {
             && text.contains("sets opportunity.new_x without"),
         "{text}"
     );
+}
+
+#[test]
+fn a_plugin_on_trial_is_asked_what_it_serves_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("50-acme.wasm");
+    std::fs::write(&path, silent().build()).unwrap();
+    let engine = Engine::new(EngineSettings::default()).unwrap();
+    let trial = Trial::load(&engine, &path).unwrap();
+    let served: Vec<_> = trial.questions().collect();
+    assert_eq!(served, ["opportunity.to-deal", "opportunity.to-row"]);
+    for name in served {
+        let put = trial.put(name, None, &[]);
+        assert_eq!((put.ask(), put.ask_fresh()), (Ok(()), Ok(())));
+    }
+    let unserved = trial.put("country.to-row", None, &[]).ask().unwrap_err();
+    assert!(unserved.contains("does not export `country`"), "{unserved}");
 }

@@ -1,5 +1,4 @@
-//! The binary as people and programs use it: a process of its own, beside a host that runs in another one.
-#![allow(missing_docs, reason = "tests are read by their names")]
+//! What people ask and order, as a process of its own beside a host that runs in another one.
 
 use std::process::Output;
 

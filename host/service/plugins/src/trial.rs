@@ -1,0 +1,107 @@
+//! A plugin alone, asked as often as somebody wants to measure it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use cosell_sync::row::{Needs, Seen};
+
+use crate::bindings::cosell::mapping::types as wit;
+use crate::convert::given;
+use crate::engine::Engine;
+use crate::examples::{QUESTIONS, answer, answer_warm};
+use crate::folder::{read_component, read_operator};
+use crate::load::load;
+use crate::operator::Operator;
+use crate::plugin::Plugin;
+use crate::question::Candidate;
+use crate::rejection::Rejection;
+use crate::standard::Question;
+
+/// A plugin that was loaded as the folder loads it, and serves nobody.
+pub struct Trial(Arc<Plugin>);
+
+/// One of its questions, about the standard deal of the contract.
+pub struct Put<'a> {
+    plugin: &'a Plugin,
+    question: Question,
+}
+
+impl Trial {
+    /// Loads a component, with the operator file beside it.
+    ///
+    /// # Errors
+    /// What the folder would say.
+    pub fn load(engine: &Engine, path: &Path) -> Result<Self, Rejection> {
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        let operator = Operator::read(&read_operator(path)?.unwrap_or_default())?;
+        let loaded = load(engine, &file, &read_component(path)?, &operator)?;
+        Ok(Self(loaded.plugin))
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.0.id()
+    }
+
+    /// What it declares.
+    #[must_use]
+    pub fn needs(&self) -> Needs {
+        let mut needs = Needs::default();
+        self.0.declared.add_to(self.id(), &mut needs);
+        needs
+    }
+
+    /// The questions that it serves: `opportunity.to-row`.
+    pub fn questions(&self) -> impl Iterator<Item = &'static str> {
+        let asked = QUESTIONS
+            .into_iter()
+            .filter(|(hook, _)| self.0.hooks.contains(hook));
+        asked.map(|(_, name)| name)
+    }
+
+    /// Makes one of its questions ready: about the standard deal, this record and these hits of its searches, with the columns that the plugin
+    /// may see.
+    #[must_use]
+    pub fn put(&self, name: &str, seen: Option<&Seen>, candidates: &[Candidate]) -> Put<'_> {
+        let mut question = Question::new(name, self.0.settings.clone());
+        if let Some(seen) = seen {
+            let shown = self.0.seen(seen);
+            let row = given::row(&seen.row, |column| self.0.may_see(&seen.row.table, column));
+            question.give(wit::Given::Row(row));
+            for related in shown.related {
+                question.give(wit::Given::Related(related));
+            }
+        }
+        for candidate in candidates {
+            let shown = given::candidate(candidate, |table, column| self.0.may_see(table, column));
+            question.give(wit::Given::Candidate(shown));
+        }
+        Put {
+            plugin: &self.0,
+            question,
+        }
+    }
+}
+
+impl Put<'_> {
+    /// Asks on a warm instance, as deals are asked unless an operator wants it otherwise.
+    ///
+    /// # Errors
+    /// In words: it is none of the plugin's questions, or the plugin broke over it.
+    pub fn ask(&self) -> Result<(), String> {
+        said(answer_warm(self.plugin, &self.question))
+    }
+
+    /// Asks on an instance of its own, from bringing it up to taking it down.
+    ///
+    /// # Errors
+    /// As [`Put::ask`].
+    pub fn ask_fresh(&self) -> Result<(), String> {
+        said(answer(self.plugin, &self.question))
+    }
+}
+
+fn said<S, F: std::fmt::Display>(answer: Result<Result<S, F>, String>) -> Result<(), String> {
+    answer?.map(drop).map_err(|fault| fault.to_string())
+}
