@@ -10,6 +10,7 @@ mod endings;
 mod environments;
 mod leads;
 mod order;
+mod records;
 
 use cosell_simulator::{Fault, FaultKind, Service};
 
