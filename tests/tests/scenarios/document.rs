@@ -71,7 +71,8 @@ pub(crate) fn render(rows: &[Row], answers: &BTreeMap<String, String>, rules: &[
         }
     }
     text.push_str(
-        "\n## Rules\n\nWhat the host decides, and the tests that are named after it. Each of them runs with `cargo test NAME`.\n\n| rule | says | proven by | in |\n|---|---|---|---|\n",
+        "\n## Rules\n\nWhat the host decides, and what the tests say that are named after it: `s14_creating_twice_creates_once` would be a test of S14. A new test of \
+         a rule comes into this table with `cargo xtask scenarios`.\n\n| rule | says | proof | in |\n|---|---|---|---|\n",
     );
     for rule in rules {
         for (at, (file, test)) in rule.tests.iter().enumerate() {

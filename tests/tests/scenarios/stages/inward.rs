@@ -1,13 +1,16 @@
 //! Partner Center → CRM: a deal that a partner's user makes in the portal, edits there, and loses there.
 
+mod form;
+
 use cosell_tests::{Setup, World, id};
 use serde_json::json;
 
 use crate::people::{
-    IDENTIFIER, LINK, OPPORTUNITY_SETTINGS, PROGRAM, TEAM, VISIBLE, find, mail, organisation,
-    patch, person, referral, sold,
+    IDENTIFIER, LINK, OPPORTUNITY_SETTINGS, PROGRAM, VISIBLE, find, mail, organisation, patch,
+    person, referral, sold,
 };
 use crate::sheet::{Sheet, Sight, both, carried, check, only_if};
+use form::{colleagues, column, contacts, currency, intent, owner, part, sold_with, stage, word};
 
 pub(super) async fn play(sheet: &mut Sheet) -> anyhow::Result<()> {
     let world = World::set_up(Setup {
@@ -42,104 +45,6 @@ pub(super) async fn play(sheet: &mut Sheet) -> anyhow::Result<()> {
     accepted_by_microsoft(sheet, &world, &referral).await?;
     lost(sheet, &world, &referral).await?;
     world.end().await
-}
-
-/// The values of a column in the rows of a table.
-fn column(sight: &Sight<'_>, table: &str, name: &str) -> serde_json::Value {
-    let rows = sight.control.rows(table);
-    sorted(rows.iter().map(|row| row[name].clone()))
-}
-
-/// Rows come in the order of their ids.
-fn sorted(values: impl Iterator<Item = serde_json::Value>) -> serde_json::Value {
-    let mut values: Vec<_> = values.collect();
-    values.sort_by_key(ToString::to_string);
-    json!(values)
-}
-
-/// Mail addresses of the sellers that stand beside the owner.
-fn colleagues(sight: &Sight<'_>) -> serde_json::Value {
-    let users = sight.control.rows("systemuser");
-    let mail_of = |row: &serde_json::Value| {
-        let user = users
-            .iter()
-            .find(|user| user["systemuserid"] == row["_new_userid_value"]);
-        user.map(|user| user["fullname"].clone())
-            .unwrap_or_default()
-    };
-    let rows = sight.control.rows(TEAM);
-    let linked = rows
-        .iter()
-        .filter(|row| !row["_new_opportunityid_value"].is_null());
-    sorted(linked.map(mail_of))
-}
-
-fn owner(sight: &Sight<'_>, row: &serde_json::Value) -> serde_json::Value {
-    let users = sight.control.rows("systemuser");
-    let own = users
-        .iter()
-        .find(|user| user["systemuserid"] == row["_ownerid_value"]);
-    own.map(|user| user["fullname"].clone()).unwrap_or_default()
-}
-
-fn currency(sight: &Sight<'_>, row: &serde_json::Value) -> serde_json::Value {
-    let all = sight.control.rows("transactioncurrency");
-    let own = all
-        .iter()
-        .find(|one| one["transactioncurrencyid"] == row["_transactioncurrencyid_value"]);
-    own.map(|one| one["isocurrencycode"].clone())
-        .unwrap_or_default()
-}
-
-/// The word of a row that a lookup points to.
-fn word(sight: &Sight<'_>, table: &str, row: &serde_json::Value) -> serde_json::Value {
-    let key = format!("{table}id");
-    let points_to = &row[format!("_{table}_value")];
-    let rows = sight.control.rows(table);
-    let own = rows.iter().find(|one| one[&key] == *points_to);
-    own.map(|one| one["msft_name"].clone()).unwrap_or_default()
-}
-
-/// Who the opportunity's main contact is, and who is linked beside it.
-fn contacts(sight: &Sight<'_>, row: &serde_json::Value) -> serde_json::Value {
-    let all = sight.control.rows("contact");
-    let main = all
-        .iter()
-        .find(|one| one["contactid"] == row["_parentcontactid_value"]);
-    let others = sight.control.linked(
-        "opportunity",
-        row["opportunityid"].as_str().unwrap_or_default(),
-        crate::people::CONTACTS,
-    );
-    let of_id = |id: &String| all.iter().find(|one| one["contactid"] == id.as_str());
-    let mut names: Vec<_> = others
-        .iter()
-        .filter_map(of_id)
-        .map(|one| one["fullname"].clone())
-        .collect();
-    names.sort_by_key(ToString::to_string);
-    json!(
-        main.into_iter()
-            .map(|one| one["fullname"].clone())
-            .chain(names)
-            .collect::<Vec<_>>()
-    )
-}
-
-/// The solutions that hang from the row.
-fn sold_with(sight: &Sight<'_>, row: &serde_json::Value) -> serde_json::Value {
-    let rows = sight.control.rows("msft_partnercentersolution");
-    let own = rows
-        .iter()
-        .filter(|one| one["_msft_opportunityid_value"] == row["opportunityid"]);
-    sorted(own.map(|one| one["msft_solutionidentifier"].clone()))
-}
-
-/// The state, or the status reason.
-fn part(sight: &Sight<'_>, deal: &str, at: usize) -> serde_json::Value {
-    let both = crate::people::stands("opportunity", &sight.opportunity_of(deal));
-    let word = both.as_str().and_then(|both| both.split(" / ").nth(at));
-    word.map_or(both.clone(), |word| json!(word))
 }
 
 async fn birth(sheet: &mut Sheet, world: &World, deal: &str) -> anyhow::Result<()> {
@@ -229,7 +134,7 @@ async fn birth(sheet: &mut Sheet, world: &World, deal: &str) -> anyhow::Result<(
                     carried(&s.opportunity_of(deal)["new_campaign"], "CMP-7")
                 }),
                 check("sales-stage.in.create", |s| {
-                    carried(&s.opportunity_of(deal)["salesstage"], 1)
+                    carried(&stage(s, deal), "Develop")
                 }),
                 check("newer.in.create", |s| {
                     let row = s.opportunity_of(deal);
@@ -240,7 +145,7 @@ async fn birth(sheet: &mut Sheet, world: &World, deal: &str) -> anyhow::Result<(
                         ),
                         both(
                             carried(&word(s, "msft_solutionplay", &row), "Migrate"),
-                            carried(&row["msft_customerpurchaseintent"], 299_600_000),
+                            carried(&intent(&row), "Yes"),
                         ),
                     )
                 }),
@@ -329,7 +234,7 @@ async fn edits(sheet: &mut Sheet, world: &World, deal: &str) -> anyhow::Result<(
                     carried(&s.opportunity_of(deal)["new_campaign"], "CMP-8")
                 }),
                 check("sales-stage.in.update", |s| {
-                    carried(&s.opportunity_of(deal)["salesstage"], 2)
+                    carried(&stage(s, deal), "Propose")
                 }),
             ],
         )
@@ -381,7 +286,10 @@ async fn fixed(sheet: &mut Sheet, world: &World, deal: &str) -> anyhow::Result<(
             .partner_user_patches(deal, &patch(&[(path, json!(value))]));
         let seen = match refused {
             Ok(_) => Err(format!("{path} could be changed")),
-            Err(error) => Ok(format!("{error}; the account stays")),
+            Err(error) => Ok(format!(
+                "Partner Center takes no change: {}",
+                error.to_string().trim_end_matches('.')
+            )),
         };
         sheet.put(row, seen);
     }

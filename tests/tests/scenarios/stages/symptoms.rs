@@ -37,7 +37,10 @@ fn answered(sight: &Sight<'_>, log: &Log, row: &str, topic: &str, words: &[&str]
         .any(|(kind, line)| kind == "park" && words.iter().all(|word| line.contains(word)));
     only_if(
         in_history,
-        format!("row, log and history: {}", plain(&line)),
+        format!(
+            "row, log and history: {}",
+            plain(line.trim_end_matches('.'))
+        ),
         || format!("the history does not say it: {history:?}"),
     )
 }
