@@ -57,6 +57,6 @@ mod tests {
                 && is_send(reconcile(desk, None))
                 && is_send(deal(archive, key, Some(desk)))
         };
-        assert_eq!(std::mem::size_of_val(&check), 0, "it is never called");
+        assert_eq!(size_of_val(&check), 0, "it is never called");
     }
 }
