@@ -103,7 +103,7 @@ impl Host {
     /// [`StartError`].
     pub async fn start(config: &Config) -> Result<Self, StartError> {
         let began = Instant::now();
-// Before the store is touched: a host that was started twice by mistake must not call the leases of the first one its own.
+        // Before the store is touched: a host that was started twice by mistake must not call the leases of the first one its own.
         let listener = TcpListener::bind(config.server.listen)
             .await
             .map_err(|source| StartError::Listen {

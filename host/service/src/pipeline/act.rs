@@ -248,9 +248,7 @@ async fn one(run: &mut Run<'_>, sight: &Sight, write: Write) -> Result<(), Troub
                 let target = Run::record(Side::Crm, &table, &id);
                 let intent = intent(run, target, Some(etag.clone()), json!({}));
                 let operation = intend(run, intent).await?;
-                let call = dataverse
-                    .delete(&table, &id, Some(&etag), &operation)
-                    .await;
+                let call = dataverse.delete(&table, &id, Some(&etag), &operation).await;
                 intents::answered(run, call).await?;
                 tell_child(run, "deletes, because the host had made it,", &table, &id);
             }
