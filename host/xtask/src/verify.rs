@@ -6,7 +6,8 @@ use anyhow::Result;
 
 use crate::guests::packages;
 use crate::plugins::{self, TARGET};
-use crate::steps::{Workspace, cargo, demo, need_c_compiler, simulate, step};
+use crate::report;
+use crate::steps::{Workspace, answer, cargo, demo, need_c_compiler, simulate, step};
 
 /// Random histories that must hold before a push; nights play more.
 const HISTORIES: &str = "10000";
@@ -64,7 +65,9 @@ pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
         "histories",
         simulate(workspace).args(["--seeds", HISTORIES]),
     )?;
-    step("demo", demo(workspace).arg("--once"))?;
+    // As a program plays it: its exit code, and every key that it is promised.
+    let report = answer("demo", demo(workspace).args(["--once", "--json"]))?;
+    report::check(&report)?;
     if width == Width::All {
         // Together, so that the dependencies are optimised once.
         step(

@@ -33,7 +33,11 @@ async fn a_sellers_opportunity_becomes_a_co_sell_deal_and_microsoft_is_invited_o
     assert_eq!(microsoft["engagementId"], referral["engagementId"]);
     assert_eq!(text(&dressed, "name"), "✔ Data platform");
     assert!(text(&dressed, "msft_microsoftpartnercenterreferrallink").ends_with(&id));
-    assert!(!text(&dressed, AUDIT).is_empty());
+    let audit = text(&dressed, AUDIT);
+    assert!(
+        audit.contains("the deal is in Partner Center and Microsoft is invited"),
+        "{audit}"
+    );
     let seen = world
         .control()
         .row("opportunity", &row)
