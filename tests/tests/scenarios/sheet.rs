@@ -176,9 +176,8 @@ impl<'w> Sight<'w> {
     }
 
     fn of_referral(&self, table: &str, referral: &str) -> Value {
-        let rows = self.control.rows(table).into_iter();
-        rows.filter(|row| row[crate::people::IDENTIFIER] == referral)
-            .next_back()
+        let mut rows = self.control.rows(table).into_iter();
+        rows.rfind(|row| row[crate::people::IDENTIFIER] == referral)
             .unwrap_or_default()
     }
 

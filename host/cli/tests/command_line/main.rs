@@ -1,4 +1,5 @@
 //! The binary as a person or a script meets it: what it prints, where, and how it exits.
+#![allow(clippy::unwrap_used, reason = "helpers of tests, too")]
 #![allow(missing_docs, reason = "tests are read by their names")]
 
 mod errors;
