@@ -35,37 +35,56 @@ async fn flows(world: &World, number: usize) -> anyhow::Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn files_that_are_no_plugin_are_refused_with_a_reason_and_deals_flow() -> Told {
     let world = World::start().await?;
-    let cases: [(&str, Vec<u8>); 3] = [
-        ("60-garbage", b"this is no WebAssembly at all".to_vec()),
-        ("61-module", b"\0asm\x01\0\0\0".to_vec()),
+    let whole = std::fs::read(components("plugins")?.join("30-country.wasm"))?;
+    let cases: [(&str, &[u8], &str); 4] = [
         (
-            "62-half",
-            std::fs::read(components("plugins")?.join("30-country.wasm"))?[..5_000].to_vec(),
+            "60-garbage",
+            b"this is no WebAssembly at all",
+            "not WebAssembly",
         ),
+        (
+            "61-module",
+            b"\0asm\x01\0\0\0",
+            "a core module, not a component",
+        ),
+        ("62-half", &whole[..5_000], "damaged or only half copied"),
+        ("63-text", b"(component)", "WebAssembly text"),
     ];
-    for (number, (name, bytes)) in cases.into_iter().enumerate() {
-        let why = refused(&world, name, &bytes).await?;
+    for (number, (name, bytes, words)) in cases.into_iter().enumerate() {
+        let why = refused(&world, name, bytes).await?;
         ensure!(
-            !text(&why, "message").is_empty(),
-            "{name} was refused without a word: {why}"
+            text(&why, "kind") == "not-a-component" && text(&why, "message").contains(words),
+            "the refusal of {name} does not say \"{words}\": {why}"
+        );
+        ensure!(
+            !text(&why, "hint").is_empty(),
+            "the refusal of {name} does not say what to do: {why}"
         );
         flows(&world, number).await?;
     }
     world.end().await
 }
 
-/// Component, and a word that its refusal must contain.
-const REFUSED_AT_LOAD: [(&str, &str); 4] = [
-    ("exports-nothing", "hook"),
-    ("imports-another", "import"),
-    ("loops-at-load", "ms"),
-    ("fails-its-example", "example"),
+/// Component, what it is refused for, and words that its refusal must contain.
+const REFUSED_AT_LOAD: [(&str, &str, &str); 4] = [
+    ("exports-nothing", "export", "hook"),
+    ("imports-another", "import", "wasi:random/random"),
+    (
+        "loops-at-load",
+        "timeout",
+        "did not answer within 500 ms of work",
+    ),
+    (
+        "fails-its-example",
+        "example",
+        "names go into the CRM in capitals",
+    ),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn components_that_misbehave_at_load_never_serve() -> Told {
     let world = World::start().await?;
-    for (name, word) in REFUSED_AT_LOAD {
+    for (name, kind, words) in REFUSED_AT_LOAD {
         let why = refused(
             &world,
             &format!("70-{name}"),
@@ -73,8 +92,8 @@ async fn components_that_misbehave_at_load_never_serve() -> Told {
         )
         .await?;
         ensure!(
-            why.to_string().contains(word),
-            "{name}: the refusal does not speak of \"{word}\": {why}"
+            text(&why, "kind") == kind && why.to_string().contains(words),
+            "{name}: the refusal is not of kind {kind}, or does not speak of \"{words}\": {why}"
         );
     }
     flows(&world, 1).await?;
@@ -101,15 +120,20 @@ async fn a_good_plugin_replaced_by_a_bad_one_goes_on_serving() -> Told {
     world.end().await
 }
 
-/// Components that let themselves in and misbehave when they are asked about a deal.
-const CAUGHT_IN_A_CALL: [&str; 4] = ["loops", "panics", "eats-memory", "sets-undeclared"];
+/// Components that let themselves in and misbehave when they are asked about a deal, and words that the deal's reason must contain.
+const CAUGHT_IN_A_CALL: [(&str, &str); 4] = [
+    ("loops", "did not answer within 50 ms of work"),
+    ("panics", "panicked"),
+    ("eats-memory", "MiB of memory and may have"),
+    ("sets-undeclared", "creditlimit"),
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fault_in_a_call_parks_its_own_deal_names_the_plugin_and_is_over_when_the_plugin_goes()
 -> Told {
     let world = World::start().await?;
     let mut number = 0;
-    for name in CAUGHT_IN_A_CALL {
+    for (name, words) in CAUGHT_IN_A_CALL {
         let file = world.folder.join(format!("80-{name}.wasm"));
         std::fs::write(&file, hostile(&format!("{name}.wasm"))?)?;
         // Deals go through until the set is swapped; then one is parked.
@@ -124,8 +148,8 @@ async fn a_fault_in_a_call_parks_its_own_deal_names_the_plugin_and_is_over_when_
         };
         let reason = parked.reason.unwrap_or_default();
         ensure!(
-            reason.contains("plugin-fault") && reason.contains("plugin"),
-            "{name}: the reason does not say what happened: {reason}"
+            reason.contains(&format!("plugin \"{name}\"")) && reason.contains(words),
+            "{name}: the reason does not name the plugin, or does not speak of \"{words}\": {reason}"
         );
         // Taking the plugin away wakes what it parked (S26).
         std::fs::remove_file(&file)?;

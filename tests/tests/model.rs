@@ -1,4 +1,4 @@
-//! The model of histories, proved on a few of them; `cargo verify` plays ten thousand.
+//! The model of histories, proved on a few of them; `cargo verify` plays many more.
 #![allow(missing_docs, reason = "tests are read by their names")]
 
 use std::sync::{Arc, OnceLock};

@@ -1,4 +1,4 @@
-//! `cosell plugin check` and `cosell config check`.
+//! `cosell plugin check`, `cosell config check` and `cosell config example`.
 #![allow(clippy::print_stdout, reason = "the command line may")]
 
 use std::path::Path;
@@ -21,6 +21,14 @@ pub(crate) fn plugin(file: &Path) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// The manual of the configuration, in the binary: who has only that needs it most.
+const EXAMPLE: &str = include_str!("../../../examples/cosell.toml");
+
+pub(crate) fn example() -> ExitCode {
+    print!("{EXAMPLE}");
+    ExitCode::SUCCESS
 }
 
 pub(crate) fn config(path: &Path) -> anyhow::Result<ExitCode> {

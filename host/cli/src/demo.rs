@@ -7,6 +7,7 @@ mod people;
 mod scenes;
 mod stage;
 mod tell;
+mod traffic;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -61,12 +62,32 @@ struct Scenario {
     error: Option<String>,
 }
 
+/// What `--json` prints when there is nothing to report on.
+#[derive(Debug, Serialize)]
+struct Failure {
+    ok: bool,
+    error: String,
+}
+
 pub(crate) async fn demo(args: Args) -> anyhow::Result<ExitCode> {
+    let played = play(&args).await;
+    // A program that waits for one object gets one, whatever went wrong.
+    if let (true, Err(error)) = (args.json, &played) {
+        let failure = Failure {
+            ok: false,
+            error: format!("{error:#}"),
+        };
+        tell::print(&serde_json::to_string_pretty(&failure)?);
+    }
+    played
+}
+
+async fn play(args: &Args) -> anyhow::Result<ExitCode> {
     let teller = Teller {
         to_stderr: args.json,
     };
     teller.title("cosell demo");
-    let mut stage = Stage::set(&args, teller).await?;
+    let mut stage = Stage::set(args, teller).await?;
     let mut scenarios = Vec::new();
     let mut latencies = scenes::Samples::default();
     for (name, scene) in SCENES {
@@ -91,7 +112,7 @@ pub(crate) async fn demo(args: Args) -> anyhow::Result<ExitCode> {
         }
     }
     teller.scene("what the ledger says");
-    let verdict = judge::judge(&stage)
+    let mut verdict = judge::judge(&stage)
         .await
         .context("the judge could not read both sides")?;
     for disagreement in &verdict.disagreements {
@@ -101,6 +122,10 @@ pub(crate) async fn demo(args: Args) -> anyhow::Result<ExitCode> {
         .restart_host()
         .await
         .context("the second start failed")?;
+    for over in figures.over_budget() {
+        teller.wrong(&over);
+        verdict.disagreements.push(over);
+    }
     let report = Report {
         ok: scenarios.iter().all(|scenario| scenario.ok)
             && scenarios.len() == SCENES.len()

@@ -31,6 +31,7 @@ struct Cli {
 
 const AFTER: &str = "From nothing to a running host:
   cosell demo                            see it work, no account needed
+  cosell config example > my.toml        every key explained, to fill in
   cosell config check --config my.toml   every mistake at once, with what to do
   cosell plugin check my.wasm            what the host would say if you dropped it into the folder
   cosell plan --config my.toml --all     what it would do with your real records; writes nothing
@@ -52,7 +53,7 @@ enum Command {
     /// Receives webhooks, sweeps both sides for what was missed, and loads plugins from the folder while it runs. On Ctrl-C or SIGTERM it takes no more
     /// work, lets running deals end, and exits; nothing is lost if it is killed instead.
     Run {
-        /// The configuration file; `examples/cosell.toml` is its manual.
+        /// The configuration file; `cosell config example` prints one with every key explained.
         #[arg(long, short, value_name = "FILE", env = "COSELL_CONFIG")]
         config: PathBuf,
     },
@@ -127,7 +128,8 @@ enum PluginCommand {
     /// Say what the host would say if this file were dropped into the plugin folder.
     ///
     /// Checks imports and exports, asks the plugin who it is and what it needs, and runs its golden examples. An operator file
-    /// `NAME.toml` beside it is read, as in the folder. Exits with 1 when the plugin would be refused.
+    /// `NAME.toml` beside it is read, as in the folder. Exits with 0 when it is good; with 1 when the folder would refuse it, and also when the folder
+    /// would take it and the deals that it is asked about would stop (the warnings).
     Check {
         /// The component, `NAME.wasm`.
         #[arg(value_name = "FILE")]
@@ -137,6 +139,10 @@ enum PluginCommand {
 
 #[derive(Subcommand)]
 enum ConfigCommand {
+    /// Print a configuration with every key, its default and what it is for: the manual.
+    ///
+    /// Save it, fill in your own tenants and addresses, and let `cosell config check` tell what is missing.
+    Example,
     /// Read a configuration as `run` would, and tell every mistake at once.
     ///
     /// Calls nobody: addresses and secrets are read, not tried. Exits with 1 when there is a mistake.
@@ -161,6 +167,7 @@ fn main() -> ExitCode {
             Command::Demo(args) => demo::demo(args).await,
             Command::Simulator(args) => simulator::simulator(args).await,
             Command::Plugin(PluginCommand::Check { file }) => check::plugin(&file),
+            Command::Config(ConfigCommand::Example) => Ok(check::example()),
             Command::Config(ConfigCommand::Check { config }) => check::config(&config),
             Command::Status { on } => status::status(&on).await,
             Command::Deals(args) => deals::deals(args).await,

@@ -206,7 +206,7 @@ fn read(path: &Path) -> Result<String, ConfigErrors> {
         .map_err(|error| {
             failed(
                 format!("the file cannot be read: {error}"),
-                "start from examples/cosell.toml and give its path with --config",
+                "start from `cosell config example > cosell.toml`, and give its path with --config",
             )
         })?
         .len();

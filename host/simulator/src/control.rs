@@ -3,9 +3,11 @@
 //! `tests/rules/symptoms.rs` has a table: which act brings about which symptom of the connector's troubleshooting page.
 
 mod http;
+mod page;
 mod partners;
 mod routes;
 mod sellers;
+mod words;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

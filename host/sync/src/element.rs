@@ -6,14 +6,25 @@ use alloc::vec::Vec;
 use crate::deal::{Address, Person, Solution, UnitValue};
 use crate::side::{Side, Sides};
 
-fn fold(text: Option<&String>) -> impl Iterator<Item = char> + '_ {
+fn trimmed(text: Option<&String>) -> &str {
     text.map_or("", |text| text.trim())
-        .chars()
-        .flat_map(char::to_lowercase)
 }
 
 fn equal(a: Option<&String>, b: Option<&String>) -> bool {
-    fold(a).eq(fold(b))
+    let (a, b) = (trimmed(a), trimmed(b));
+    // Most texts are equal, or plain: only the rest is worth folding letter by letter.
+    if a == b {
+        return true;
+    }
+    if a.is_ascii() && b.is_ascii() {
+        return a.eq_ignore_ascii_case(b);
+    }
+    let folded = |text: &str| {
+        text.chars()
+            .flat_map(char::to_lowercase)
+            .collect::<String>()
+    };
+    folded(a) == folded(b)
 }
 
 /// The same in every field that a person reads.

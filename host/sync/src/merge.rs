@@ -474,6 +474,9 @@ fn alike(views: &Sides<View>, unit: &Unit, shown: Sides<&UnitValue>) -> bool {
 /// order, and a standing without a reason agrees with the same standing and any reason.
 #[must_use]
 pub fn same(a: &UnitValue, b: &UnitValue) -> bool {
+    if a == b {
+        return true;
+    }
     match (a, b) {
         (UnitValue::Text(a), UnitValue::Text(b)) => text(a.as_deref()).eq(text(b.as_deref())),
         (UnitValue::State(a), UnitValue::State(b)) => {

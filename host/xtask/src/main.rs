@@ -10,6 +10,7 @@
 
 mod guests;
 mod plugins;
+mod report;
 mod scenarios;
 mod steps;
 mod verify;
@@ -33,7 +34,7 @@ The workshop of cosell.
 
 `cargo demo` and `cargo verify` are short for two of them. Components land in target/plugins (the stock mapping),
 target/examples (things to copy and to drop in) and target/hostile (guests that misbehave, for tests).
-All that is needed is Rust from rustup; the WebAssembly target is added when it is missing.
+All that is needed is Rust from rustup and a C compiler (`cc`); the WebAssembly target is added when it is missing.
 ";
 
 fn main() -> ExitCode {

@@ -1,7 +1,7 @@
 //! Steps that are announced, timed, and repeatable by hand when they fail.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -96,11 +96,31 @@ pub(crate) fn need_c_compiler() -> Result<()> {
 /// # Errors
 /// With the command to repeat, when it fails.
 pub(crate) fn step(title: &str, command: &mut Command) -> Result<()> {
+    timed(title, command, |command| command.status())
+}
+
+/// Runs one step for what it says on standard output.
+///
+/// # Errors
+/// As [`step`].
+pub(crate) fn answer(title: &str, command: &mut Command) -> Result<String> {
+    let mut said = Vec::new();
+    timed(title, command, |command| {
+        let output = command.stderr(Stdio::inherit()).output()?;
+        said = output.stdout;
+        Ok(output.status)
+    })?;
+    String::from_utf8(said).with_context(|| format!("{title}: said something that is no text"))
+}
+
+fn timed(
+    title: &str,
+    command: &mut Command,
+    run: impl FnOnce(&mut Command) -> std::io::Result<ExitStatus>,
+) -> Result<()> {
     eprintln!("── {title}");
     let started = Instant::now();
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start {}", in_words(command)))?;
+    let status = run(command).with_context(|| format!("cannot start {}", in_words(command)))?;
     if !status.success() {
         bail!("{title}: failed. To repeat it:\n  {}", in_words(command));
     }

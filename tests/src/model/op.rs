@@ -385,7 +385,7 @@ pub fn line(ops: &[Op]) -> String {
     ops.iter().map(Op::to_string).collect::<Vec<_>>().join(" ")
 }
 
-/// Reads what [`line`] wrote.
+/// Reads what [`line()`] wrote.
 ///
 /// # Errors
 /// Which word is none.

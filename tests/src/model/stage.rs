@@ -234,7 +234,10 @@ impl<'a> Stage<'a> {
         match self.until_cut(belfry.accept(bell)).await? {
             Some(heard) => drop(heard.context("a bell was refused")?),
             // Nobody said 200: it is sent once more.
-            None => return Ok(self.outbox.insert(0, webhook)),
+            None => {
+                self.outbox.insert(0, webhook);
+                return Ok(());
+            }
         }
         self.arrived.push(webhook);
         if self.arrived.len() > ARRIVED_MAX {

@@ -288,3 +288,62 @@ async fn s24_no_contact_leaves_before_consent_is_on_record() -> Told {
     assert!(told.iter().any(|line| line.contains("consent")), "{told:?}");
     world.end().await
 }
+
+/// What the audit column holds.
+const AUDIT_CHARS: usize = 100_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s7_a_column_that_is_too_short_is_told_once_and_the_hosts_own_never() -> Told {
+    let world = World::start().await?;
+    let account = world.account("Contoso Kft.", "HU")?;
+    let row = world.opportunity(&account, &json!({}))?;
+    let referral = text(&world.referral_of(&row).await?, "id");
+    world.row_of(&referral).await?;
+    world.quiet().await?;
+    // The audit column is full: with every line from now on the oldest fall off.
+    world.control().seller_updates(
+        "opportunity",
+        &row,
+        &json!({ AUDIT: "x".repeat(AUDIT_CHARS) }),
+    )?;
+    for (letter, length) in [("m", 2_500), ("n", 2_600)] {
+        let notes = letter.repeat(length);
+        world.control().partner_user_patches(
+            &referral,
+            &json!([{ "op": "replace", "path": "/details/notes", "value": notes }]),
+        )?;
+        world
+            .until("the beginning of the notes", |control| {
+                let row = control.row("opportunity", &row)?;
+                row["description"]
+                    .as_str()?
+                    .starts_with(letter)
+                    .then_some(())
+            })
+            .await?;
+        world.quiet().await?;
+    }
+    let told = world.history(&row).await?;
+    let cut: Vec<&String> = told
+        .iter()
+        .filter(|line| line.contains("what is longer is cut there"))
+        .collect();
+    assert_eq!(cut.len(), 1, "{told:?}");
+    assert!(
+        cut[0].starts_with("opportunity.description holds 2000 characters"),
+        "{cut:?}"
+    );
+    let audit = text(
+        &world.control().row("opportunity", &row).expect("the row"),
+        AUDIT,
+    );
+    assert_eq!(audit.chars().count(), AUDIT_CHARS);
+    assert!(
+        audit
+            .lines()
+            .next()
+            .is_some_and(|line| line.contains("notes")),
+        "{audit:.80}"
+    );
+    world.end().await
+}

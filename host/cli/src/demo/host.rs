@@ -27,6 +27,31 @@ pub(super) struct HostFigures {
     pub(super) rss_mb: u64,
 }
 
+/// A second start, with plugins compiled and cached, is ready within this time.
+const READY_BUDGET_MS: u64 = 500;
+/// An idle host takes no more than this.
+const RSS_BUDGET_MB: u64 = 100;
+
+impl HostFigures {
+    /// What is more than it may be, as sentences.
+    pub(super) fn over_budget(self) -> Vec<String> {
+        let mut over = Vec::new();
+        if self.ready_ms > READY_BUDGET_MS {
+            over.push(format!(
+                "the second start took {} ms, and may take {READY_BUDGET_MS} ms",
+                self.ready_ms
+            ));
+        }
+        if self.rss_mb > RSS_BUDGET_MB {
+            over.push(format!(
+                "the idle host takes {} MB, and may take {RSS_BUDGET_MB} MB",
+                self.rss_mb
+            ));
+        }
+        over
+    }
+}
+
 /// A running `cosell run`.
 pub(super) struct HostProcess {
     child: Child,
@@ -134,4 +159,17 @@ fn last_lines(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = text.lines().rev().take(8).collect();
     lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_start_and_a_fat_host_are_over_their_budgets() {
+        let figures = |ready_ms, rss_mb| HostFigures { ready_ms, rss_mb };
+        assert!(figures(500, 100).over_budget().is_empty());
+        assert!(figures(501, 100).over_budget()[0].contains("501 ms"));
+        assert!(figures(500, 101).over_budget()[0].contains("101 MB"));
+    }
 }

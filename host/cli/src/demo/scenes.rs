@@ -10,20 +10,10 @@ use serde_json::{Value, json};
 
 use super::people;
 use super::stage::Stage;
+use super::traffic::{Traffic, comes};
 
 /// A change arrives within a second; a loaded machine may take longer.
 pub(super) const ARRIVES_MAX: Duration = Duration::from_secs(20);
-/// Companies that nobody takes for one another.
-const CUSTOMERS: [&str; 8] = [
-    "Fabrikam",
-    "Proseware",
-    "Humongous Insurance",
-    "Lucerne Publishing",
-    "Graphic Design Institute",
-    "Margie's Travel",
-    "Trey Research",
-    "Alpine Ski House",
-];
 /// Changes each way whose arrival is measured.
 const SAMPLES: usize = 20;
 
@@ -271,7 +261,8 @@ async fn accepted(stage: &mut Stage, samples: &mut Samples) -> anyhow::Result<()
 }
 
 async fn dropped_in(stage: &mut Stage, _samples: &mut Samples) -> anyhow::Result<()> {
-    let before = arrive(stage, "Adventure Works", "AT", 1).await?;
+    let stage = &*stage;
+    let before = arrive(stage, "Adventure Works", "AT").await?;
     ensure!(
         before["new_dealtype"].is_null(),
         "the partner's column is filled before the partner's plugin is there"
@@ -279,24 +270,41 @@ async fn dropped_in(stage: &mut Stage, _samples: &mut Samples) -> anyhow::Result
     stage
         .teller
         .sees("a deal from Partner Center crosses with the stock mapping");
+    let traffic = Traffic::on(stage);
+    tokio::select! {
+        stopped = traffic.pour() => match stopped? {},
+        played = while_deals_flow(stage, &traffic) => played?,
+    }
+    traffic.all_through(ARRIVES_MAX).await?;
+    stage.teller.sees(&format!(
+        "{} deals came in meanwhile, and every one crossed",
+        traffic.came()
+    ));
+    stage
+        .control()
+        .require_column("opportunity", "new_dealtype", false)?;
+    Ok(std::fs::remove_file(stage.folder.join("60-broken.wasm"))?)
+}
 
+/// Everything that happens to the folder while deals are under way.
+async fn while_deals_flow(stage: &Stage, traffic: &Traffic<'_>) -> anyhow::Result<()> {
     let partner = stage.examples.join("50-acme.wasm");
+    let under_way = deals_under_way(stage, traffic).await?;
     std::fs::copy(&partner, stage.folder.join("50-acme.wasm")).with_context(|| {
         format!(
             "the partner's plugin {} is not there; `cargo xtask plugins` builds it",
             partner.display()
         )
     })?;
-    stage.teller.does("partner", "drops 50-acme.wasm into the folder: country in a lookup table, a deal type on every new opportunity");
-    let mut number = 2;
-    let after = loop {
-        let row = arrive(stage, CUSTOMERS[number % CUSTOMERS.len()], "DE", number).await?;
-        number += 1;
-        if !row["new_dealtype"].is_null() {
-            break row;
-        }
-        ensure!(number < 40, "no deal met the partner's plugin");
-    };
+    stage.teller.does("partner", &format!("drops 50-acme.wasm into the folder while {under_way} deals are under way: country in a lookup table, a deal type on every new opportunity"));
+    let after = stage
+        .until("a deal that met the partner's plugin", ARRIVES_MAX, |_| {
+            traffic
+                .crossed()
+                .into_iter()
+                .find(|row| !row["new_dealtype"].is_null())
+        })
+        .await?;
     let account = text(&after, "_parentaccountid_value");
     let account = stage
         .control()
@@ -314,7 +322,8 @@ async fn dropped_in(stage: &mut Stage, _samples: &mut Samples) -> anyhow::Result
         "the next deal uses it: deal type {}, country lookup → {}",
         after["new_dealtype"], country["new_name"]
     ));
-
+    // A run keeps the set that it began with: those of the old one end first.
+    traffic.all_through(ARRIVES_MAX).await?;
     stage
         .control()
         .require_column("opportunity", "new_dealtype", true)?;
@@ -322,56 +331,65 @@ async fn dropped_in(stage: &mut Stage, _samples: &mut Samples) -> anyhow::Result
         "CRM admin",
         "makes the deal type mandatory: from now on the CRM refuses an opportunity without one",
     );
-    arrive(stage, "Tailspin Toys", "FR", number).await?;
+    deals_go_on(stage, traffic).await?;
     stage
         .teller
         .sees("deals go on arriving, because the partner's plugin fills it");
-    number += 1;
 
-    let broken = stage.folder.join("60-broken.wasm");
-    std::fs::write(&broken, b"\0asm this is not a component")?;
-    stage
-        .teller
-        .does("partner", "drops a broken 60-broken.wasm into the folder");
+    let under_way = deals_under_way(stage, traffic).await?;
+    std::fs::write(
+        stage.folder.join("60-broken.wasm"),
+        b"\0asm this is not a component",
+    )?;
+    stage.teller.does(
+        "partner",
+        &format!(
+            "drops a broken 60-broken.wasm into the folder while {under_way} deals are under way"
+        ),
+    );
     let rejection = stage.folder.join("60-broken.rejected.json");
     let why = stage
         .until("the refusal beside the file", ARRIVES_MAX, |_| {
-            std::fs::read(&rejection)
-                .ok()
-                .filter(|text| !text.is_empty())
+            let text = std::fs::read(&rejection).ok()?;
+            serde_json::from_slice::<Value>(&text).ok()
         })
         .await?;
-    let why: Value = serde_json::from_slice(&why).context("the refusal is no JSON")?;
     stage
         .teller
         .sees(&format!("refused: {}", text(&why, "message")));
-    arrive(stage, "Wingtip", "CH", number).await?;
+    deals_go_on(stage, traffic).await?;
     stage
         .teller
         .sees("deals go on flowing through the set that works");
+    Ok(())
+}
+
+/// So many deals at least are under way when something happens to the folder.
+const UNDER_WAY_MIN: usize = 2;
+
+/// Waits until deals are under way, and says how many.
+async fn deals_under_way(stage: &Stage, traffic: &Traffic<'_>) -> anyhow::Result<usize> {
     stage
-        .control()
-        .require_column("opportunity", "new_dealtype", false)?;
-    Ok(std::fs::remove_file(&broken)?)
+        .until("deals under way", ARRIVES_MAX, |_| {
+            Some(traffic.under_way()).filter(|under_way| *under_way >= UNDER_WAY_MIN)
+        })
+        .await
+}
+
+/// Waits until deals cross that had not come yet.
+async fn deals_go_on(stage: &Stage, traffic: &Traffic<'_>) -> anyhow::Result<()> {
+    let enough = traffic.came() + 2;
+    stage
+        .until("deals to go on", ARRIVES_MAX, |_| {
+            (traffic.came() >= enough).then_some(())
+        })
+        .await?;
+    traffic.all_through(ARRIVES_MAX).await
 }
 
 /// A referral of ours arrives from Partner Center's portal and becomes an opportunity.
-async fn arrive(
-    stage: &Stage,
-    customer: &str,
-    country: &str,
-    number: usize,
-) -> anyhow::Result<Value> {
-    let referral = json!({
-        "name": format!("{customer} rollout {number}"), "type": "Independent", "qualification": "SalesQualified",
-        "customerProfile": { "name": customer, "address": { "addressLine1": "Main Street 1", "city": "Capital", "postalCode": "1010", "country": country }, "team": [] },
-        "consent": { "consentToToShareInfoWithOthers": true, "consentToContact": true, "consentToShareReferralWithMicrosoftSellers": false },
-        "details": { "notes": "from the portal", "dealValue": 10_000 + number, "currency": "EUR", "closingDateTime": "2027-03-31T00:00:00Z",
-            "requirements": { "solutions": [{ "type": "Name", "id": "SOL-12345-ABC", "name": "Contoso Data Platform" }] } },
-        "team": [{ "firstName": "Sam", "lastName": "Seller", "email": "sam.seller@partner.example", "phoneNumber": "+36 1 555 0199" }], "target": [],
-    });
-    let act = stage.control().partner_user_creates(&referral)?;
-    let referral = id(&act.record);
+async fn arrive(stage: &Stage, customer: &str, country: &str) -> anyhow::Result<Value> {
+    let referral = comes(stage, customer, country, 0)?;
     stage
         .until("the opportunity of a referral", ARRIVES_MAX, |control| {
             control.rows("opportunity").into_iter().find(|row| {

@@ -1,6 +1,9 @@
 //! The binary as a person or a script meets it: what it prints, where, and how it exits.
+#![allow(clippy::unwrap_used, reason = "helpers of tests, too")]
 #![allow(missing_docs, reason = "tests are read by their names")]
 
+mod errors;
+mod help;
 mod simulator;
 mod verbs;
 
@@ -16,6 +19,10 @@ fn binary() -> Command {
 /// Runs it to its end.
 fn cosell<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Output {
     binary().args(arguments).output().expect("the binary runs")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("text")
 }
 
 fn stderr(output: &Output) -> String {

@@ -3,6 +3,7 @@
 
 mod asking;
 mod judging;
+mod words;
 
 use std::collections::BTreeMap;
 
@@ -99,8 +100,8 @@ fn failures_of(
             .map(|expected| {
                 format!(
                     "expected {}, and the answer is {}",
-                    judging::words(expected),
-                    judging::words(&said)
+                    words::expected(expected),
+                    words::said(&said)
                 )
             }),
     );

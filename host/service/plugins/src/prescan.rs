@@ -62,7 +62,7 @@ fn is_a_component(bytes: &[u8]) -> Result<(), Rejection> {
         } else {
             no(
                 "this is not WebAssembly",
-                "a plugin is a component, as `cargo xtask plugins` or `jco componentize` makes it",
+                "a plugin is a component, as `wasm-tools component new` or `jco componentize` makes it",
             )
         };
     }
@@ -70,7 +70,7 @@ fn is_a_component(bytes: &[u8]) -> Result<(), Rejection> {
     if bytes.get(6..8) == Some(&[0, 0]) {
         return no(
             "this is a core module, not a component",
-            "wrap it: wasm-tools component new FILE -o plugin.wasm (the build command of the guest SDK does it for you)",
+            "wrap it: wasm-tools component new FILE -o plugin.wasm (`cargo install wasm-tools` installs that)",
         );
     }
     Ok(())

@@ -62,7 +62,7 @@ impl<'a> Page<'a> {
                 line,
                 String::new(),
                 format!("this is not TOML: {}", error.message()),
-                "compare the line with examples/cosell.toml",
+                "compare the line with what `cosell config example` prints",
             );
         }
         let root = Section {
@@ -164,7 +164,7 @@ impl<'a> Section<'a> {
         let Some(value) = self.get(key) else {
             self.missing(
                 key,
-                &format!("add a [[{key}]] section; examples/cosell.toml shows one"),
+                &format!("add a [[{key}]] section; `cosell config example` shows one"),
             );
             // Read an empty one, so that its required keys are told at once.
             return self

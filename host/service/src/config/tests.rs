@@ -431,7 +431,7 @@ fn a_file_that_is_not_there_says_where_to_start() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("nowhere/cosell.toml: 1 mistake") && error.contains("examples/cosell.toml"),
+        error.contains("nowhere/cosell.toml: 1 mistake") && error.contains("cosell config example"),
         "{error}"
     );
 }

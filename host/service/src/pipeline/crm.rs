@@ -91,7 +91,16 @@ pub(super) async fn write_out(
     }
     let speakers = speakers(&after, &written);
     let story = dress::story(&carries);
-    let mark = dress::ride_along(run, reading, sight.kind, seen, &mut written, &story).await?;
+    // The invitation is a write of the same script, and comes before this one.
+    let invites = plan
+        .carries
+        .iter()
+        .any(|carry| carry.unit == Unit::Help && carry.to == Side::PartnerCenter);
+    let told = dress::Told {
+        story: &story,
+        invites,
+    };
+    let mark = dress::ride_along(run, reading, sight.kind, seen, &mut written, told).await?;
     writes.push(Write {
         what: dress::update(sight.kind, row, written, mark, closing.cloned()),
         settles,

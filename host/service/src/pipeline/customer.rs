@@ -247,7 +247,7 @@ fn new_identity(deal: &Deal) -> String {
 enum Who {
     Known(Reference),
     /// Nobody yet; the text makes the new row's id (S14).
-    New(String, ContactQuestion),
+    New(String, Box<ContactQuestion>),
     /// Nobody decided, or it is too close to call: a missing contact costs less than a wrong one.
     Nobody,
 }
@@ -277,7 +277,7 @@ async fn who(
         Some(Resolution::UseExisting(likeness)) => {
             Who::Known(chosen(&candidates, CONTACT, &likeness))
         }
-        Some(Resolution::CreateNew(identity)) => Who::New(identity, question),
+        Some(Resolution::CreateNew(identity)) => Who::New(identity, Box::new(question)),
     })
 }
 

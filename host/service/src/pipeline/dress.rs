@@ -45,9 +45,13 @@ pub(super) async fn in_step(
     }
     let story = match (&microsoft, news) {
         (Some(standing), true) => format!("Microsoft's referral: {standing}"),
-        _ => "in step with Partner Center".to_owned(),
+        _ => IN_STEP.to_owned(),
     };
-    let mark = ride_along(run, reading, sight.kind, seen, &mut cells, &story).await?;
+    let told = Told {
+        story: &story,
+        invites: false,
+    };
+    let mark = ride_along(run, reading, sight.kind, seen, &mut cells, told).await?;
     if cells.is_empty() {
         return Ok(None);
     }
@@ -94,6 +98,15 @@ pub(super) fn update(
     }
 }
 
+/// What the audit column is told with a write.
+#[derive(Clone, Copy)]
+pub(super) struct Told<'a> {
+    /// What the write is about.
+    pub(super) story: &'a str,
+    /// A write before it invites Microsoft.
+    pub(super) invites: bool,
+}
+
 /// Adds to a write what rides along: facts, audit line, mark. Returns the mark that the name gets, if it changes.
 pub(super) async fn ride_along(
     run: &Run<'_>,
@@ -101,7 +114,7 @@ pub(super) async fn ride_along(
     kind: RecordKind,
     seen: &Seen,
     cells: &mut Cells,
-    story: &str,
+    told: Told<'_>,
 ) -> Result<Option<String>, Trouble> {
     let facts = facts(run, reading, &seen.row);
     let identifier = run.set.needs().column(&seen.row.table, Role::Identifier);
@@ -110,9 +123,9 @@ pub(super) async fn ride_along(
     let line = line(
         run,
         &if is_new {
-            format!("the deal is in Partner Center; {story}")
+            first_story(reading, told)
         } else {
-            story.to_owned()
+            told.story.to_owned()
         },
     );
     cells.extend(audit(run, &seen.row, &line));
@@ -163,13 +176,36 @@ pub(super) fn audit(run: &Run<'_>, row: &Row, line: &str) -> Cells {
     Cells::from([(column.to_owned(), Cell::Text(text))])
 }
 
-/// What a write is about, for the audit column: `value and close-date from Partner Center`.
+/// What a write is about, for the audit column: `value and close date came from Partner Center`.
 pub(super) fn story(carries: &[&Carry]) -> String {
-    let units: Vec<String> = carries.iter().map(|carry| carry.unit.as_text()).collect();
+    let units: Vec<String> = carries
+        .iter()
+        .map(|carry| carry.unit.as_text().replace('-', " "))
+        .collect();
     match units.split_last() {
-        Some((last, [])) => format!("{last} from Partner Center"),
-        Some((last, rest)) => format!("{} and {last} from Partner Center", rest.join(", ")),
-        None => "in step with Partner Center".to_owned(),
+        Some((last, [])) => format!("{last} came from Partner Center"),
+        Some((last, rest)) => format!("{} and {last} came from Partner Center", rest.join(", ")),
+        None => IN_STEP.to_owned(),
+    }
+}
+
+/// Nothing else to tell.
+const IN_STEP: &str = "in step with Partner Center";
+
+/// The first line that a seller reads about a deal: that it is there, and whether Microsoft was asked.
+fn first_story(reading: &Reading, told: Told<'_>) -> String {
+    let is_there = reading
+        .facts
+        .as_ref()
+        .is_some_and(|facts| facts.microsoft.is_some());
+    let there = if told.invites || is_there {
+        "the deal is in Partner Center and Microsoft is invited"
+    } else {
+        "the deal is in Partner Center"
+    };
+    match told.story {
+        IN_STEP => there.to_owned(),
+        more => format!("{there}; {more}"),
     }
 }
 

@@ -3,7 +3,9 @@
 use http::Method;
 use serde_json::{Value, json};
 
+use super::page::page;
 use super::routes::ROUTES;
+use super::words::words;
 use super::{Arrival, Control, ControlError};
 use crate::standing::Hidden;
 use crate::wire::{Reply, Request, decode_segment};
@@ -11,6 +13,15 @@ use crate::wire::{Reply, Request, decode_segment};
 impl Control {
     /// Answers a request to the control listener.
     pub(crate) fn answer(&self, request: &Request) -> Reply {
+        // A person in front of a terminal reads a page; a program says that it wants JSON.
+        let is_front = request.method == Method::GET && request.path == "/";
+        let wants_json = request
+            .header("accept")
+            .is_some_and(|accept| accept.contains("json"));
+        if is_front && !wants_json {
+            let page = page(self.about());
+            return Reply::bytes(200, "text/plain; charset=utf-8", page.into_bytes());
+        }
         match self.route(request) {
             Ok(body) => Reply::json(200, &body),
             Err(error) => {
@@ -36,9 +47,7 @@ impl Control {
             if request.body.is_empty() {
                 return Ok(json!({}));
             }
-            request.json().map_err(|error| ControlError::Malformed {
-                reason: error.to_string(),
-            })
+            request.json().map_err(|error| malformed(&error))
         };
         match (&request.method, parts.as_slice()) {
             (&Method::GET, ["referrals", ..]) => self.look_at_referrals(&parts[1..]),
@@ -258,15 +267,17 @@ impl Control {
 }
 
 fn plain(value: &impl serde::Serialize) -> Result<Value, ControlError> {
-    serde_json::to_value(value).map_err(|error| ControlError::Malformed {
-        reason: error.to_string(),
-    })
+    serde_json::to_value(value).map_err(|error| malformed(&error))
 }
 
 fn read<T: serde::de::DeserializeOwned>(body: &Value) -> Result<T, ControlError> {
-    serde_json::from_value(body.clone()).map_err(|error| ControlError::Malformed {
-        reason: error.to_string(),
-    })
+    serde_json::from_value(body.clone()).map_err(|error| malformed(&error))
+}
+
+fn malformed(error: &serde_json::Error) -> ControlError {
+    ControlError::Malformed {
+        reason: format!("{}; GET / lists the routes, with examples", words(error)),
+    }
 }
 
 fn text(body: &Value, name: &str) -> String {

@@ -1,7 +1,7 @@
 //! Control, ledger, faults, audit.
 
 use cosell_simulator::{Fault, FaultKind, Service};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::harness::{World, deal};
 
@@ -252,4 +252,35 @@ async fn a_dropped_world_no_longer_listens() {
     while fresh.get(&url).send().await.is_ok() {
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn the_front_page_is_text_for_a_person_and_json_for_a_program() {
+    let world = World::start().await;
+    let url = &world.running.urls.control;
+    let page = world.client.get(url).send().await.unwrap();
+    let text = page.text().await.unwrap();
+    for words in [
+        "POST /latency {\"ms\"}",
+        "added to every API call",
+        "-X PATCH",
+        world.running.urls.dataverse.as_str(),
+    ] {
+        assert!(text.contains(words), "{words:?} is not in:\n{text}");
+    }
+    let asked = world.client.get(url).header("accept", "application/json");
+    let body: Value = asked.send().await.unwrap().json().await.unwrap();
+    assert!(body["routes"].is_array() && body["crm"]["client_id"].is_string());
+    let fault = world.client.post(format!("{url}/faults"));
+    let refused = fault
+        .body("{\"service\": \"dataverse\"}")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(refused.status(), 400);
+    let why: Value = refused.json().await.unwrap();
+    assert_eq!(
+        why["error"],
+        "the request is not understood: `kind` is missing; GET / lists the routes, with examples"
+    );
 }

@@ -230,6 +230,11 @@ fn not_lost(evidence: &Evidence) -> Result<(), String> {
                         && [&before.was, &before.value].contains(&&edit.value)
                 });
                 let overtaken = other.is_some_and(|other| other.number > edit.number || taken_back);
+                // Who asks Microsoft for help makes the deal visible, whatever the switch said before.
+                let helped = crm.get("help").is_some_and(|help| !help.is_empty());
+                if unit == "visibility" && edit.value == "false" && helped {
+                    continue;
+                }
                 let own = match edit.side {
                     Where::Crm => crm,
                     Where::PartnerCenter => partner_center,

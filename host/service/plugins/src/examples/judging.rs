@@ -9,9 +9,6 @@ use crate::declared::Declared;
 use crate::standard::Question;
 use crate::stop::StopKind;
 
-/// Longest answer that is quoted whole.
-const QUOTED_CHARS: usize = 1_500;
-
 /// What the host would not accept of this answer.
 pub(crate) fn undeclared(
     declared: &Declared,
@@ -160,13 +157,5 @@ fn same(a: &wit::Value, b: &wit::Value) -> bool {
             a.table == b.table && a.id.eq_ignore_ascii_case(&b.id)
         }
         _ => a == b,
-    }
-}
-
-pub(super) fn words(value: &impl std::fmt::Debug) -> String {
-    let text = format!("{value:?}");
-    match text.char_indices().nth(QUOTED_CHARS) {
-        Some((at, _)) => format!("{}…", &text[..at]),
-        None => text,
     }
 }

@@ -174,6 +174,12 @@ impl Trouble {
                 RejectionKind::TooBig,
                 format!("{which} is too large"),
             ),
+            Self::Io(error) if error.kind() == io::ErrorKind::NotFound => Rejection::new(
+                phase,
+                RejectionKind::NotAFile,
+                format!("{which} cannot be read: there is no such file"),
+            )
+            .with_hint("check the path"),
             Self::Io(error) => Rejection::new(
                 phase,
                 RejectionKind::NotAFile,

@@ -364,7 +364,7 @@ fn multipart(part: &str) -> String {
 }
 
 #[tokio::test]
-async fn an_opportunity_is_closed_with_its_last_changes_or_not_at_all() {
+async fn s15_an_opportunity_is_closed_with_its_last_changes_or_not_at_all() {
     let answers = [
         (
             200,
