@@ -190,14 +190,19 @@ async fn one(run: &mut Run<'_>, sight: &Sight, write: Write) -> Result<(), Troub
             mark,
             closing,
             microsoft,
+            failure,
         } => {
             if settles.is_empty() {
+                let message = match &microsoft {
+                    _ if failure => "showed the failure in the row".to_owned(),
+                    Some(standing) => {
+                        format!("Microsoft's referral: {standing}; told the CRM")
+                    }
+                    None => "told the CRM what Partner Center says".to_owned(),
+                };
                 run.tell(
                     "write",
-                    microsoft.as_ref().map_or_else(
-                        || "told the CRM what Partner Center says".to_owned(),
-                        |standing| format!("Microsoft's referral: {standing}; told the CRM"),
-                    ),
+                    message,
                     &json!({ "columns": cells.keys().collect::<Vec<_>>(), "rule": "S28" }),
                 );
             } else {

@@ -95,6 +95,7 @@ pub(super) fn update(
         mark,
         closing,
         microsoft: None,
+        failure: false,
     }
 }
 
@@ -347,8 +348,12 @@ async fn cross(run: &mut Run<'_>, reasons: &[Reason]) -> Result<(), Trouble> {
     run.link.crm_table = Some(kind.table().to_owned());
     run.link.crm_row = Some(id);
     let sight = Sight::of_row(row.clone(), kind);
+    let mut what = update(kind, &row, cells, mark, None);
+    if let What::UpdateRow { failure, .. } = &mut what {
+        *failure = true;
+    }
     let script = Script {
-        writes: vec![Write::of(update(kind, &row, cells, mark, None))],
+        writes: vec![Write::of(what)],
         then: Vec::new(),
     };
     act(run, &sight, script).await

@@ -106,6 +106,8 @@ pub(super) enum What {
         closing: Option<RowState>,
         /// Where Microsoft's referral stands, when this write tells it.
         microsoft: Option<String>,
+        /// It shows the seller that the deal is not in step.
+        failure: bool,
     },
     UpdateChild {
         table: String,

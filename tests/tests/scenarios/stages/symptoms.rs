@@ -35,6 +35,12 @@ fn answered(sight: &Sight<'_>, log: &Log, row: &str, topic: &str, words: &[&str]
     let in_history = history
         .iter()
         .any(|(kind, line)| kind == "park" && words.iter().all(|word| line.contains(word)));
+    let shows = history
+        .iter()
+        .any(|(kind, line)| kind == "write" && line == "showed the failure in the row");
+    only_if(shows, "", || {
+        format!("the history does not say that the row was told: {history:?}")
+    })?;
     only_if(
         in_history,
         format!(
