@@ -157,6 +157,7 @@ fn the_top_level_is_what_the_map_says() {
         "Cargo.toml",
         "LICENSE",
         "README.md",
+        "SCENARIOS.md",
         "examples",
         "guest-sdk",
         "host",
