@@ -4,13 +4,16 @@ use serde_json::{Value, json};
 
 use super::harness::{World, deal};
 
+/// Without it the front page is a page for people.
+const JSON: [(&str, &str); 1] = [("accept", "application/json")];
+
 #[tokio::test]
 async fn control_speaks_http_too() {
     let world = World::start().await;
     let root = world.running.urls.control.clone();
     let call = async |method: &str, path: &str, body: Option<Value>| {
         world
-            .send(method, &format!("{root}{path}"), "", &[], body)
+            .send(method, &format!("{root}{path}"), "", &JSON, body)
             .await
     };
     let about = call("GET", "/", None).await.body;
@@ -175,7 +178,7 @@ async fn every_act_is_reachable_over_http() {
     let root = world.running.urls.control.clone();
     let call = async |method: &str, path: &str, body: Value| {
         let url = format!("{root}{path}");
-        let answer = world.send(method, &url, "", &[], Some(body)).await;
+        let answer = world.send(method, &url, "", &JSON, Some(body)).await;
         assert_eq!(answer.status, 200, "{method} {path}: {}", answer.text);
         answer.body
     };
