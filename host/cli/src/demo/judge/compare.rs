@@ -6,6 +6,9 @@ use cosell_host::status::Deal;
 use cosell_simulator::Control;
 use serde_json::Value;
 
+/// State of a qualified lead.
+const QUALIFIED: i32 = 1;
+/// The seller's switch.
 const SYNC: &str = "msft_microsoftpartnercenterreferralsync";
 const IDENTIFIER: &str = "msft_microsoftpartnercenterreferralidentifier";
 const MICROSOFT_ID: &str = "msft_microsoftcrmidentifier";
@@ -96,7 +99,11 @@ pub(super) fn compare(sides: &Sides, deals: &[Deal]) -> Vec<String> {
         (&sides.opportunities, "opportunityid"),
         (&sides.leads, "leadid"),
     ] {
-        let switched_on = rows.iter().filter(|row| row[SYNC] == true);
+        // A qualified lead is the opportunity that it became (S17).
+        let is_qualified = |row: &Value| key == "leadid" && row["statecode"] == QUALIFIED;
+        let switched_on = rows
+            .iter()
+            .filter(|row| row[SYNC] == true && !is_qualified(row));
         for row in switched_on.filter(|row| !is_linked(deals, &row[key])) {
             found.push(format!(
                 "row {} is switched on and has no referral",
