@@ -19,6 +19,8 @@ mod entra;
 mod harness;
 #[path = "rules/inbound.rs"]
 mod inbound;
+#[path = "rules/inside.rs"]
+mod inside;
 #[path = "rules/judging.rs"]
 mod judging;
 #[path = "rules/leads.rs"]

@@ -4,7 +4,7 @@ use cosell_simulator::Service;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
-use super::op::{Act, Birth, Deed, Fate, Field, Op, Policy, What, When};
+use super::op::{Act, Birth, Deed, Delta, Fate, Field, HoldFor, Kind, Op, Policy, What, When};
 
 /// What is drawn from.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +22,7 @@ impl Default for Scope {
         Self {
             ops_max: 18,
             rough: true,
-            sets: 3,
+            sets: 4,
         }
     }
 }
@@ -52,6 +52,20 @@ pub fn history(seed: u64, scope: Scope) -> Vec<Op> {
     }
     if draw.one_in(8) {
         ops.push(Op::Quiet(60));
+    }
+    if draw.one_in(4) {
+        let kind = draw.of(&[
+            (3, Kind::Help),
+            (3, Kind::Visibility),
+            (1, Kind::Contacts),
+            (2, Kind::Won),
+            (2, Kind::Lost),
+        ]);
+        let until = draw.of(&[(1, HoldFor::AMinute), (2, HoldFor::APerson)]);
+        ops.push(Op::Hold(kind, until));
+    }
+    if draw.one_in(6) {
+        ops.push(Op::Mapping(draw.of(&[(1, Delta::Edit), (1, Delta::All)])));
     }
     for deal in 0..draw.deals {
         ops.push(Op::Act(Act {
@@ -98,7 +112,7 @@ impl Draw {
 
     fn op(&mut self) -> Op {
         type Make = fn(&mut Draw) -> Op;
-        const CALM: [(u32, Make); 9] = [
+        const CALM: [(u32, Make); 13] = [
             (40, |draw| Op::Act(draw.act())),
             (12, |_| Op::Calm),
             (10, |draw| Op::Deliver(draw.few())),
@@ -109,6 +123,10 @@ impl Draw {
                 Op::Wait(draw.of(&[(4, 1), (4, 30), (2, 120), (2, 3_600), (1, 90_000)]))
             }),
             (3, |_| Op::Together),
+            (2, |draw| Op::Decide(draw.few() - 1, !draw.one_in(3))),
+            (3, |draw| Op::Answer(draw.few() - 1, draw.few() - 1)),
+            (1, |_| Op::Retry),
+            (1, |_| Op::Preview),
             (9, |draw| {
                 let when = draw.when();
                 Op::At(when, What::Meanwhile(draw.act()))
@@ -146,6 +164,7 @@ impl Draw {
             (6, Deed::Create(Birth::Helped)),
             (2, Deed::Create(Birth::Draft)),
             (1, Deed::Create(Birth::Off)),
+            (3, Deed::Create(Birth::Lead)),
             (4, Deed::PortalCreate),
             (3, Deed::Arrive),
         ])

@@ -8,9 +8,10 @@ use cosell_simulator::ledger::{Entry, RefusedWrite};
 use cosell_simulator::{Audit, Service};
 use cosell_store::{AuditEntry, Census, LaneSummary, RecordKey};
 
-use super::people::{Edit, Known};
+use super::op::{HoldFor, Kind};
+use super::people::{Edit, Known, Where};
 use super::stage::{CONNECTION, Stage};
-use super::view::View;
+use super::view::{Mapping, View};
 use super::wire::lock;
 
 pub use promises::PROMISES;
@@ -23,7 +24,14 @@ const PLUMBING: [Service; 1] = [Service::PartnerCenter];
 const ALSO: [(&str, &str); 2] = [("notes", "description"), ("help", "Microsoft's referral")];
 
 /// Lines that say why a difference stays, or ask about it. A new kind is one word here.
-const KINDS: [&str; 5] = ["explained", "question", "conflict", "hold", "card"];
+const KINDS: [&str; 6] = [
+    "explained",
+    "question",
+    "conflict",
+    "hold",
+    "card",
+    "mapping-delta",
+];
 
 /// A promise that a history broke.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +58,10 @@ pub struct Case {
     pub lane: Option<LaneSummary>,
     /// What the host says that it did, oldest first.
     pub audit: Vec<AuditEntry>,
+    /// A seller has taken the contact out of the row.
+    pub contact_emptied: bool,
+    /// The set in service keeps the value in a column of its own.
+    pub value_moves: bool,
     /// A plugin of the set in service fails on every deal.
     pub fails: bool,
     /// The operator declares that contacts may be shared.
@@ -64,6 +76,10 @@ pub struct Evidence {
     pub edits: Vec<Edit>,
     /// How often people did something.
     pub acts: usize,
+    /// Which kinds of writes wait for a person, and since which write.
+    pub rules: Vec<(usize, Kind, HoldFor)>,
+    /// What a person has released: after which write, in which lane, of which kind.
+    pub releases: Vec<(usize, i64, String)>,
     /// Consent was declared at some time.
     pub consent: bool,
     /// Writes that the services accepted, set-up left out.
@@ -89,7 +105,7 @@ impl Evidence {
         let control = stage.world.control();
         let store = &stage.store;
         let lanes = store.lanes(CONNECTION, 1_000).await?;
-        let (deals, edits, acts, consent) = {
+        let (deals, edits, acts, consent, rules, releases) = {
             let mut people = lock(&stage.people);
             let deals: Vec<_> = people
                 .deals()
@@ -99,7 +115,14 @@ impl Evidence {
                     (deal, known, views)
                 })
                 .collect();
-            (deals, people.edits.clone(), people.acts, people.consent)
+            (
+                deals,
+                people.edits.clone(),
+                people.acts,
+                people.consent,
+                people.rules.clone(),
+                people.releases.clone(),
+            )
         };
         let mut cases = Vec::new();
         for (deal, known, (crm, partner_center)) in deals {
@@ -113,6 +136,7 @@ impl Evidence {
             let records = [
                 record("partner-center", "referral", &known.referral),
                 record("crm", "opportunity", &known.row),
+                record("crm", "lead", &known.lead),
             ];
             let mut lane = None;
             for record in records.into_iter().flatten() {
@@ -124,10 +148,11 @@ impl Evidence {
                 Some(lane) => store.audit(CONNECTION, lane).await?,
                 None => Vec::new(),
             };
-            let row = known
-                .row
-                .as_deref()
-                .and_then(|row| control.row("opportunity", row));
+            let row = match (&known.row, &known.lead) {
+                (Some(row), _) => control.row("opportunity", row),
+                (None, Some(lead)) => control.row("lead", lead),
+                _ => None,
+            };
             cases.push(Case {
                 deal,
                 is_on: row.is_some_and(|row| row[super::view::SYNC] == true),
@@ -139,6 +164,13 @@ impl Evidence {
                     .find(|summary| Some(summary.lane) == lane)
                     .cloned(),
                 audit,
+                contact_emptied: edits.iter().any(|edit| {
+                    edit.deal == deal
+                        && edit.side == Where::Crm
+                        && edit.unit.starts_with("contacts ")
+                        && edit.value.is_empty()
+                }),
+                value_moves: stage.set().mapping.value_column != Mapping::default().value_column,
                 fails: stage.set().fails,
                 consent_declared: stage.is_consent_declared(),
             });
@@ -147,6 +179,8 @@ impl Evidence {
             cases,
             edits,
             acts,
+            rules,
+            releases,
             consent,
             writes: writes(stage),
             refused: control.refused(),
@@ -171,6 +205,14 @@ impl Case {
     #[must_use]
     pub fn both(&self) -> Option<(&View, &View)> {
         self.crm.as_ref().zip(self.partner_center.as_ref())
+    }
+
+    /// Whether the CRM's record has a place for the unit: a lead has none for some.
+    #[must_use]
+    pub fn keeps(&self, unit: &str) -> bool {
+        const OF_LEADS: [&str; 6] = ["name", "notes", "close-date", "value", "state", "contacts"];
+        let name = unit.split(' ').next().unwrap_or(unit);
+        self.known.row.is_some() || self.known.lead.is_none() || OF_LEADS.contains(&name)
     }
 
     /// Where the lane stands.

@@ -46,6 +46,55 @@ pub enum Op {
     Consent(bool),
     /// Seconds that a new deal is left in peace; the host is started anew with it.
     Quiet(u8),
+    /// When a kind of write that cannot be taken back may go; the host is started anew with it.
+    Hold(Kind, HoldFor),
+    /// A person releases the so-manieth open hold, or cancels it.
+    Decide(u8, bool),
+    /// A person answers the so-manieth open card with the so-manieth of its choices.
+    Answer(u8, u8),
+    /// A person orders another try of everything that is parked.
+    Retry,
+    /// A person looks at what the host would do; nothing may come of it.
+    Preview,
+    /// What becomes of linked deals when the mapping changes; the host is started anew with it.
+    Mapping(Delta),
+}
+
+/// A kind of write that cannot be taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Microsoft's sellers see the deal.
+    Visibility,
+    /// Microsoft is invited.
+    Help,
+    /// The customer's people leave the CRM.
+    Contacts,
+    /// Won in Partner Center.
+    Won,
+    /// Lost in Partner Center.
+    Lost,
+}
+
+/// When such a write may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HoldFor {
+    /// At once.
+    Nobody,
+    /// After a minute.
+    AMinute,
+    /// When a person says so.
+    APerson,
+}
+
+/// What becomes of deals that were linked under the mapping before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delta {
+    /// Nothing.
+    New,
+    /// With the next edit.
+    Edit,
+    /// At once.
+    All,
 }
 
 /// What somebody does to a deal.
@@ -91,6 +140,8 @@ pub enum Birth {
     Draft,
     /// With sync switched off.
     Off,
+    /// Not an opportunity yet, but a lead.
+    Lead,
 }
 
 /// A field that people change.
@@ -193,7 +244,10 @@ macro_rules! words {
     };
 }
 
-words!(Birth { Whole = "whole", Helped = "helped", Draft = "draft", Off = "off" });
+words!(Birth { Whole = "whole", Helped = "helped", Draft = "draft", Off = "off", Lead = "lead" });
+words!(Kind { Visibility = "visibility", Help = "help", Contacts = "contacts", Won = "won", Lost = "lost" });
+words!(HoldFor { Nobody = "nobody", AMinute = "a-minute", APerson = "a-person" });
+words!(Delta { New = "new", Edit = "edit", All = "all" });
 words!(Field {
     Value = "value", Date = "date", Notes = "notes", Name = "name", Help = "help", Visible = "visible", Solution = "solution",
     Contact = "contact", Switch = "switch",
@@ -343,6 +397,13 @@ impl fmt::Display for Op {
             Self::Consent(true) => f.write_str("consent.declared"),
             Self::Consent(false) => f.write_str("consent.none"),
             Self::Quiet(seconds) => write!(f, "quiet.{seconds}"),
+            Self::Hold(kind, until) => write!(f, "hold.{kind}.{until}"),
+            Self::Decide(nth, true) => write!(f, "release.{nth}"),
+            Self::Decide(nth, false) => write!(f, "cancel.{nth}"),
+            Self::Answer(nth, choice) => write!(f, "answer.{nth}.{choice}"),
+            Self::Retry => f.write_str("retry"),
+            Self::Preview => f.write_str("preview"),
+            Self::Mapping(delta) => write!(f, "mapping.{delta}"),
         }
     }
 }
@@ -374,6 +435,13 @@ impl FromStr for Op {
             ["consent", "declared"] => Self::Consent(true),
             ["consent", "none"] => Self::Consent(false),
             ["quiet", seconds] => Self::Quiet(number(seconds)?),
+            ["hold", kind, until] => Self::Hold(kind.parse()?, until.parse()?),
+            ["release", nth] => Self::Decide(number(nth)?, true),
+            ["cancel", nth] => Self::Decide(number(nth)?, false),
+            ["answer", nth, choice] => Self::Answer(number(nth)?, number(choice)?),
+            ["retry"] => Self::Retry,
+            ["preview"] => Self::Preview,
+            ["mapping", delta] => Self::Mapping(delta.parse()?),
             _ => Self::Act(text.parse()?),
         })
     }
@@ -399,7 +467,8 @@ mod tests {
 
     #[test]
     fn a_history_is_read_as_it_is_printed() {
-        let text = "policy.newest consent.none quiet.60 hide.0 show.0 crm.0.contact.1 create.0.helped deliver.2 run.3 crm.0.notes.4 at.crm!1.portal.0.value.2 at.pc2.429 \
+        let text = "hold.help.a-person hold.won.a-minute release.0 cancel.1 answer.0.1 retry preview mapping.all create.2.lead \
+                    policy.newest consent.none quiet.60 hide.0 show.0 crm.0.contact.1 create.0.helped deliver.2 run.3 crm.0.notes.4 at.crm!1.portal.0.value.2 at.pc2.429 \
                     at.any3.crash-after cut.7.before overtake.1 again.2 lose.1 sweep.pc sweep.crm together calm wait.60 restart swap.1 \
                     revoke expire found.1 arrive.2 portal.2.open microsoft.0.won crm.0.deleted";
         assert_eq!(line(&parse(text).unwrap()), text);

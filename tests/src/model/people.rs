@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cosell_simulator::{Control, Hidden, Inside};
 use serde_json::{Value, json};
 
-use super::op::{Act, Birth, Deed, Fate, Field};
+use super::op::{Act, Birth, Deed, Fate, Field, HoldFor, Kind};
 use super::view::{self, ASKED_HELP, HELP, Mapping, SYNC, VISIBLE, View};
 use crate::id;
 
@@ -66,13 +66,19 @@ pub struct Edit {
     pub value: String,
     /// Writes of the host that the ledger held by then.
     pub after_write: usize,
+    /// The column, where the mapping may move the unit to another.
+    column: Option<&'static str>,
+    /// The mapping reads where it was said.
+    pub is_read: bool,
 }
 
 /// A deal as people know it.
 #[derive(Debug, Clone, Default)]
 pub struct Known {
-    /// The seller's row, or the one that the host made.
+    /// The seller's opportunity, or the one that the host made.
     pub row: Option<String>,
+    /// The lead that it was before.
+    pub lead: Option<String>,
     /// The partner's referral, or the one that the host made.
     pub referral: Option<String>,
     /// The row was deleted.
@@ -97,6 +103,10 @@ pub struct People {
     pub edits: Vec<Edit>,
     /// Acts that changed something, or brought a deal into the world.
     pub acts: usize,
+    /// Which kinds of writes wait for a person, and since which write.
+    pub rules: Vec<(usize, Kind, HoldFor)>,
+    /// What a person has released: after which write, in which lane, of which kind.
+    pub releases: Vec<(usize, i64, String)>,
     /// The operator has declared that contacts may be shared, now or at some time since the first act.
     pub consent: bool,
 }
@@ -113,15 +123,30 @@ impl People {
             deals: BTreeMap::new(),
             edits: Vec::new(),
             acts: 0,
+            rules: Vec::new(),
+            releases: Vec::new(),
             consent: true,
         }
     }
 
+    /// A kind of write waits from now on, or no longer.
+    pub fn rule(&mut self, kind: Kind, until: HoldFor) {
+        let after_write = self.world.control().ledger(0).len();
+        self.rules.push((after_write, kind, until));
+    }
+
+    /// A person has released a hold.
+    pub fn released(&mut self, lane: i64, kind: &str) {
+        let after_write = self.world.control().ledger(0).len();
+        self.releases.push((after_write, lane, kind.to_owned()));
+    }
+
     /// The judge reads with another mapping from now on: what was said in a column that is no longer read counts for nothing.
     pub fn remap(&mut self, mapping: Mapping) {
-        if mapping.value_column != self.mapping.value_column {
-            self.edits
-                .retain(|edit| edit.side != Where::Crm || edit.unit != "value");
+        for edit in self.edits.iter_mut().filter(|edit| edit.side == Where::Crm) {
+            edit.is_read = edit
+                .column
+                .is_none_or(|column| column == mapping.value_column);
         }
         self.mapping = mapping;
     }
@@ -139,10 +164,31 @@ impl People {
     fn known(&mut self, deal: u8) -> Known {
         let control = self.world.control();
         let known = self.deals.entry(deal).or_default();
-        match (&known.row, &known.referral) {
-            (Some(row), None) if !known.deleted => known.referral = view::referral_of(control, row),
-            (None, Some(referral)) => known.row = view::row_of(control, referral),
-            _ => {}
+        let born = known.row.as_ref().or(known.lead.as_ref()).cloned();
+        if let (Some(born), None, false) = (born, &known.referral, known.deleted) {
+            known.referral = view::referral_of(control, &born);
+        }
+        if known.deleted {
+            // A person may have had it made anew.
+            let anew = known
+                .referral
+                .as_deref()
+                .and_then(|referral| view::row_of(control, "opportunity", referral));
+            if anew.is_some() {
+                known.row = anew;
+                known.deleted = false;
+            }
+        }
+        if let Some(row) = known.row.as_deref().filter(|_| !known.deleted) {
+            known.referral = view::referral_of(control, row).or(known.referral.take());
+        }
+        if let (None, Some(lead)) = (&known.row, &known.lead) {
+            known.row = control.opportunity_of(lead);
+        }
+        if let Some(referral) = &known.referral {
+            let found = |table| view::row_of(control, table, referral);
+            known.row = known.row.take().or_else(|| found("opportunity"));
+            known.lead = known.lead.take().or_else(|| found("lead"));
         }
         known.clone()
     }
@@ -151,9 +197,14 @@ impl People {
     #[must_use]
     pub fn views(&self, known: &Known) -> (Option<View>, Option<View>) {
         let control = self.world.control();
-        let crm = known.row.as_deref().filter(|_| !known.deleted);
+        let crm = match (known.deleted, &known.row, &known.lead) {
+            (true, ..) => None,
+            (_, Some(row), _) => view::crm(control, row, self.mapping),
+            (_, None, Some(lead)) => view::lead(control, lead),
+            _ => None,
+        };
         (
-            crm.and_then(|row| view::crm(control, row, self.mapping)),
+            crm,
             known
                 .referral
                 .as_deref()
@@ -184,13 +235,21 @@ impl People {
             ("visibility".to_owned(), "false".to_owned()),
             ("state".to_owned(), "open".to_owned()),
         ]);
-        let (Some(after), before) = (after, before.as_ref().unwrap_or(&unsaid)) else {
-            return;
-        };
+        let Some(after) = after else { return };
+        // A lead that becomes an opportunity gets units that it had no place for.
+        let mut was = unsaid;
+        was.retain(|unit, _| after.contains_key(unit));
+        was.extend(before.clone().unwrap_or_default());
+        let before = &was;
         let after_write = self.world.control().ledger(0).len();
         let units: std::collections::BTreeSet<&String> =
             before.keys().chain(after.keys()).collect();
+        let is_lead = self
+            .deals
+            .get(&deal)
+            .is_some_and(|known| known.row.is_none() && known.lead.is_some());
         for unit in units {
+            let moves = side == Where::Crm && unit == "value" && !is_lead;
             let value = after.get(unit).cloned().unwrap_or_default();
             let was = before.get(unit).cloned().unwrap_or_default();
             if was != value {
@@ -202,6 +261,8 @@ impl People {
                     was,
                     value,
                     after_write,
+                    column: moves.then_some(self.mapping.value_column),
+                    is_read: true,
                 });
             }
         }
@@ -209,18 +270,24 @@ impl People {
 
     fn deed(&mut self, deal: u8, known: &Known, deed: Deed) -> Option<()> {
         let control = self.world.control().clone();
+        let is_new = known.row.is_none() && known.lead.is_none() && known.referral.is_none();
         match deed {
-            Deed::Create(birth) if known.row.is_none() && known.referral.is_none() => {
+            Deed::Create(Birth::Lead) if is_new => {
+                let lead = self.create_lead(&control, deal)?;
+                self.deals.entry(deal).or_default().lead = Some(lead);
+                Some(())
+            }
+            Deed::Create(birth) if is_new => {
                 let row = self.create(&control, deal, birth)?;
                 self.deals.entry(deal).or_default().row = Some(row);
                 Some(())
             }
-            Deed::PortalCreate if known.row.is_none() && known.referral.is_none() => {
+            Deed::PortalCreate if is_new => {
                 let made = control.partner_user_creates(&referral(deal)).ok()?;
                 self.deals.entry(deal).or_default().referral = Some(id(&made.record));
                 Some(())
             }
-            Deed::Arrive if known.row.is_none() && known.referral.is_none() => {
+            Deed::Arrive if is_new => {
                 let made = control.referral_arrives(&referral(deal)).ok()?;
                 let held = self.deals.entry(deal).or_default();
                 held.referral = Some(id(&made.record));
@@ -228,9 +295,18 @@ impl People {
                 Some(())
             }
             Deed::Create(_) | Deed::PortalCreate | Deed::Arrive => None,
-            Deed::Crm(field, value) => self.in_crm(&control, known.row.as_deref()?, field, value),
+            Deed::Crm(field, value) => match (&known.row, &known.lead) {
+                (Some(row), _) => self.in_crm(&control, row, field, value),
+                (None, Some(lead)) => in_lead(&control, lead, field, value),
+                _ => None,
+            },
             Deed::CrmState(fate) => {
-                let row = known.row.as_deref()?;
+                let Some(row) = known.row.as_deref() else {
+                    let lead = known.lead.as_deref()?;
+                    lead_state(&control, lead, fate)?;
+                    self.deals.entry(deal).or_default().deleted |= fate == Fate::Deleted;
+                    return Some(());
+                };
                 let done = match fate {
                     Fate::Won => control.seller_wins(row, &json!({})),
                     Fate::Lost => control.seller_loses(row, &json!({})),
@@ -310,6 +386,17 @@ impl People {
         Some(row)
     }
 
+    fn create_lead(&self, control: &Control, deal: u8) -> Option<String> {
+        let lead = json!({
+            "subject": format!("Deal {deal}"), "firstname": PERSONS[0].first, "lastname": PERSONS[0].last,
+            "emailaddress1": PERSONS[0].mail, "telephone1": PERSONS[0].phone, "companyname": format!("Prospect {deal}"),
+            "address1_line1": "Main Street 1", "address1_city": "Capital", "address1_postalcode": "1010", "address1_country": "Germany",
+            "estimatedamount": 50_000, "estimatedclosedate": "2026-12-15", "description": "first notes", SYNC: true,
+        });
+        let made = control.seller_creates("lead", &lead).ok()?;
+        Some(id(&made.record))
+    }
+
     fn in_crm(&self, control: &Control, row: &str, field: Field, value: u8) -> Option<()> {
         let change = match field {
             Field::Solution => return toggle_row(control, row, solution(value)),
@@ -321,10 +408,7 @@ impl People {
             Field::Name => {
                 let held = control.row("opportunity", row)?;
                 let held = held["name"].as_str().unwrap_or_default();
-                // A seller types behind the mark.
-                let mark = held.chars().next().filter(|first| "✔✖".contains(*first));
-                let mark = mark.map_or(String::new(), |mark| format!("{mark} "));
-                json!({ "name": format!("{mark}{}", name(value)) })
+                json!({ "name": format!("{}{}", mark_of(held), name(value)) })
             }
             Field::Help => {
                 json!({ ASKED_HELP: HELP.get(usize::from(value)).map(|(code, _)| *code) })
@@ -341,6 +425,38 @@ impl People {
             .ok()
             .map(drop)
     }
+}
+
+fn in_lead(control: &Control, lead: &str, field: Field, value: u8) -> Option<()> {
+    let change = match field {
+        Field::Value => json!({ "estimatedamount": cell(value, || json!(amount(value))) }),
+        Field::Date => json!({ "estimatedclosedate": cell(value, || json!(date(value))) }),
+        Field::Notes => json!({ "description": cell(value, || json!(short(&notes(value)))) }),
+        Field::Name => {
+            let held = control.row("lead", lead)?;
+            let held = held["subject"].as_str().unwrap_or_default();
+            json!({ "subject": format!("{}{}", mark_of(held), name(value)) })
+        }
+        Field::Switch => json!({ SYNC: value % 2 == 1 }),
+        Field::Help | Field::Visible | Field::Solution | Field::Contact => return None,
+    };
+    control.seller_updates("lead", lead, &change).ok().map(drop)
+}
+
+fn lead_state(control: &Control, lead: &str, fate: Fate) -> Option<()> {
+    let done = match fate {
+        Fate::Won => control.seller_qualifies(lead, &json!({})),
+        Fate::Lost | Fate::Declined => control.seller_disqualifies(lead, -1),
+        Fate::Open => control.seller_reactivates(lead),
+        Fate::Deleted => control.seller_deletes("lead", lead),
+    };
+    done.ok().map(drop)
+}
+
+/// A seller types behind the mark.
+fn mark_of(name: &str) -> String {
+    let mark = name.chars().next().filter(|first| "✔✖".contains(*first));
+    mark.map_or(String::new(), |mark| format!("{mark} "))
 }
 
 fn in_portal(control: &Control, referral: &str, field: Field, value: u8) -> Option<()> {

@@ -8,13 +8,14 @@ use anyhow::Context as _;
 use cosell_host::bell::Belfry;
 use cosell_host::desk::{Connection, Desk, Plugins};
 use cosell_host::sweep::{sweep_crm, sweep_partner_center};
+use cosell_host::verbs::{Archive, Scope, answer, cards, holds, plan, retry_parked, settle};
 use cosell_host::worker;
 use cosell_simulator::{Inside, Service, Undelivered};
 use cosell_store::{Moment, SqliteStore, Store};
 use cosell_sync::brake::MassLimits;
 use cosell_sync::course::Patience;
 use cosell_sync::delta::Order;
-use cosell_sync::hold::Rules;
+use cosell_sync::hold::{Irreversible, Rule as HoldRule, Rules};
 use cosell_sync::merge::{Policies, Policy as Winner};
 use cosell_sync::route::Rule;
 use cosell_sync::side::Side;
@@ -23,16 +24,18 @@ use tokio::sync::{Notify, OnceCell};
 
 use super::clients::clients;
 use super::kit::Kit;
-use super::op::{Op, Policy};
+use super::op::{Delta, HoldFor, Kind, Op, Policy};
 use super::people::People;
 use super::wire::{Spoil, Wire, lock};
 
+/// Who decides and answers.
+const PERSON: &str = "the operator";
 /// The only connection.
 pub const CONNECTION: &str = "model";
 /// Webhooks that may arrive once more.
 const ARRIVED_MAX: usize = 32;
-/// Steps that the host may take at the end of a history; a quiet host takes some ten per deal.
-const STEPS_MAX: u32 = 400;
+/// Steps that the host may take at the end of a history: some ten per deal, and some hundred for one that waits to be completed.
+const STEPS_MAX: u32 = 1_000;
 /// A sweep that failed comes again after so long.
 const SWEEP_MS: i64 = 300_000;
 /// Longest wait of the host that is waited for at the end: it gives up after about a day.
@@ -58,11 +61,13 @@ pub struct Stage<'a> {
 }
 
 /// What an operator has chosen.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Choices {
     policy: Policy,
     consent_declared: bool,
     quiet_s: u8,
+    holds: BTreeMap<Kind, HoldFor>,
+    mapping: Delta,
 }
 
 impl<'a> Stage<'a> {
@@ -89,8 +94,10 @@ impl<'a> Stage<'a> {
             policy: Policy::Ask,
             consent_declared: true,
             quiet_s: 0,
+            holds: BTreeMap::new(),
+            mapping: Delta::New,
         };
-        let desk = desk(kit, &world, &wire, &store, 0, choices)?;
+        let desk = desk(kit, &world, &wire, &store, 0, &choices)?;
         Ok(Self {
             kit,
             world,
@@ -192,7 +199,80 @@ impl<'a> Stage<'a> {
                 self.choices.quiet_s = *seconds;
                 self.restart().await?;
             }
+            Op::Hold(kind, until) => {
+                self.choices.holds.insert(*kind, *until);
+                lock(&self.people).rule(*kind, *until);
+                self.restart().await?;
+            }
+            Op::Mapping(delta) => {
+                self.choices.mapping = *delta;
+                self.restart().await?;
+            }
+            Op::Decide(nth, released) => self.decide(usize::from(*nth), *released).await?,
+            Op::Answer(nth, choice) => {
+                self.answer(usize::from(*nth), usize::from(*choice)).await?;
+            }
+            Op::Retry => {
+                let archive = self.archive()?;
+                self.until_cut(retry_parked(&archive, None))
+                    .await?
+                    .transpose()?;
+            }
+            Op::Preview => self.preview().await?,
         }
+        Ok(())
+    }
+
+    /// What the host has written down, for a person's verbs.
+    fn archive(&self) -> anyhow::Result<Archive> {
+        Ok(Archive::of(&self.desk, None)?)
+    }
+
+    /// A person decides about an open hold.
+    async fn decide(&mut self, nth: usize, released: bool) -> anyhow::Result<()> {
+        let archive = self.archive()?;
+        let open = match self.until_cut(holds(&archive, false, 100)).await? {
+            Some(open) => open?,
+            None => return Ok(()),
+        };
+        if let Some(hold) = open.get(nth).filter(|hold| hold.verdict.is_none()) {
+            if released {
+                lock(&self.people).released(hold.lane, &hold.kind);
+            }
+            let decided = settle(&archive, hold.hold, released, PERSON);
+            self.until_cut(decided).await?.transpose()?;
+        }
+        Ok(())
+    }
+
+    /// A person answers an open card.
+    async fn answer(&mut self, nth: usize, choice: usize) -> anyhow::Result<()> {
+        let archive = self.archive()?;
+        let open = match self.until_cut(cards(&archive, false, 100)).await? {
+            Some(open) => open?,
+            None => return Ok(()),
+        };
+        let Some(card) = open.get(nth).filter(|card| card.answer.is_none()) else {
+            return Ok(());
+        };
+        if !card.choices.is_empty() {
+            let choice = &card.choices[choice % card.choices.len()].choice;
+            let answered = answer(&archive, card.card, choice, PERSON);
+            self.until_cut(answered).await?.transpose()?;
+        }
+        Ok(())
+    }
+
+    /// A person looks at what the host would do.
+    async fn preview(&mut self) -> anyhow::Result<()> {
+        let before = self.world.control().ledger(0).len();
+        let desk = Arc::clone(&self.desk);
+        // One side may not answer: then there is nothing to look at.
+        let _shown = self
+            .until_cut(plan(&desk, None, &Scope::All, &|_, _| {}))
+            .await?;
+        let wrote = self.world.control().ledger(0).len() - before;
+        anyhow::ensure!(wrote == 0, "a preview has written {wrote} times");
         Ok(())
     }
 
@@ -326,7 +406,7 @@ impl<'a> Stage<'a> {
             &self.wire,
             &self.store,
             self.set,
-            self.choices,
+            &self.choices,
         )?;
         self.store.resume().await?;
         cosell_host::app::wake_parked(&self.desk).await;
@@ -423,13 +503,32 @@ fn power_cut(cut: &Arc<Mutex<Option<(u8, bool)>>>, wire: &Arc<Wire>) -> cosell_s
     })
 }
 
+fn rules(chosen: &BTreeMap<Kind, HoldFor>) -> Rules {
+    let rule = |(kind, until): (&Kind, &HoldFor)| {
+        let kind = match kind {
+            Kind::Visibility => Irreversible::Visibility,
+            Kind::Help => Irreversible::Help,
+            Kind::Contacts => Irreversible::Contacts,
+            Kind::Won => Irreversible::Won,
+            Kind::Lost => Irreversible::Lost,
+        };
+        let rule = match until {
+            HoldFor::Nobody => HoldRule::AtOnce,
+            HoldFor::AMinute => HoldRule::After(60_000),
+            HoldFor::APerson => HoldRule::OnConfirmation,
+        };
+        (kind, rule)
+    };
+    chosen.iter().map(rule).collect()
+}
+
 fn desk(
     kit: &Kit,
     world: &Arc<Inside>,
     wire: &Arc<Wire>,
     store: &Arc<dyn Store>,
     set: usize,
-    choices: Choices,
+    choices: &Choices,
 ) -> anyhow::Result<Arc<Desk>> {
     let (partner_center, dataverse) = clients(world, wire, Some(&kit.wise))?;
     let conflict = match choices.policy {
@@ -454,17 +553,22 @@ fn desk(
             quiet_ms: i64::from(choices.quiet_s) * 1_000,
             incomplete_ms: 15 * 60_000,
         },
-        holds: Rules::new(),
+        holds: rules(&choices.holds),
         mass: MassLimits {
             writes_max: 0,
             irreversible_max: 0,
             window_ms: 1,
         },
-        mapping_changes: Order::NewDealsOnly,
+        mapping_changes: match choices.mapping {
+            Delta::New => Order::NewDealsOnly,
+            Delta::Edit => Order::AtNextEdit,
+            Delta::All => Order::All,
+        },
         partner_tenant: "model".to_owned(),
         route: Rule::default(),
         place: 0,
-        configuration: String::new(),
+        // As the host does it: what was parked under other choices is tried again.
+        configuration: format!("{choices:?}"),
         checked: OnceCell::new(),
     };
     let control = world.control().clone();

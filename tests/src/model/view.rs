@@ -88,6 +88,38 @@ pub fn crm(control: &Control, row: &str, mapping: Mapping) -> Option<View> {
     Some(view)
 }
 
+/// The lead as a seller sees it; none when it is gone.
+#[must_use]
+pub fn lead(control: &Control, lead: &str) -> Option<View> {
+    let row = control.row("lead", lead)?;
+    let text = |name: &str| row[name].as_str().unwrap_or_default();
+    let state = match row["statecode"].as_i64() {
+        Some(0) => "unanswered",
+        Some(1) => "open",
+        _ => "over",
+    };
+    let mut view = View::from([
+        ("name".to_owned(), without_mark(text("subject")).to_owned()),
+        ("notes".to_owned(), tidy(text("description"))),
+        (
+            "close-date".to_owned(),
+            text("estimatedclosedate").to_owned(),
+        ),
+        (
+            "value".to_owned(),
+            amount(&row["estimatedamount"], Some("EUR")),
+        ),
+        ("state".to_owned(), state.to_owned()),
+    ]);
+    if !text("emailaddress1").is_empty() {
+        view.insert(
+            format!("contacts {}", text("emailaddress1")),
+            "there".into(),
+        );
+    }
+    Some(view)
+}
+
 /// The referral as a partner's user sees it, with Microsoft's help; none when there is none.
 #[must_use]
 pub fn partner_center(control: &Control, referral: &str) -> Option<View> {
@@ -139,8 +171,9 @@ pub fn partner_center(control: &Control, referral: &str) -> Option<View> {
 /// Our own referral that is paired with a row, by either side's word.
 #[must_use]
 pub fn referral_of(control: &Control, row: &str) -> Option<String> {
-    let named = control
-        .row("opportunity", row)
+    let named = ["opportunity", "lead"]
+        .into_iter()
+        .find_map(|table| control.row(table, row))
         .and_then(|row| Some(row[IDENTIFIER].as_str()?.to_owned()))
         .filter(|id| !id.is_empty());
     named.or_else(|| {
@@ -151,12 +184,12 @@ pub fn referral_of(control: &Control, row: &str) -> Option<String> {
     })
 }
 
-/// The row that is paired with our own referral.
+/// The row of a table that is paired with our own referral.
 #[must_use]
-pub fn row_of(control: &Control, referral: &str) -> Option<String> {
-    let rows = control.rows("opportunity");
+pub fn row_of(control: &Control, table: &str, referral: &str) -> Option<String> {
+    let rows = control.rows(table);
     let row = rows.into_iter().find(|row| row[IDENTIFIER] == referral)?;
-    Some(row["opportunityid"].as_str()?.to_owned())
+    Some(row[format!("{table}id")].as_str()?.to_owned())
 }
 
 /// Microsoft's marks and a space; ours are among them.

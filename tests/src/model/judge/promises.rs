@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::super::op::{HoldFor, Kind};
 use super::super::people::{Edit, Where};
 use super::rests::{RESTS, brief, demand, is_one_of_many};
 use super::{Case, Evidence};
@@ -18,6 +19,7 @@ pub const PROMISES: &[(&str, Check)] = &[
     ("every lane is in step or explained", in_step_or_explained),
     ("a link has two sides", two_sided),
     ("nothing irreversible without a permit", permits),
+    ("what waits for a person goes when a person says so", held),
     ("nothing is blanked that nobody blanked", not_blanked),
     ("no unit is lost silently", not_lost),
     ("nothing stands anywhere that nobody said", not_invented),
@@ -34,7 +36,19 @@ const WRITES_PER_HELP: usize = 2;
 const WRITES_PER_FAILURE: usize = 2;
 
 fn no_duplicates(evidence: &Evidence) -> Result<(), String> {
-    let found = &evidence.audit.duplicates;
+    // A seller who qualifies a lead by hand lets the CRM make another account, and may.
+    let by_hand = evidence.cases.iter().any(|case| {
+        let qualified =
+            |edit: &Edit| edit.side == Where::Crm && edit.unit == "state" && edit.value == "open";
+        case.known.lead.is_some() && edits_of(evidence, case).any(qualified)
+    });
+    let found: Vec<&str> = evidence
+        .audit
+        .duplicates
+        .iter()
+        .map(String::as_str)
+        .filter(|sentence| !(by_hand && sentence.starts_with("account ")))
+        .collect();
     demand(found.is_empty(), || found.join("; "))
 }
 
@@ -69,7 +83,9 @@ fn in_step_or_explained(evidence: &Evidence) -> Result<(), String> {
         let about = |how: String| format!("deal {} is {}: {how}", case.deal, case.state());
         match RESTS.iter().find(|(state, _)| *state == case.state()) {
             Some((_, fits)) => fits(case).map_err(about)?,
-            None if case.lane.is_none() && !case.is_on && case.known.referral.is_none() => {}
+            None if case.lane.is_none()
+                && !case.is_on
+                && (case.known.referral.is_none() || case.known.hidden) => {}
             None => return Err(about(format!("no state to rest in ({})", case.reason()))),
         }
     }
@@ -89,7 +105,7 @@ fn two_sided(evidence: &Evidence) -> Result<(), String> {
                     .into_iter()
                     .flatten()
                     .any(|view| !is_open(&view["state"]));
-                (case.state() != "settled" || closed)
+                (case.state() != "settled" || closed || case.known.hidden)
                     && [&case.known.row, &case.known.referral]
                         .into_iter()
                         .flatten()
@@ -112,13 +128,24 @@ fn permits(evidence: &Evidence) -> Result<(), String> {
             })
         };
         let asked = |before| did(Where::Crm, "help", &|help| !help.is_empty(), before);
+        // A referral may be accepted on the way; it is closed once, and last.
+        let closing = evidence.writes.iter().rposition(|write| {
+            case.known.referral.as_ref() == Some(&write.record)
+                && write.changed.iter().any(|one| one == "/status")
+        });
+        let state = case.partner_center.as_ref().map(|view| &*view["state"]);
+        let by_hand = edits_of(evidence, case).any(|edit| {
+            let closed = matches!(edit.value.as_str(), "won" | "lost" | "over");
+            edit.side == Where::PartnerCenter && edit.unit == "state" && closed
+        });
+        let is_over = matches!(state, Some("won" | "lost" | "over")) && !by_hand;
         for (position, write) in evidence.writes.iter().enumerate() {
             let before = position + 1;
             let is_row = case.known.row.as_ref() == Some(&write.record);
             let is_referral = case.known.referral.as_ref() == Some(&write.record);
             let changed = |path: &str| write.changed.iter().any(|one| one == path);
-            let missing = if is_referral && changed("/status") {
-                let closed = |state: &str| matches!(state, "won" | "lost");
+            let missing = if is_over && closing == Some(position) {
+                let closed = |state: &str| matches!(state, "won" | "lost" | "over");
                 (!did(Where::Crm, "state", &closed, before)).then_some("closed in Partner Center")
             } else if is_referral && changed("/consent/consentToShareReferralWithMicrosoftSellers")
             {
@@ -165,6 +192,51 @@ fn permits(evidence: &Evidence) -> Result<(), String> {
     Ok(())
 }
 
+/// S24: of a kind that waits for a person, no write was accepted before a person had released it in this lane.
+fn held(evidence: &Evidence) -> Result<(), String> {
+    for case in &evidence.cases {
+        let lane = case.lane.as_ref().map_or(0, |lane| lane.lane.0);
+        for (position, write) in evidence.writes.iter().enumerate() {
+            if case.known.referral.as_ref() != Some(&write.record) || write.operation != "update" {
+                continue;
+            }
+            let changed = |path: &str| write.changed.iter().any(|one| one == path);
+            let state = case.partner_center.as_ref().map(|view| &*view["state"]);
+            let kind = if changed("/consent/consentToShareReferralWithMicrosoftSellers") {
+                (Kind::Visibility, "visibility")
+            } else if changed("/status") && state == Some("won") {
+                (Kind::Won, "won")
+            } else if changed("/status") && state == Some("lost") {
+                (Kind::Lost, "lost")
+            } else {
+                continue;
+            };
+            let rule = evidence
+                .rules
+                .iter()
+                .rfind(|(since, of, _)| *of == kind.0 && *since <= position);
+            let waits = rule.is_some_and(|(.., until)| *until == HoldFor::APerson);
+            let released = evidence
+                .releases
+                .iter()
+                .any(|(since, of, what)| *since <= position && *of == lane && what == kind.1);
+            // Help that was released takes the visibility along that it needs.
+            let with_help = kind.0 == Kind::Visibility
+                && evidence
+                    .releases
+                    .iter()
+                    .any(|(_, of, what)| *of == lane && what == "help");
+            demand(!waits || released || with_help, || {
+                format!(
+                    "deal {} was written to Partner Center ({}), and nobody had released that",
+                    case.deal, kind.1
+                )
+            })?;
+        }
+    }
+    Ok(())
+}
+
 fn not_blanked(evidence: &Evidence) -> Result<(), String> {
     for case in &evidence.cases {
         for (side, view) in [
@@ -173,7 +245,7 @@ fn not_blanked(evidence: &Evidence) -> Result<(), String> {
         ] {
             let Some(view) = view else { continue };
             let filled: BTreeSet<&String> = edits_of(evidence, case)
-                .filter(|edit| edit.side == side && !edit.value.is_empty())
+                .filter(|edit| edit.side == side && edit.is_read && !edit.value.is_empty())
                 .map(|edit| &edit.unit)
                 .collect();
             for unit in filled {
@@ -209,15 +281,17 @@ fn not_lost(evidence: &Evidence) -> Result<(), String> {
             continue;
         }
         let units: BTreeSet<&String> = edits_of(evidence, case).map(|edit| &edit.unit).collect();
-        for unit in units {
-            let last = |side: Where| {
+        for unit in units.into_iter().filter(|unit| case.keeps(unit)) {
+            let last = |side: Where, counts: fn(&Edit) -> bool| {
                 edits_of(evidence, case)
-                    .filter(|edit| edit.side == side && edit.unit == *unit)
+                    .filter(|edit| edit.side == side && edit.unit == *unit && counts(edit))
                     .last()
             };
+            let of = |side| last(side, |edit| edit.is_read);
+            let any = |side| last(side, |_| true);
             for (edit, other) in [
-                (last(Where::Crm), last(Where::PartnerCenter)),
-                (last(Where::PartnerCenter), last(Where::Crm)),
+                (of(Where::Crm), any(Where::PartnerCenter)),
+                (of(Where::PartnerCenter), any(Where::Crm)),
             ] {
                 let Some(edit) = edit else { continue };
                 let stands =
@@ -235,6 +309,12 @@ fn not_lost(evidence: &Evidence) -> Result<(), String> {
                 if unit == "visibility" && edit.value == "false" && helped {
                     continue;
                 }
+                // What a lead did not say is absent from its opportunity, and not emptied (S17); and the CRM copies an amount into its own
+                // column only.
+                let moved = case.known.lead.is_some() && case.known.row.is_some();
+                if moved && (edit.value.is_empty() || unit == "value" && case.value_moves) {
+                    continue;
+                }
                 let own = match edit.side {
                     Where::Crm => crm,
                     Where::PartnerCenter => partner_center,
@@ -242,7 +322,7 @@ fn not_lost(evidence: &Evidence) -> Result<(), String> {
                 let accounted = case.is_accounted(unit, &edit.value)
                     || stands(own) && case.is_explained(unit)
                     || edit.side == Where::PartnerCenter
-                        && is_one_of_many(unit, crm, partner_center);
+                        && is_one_of_many(unit, crm, partner_center, case.contact_emptied);
                 if stands(crm) && stands(partner_center) || overtaken || accounted {
                     continue;
                 }

@@ -59,8 +59,9 @@ fn settled(case: &Case) -> Result<(), String> {
         let other = partner_center.get(unit).cloned().unwrap_or_default();
         let alike = one == other
             || unit == "state" && one == "lost" && other == "over"
-            || one.is_empty() && is_one_of_many(unit, crm, partner_center);
-        if !alike && !case.is_explained(unit) {
+            || unit == "state" && case.known.row.is_none() && is_open(&one) && is_open(&other)
+            || one.is_empty() && is_one_of_many(unit, crm, partner_center, case.contact_emptied);
+        if !alike && case.keeps(unit) && !case.is_explained(unit) {
             return Err(format!(
                 "{unit} is \"{}\" in the CRM and \"{}\" in Partner Center, and nobody says why",
                 brief(&one),
@@ -71,22 +72,33 @@ fn settled(case: &Case) -> Result<(), String> {
     Ok(())
 }
 
-/// A row has one contact, a referral many: the others are in step as long as that one is among them.
-pub(super) fn is_one_of_many(unit: &str, crm: &View, partner_center: &View) -> bool {
+/// A lead says less than a referral about where an open deal stands.
+fn is_open(state: &str) -> bool {
+    matches!(state, "open" | "unanswered")
+}
+
+/// A row has one contact, a referral many: the others are in step as long as that one is among them, or was taken out by a seller.
+pub(super) fn is_one_of_many(unit: &str, crm: &View, partner_center: &View, emptied: bool) -> bool {
     let is_contact = |unit: &str| unit.starts_with("contacts ");
+    let mut of_row = crm.keys().filter(|unit| is_contact(unit)).peekable();
     is_contact(unit)
-        && crm
-            .keys()
-            .any(|unit| is_contact(unit) && partner_center.contains_key(unit))
+        && (of_row.peek().is_some() || emptied)
+        && of_row.all(|unit| partner_center.contains_key(unit))
 }
 
 fn paused(case: &Case) -> Result<(), String> {
     let never_linked = case.crm.is_none() || case.partner_center.is_none();
     let closed = case.partner_center.as_ref().map(|view| &*view["state"]);
     let not_for_us = never_linked && closed.is_some_and(|state| state != "open");
-    demand(case.crm.is_some() && !case.is_on || not_for_us, || {
-        format!("paused ({}), and nothing pauses it", case.reason())
-    })
+    // What is over in the CRM before it was ever shared stays there.
+    let over = case.crm.as_ref().map(|view| &*view["state"]);
+    let not_for_us = not_for_us || never_linked && over.is_some_and(|state| !is_open(state));
+    // A person has answered a card so.
+    let apart = case.reason().contains("taken the two records apart");
+    demand(
+        case.crm.is_some() && !case.is_on || not_for_us || apart,
+        || format!("paused ({}), and nothing pauses it", case.reason()),
+    )
 }
 
 fn held(case: &Case) -> Result<(), String> {

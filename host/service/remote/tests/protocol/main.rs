@@ -5,6 +5,7 @@
 )]
 
 mod auth;
+mod carrier;
 mod dataverse;
 mod fake;
 mod organisation;

@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
 
 use super::*;
-use crate::{Accepted, AcceptedEvent, Change, CursorAdvance, Next, RecordKey, Store};
+use crate::{Accepted, AcceptedEvent, Change, CursorAdvance, Moment, Next, RecordKey, Store};
 
 fn record(id: &str) -> RecordKey {
     RecordKey {
@@ -344,4 +344,22 @@ fn a_claim_costs_the_same_among_a_hundred_and_ten_thousand_idle_lanes() {
         query.get_status(rusqlite::StatementStatus::VmStep)
     };
     assert_eq!(steps_among(100), steps_among(10_000));
+}
+
+#[test]
+fn where_the_power_fails_a_request_never_returns_and_only_what_was_committed_stands() {
+    for (fails_at, stored) in [(Moment::Before, 0), (Moment::After, 1)] {
+        let cut: PowerCut =
+            Arc::new(move |doing, moment| doing == "accept events" && moment == fails_at);
+        let store = SqliteStore::in_memory_until(still(), cut).unwrap();
+        let mut context = Context::from_waker(Waker::noop());
+        let mut request = Box::pin(store.accept(vec![event("r1")], None));
+        assert!(request.as_mut().poll(&mut context).is_pending());
+        drop(request);
+        let mut census = Box::pin(store.census());
+        let Poll::Ready(census) = census.as_mut().poll(&mut context) else {
+            panic!("the store answers whoever comes after");
+        };
+        assert_eq!(census.unwrap().events, stored, "{fails_at:?}");
+    }
 }
