@@ -82,6 +82,33 @@ fn a_known_mistake_leaves_the_list_when_it_is_mended() {
     });
 }
 
+/// The shortest histories of mistakes that the host once made.
+const MENDED: [&str; 12] = [
+    "create.0.lead crm.0.won calm crm.0.solution.0",
+    "create.0.whole calm portal.0.contact.3 portal.0.solution.8",
+    "hold.contacts.a-person create.0.helped",
+    "hold.contacts.a-person create.0.helped calm crm.0.switch.9 cut.6.after at.any2.no-connection calm",
+    "create.0.lead crm.0.won crm.0.lost",
+    "arrive.0 calm crm.0.lost portal.0.open",
+    "hold.visibility.a-person create.0.whole calm crm.0.help.1",
+    "found.0 at.pc!1.503 deliver.1 run.3 swap.1",
+    "create.0.whole calm portal.0.contact.3 calm crm.0.contact.9",
+    "create.0.whole calm portal.0.contact.1 calm crm.0.contact.2",
+    "arrive.0 lose.1 hide.0",
+    "consent.none create.0.helped calm consent.declared",
+];
+
+#[test]
+fn what_was_mended_stays_mended() {
+    let kit = shared();
+    on_a_large_stack(|| {
+        for line in MENDED {
+            let ops = op::parse(line).unwrap();
+            assert_eq!(play(&kit, 1, &ops), None, "{line}");
+        }
+    });
+}
+
 /// A network that makes a good host look bad, a history in which it does, and the promise that is broken then.
 const SPOILT: [(Spoil, &str, &str); 8] = [
     (

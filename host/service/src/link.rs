@@ -39,6 +39,9 @@ pub struct Notes {
     /// Units whose difference did not come from an edit: sync was switched on again (S21), or the mapping has changed (S8). What cannot be
     /// taken back of them is confirmed by a person.
     pub unedited: BTreeSet<String>,
+    /// Units of which both sides spoke when we last looked, and that were not in step yet: they are not newly mapped when the mapping changes
+    /// before they are (S8, S9).
+    pub unmet: BTreeSet<String>,
     /// Mapping deltas that wait for the next edit of the deal (S8).
     pub deltas: BTreeSet<String>,
     /// The deal goes on in another row of the CRM, and the bases of that side are still those of the row before (S17).

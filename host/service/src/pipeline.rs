@@ -154,6 +154,7 @@ async fn merge(run: &mut Run<'_>, sight: Sight, reading: &Reading) -> Result<Rou
     if !plan.carries.is_empty() && mapping::apply_waiting(run) {
         plan = decide(run, &sight, reading);
     }
+    run.note_unmet(&reading.views());
     run.after_pause(&plan);
     cards::ask(run, &plan, &sight);
     cards::settle(
@@ -163,7 +164,8 @@ async fn merge(run: &mut Run<'_>, sight: Sight, reading: &Reading) -> Result<Rou
     );
     // Before the sieve: what is held still differs.
     run.notice(&plan);
-    let (plan, waiting) = permit::sift(run, plan);
+    let brought = partner_center::brings_about(reading, &plan);
+    let (plan, waiting) = permit::sift(run, plan, brought);
     run.forget_written(&plan);
     run.tell_explained(&plan);
     run.tell_unread(&reading.crm.refusals);

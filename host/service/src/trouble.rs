@@ -8,8 +8,6 @@ use cosell_store::{Millis, Next, StoreError, Throttle};
 use cosell_sync::row::Reason;
 use cosell_sync::schedule::{Retry, retry};
 
-use crate::link::fingerprint;
-
 /// After an unknown outcome: long enough for a slow service to finish what it may have begun.
 const UNKNOWN_MS: Millis = 5_000;
 /// A credential that is not accepted is tried again so often; a person has to act, and then it resumes by itself.
@@ -208,12 +206,9 @@ fn again(reason: String, failures: u32, random: u32, now: Millis, asked: Option<
 #[must_use]
 pub fn parked(reasons: Vec<Reason>) -> Verdict {
     let list: Vec<_> = reasons.iter().map(reason_json).collect();
-    let reasons = serde_json::Value::from(list).to_string();
-    let failure = fingerprint(&reasons);
     Verdict {
         next: Next::Parked {
-            reasons,
-            failure,
+            reasons: serde_json::Value::from(list).to_string(),
             state: None,
         },
         throttle: None,

@@ -211,9 +211,7 @@ async fn settle_trouble(
         state.clone_from(&run.stands_on);
     }
     match &verdict.next {
-        Next::Parked {
-            reasons, failure, ..
-        } if lane.failure.as_deref() != Some(failure) => {
+        Next::Parked { reasons, .. } if lane.failure.as_ref() != Some(reasons) => {
             warn!(deal = %deal(lane), reasons = %sentences(&reasons_of(reasons)), "parked: a person is needed");
             if let Some(run) = run.as_deref_mut() {
                 pipeline::tell_failure(run, reasons).await;

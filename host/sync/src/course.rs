@@ -93,6 +93,8 @@ pub struct Situation<'a> {
     pub kind: RecordKind,
     /// Partner Center's deal is terminal.
     pub closed: bool,
+    /// The row is closed, and so read-only (S16).
+    pub row_closed: bool,
     /// The row was closed when both were last in step, and is open again, while Partner Center's deal is terminal (S19).
     pub reopened: bool,
     /// What a person has decided.
@@ -170,7 +172,12 @@ pub fn course(situation: &Situation<'_>) -> Course {
         Gate::Sync(kind) => *kind,
     };
     match (here.partner_center, here.crm) {
-        (Here, Here) if situation.kind == RecordKind::Lead && kind == RecordKind::Opportunity => {
+        // A lead that is closed cannot be qualified: that it was accepted and that it was given up is for the merge.
+        (Here, Here)
+            if situation.kind == RecordKind::Lead
+                && kind == RecordKind::Opportunity
+                && !situation.row_closed =>
+        {
             Course::Qualify
         }
         (Here, Here) => Course::Merge,

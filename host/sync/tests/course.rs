@@ -56,6 +56,7 @@ struct Case {
     gate: Gate,
     units: Units,
     closed: bool,
+    row_closed: bool,
     kind: RecordKind,
     reopened: bool,
     decided: Option<Decision>,
@@ -71,6 +72,7 @@ impl Case {
             gate: Gate::Sync(RecordKind::Opportunity),
             units: complete(),
             closed: false,
+            row_closed: false,
             kind: RecordKind::Opportunity,
             reopened: false,
             decided: None,
@@ -88,6 +90,7 @@ impl Case {
             gate: &self.gate,
             units: &self.units,
             closed: self.closed,
+            row_closed: self.row_closed,
             kind: self.kind,
             reopened: self.reopened,
             decided: self.decided,
@@ -221,9 +224,15 @@ fn s17_an_accepted_lead_is_qualified() {
         ..Case::new(Here, Here, true)
     };
     assert_eq!(lead.course(), Course::Qualify);
+    let given_up = Case {
+        row_closed: true,
+        ..lead
+    };
+    assert_eq!(given_up.course(), Course::Merge);
     let still_a_lead = Case {
         gate: Gate::Sync(RecordKind::Lead),
-        ..lead
+        row_closed: false,
+        ..given_up
     };
     assert_eq!(still_a_lead.course(), Course::Merge);
 }

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::born::{adopt_referral, adopt_row};
 use super::crm::{WON, read_again};
 use super::intents;
-use super::look::{Sight, fetch};
+use super::look::{Sight, fetch, kind};
 use super::partner_center::adopt_microsofts;
 use super::run::Run;
 use super::script::{Newborn, Script, Settles, What, Write};
@@ -176,7 +176,7 @@ async fn one(run: &mut Run<'_>, sight: &Sight, write: Write) -> Result<(), Troub
                     run.mark = mark;
                     remember_row(run, kind, &id, &units, written.as_ref()).await?;
                 }
-                Newborn::Child => settle_children(run, &settles),
+                Newborn::Child => settle_children(run, sight, &settles).await,
                 Newborn::Customer => {}
             }
             run.close(outcome, "").await
@@ -243,7 +243,7 @@ async fn one(run: &mut Run<'_>, sight: &Sight, write: Write) -> Result<(), Troub
                 .await;
             intents::answered(run, call).await?;
             tell_child(run, "changes", &table, &id);
-            finish_children(run, &settles).await
+            finish_children(run, sight, &settles).await
         }
         What::DeleteChild { table, id } => {
             // Under the version that it has now; one that is gone already is as good as deleted.
@@ -261,7 +261,7 @@ async fn one(run: &mut Run<'_>, sight: &Sight, write: Write) -> Result<(), Troub
                 intents::answered(run, call).await?;
                 tell_child(run, "deletes, because the host had made it,", &table, &id);
             }
-            finish_children(run, &settles).await
+            finish_children(run, sight, &settles).await
         }
         What::Associate {
             table,
@@ -286,7 +286,7 @@ async fn one(run: &mut Run<'_>, sight: &Sight, write: Write) -> Result<(), Troub
             intents::answered(run, call).await?;
             let did = if link { "links" } else { "unlinks" };
             tell_child(run, did, &other.table, &other.id);
-            finish_children(run, &settles).await
+            finish_children(run, sight, &settles).await
         }
         What::Qualify { lead } => {
             let target = Run::record(Side::Crm, RecordKind::Lead.table(), &lead);
@@ -316,20 +316,25 @@ fn tell_child(run: &mut Run<'_>, did: &str, table: &str, id: &str) {
 }
 
 /// The last of the rows that hang from a record settles the list.
-async fn finish_children(run: &mut Run<'_>, settles: &[Settles]) -> Result<(), Trouble> {
-    settle_children(run, settles);
+async fn finish_children(
+    run: &mut Run<'_>,
+    sight: &Sight,
+    settles: &[Settles],
+) -> Result<(), Trouble> {
+    settle_children(run, sight, settles).await;
     run.close("done", "").await
 }
 
-/// The row was not read again, so the bases are what was sent; its raw is that of the look.
-fn settle_children(run: &mut Run<'_>, settles: &[Settles]) {
+/// Other units may have come to rest with the rows that hang from the deal's: what the deal shows of all of them is read again.
+async fn settle_children(run: &mut Run<'_>, sight: &Sight, settles: &[Settles]) {
     if settles.is_empty() {
         return;
     }
     run.tell_carries(settles, &BTreeMap::new());
-    let raw = run.raw_of(Side::Crm);
-    run.settle(settles, &Units::new(), &raw);
-    run.forget_halves(settles);
+    let kind = kind(run);
+    if let Some(id) = run.link.crm_row.clone() {
+        remember_update(run, sight, kind, &id, settles, None).await;
+    }
 }
 
 /// One conditional write. The close rides in one change set behind the columns (S15, S16).
@@ -392,9 +397,12 @@ fn remember_referral(run: &mut Run<'_>, own: &Referral, sent: &Units) {
             .filter(|now| *unit != Unit::Help && !by_itself(now))
         {
             run.remember(unit, Side::PartnerCenter, now, &raw);
-            // A referral is always born open: where the row stands by then is an edit that is still to be carried.
-            let known = if *unit == Unit::State { now } else { value };
-            run.remember(unit, Side::Crm, known, &source);
+            // A referral is always born open: where the row stands by then is an edit that is still to be carried, and not what it showed.
+            if *unit == Unit::State {
+                run.remember(unit, Side::Crm, now, "");
+            } else {
+                run.remember(unit, Side::Crm, value, &source);
+            }
         }
     }
 }
@@ -443,8 +451,8 @@ fn unreadable(mut error: RemoteError) -> RemoteError {
     error
 }
 
-/// S6: bases move to what the row shows after this very write, read again for its joins. The write has happened: nothing that goes wrong here
-/// keeps it from being remembered, then as it was sent.
+/// S6: bases move to what the row shows after this very write, read again for its joins. The write has happened: where nothing can be read now,
+/// it is remembered as it was sent, except for what a column may have cut: that is known by the next look.
 async fn remember_update(
     run: &mut Run<'_>,
     sight: &Sight,
@@ -472,6 +480,7 @@ async fn remember_update(
         Some(left) => run.keep_raw(&raw::row(left)),
         None => run.raw_of(Side::Crm),
     };
+    let is_read = shown.is_some();
     let mut shown = shown.unwrap_or_default();
     // Of a list only what was there before, or was to be: what a colleague has just added is an edit of his.
     for Settles { carry, .. } in settles {
@@ -485,6 +494,12 @@ async fn remember_update(
             shown.insert(carry.unit.clone(), known);
         }
     }
-    run.settle(settles, &shown, &raw);
-    run.forget_halves(settles);
+    let may_be_cut = |value: &UnitValue| matches!(value, UnitValue::Text(_) | UnitValue::People(_));
+    let known: Vec<Settles> = settles
+        .iter()
+        .filter(|settled| is_read || !may_be_cut(&settled.carry.value))
+        .cloned()
+        .collect();
+    run.settle(&known, &shown, &raw);
+    run.forget_halves(&known);
 }

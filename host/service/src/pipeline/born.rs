@@ -52,6 +52,10 @@ pub(super) fn referral(
             continue;
         }
         then.push(format!("then {unit} waits for its permit"));
+        if unit != Unit::Help && deal.units.remove(&Unit::Help).is_some() {
+            // An invitation makes the deal visible and hands the contacts over: the merge that follows asks for it when those may go.
+            then.push("and so does help".to_owned());
+        }
         match unit {
             Unit::Visibility => drop(deal.units.insert(unit, UnitValue::Flag(false))),
             _ => drop(deal.units.remove(&unit)),

@@ -2,7 +2,7 @@
 //! with a real write, or follow a fact that Partner Center has changed.
 
 use cosell_plugins::{Outcome, Report};
-use cosell_remote::dataverse::{Looked, STATE_COLUMN};
+use cosell_remote::dataverse::Looked;
 use cosell_sync::columns::Cells;
 use cosell_sync::deal::{DealState, Standing, Timestamp, Unit, UnitValue};
 use cosell_sync::mark::put;
@@ -68,6 +68,10 @@ pub(super) async fn in_step(
 /// S17: an opportunity that was made of a linked lead carries on with it, so its switch is on, however the CRM filled it in. None when it is.
 pub(super) fn switch_on(run: &Run<'_>, sight: &Sight) -> Option<Write> {
     let row = sight.row.as_ref().filter(|_| run.notes.moved)?;
+    // A colleague may have closed it in the meantime (S16).
+    if !sight.row_is_open() {
+        return None;
+    }
     let gate = run.set.needs().column(sight.kind.table(), Role::Gate)?;
     let is_on = row.seen.row.cells.get(gate) == Some(&Cell::Bool(true));
     let on = Cells::from([(gate.to_owned(), Cell::Bool(true))]);
@@ -316,11 +320,8 @@ async fn cross(run: &mut Run<'_>, reasons: &[Reason]) -> Result<(), Trouble> {
     };
     let row = fetch(run, kind, &id).await?;
     // A closed row is read-only; the failure stands in our own audit (S16).
-    let is_open = match row.seen.row.cells.get(STATE_COLUMN) {
-        Some(Cell::Choice(state)) => state.code == 0,
-        _ => true,
-    };
-    if !is_open {
+    let sight = Sight::of_row(row.clone(), kind);
+    if !sight.row_is_open() {
         return Ok(());
     }
     let seen = without_mark(run, &row.seen).await?;
@@ -347,7 +348,6 @@ async fn cross(run: &mut Run<'_>, reasons: &[Reason]) -> Result<(), Trouble> {
     }
     run.link.crm_table = Some(kind.table().to_owned());
     run.link.crm_row = Some(id);
-    let sight = Sight::of_row(row.clone(), kind);
     let mut what = update(kind, &row, cells, mark, None);
     if let What::UpdateRow { failure, .. } = &mut what {
         *failure = true;

@@ -7,6 +7,7 @@ use cosell_store::{LaneId, LinkState, RecordKey};
 use cosell_sync::course::Presence;
 use cosell_sync::row::{Cell, Condition, Query, RecordKind, Reference, Role, Row, Test};
 use cosell_sync::side::{Side, Sides};
+use serde_json::json;
 
 use super::run::Run;
 use crate::raw;
@@ -37,6 +38,15 @@ impl Sight {
                 partner_center: Presence::Never,
                 crm: Presence::Here,
             },
+        }
+    }
+
+    /// Whether the row can be written: a closed one is read-only (S16), whatever the plugins make of its state.
+    pub(super) fn row_is_open(&self) -> bool {
+        let cells = self.row.as_ref().map(|row| &row.seen.row.cells);
+        match cells.and_then(|cells| cells.get(dataverse::STATE_COLUMN)) {
+            Some(Cell::Choice(state)) => state.code == 0,
+            _ => true,
         }
     }
 
@@ -100,7 +110,7 @@ pub(super) async fn look(run: &mut Run<'_>) -> Result<Looked, Trouble> {
             // The id is of another environment, or somebody's own number: nothing that we could link to.
             sight.presence.crm = Presence::Never;
             let message = format!("the referral names our id {row}, but the CRM has no such row");
-            run.tell_once("look", &message, &serde_json::json!({ "row": row }));
+            run.tell_once("look", &message, &json!({ "row": row }));
         }
     }
     if sight.own.is_none()
@@ -198,12 +208,23 @@ async fn follow_lead(run: &mut Run<'_>, sight: &mut Sight) -> Result<Option<Lane
             let Some(opportunity) = opportunity_of(run, &lead).await? else {
                 return Ok(None);
             };
+            if never_crossed(run, sight) {
+                // Not this lane's to carry on: the opportunity has one of its own.
+                let message = format!(
+                    "lead {lead} was qualified before it was in Partner Center: the deal is opportunity {opportunity}'s"
+                );
+                let detail = json!({ "lead": lead, "opportunity": opportunity, "rule": "S17" });
+                run.tell_once("link", &message, &detail);
+                sight.row = None;
+                sight.presence.crm = Presence::Never;
+                return Ok(None);
+            }
             run.tell_once(
                 "link",
                 &format!(
                     "lead {lead} was qualified: the deal goes on as opportunity {opportunity}"
                 ),
-                &serde_json::json!({ "lead": lead, "opportunity": opportunity, "rule": "S17" }),
+                &json!({ "lead": lead, "opportunity": opportunity, "rule": "S17" }),
             );
             run.moves_to(RecordKind::Opportunity, &opportunity);
             sight.kind = RecordKind::Opportunity;
@@ -213,6 +234,14 @@ async fn follow_lead(run: &mut Run<'_>, sight: &mut Sight) -> Result<Option<Lane
         }
         _ => Ok(None),
     }
+}
+
+/// Nothing in Partner Center is this row's, and nothing that the row says leads there.
+fn never_crossed(run: &Run<'_>, sight: &Sight) -> bool {
+    let row = sight.row.as_ref().map(|row| &row.seen.row);
+    run.link.referral.is_none()
+        && sight.own.is_none()
+        && row.is_none_or(|row| named_referral(run, row).is_none())
 }
 
 /// The state of a qualified lead; the platform's own, in every organisation.

@@ -103,8 +103,8 @@ fn raw_of_bases(run: &Run<'_>) -> Sides<BTreeMap<Unit, String>> {
     behind
 }
 
-/// Every unit as the new mapping reads it from the record behind its base. A unit without a base is read from the records of now: it was
-/// not mapped, so nobody can have edited it for us.
+/// Every unit as the new mapping reads it from the record behind its base; a base with no record behind it stays as it is. A unit without a
+/// base is read from the records of now: it was not mapped, so nobody can have edited it for us. Unless it was, and has never been in step.
 async fn read_again(
     run: &Run<'_>,
     sight: &Sight,
@@ -114,8 +114,18 @@ async fn read_again(
         partner_center: reading.partner_center.clone(),
         crm: reading.crm.units.clone(),
     };
+    for unit in run.notes.unmet.iter().filter_map(|unit| Unit::parse(unit)) {
+        for side in Side::BOTH {
+            read[side].remove(&unit);
+        }
+    }
     let behind = raw_of_bases(run);
     for side in Side::BOTH {
+        for (unit, bases) in &run.bases {
+            if let Some(base) = &bases[side] {
+                read[side].insert(unit.clone(), base.clone());
+            }
+        }
         let mut by_raw: BTreeMap<&String, Vec<&Unit>> = BTreeMap::new();
         for (unit, raw) in &behind[side] {
             by_raw.entry(raw).or_default().push(unit);
@@ -128,9 +138,10 @@ async fn read_again(
                 Side::PartnerCenter => referral_again(run, sight, text),
                 Side::Crm => row_again(run, sight, reading, text).await?,
             };
-            // Unreadable, or the record of another kind of row (S17): the base stays as it is.
+            // Unreadable, or the record of another kind of row (S17).
+            let Some(then) = then else { continue };
             for unit in units {
-                match then.as_ref().and_then(|then| then.get(unit)) {
+                match then.get(unit) {
                     Some(value) => read[side].insert(unit.clone(), value.clone()),
                     None => read[side].remove(unit),
                 };

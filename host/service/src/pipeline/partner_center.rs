@@ -52,23 +52,15 @@ pub(super) fn write_out(
         patched.retain(|carry| !shares(carry));
     }
     let mut invitation = None;
-    let visible = Carry {
-        unit: Unit::Visibility,
-        to: Side::PartnerCenter,
-        value: UnitValue::Flag(true),
-        source: UnitValue::Flag(true),
-        was: UnitValue::Flag(false),
-        why: Why::Edited,
-    };
+    let visible = visible();
     if let Some(carry) = asked.first() {
-        let mut deal = reading.deal_as_crm_shows();
+        // What Microsoft gets is what our own referral says by then: nothing that is held, asked about or withheld there.
+        let mut deal = reading.deal_as_partner_center_shows();
         deal.units.extend(plan.units_to(Side::PartnerCenter));
         if let Some((help, body)) = invite(run, own, &deal, may_share) {
             // Asking for help makes the deal visible to Microsoft's sellers, for good; that goes before the invitation, and only when nothing
             // stands in the way of it.
-            let is_visible =
-                reading.partner_center.get(&Unit::Visibility) == Some(&UnitValue::Flag(true));
-            if !is_visible && !patched.iter().any(|carry| carry.unit == Unit::Visibility) {
+            if makes_visible(reading, plan) {
                 patched.push(&visible);
             }
             // Nobody is invited to a closed deal: the close goes in the next round.
@@ -88,6 +80,33 @@ pub(super) fn write_out(
         .into_iter()
         .chain(invitation)
         .collect()
+}
+
+/// What the plan makes of our referral beside what it carries: an invitation makes it visible to Microsoft's sellers.
+pub(super) fn brings_about(reading: &Reading, plan: &Plan) -> Option<Carry> {
+    let invites = plan.carries.iter().any(|carry| {
+        carry.to == Side::PartnerCenter && carry.unit == Unit::Help && !carry.value.is_empty()
+    });
+    (invites && makes_visible(reading, plan) && !lacks_solution(reading, plan)).then(visible)
+}
+
+/// The deal is not visible yet, and the plan does not carry that it is.
+fn makes_visible(reading: &Reading, plan: &Plan) -> bool {
+    let is_carried =
+        |carry: &Carry| carry.to == Side::PartnerCenter && carry.unit == Unit::Visibility;
+    reading.partner_center.get(&Unit::Visibility) != Some(&UnitValue::Flag(true))
+        && !plan.carries.iter().any(is_carried)
+}
+
+const fn visible() -> Carry {
+    Carry {
+        unit: Unit::Visibility,
+        to: Side::PartnerCenter,
+        value: UnitValue::Flag(true),
+        source: UnitValue::Flag(true),
+        was: UnitValue::Flag(false),
+        why: Why::Edited,
+    }
 }
 
 fn closes(carry: &Carry) -> bool {

@@ -6,7 +6,7 @@ use cosell_store::{HoldChange, Millis, Next};
 use cosell_sync::brake::{Written, is_mass};
 use cosell_sync::deal::Unit;
 use cosell_sync::hold::{Gatekeeper, Held, Irreversible, Permit, Rules, Waiting, fingerprint};
-use cosell_sync::merge::Plan;
+use cosell_sync::merge::{Carry, Plan};
 use cosell_sync::side::Side;
 use serde_json::json;
 
@@ -57,7 +57,8 @@ impl Lane {
 }
 
 /// Takes out of the plan what may not go yet, and says so in the store: holds are opened, and those that are no longer wanted closed.
-pub(super) fn sift(run: &mut Run<'_>, plan: Plan) -> (Plan, Vec<Waiting>) {
+/// `brought` is what the plan would bring about without carrying it.
+pub(super) fn sift(run: &mut Run<'_>, plan: Plan, brought: Option<Carry>) -> (Plan, Vec<Waiting>) {
     let lane = Lane::of(run);
     let mut waiting = Vec::new();
     let mut go = Plan {
@@ -73,6 +74,14 @@ pub(super) fn sift(run: &mut Run<'_>, plan: Plan) -> (Plan, Vec<Waiting>) {
         let (passed, held) = keeper.sift(one);
         go.carries.extend(passed.carries);
         waiting.extend(held);
+    }
+    if let Some(carry) = brought {
+        let keeper = lane.gatekeeper(run, &carry.unit);
+        let one = Plan {
+            carries: vec![carry],
+            ..Plan::default()
+        };
+        waiting.extend(keeper.sift(one).1);
     }
     // A permit stays until its write is made: one that a colleague was faster than is planned once more.
     let going = go
@@ -109,7 +118,35 @@ pub(super) fn sift(run: &mut Run<'_>, plan: Plan) -> (Plan, Vec<Waiting>) {
     for one in &waiting {
         hold(run, one);
     }
+    if let Some(before) = waiting.iter().find(|one| keeps_help_waiting(one))
+        && go.carries.iter().any(is_invitation)
+    {
+        go.carries.retain(|carry| !is_invitation(carry));
+        let message = format!(
+            "the invitation of Microsoft waits: it {}, and that is held or cancelled",
+            before.kind.consequence()
+        );
+        run.tell_once(
+            "hold",
+            &message,
+            &json!({ "unit": Unit::Help.as_text(), "rule": "S24" }),
+        );
+    }
     (go, waiting)
+}
+
+/// An invitation hands the contacts over and makes the deal visible, so it goes after them. Without contacts that a person does not want to
+/// go, Partner Center may already know enough of them.
+fn keeps_help_waiting(one: &Waiting) -> bool {
+    match one.kind {
+        Irreversible::Visibility => true,
+        Irreversible::Contacts => matches!(one.permit, Permit::Wait(_)),
+        _ => false,
+    }
+}
+
+fn is_invitation(carry: &Carry) -> bool {
+    carry.to == Side::PartnerCenter && carry.unit == Unit::Help
 }
 
 fn hold(run: &mut Run<'_>, waiting: &Waiting) {

@@ -78,6 +78,7 @@ impl Reading {
             },
             kind: sight.kind,
             closed: sight.is_frozen(),
+            row_closed: !sight.row_is_open(),
             reopened: sight.is_frozen() && self.is_reopened(run),
             decided: cards::decided(run),
             born: run.notes.incomplete_since.unwrap_or_else(|| run.desk.now()),

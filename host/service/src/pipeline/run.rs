@@ -13,7 +13,7 @@ use cosell_sync::deal::{Timestamp, Unit, UnitValue, Units};
 use cosell_sync::element;
 use cosell_sync::hold;
 use cosell_sync::mark;
-use cosell_sync::merge::{self, Bases, Plan, Why};
+use cosell_sync::merge::{self, Bases, Plan, View, Why};
 use cosell_sync::row::{Cell, RecordKind, Refusal, Role};
 use cosell_sync::side::{Side, Sides};
 
@@ -24,7 +24,7 @@ use crate::desk::{Connection, Desk, LEASE_MS};
 use crate::link::{self, Notes, fingerprint};
 use crate::raw;
 use crate::throttle;
-use crate::trouble::{Trouble, reason_json, sentences};
+use crate::trouble::{Trouble, reason_json, reasons_of, sentences};
 
 /// One pass over a lane, with the set of plugins that it began with (S29).
 pub struct Run<'a> {
@@ -43,7 +43,7 @@ pub struct Run<'a> {
     pub(super) cards: Vec<Card>,
     /// Live holds, with the verdicts that people have given.
     pub(super) holds: Vec<Hold>,
-    /// What the lane stood on when it was parked (S26), and for which failure.
+    /// What the lane stood on when it was parked (S26), and with which reasons.
     pub(super) parked_on: Option<String>,
     failure: Option<String>,
     /// The pair was made anew: bases of the one before are dropped with the next transaction.
@@ -128,7 +128,11 @@ impl<'a> Run<'a> {
             cards: state.cards.clone(),
             holds: state.holds.clone(),
             parked_on: state.parked_on.clone().filter(|_| state.failure.is_some()),
-            failure: state.failure.clone(),
+            // Stores of before keep a fingerprint here: such a lane looks at everything once more.
+            failure: state
+                .failure
+                .clone()
+                .filter(|reasons| !reasons_of(reasons).is_empty()),
             forget_bases: false,
             stands_on: None,
             speakers: BTreeMap::new(),
@@ -511,19 +515,8 @@ impl<'a> Run<'a> {
         if self.parked_on.as_ref() != Some(&stands_on) || self.is_ordered() {
             return Ok(None);
         }
-        let lane = self
-            .desk
-            .store
-            .lane(&self.lease.connection, self.lease.lane)
-            .await?;
-        let (Some(reasons), Some(failure)) =
-            (lane.and_then(|lane| lane.reason), self.failure.clone())
-        else {
-            return Ok(None);
-        };
-        Ok(Some(Next::Parked {
+        Ok(self.failure.clone().map(|reasons| Next::Parked {
             reasons,
-            failure,
             state: Some(stands_on),
         }))
     }
@@ -629,6 +622,20 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Remembers which units wait for their first time in step.
+    pub(super) fn note_unmet(&mut self, views: &Sides<View>) {
+        let both = views.partner_center.units.keys();
+        let both = both.filter(|unit| views.crm.units.contains_key(*unit));
+        let is_met = |unit: &&Unit| {
+            let known = self.bases.get(*unit);
+            known.is_some_and(|known| known.partner_center.is_some() && known.crm.is_some())
+        };
+        self.notes.unmet = both
+            .filter(|unit| !is_met(unit))
+            .map(Unit::as_text)
+            .collect();
+    }
+
     /// S21: sync was off and is on again. What differs now was not edited under our eyes, so what cannot be taken back of it is confirmed.
     pub(super) fn after_pause(&mut self, plan: &Plan) {
         if std::mem::take(&mut self.notes.paused) {
@@ -652,9 +659,12 @@ impl<'a> Run<'a> {
 
     /// Moves a base: in memory now, in the store with the next transaction.
     pub(super) fn remember(&mut self, unit: &Unit, side: Side, value: &UnitValue, raw: &str) {
-        self.memory
-            .bases
-            .push(link::base(unit, side, value, Some(raw)));
+        self.memory.bases.push(link::base(
+            unit,
+            side,
+            value,
+            Some(raw).filter(|raw| !raw.is_empty()),
+        ));
         self.bases.entry(unit.clone()).or_default()[side] = Some(value.clone());
     }
 

@@ -34,7 +34,8 @@ pub struct LaneState {
     pub intent: Option<Intent>,
     /// Failures in a row.
     pub attempts: i64,
-    /// Key of the failure that parked it last; none once the lane has been settled since.
+    /// The reasons that parked it last, as [`Next::Parked`] gave them; none once the lane has been settled since. The same reasons are the same
+    /// failure, so that it is marked and told once (S26).
     pub failure: Option<String>,
     /// What the lane stood on when it was parked last ([`Next::Parked`]), kept as long as `failure` is. While a look finds the same,
     /// the lane stays parked (S26).
@@ -65,10 +66,8 @@ pub enum Next {
     },
     /// Needs a person. A bell or a person makes it due; whether anything is different then, [`LaneState::parked_on`] helps to tell (S26).
     Parked {
-        /// JSON list of reasons.
+        /// JSON list of reasons. Kept as [`LaneState::failure`] however the lane waits meanwhile.
         reasons: String,
-        /// Same failure, same key: so that it is marked and told once.
-        failure: String,
         /// Fingerprint of what the run stood on: the state without derived columns, the plugin set, the configuration. None if that
         /// was not read: then any bell is a reason to try again.
         state: Option<String>,

@@ -205,17 +205,13 @@ pub(super) fn complete_run(
             failed: *failed,
             failure: Mark::Keep,
         },
-        Next::Parked {
-            reasons,
-            failure,
-            state,
-        } => End {
+        Next::Parked { reasons, state } => End {
             state: "parked",
             reason: Some(reasons),
             due_at: None,
             failed: false,
             failure: Mark::Set {
-                failure,
+                failure: reasons,
                 state: state.as_deref(),
             },
         },
@@ -236,7 +232,7 @@ struct End<'a> {
     failure: Mark<'a>,
 }
 
-/// What happens to the key of the failure that parked the lane last, and to what the lane stood on then.
+/// What happens to the failure that parked the lane last, and to what the lane stood on then.
 enum Mark<'a> {
     /// The lane is not in step again: the same failure is still the one that was told.
     Keep,

@@ -345,7 +345,6 @@ impl Ending {
             Self::Wait { in_ms, failed } => wait(now + in_ms, *failed),
             Self::Parked { on } => Next::Parked {
                 reasons: "[]".into(),
-                failure: "f".into(),
                 state: on.map(|on| on.to_string()),
             },
             Self::Held => Next::Held { reason: "h".into() },

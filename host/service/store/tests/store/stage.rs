@@ -243,8 +243,7 @@ pub(crate) fn wait(until: Millis, failed: bool) -> Next {
 
 pub(crate) fn parked(failure: &str) -> Next {
     Next::Parked {
-        reasons: "[]".into(),
-        failure: failure.into(),
+        reasons: failure.into(),
         state: None,
     }
 }

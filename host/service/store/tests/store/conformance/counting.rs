@@ -165,7 +165,6 @@ pub(crate) async fn s26_what_a_lane_was_parked_on_lasts_until_it_is_settled(stag
     stage.ring(&referral("r1")).await;
     let parked_on = |state: Option<&str>| Next::Parked {
         reasons: "[]".into(),
-        failure: "f".into(),
         state: state.map(str::to_owned),
     };
     for (next, stands) in [

@@ -175,7 +175,6 @@ pub(crate) async fn lanes_at_rest_wait_for_a_bell_and_say_why(stage: &Stage) {
         (
             Next::Parked {
                 reasons: "[\"country\"]".into(),
-                failure: "f".into(),
                 state: None,
             },
             "parked",
