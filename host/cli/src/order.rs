@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use cosell_host::verbs::{self, Archive, Rebound};
 
 use crate::cards::SOON;
-use crate::screen::{On, Table, count, named, short};
+use crate::screen::{On, Table, count, named, person, short};
 
 /// Arguments of `cosell retry`.
 #[derive(Debug, clap::Args)]
@@ -29,18 +29,22 @@ pub(crate) struct RetryArgs {
     /// Only deals of this connection.
     #[arg(long, value_name = "ID")]
     connection: Option<String>,
+    /// Who orders it; the deal's history says so. Without it, who is logged in.
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
 }
 
 pub(crate) async fn retry(args: RetryArgs) -> anyhow::Result<ExitCode> {
     let archive = Archive::open(&args.on.config()?, args.connection.as_deref())?;
+    let by = person(args.by)?;
     let woken = if args.parked {
-        verbs::retry_parked(&archive, args.reason.as_deref()).await?
+        verbs::retry_parked(&archive, args.reason.as_deref(), &by).await?
     } else {
         let mut keys = Vec::new();
         for deal in &args.deals {
             keys.push(verbs::find(&archive, deal).await?);
         }
-        verbs::retry(&archive, &keys).await?
+        verbs::retry(&archive, &keys, &by).await?
     };
     args.on.say(&woken, |woken| {
         if woken.is_empty() {

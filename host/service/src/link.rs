@@ -42,6 +42,8 @@ pub struct Notes {
     /// Units of which both sides spoke when we last looked, and that were not in step yet: they are not newly mapped when the mapping changes
     /// before they are (S8, S9).
     pub unmet: BTreeSet<String>,
+    /// The deal's name, while it has never been in step.
+    pub name: Option<String>,
     /// Mapping deltas that wait for the next edit of the deal (S8).
     pub deltas: BTreeSet<String>,
     /// The deal goes on in another row of the CRM, and the bases of that side are still those of the row before (S17).

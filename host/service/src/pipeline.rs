@@ -109,6 +109,7 @@ async fn compose(run: &mut Run<'_>) -> Result<Round, Trouble> {
         return Ok(Round::Do(Box::new(Scene { sight, script })));
     }
     let reading = read(run, &sight).await?;
+    run.note_name(&reading);
     let script = match course(&reading.situation(run, &sight)) {
         Course::Merge => return merge(run, sight, &reading).await,
         Course::Create {

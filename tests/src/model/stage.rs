@@ -214,7 +214,7 @@ impl<'a> Stage<'a> {
             }
             Op::Retry => {
                 let archive = self.archive()?;
-                self.until_cut(retry_parked(&archive, None))
+                self.until_cut(retry_parked(&archive, None, PERSON))
                     .await?
                     .transpose()?;
             }

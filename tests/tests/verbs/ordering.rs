@@ -182,9 +182,9 @@ async fn a_parked_deal_is_retried_when_a_person_orders_it() -> Told {
     world.quiet().await?;
     world.control().clear_faults();
     let archive = archive(&world)?;
-    let none = retry_parked(&archive, Some("the moon is full")).await?;
+    let none = retry_parked(&archive, Some("the moon is full"), "ada").await?;
     assert_eq!(none, [], "no parked deal has such a reason");
-    let woken = retry_parked(&archive, Some("PARTNER CENTER")).await?;
+    let woken = retry_parked(&archive, Some("PARTNER CENTER"), "ada").await?;
     let [one] = woken.as_slice() else {
         panic!("one deal is parked: {woken:?}")
     };
@@ -198,10 +198,10 @@ async fn a_parked_deal_is_retried_when_a_person_orders_it() -> Told {
         })
         .await?;
     world.quiet().await?;
-    assert_eq!(retry_parked(&archive, None).await?, []);
+    assert_eq!(retry_parked(&archive, None, "ada").await?, []);
     let before = world.control().ledger(0).len();
     let key = deal_of(&world, &row).await?;
-    let again = retry(&archive, &[key]).await?;
+    let again = retry(&archive, &[key], "ada").await?;
     assert_eq!(again[0].was, "settled");
     world.quiet().await?;
     assert_eq!(world.control().ledger(0).len(), before, "it was in step");

@@ -154,7 +154,7 @@ async fn s18_a_referral_that_is_no_longer_listed_is_found_and_a_person_decides()
 
     // The remedy that it names.
     let archive = archive(&world)?;
-    retry(&archive, &[deal_of(&world, &row).await?]).await?;
+    retry(&archive, &[deal_of(&world, &row).await?], "ada").await?;
     let card = world.card("gone").await?;
     world.quiet().await?;
     let asked = books(&world).await?;

@@ -18,6 +18,7 @@ use cosell_sync::row::{Cell, RecordKind, Refusal, Role};
 use cosell_sync::side::{Side, Sides};
 
 use super::look::Sight;
+use super::read::Reading;
 use super::script::{Settles, What, Write};
 use crate::binding;
 use crate::desk::{Connection, Desk, LEASE_MS};
@@ -313,7 +314,7 @@ impl<'a> Run<'a> {
         for refusal in refusals {
             let why = sentences(std::slice::from_ref(&refusal.reason));
             let message = format!("{} is not read from the CRM: {why}", refusal.unit);
-            self.tell_once("explained", &message, &reason_json(&refusal.reason));
+            self.tell_once("explained", &message, &refusal_json(refusal));
         }
     }
 
@@ -325,7 +326,7 @@ impl<'a> Run<'a> {
                 refusal.unit,
                 sentences(std::slice::from_ref(&refusal.reason))
             );
-            self.tell_once("explained", &message, &reason_json(&refusal.reason));
+            self.tell_once("explained", &message, &refusal_json(refusal));
         }
     }
 
@@ -760,6 +761,17 @@ impl<'a> Run<'a> {
         self.notes.halves.retain(|unit, _| carried.contains(unit));
     }
 
+    /// Remembers by which name people know a deal that has never been in step; from then on the bases say it.
+    pub(super) fn note_name(&mut self, reading: &Reading) {
+        let name = [&reading.crm.units, &reading.partner_center]
+            .into_iter()
+            .find_map(|units| match units.get(&Unit::Name) {
+                Some(UnitValue::Text(name)) => name.clone(),
+                _ => None,
+            });
+        self.notes.name = name.filter(|_| !self.is_linked());
+    }
+
     /// Remembers since when the deal is incomplete, and by which row it is known.
     pub(super) fn wait_for_completion(&mut self) {
         let now = self.desk.now();
@@ -811,6 +823,13 @@ struct Memory {
     cards: Vec<CardChange>,
     holds: Vec<HoldChange>,
     audit: Vec<AuditLine>,
+}
+
+/// For programs: the reason, and of which unit.
+fn refusal_json(refusal: &Refusal) -> serde_json::Value {
+    let mut detail = reason_json(&refusal.reason);
+    detail["unit"] = refusal.unit.as_text().into();
+    detail
 }
 
 /// The cause of a bell that a person rings.

@@ -171,17 +171,20 @@ pub(super) fn line(summary: LaneSummary, state: Option<&LaneState>) -> DealLine 
     }
 }
 
-/// The name that both sides last agreed on.
+/// The name that both sides last agreed on, or that the deal had when it could not cross.
 fn name(state: &LaneState) -> Option<String> {
-    let bases = link::bases(state.link.as_ref()?);
-    let sides = bases.get(&Unit::Name)?;
-    [&sides.crm, &sides.partner_center]
-        .into_iter()
-        .flatten()
-        .find_map(|value| match value {
-            UnitValue::Text(text) => text.clone(),
-            _ => None,
-        })
+    let link = state.link.as_ref()?;
+    let agreed = link::bases(link).remove(&Unit::Name);
+    let agreed = agreed.and_then(|sides| {
+        [sides.crm, sides.partner_center]
+            .into_iter()
+            .flatten()
+            .find_map(|value| match value {
+                UnitValue::Text(text) => text,
+                _ => None,
+            })
+    });
+    agreed.or_else(|| link::Notes::parse(&link.notes).name)
 }
 
 /// The name of a lane's deal, for lists of other things.

@@ -5,7 +5,6 @@ use serde::Serialize;
 
 use super::deals::name_of;
 use super::{Archive, DealKey, VerbError, reason_in_words};
-use crate::pipeline::PERSON;
 
 /// Lanes of one read.
 const PAGE: usize = 500;
@@ -25,11 +24,15 @@ pub struct Woken {
     pub reason: Option<String>,
 }
 
-/// Orders a run of each deal.
+/// Orders a run of each deal; the history says that it was `by`.
 ///
 /// # Errors
 /// [`VerbError::Store`]; the deals before it are woken then.
-pub async fn retry(archive: &Archive, deals: &[DealKey]) -> Result<Vec<Woken>, VerbError> {
+pub async fn retry(
+    archive: &Archive,
+    deals: &[DealKey],
+    by: &str,
+) -> Result<Vec<Woken>, VerbError> {
     let mut woken = Vec::with_capacity(deals.len());
     for key in deals {
         let Some(summary) = archive.store.lane(&key.connection, key.id()).await? else {
@@ -37,7 +40,7 @@ pub async fn retry(archive: &Archive, deals: &[DealKey]) -> Result<Vec<Woken>, V
                 asked: key.to_string(),
             });
         };
-        woken.push(wake(archive, summary).await?);
+        woken.push(wake(archive, summary, by).await?);
     }
     Ok(woken)
 }
@@ -49,6 +52,7 @@ pub async fn retry(archive: &Archive, deals: &[DealKey]) -> Result<Vec<Woken>, V
 pub async fn retry_parked(
     archive: &Archive,
     reason: Option<&str>,
+    by: &str,
 ) -> Result<Vec<Woken>, VerbError> {
     let wanted = reason.map(str::to_lowercase);
     let mut woken = Vec::new();
@@ -68,7 +72,7 @@ pub async fn retry_parked(
                 let why = summary.reason.as_deref().map(reason_in_words);
                 let why = why.unwrap_or_default().to_lowercase();
                 if wanted.as_ref().is_none_or(|text| why.contains(text)) {
-                    woken.push(wake(archive, summary).await?);
+                    woken.push(wake(archive, summary, by).await?);
                 }
             }
         }
@@ -76,11 +80,11 @@ pub async fn retry_parked(
     Ok(woken)
 }
 
-async fn wake(archive: &Archive, summary: LaneSummary) -> Result<Woken, VerbError> {
+async fn wake(archive: &Archive, summary: LaneSummary, by: &str) -> Result<Woken, VerbError> {
     let LaneSummary {
         connection, lane, ..
     } = summary;
-    archive.store.wake(&connection, lane, PERSON).await?;
+    archive.store.order(&connection, lane, by).await?;
     Ok(Woken {
         deal: name_of(&*archive.store, &connection, lane).await?,
         connection,

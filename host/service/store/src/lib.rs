@@ -160,8 +160,14 @@ pub trait Store: Send + Sync + 'static {
     /// Throttles that are still closed.
     async fn throttles(&self, connection: &str) -> Result<Vec<Throttle>, StoreError>;
 
-    /// Makes a lane due now, as a person orders it; also a parked one. Rings all its bells, so that the order outlasts a run that is
-    /// under way. A retired lane stands for its elder.
+    /// A person orders a run of the lane: an audit line says who, and the lane is due now, as by [`Store::wake`].
+    ///
+    /// # Errors
+    /// [`StoreError::NoLane`].
+    async fn order(&self, connection: &str, lane: LaneId, by: &str) -> Result<(), StoreError>;
+
+    /// Makes a lane due now; also a parked one. Rings all its bells, so that it outlasts a run that is under way. A retired lane stands for its
+    /// elder.
     ///
     /// # Errors
     /// [`StoreError::NoLane`].

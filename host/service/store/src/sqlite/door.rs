@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::{
-    SqliteStore, accept, cards, chain, holds, lanes, links, notes, reads, throttles, writes,
+    SqliteStore, accept, cards, chain, holds, lanes, links, notes, people, reads, throttles, writes,
 };
 use crate::writer::WhenFull;
 use crate::{
@@ -137,6 +137,14 @@ impl Store for SqliteStore {
 
     async fn resume(&self) -> Result<usize, StoreError> {
         self.write("take up what was left", lanes::resume).await
+    }
+
+    async fn order(&self, connection: &str, lane: LaneId, by: &str) -> Result<(), StoreError> {
+        let (connection, by) = (connection.to_owned(), by.to_owned());
+        self.write("order a run", move |desk| {
+            people::order_run(desk, &connection, lane, &by)
+        })
+        .await
     }
 
     async fn wake(&self, connection: &str, lane: LaneId, cause: &str) -> Result<(), StoreError> {

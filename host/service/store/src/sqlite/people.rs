@@ -2,7 +2,7 @@
 
 use super::{chain, lanes};
 use crate::writer::{Desk, Failure};
-use crate::{AuditLine, LaneId};
+use crate::{AuditLine, LaneId, StoreError};
 
 /// Kind of the audit line, and cause of the ring.
 const PERSON: &str = "person";
@@ -28,6 +28,25 @@ impl Order<'_> {
         chain::append(desk, self.connection, self.lane, &[line])?;
         lanes::wake(desk, self.connection, self.lane, PERSON)
     }
+}
+
+/// A person orders a run.
+pub(super) fn order_run(
+    desk: &mut Desk<'_>,
+    connection: &str,
+    lane: LaneId,
+    by: &str,
+) -> Result<(), Failure> {
+    let Some(elder) = lanes::elder(desk.sql, connection, lane)? else {
+        return Err(StoreError::NoLane { lane: lane.0 }.into());
+    };
+    let order = Order {
+        connection,
+        lane: elder,
+        message: format!("{by} ordered that the deal is tried again"),
+        detail: serde_json::json!({ "by": by }),
+    };
+    order.carry_out(desk)
 }
 
 /// Conditions for a list: of one connection (`?1`) or of all, only what is open or all. Said so that the index of open rows serves.

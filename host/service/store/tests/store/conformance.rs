@@ -65,6 +65,7 @@ macro_rules! conformance {
             a_pair_does_not_retire
             two_lanes_that_retire_into_each_other_leave_one
             a_lane_does_not_retire_into_nothing_or_itself
+            an_order_is_written_down_with_who_gave_it
             waking_a_parked_lane_makes_it_due
             waking_a_running_lane_is_not_lost
             // asking

@@ -324,6 +324,20 @@ pub(crate) async fn a_retired_lane_hands_everything_to_its_elder(stage: &Stage) 
     assert_eq!(stage.claim().await.lane, elder);
 }
 
+pub(crate) async fn an_order_is_written_down_with_who_gave_it(stage: &Stage) {
+    let lane = stage.ring(&opportunity("o1")).await;
+    stage.run(Change::default(), parked("[]")).await;
+    stage.store.order(HERE, lane, "ada").await.unwrap();
+    assert_eq!(stage.claim().await.lane, lane);
+    let lines = stage.store.audit(HERE, lane).await.unwrap();
+    let told = lines
+        .iter()
+        .any(|line| line.line.kind == "person" && line.line.message.starts_with("ada ordered"));
+    assert!(told, "{lines:?}");
+    let nobody = stage.store.order(HERE, LaneId(77), "ada").await;
+    assert!(matches!(nobody, Err(StoreError::NoLane { lane: 77 })));
+}
+
 pub(crate) async fn a_retired_lane_makes_a_running_elder_run_again(stage: &Stage) {
     let elder = stage.ring(&opportunity("o1")).await;
     let running = stage.claim().await;
