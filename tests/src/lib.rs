@@ -18,7 +18,7 @@ use cosell_host::config::Config;
 use cosell_host::desk::Desk;
 use cosell_host::pipeline::PERSON;
 use cosell_host::status::{Status, status};
-use cosell_simulator::{Control, Running, Service, Simulator, SimulatorConfig};
+use cosell_simulator::{Assumptions, Control, Running, Service, Simulator, SimulatorConfig};
 use cosell_store::{Card, Clock, Hold, LaneId, system_clock};
 use serde_json::{Value, json};
 
@@ -50,6 +50,20 @@ fn target() -> PathBuf {
         .unwrap_or(Path::new("."));
     std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| root.join("target"), |given| root.join(given))
+}
+
+/// Names the assumption about the vendors that every story is to meet in its other reading; `cargo xtask assumptions` plays them so.
+pub const FLIP: &str = "COSELL_FLIP";
+
+/// The other reading of one doubtful fact. A world that has taken it by itself stays as it is.
+fn flipped(assumptions: &Assumptions, switch: &str) -> anyhow::Result<Assumptions> {
+    let usual = serde_json::to_value(Assumptions::default())?;
+    let mut switches = serde_json::to_value(assumptions)?;
+    let Some(Value::Bool(usual)) = usual.get(switch) else {
+        anyhow::bail!("{FLIP} names \"{switch}\", which is no assumption of the simulator");
+    };
+    switches[switch] = (!usual).into();
+    Ok(serde_json::from_value(switches)?)
 }
 
 /// What a story says before its host starts.
@@ -106,11 +120,14 @@ impl World {
     /// As [`World::start`].
     pub async fn set_up(setup: Setup<'_>) -> anyhow::Result<Self> {
         let Setup {
-            simulator,
+            mut simulator,
             policy,
             settings,
             sections,
         } = setup;
+        if let Ok(switch) = std::env::var(FLIP) {
+            simulator.assumptions = flipped(&simulator.assumptions, &switch)?;
+        }
         let dir = tempfile::Builder::new().prefix("cosell-story-").tempdir()?;
         let folder = dir.path().join("plugins");
         std::fs::create_dir(&folder)?;

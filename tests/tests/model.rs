@@ -32,7 +32,7 @@ fn on_a_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
 fn histories_keep_every_promise() {
     let order = Order {
         first: 1,
-        count: 200,
+        count: 50,
         threads: 2,
         failures_max: 3,
         scope: Scope::default(),
@@ -41,7 +41,7 @@ fn histories_keep_every_promise() {
     let report = play_many(&shared(), order);
     let told: Vec<String> = report.failures.iter().map(ToString::to_string).collect();
     assert!(told.is_empty(), "{}", told.join("\n\n"));
-    assert_eq!(report.played, 200);
+    assert_eq!(report.played, 50);
 }
 
 #[test]

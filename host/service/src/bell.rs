@@ -9,7 +9,7 @@ use cosell_sync::side::Side;
 use cosell_webhook::{Accept, AcceptError, AcceptOutcome, Source, VerifiedBell};
 
 use crate::desk::Desk;
-use crate::records::{REFERRAL, children};
+use crate::records::{REFERRAL, below};
 
 /// A full store is asked again after so long; lanes drain at some hundred a minute.
 const RETRY_AFTER_S: u32 = 30;
@@ -64,7 +64,7 @@ fn record(bell: &VerifiedBell, needs: &Needs) -> Option<RecordKey> {
         }
         Source::Dataverse => {
             let deals = [RecordKind::Opportunity, RecordKind::Lead].map(RecordKind::table);
-            let below = children(needs).map(|(join, ..)| join.table.as_str());
+            let below = below(needs).map(|below| below.table);
             (
                 Side::Crm,
                 deals

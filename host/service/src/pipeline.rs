@@ -148,6 +148,9 @@ async fn compose(run: &mut Run<'_>) -> Result<Round, Trouble> {
 
 /// Both records are there.
 async fn merge(run: &mut Run<'_>, sight: Sight, reading: &Reading) -> Result<Round, Trouble> {
+    if let Some(microsoft) = &sight.microsoft {
+        partner_center::adopt_microsofts(run, microsoft);
+    }
     run.take_up_half_written(&reading.crm.units);
     run.after_move(&reading.crm.units);
     mapping::catch_up(run, &sight, reading).await?;

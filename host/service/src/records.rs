@@ -1,6 +1,6 @@
 //! Which records a deal is made of, by kind.
 
-use cosell_sync::row::{Join, Link, Needs, RecordKind};
+use cosell_sync::row::{Link, Needs, RecordKind};
 
 /// The kind of a record of Partner Center.
 pub const REFERRAL: &str = "referral";
@@ -12,15 +12,47 @@ pub fn kinds(needs: &Needs) -> impl Iterator<Item = RecordKind> {
         .filter(|kind| needs.reads.contains_key(kind.table()))
 }
 
-/// Tables whose rows hang from a deal's row, with the column that points up.
-pub fn children(needs: &Needs) -> impl Iterator<Item = (&Join, &str, RecordKind)> {
+/// A table whose rows hang from a deal's row, and ring for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Below<'a> {
+    /// Logical name.
+    pub table: &'a str,
+    /// The column that points up.
+    pub up: &'a str,
+    /// What it points to.
+    pub above: RecordKind,
+    /// What the plugins read of it.
+    pub columns: &'a [String],
+}
+
+/// The activity of a close: the vendor does not say whether a close is an update of the opportunity too, so it rings as well.
+pub const CLOSE: Below<'static> = Below {
+    table: "opportunityclose",
+    up: "opportunityid",
+    above: RecordKind::Opportunity,
+    columns: &[],
+};
+
+/// Tables below a deal's row that the plugins read. What is missed of them is found by sweeping them.
+pub fn children(needs: &Needs) -> impl Iterator<Item = Below<'_>> {
     needs.joins.iter().filter_map(|join| {
-        let kind = [RecordKind::Opportunity, RecordKind::Lead]
+        let above = [RecordKind::Opportunity, RecordKind::Lead]
             .into_iter()
             .find(|kind| kind.table() == join.above)?;
         match &join.via {
-            Link::Child(up) => Some((join, up.as_str(), kind)),
+            Link::Child(up) => Some(Below {
+                table: &join.table,
+                up,
+                above,
+                columns: &join.columns,
+            }),
             Link::Lookup(_) | Link::Many(_) => None,
         }
     })
+}
+
+/// All tables whose rows ring for the deal's row above them.
+pub fn below(needs: &Needs) -> impl Iterator<Item = Below<'_>> {
+    let closes = needs.reads.contains_key(CLOSE.above.table());
+    children(needs).chain(closes.then_some(CLOSE))
 }

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 
 use crate::config::{self, Config};
 use crate::desk::Desk;
-use crate::records::{children, kinds};
+use crate::records::{CLOSE, children, kinds};
 use crate::throttle;
 use crate::trouble::Trouble;
 
@@ -133,9 +133,9 @@ async fn register(
 pub fn steps(needs: &Needs) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     let rows = kinds(needs).map(|kind| (kind.table(), columns(needs, kind.table())));
-    let below = children(needs).map(|(join, up, _)| {
-        let columns = join.columns.iter().cloned().chain([up.to_owned()]);
-        (join.table.as_str(), columns.collect())
+    let below = children(needs).map(|below| {
+        let columns = below.columns.iter().cloned().chain([below.up.to_owned()]);
+        (below.table, columns.collect())
     });
     for (table, columns) in rows.chain(below) {
         let messages = [
@@ -157,6 +157,14 @@ pub fn steps(needs: &Needs) -> Vec<Step> {
                 }),
             }
         }
+    }
+    // A close is made once, and never changed.
+    if needs.reads.contains_key(CLOSE.above.table()) {
+        steps.push(Step {
+            message: Message::Create,
+            table: CLOSE.table.to_owned(),
+            columns: Vec::new(),
+        });
     }
     steps
 }

@@ -154,9 +154,7 @@ async fn sweep_tables(desk: &Desk, connection: &Connection) -> Result<usize, Tro
     for kind in kinds(set.needs()) {
         rung += sweep_table(desk, connection, kind.table()).await?;
     }
-    let below: BTreeSet<&str> = children(set.needs())
-        .map(|(join, ..)| join.table.as_str())
-        .collect();
+    let below: BTreeSet<&str> = children(set.needs()).map(|below| below.table).collect();
     for table in below {
         match sweep_table(desk, connection, table).await {
             Ok(more) => rung += more,

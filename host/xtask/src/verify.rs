@@ -9,9 +9,8 @@ use crate::plugins::{self, TARGET};
 use crate::report;
 use crate::steps::{Workspace, answer, cargo, demo, need_c_compiler, simulate, step};
 
-/// Random histories that must hold before a push; nights play more. The aim is ten thousand: so many are clean so far, and each further
-/// thousand that is comes in here.
-const HISTORIES: &str = "1500";
+/// Random histories that must hold before a push; nights play more.
+const HISTORIES: &str = "10000";
 
 /// How much is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

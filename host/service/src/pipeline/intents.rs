@@ -1,5 +1,6 @@
 //! Intents: committed before a write, closed after it, and resolved by reading when a run was cut off in between (I5).
 
+use cosell_remote::partner_center::Referral;
 use cosell_remote::{Class, RemoteError};
 use cosell_store::{Intent, Millis, RecordKey};
 use cosell_sync::deal::Units;
@@ -7,9 +8,11 @@ use cosell_sync::row::RecordKind;
 use cosell_sync::side::Side;
 use serde_json::Value;
 
+use super::look::is_invisible;
 use super::run::Run;
 use super::{born, partner_center};
 use crate::link::decode_units;
+use crate::records::REFERRAL;
 use crate::trouble::Trouble;
 
 /// A referral that was not found is looked for once more after so long, before another POST: Partner Center's list may lag (S14).
@@ -187,15 +190,20 @@ async fn find_referral(run: &mut Run<'_>, intent: &Intent) -> Result<(), Trouble
 async fn find_invitation(run: &mut Run<'_>, intent: &Intent) -> Result<(), Trouble> {
     let detail: Value = serde_json::from_str(&intent.detail).unwrap_or_default();
     let engagement = detail["engagement"].as_str().unwrap_or_default().to_owned();
-    let found = run
-        .connection
-        .partner_center
-        .engagement(&engagement)
-        .await?;
-    match found
-        .into_iter()
-        .find(cosell_remote::partner_center::Referral::is_microsofts)
-    {
+    let partner_center = &run.connection.partner_center;
+    let mut found = partner_center.engagement(&engagement).await?;
+    // The list may not show Microsoft's referral to us; an event may have named it.
+    for member in &run.members {
+        if member.kind == REFERRAL && found.iter().all(|one| one.id != member.id) {
+            match partner_center.get(&member.id).await {
+                Ok(one) if one.engagement_id == engagement => found.push(one),
+                Ok(_) => {}
+                Err(error) if is_invisible(&error) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    match found.into_iter().find(Referral::is_microsofts) {
         Some(microsoft) => {
             partner_center::adopt_microsofts(run, &microsoft);
             run.close("done", "found in the engagement after an unknown outcome")

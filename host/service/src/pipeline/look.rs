@@ -491,6 +491,6 @@ fn is_guid(text: &str) -> bool {
 }
 
 /// S18: a 404 may be lost visibility, and so is a 403 on one record.
-fn is_invisible(error: &RemoteError) -> bool {
+pub(super) fn is_invisible(error: &RemoteError) -> bool {
     matches!(error.class, Class::NotFound | Class::Forbidden)
 }

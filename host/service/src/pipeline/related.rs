@@ -5,14 +5,14 @@ use cosell_sync::row::Cell;
 use cosell_sync::side::Side;
 
 use super::run::Run;
-use crate::records::children;
+use crate::records::{Below, below};
 use crate::trouble::Trouble;
 
 /// If the lane is about such rows only, it rings for the row above and hands itself over to that row's lane: from then on the row rings for
 /// its deal itself, also when it is deleted or let go of. None when the lane is a deal's own.
 pub(super) async fn ring(run: &Run<'_>) -> Result<Option<Next>, Trouble> {
     let needs = run.set.needs();
-    let is_below = |member: &RecordKey| children(needs).any(|(join, ..)| join.table == member.kind);
+    let is_below = |member: &RecordKey| below(needs).any(|below| below.table == member.kind);
     let Some(member) = run
         .members
         .last()
@@ -20,7 +20,9 @@ pub(super) async fn ring(run: &Run<'_>) -> Result<Option<Next>, Trouble> {
     else {
         return Ok(None);
     };
-    let Some((join, up, kind)) = children(needs).find(|(join, ..)| join.table == member.kind)
+    let Some(Below {
+        table, up, above, ..
+    }) = below(needs).find(|below| below.table == member.kind)
     else {
         return Ok(None);
     };
@@ -28,7 +30,7 @@ pub(super) async fn ring(run: &Run<'_>) -> Result<Option<Next>, Trouble> {
     let row = match run
         .connection
         .dataverse
-        .retrieve(&join.table, &member.id, &columns, &[])
+        .retrieve(table, &member.id, &columns, &[])
         .await
     {
         Ok(row) => row,
@@ -37,7 +39,7 @@ pub(super) async fn ring(run: &Run<'_>) -> Result<Option<Next>, Trouble> {
         }
         Err(error) => return Err(error.into()),
     };
-    if let Some(Cell::Reference(above)) = row
+    if let Some(Cell::Reference(row)) = row
         .seen
         .row
         .cells
@@ -46,13 +48,13 @@ pub(super) async fn ring(run: &Run<'_>) -> Result<Option<Next>, Trouble> {
     {
         let record = RecordKey {
             side: Side::Crm.as_str().to_owned(),
-            kind: kind.table().to_owned(),
-            id: above.id.to_ascii_lowercase(),
+            kind: above.table().to_owned(),
+            id: row.id.to_ascii_lowercase(),
         };
         let event = AcceptedEvent {
             connection: run.lease.connection.clone(),
             record: record.clone(),
-            cause: format!("{} below it", join.table),
+            cause: format!("{table} below it"),
             dedupe: None,
             lane: None,
         };

@@ -26,9 +26,6 @@ pub(super) fn link(run: &mut Run<'_>, sight: &Sight, reading: &Reading, alike: &
     }
     adopt_referral(run, own);
     adopt_row(run, sight.kind, &row.seen.row.id);
-    if let Some(microsoft) = &sight.microsoft {
-        super::partner_center::adopt_microsofts(run, microsoft);
-    }
     run.link
         .etags
         .insert("crm".into(), row.version.etag.clone());
