@@ -8,6 +8,7 @@
     reason = "a command line talks to the person before it"
 )]
 
+mod assumptions;
 mod guests;
 mod plugins;
 mod report;
@@ -29,8 +30,10 @@ The workshop of cosell.
   cargo xtask simulate [ARGS]  the same, then random histories against the real host; ARGS go to it (--seeds 100000 for a
                                night, --seed 7 --ops OPS to repeat a failure, or --help)
   cargo xtask scenarios        SCENARIOS.md anew, from what the scenarios answer
+  cargo xtask assumptions [FACT]...  every story in the other reading of each doubtful fact about the vendors, or of
+                               these; ASSUMPTIONS.md anew
   cargo xtask verify [--all]   everything that must hold before a push: plugins, fmt, clippy, rustdoc, tests,
-                               histories and the demo; --all also builds the release binary and the benches
+                               histories and the demo; --all also plays the assumptions, and builds the release binary and the benches
 
 `cargo demo` and `cargo verify` are short for two of them. Components land in target/plugins (the stock mapping),
 target/examples (things to copy and to drop in) and target/hostile (guests that misbehave, for tests).
@@ -61,6 +64,7 @@ fn run(arguments: Vec<String>) -> Result<()> {
             refuse(&rest)?;
             scenarios::write(&Workspace::find()?)
         }
+        Some("assumptions") => assumptions::play(&Workspace::find()?, &rest),
         Some("simulate") => talk(rest, steps::simulate),
         Some("verify") => match rest.as_slice() {
             [] => verify::run(&Workspace::find()?, verify::Width::Usual),

@@ -29,6 +29,10 @@ impl Workspace {
         Ok(Self { root, target })
     }
 
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     pub(crate) fn target(&self) -> &Path {
         &self.target
     }
@@ -45,16 +49,29 @@ pub(crate) fn cargo(workspace: &Workspace) -> Command {
     command
 }
 
+/// A program of the workspace, as the last build of all of it left it: a build of its package alone would take other features of the dependencies,
+/// and compile half of them once more.
+pub(crate) fn built(workspace: &Workspace, program: &str) -> Command {
+    let name = format!("{program}{}", std::env::consts::EXE_SUFFIX);
+    let mut command = Command::new(workspace.target.join("debug").join(name));
+    command.current_dir(&workspace.root);
+    command
+}
+
 /// The demo, on the components that were just built.
 pub(crate) fn demo(workspace: &Workspace) -> Command {
     let mut command = cargo(workspace);
+    command.args(["run", "--quiet", "--package", "cosell", "--", "demo"]);
+    on_shelves(workspace, &mut command);
     command
-        .args(["run", "--quiet", "--package", "cosell", "--", "demo"])
-        .arg("--plugins")
+}
+
+/// Tells the demo where the components are.
+pub(crate) fn on_shelves(workspace: &Workspace, demo: &mut Command) {
+    demo.arg("--plugins")
         .arg(workspace.shelf(Shelf::Stock))
         .arg("--examples")
         .arg(workspace.shelf(Shelf::Examples));
-    command
 }
 
 /// Random histories against the real host.
@@ -111,6 +128,22 @@ pub(crate) fn answer(title: &str, command: &mut Command) -> Result<String> {
         Ok(output.status)
     })?;
     String::from_utf8(said).with_context(|| format!("{title}: said something that is no text"))
+}
+
+/// Runs one step for everything that it says, however it ends.
+///
+/// # Errors
+/// When it cannot be started.
+pub(crate) fn heard(title: &str, command: &mut Command) -> Result<String> {
+    let started = Instant::now();
+    eprintln!("── {title}");
+    let output = command
+        .output()
+        .with_context(|| format!("cannot start {}", in_words(command)))?;
+    eprintln!("   {title}: {:.1} s", started.elapsed().as_secs_f32());
+    let mut said = String::from_utf8_lossy(&output.stdout).into_owned();
+    said.push_str(&String::from_utf8_lossy(&output.stderr));
+    Ok(said)
 }
 
 fn timed(

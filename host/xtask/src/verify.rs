@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use anyhow::Result;
 
+use crate::assumptions;
 use crate::guests::packages;
 use crate::plugins::{self, TARGET};
 use crate::report;
-use crate::steps::{Workspace, answer, cargo, demo, need_c_compiler, simulate, step};
+use crate::steps::{Workspace, answer, built, cargo, need_c_compiler, on_shelves, step};
 
 /// Random histories that must hold before a push; nights play more.
 const HISTORIES: &str = "10000";
@@ -61,14 +62,23 @@ pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
             .env("RUSTDOCFLAGS", "-D warnings"),
     )?;
     step("tests", cargo(workspace).args(["test", "--workspace"]))?;
+    assumptions::check(workspace)?;
+    step(
+        "programs",
+        cargo(workspace).args(["build", "--quiet", "--workspace", "--bins"]),
+    )?;
     step(
         "histories",
-        simulate(workspace).args(["--seeds", HISTORIES]),
+        built(workspace, "simulate").args(["--seeds", HISTORIES]),
     )?;
     // As a program plays it: its exit code, and every key that it is promised.
-    let report = answer("demo", demo(workspace).args(["--once", "--json"]))?;
+    let mut demo = built(workspace, "cosell");
+    demo.arg("demo");
+    on_shelves(workspace, &mut demo);
+    let report = answer("demo", demo.args(["--once", "--json"]))?;
     report::check(&report)?;
     if width == Width::All {
+        assumptions::play(workspace, &[])?;
         // Together, so that the dependencies are optimised once.
         step(
             "release and benches",

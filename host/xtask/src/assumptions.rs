@@ -1,0 +1,260 @@
+//! `ASSUMPTIONS.md`: every doubtful fact about the vendors, and what the host makes of its other reading.
+//!
+//! The facts stand in the simulator, where both readings are built; `tests/assumptions.toml` says what becomes of the host in the other one. That
+//! it is so is shown by playing every story once per fact.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::plugins;
+use crate::steps::{Workspace, cargo, heard};
+
+const FACTS: &str = "host/simulator/src/assumptions.rs";
+const VERDICTS: &str = "tests/assumptions.toml";
+const DOCUMENT: &str = "ASSUMPTIONS.md";
+/// The variable by which a story is told which fact to meet in its other reading (`FLIP` in `cosell-tests`).
+const FLIP: &str = "COSELL_FLIP";
+
+/// One switch of the simulator.
+#[derive(Debug, PartialEq, Eq)]
+struct Fact {
+    name: String,
+    /// What it means when it is on.
+    says: String,
+    is_on: bool,
+}
+
+/// What becomes of the host in the other reading.
+#[derive(Debug, serde::Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Verdict {
+    verdict: Outcome,
+    /// Where it does not simply work: what a person notices.
+    #[serde(default)]
+    notices: String,
+    /// Stories that end otherwise then, each with its module, as the test runner names them.
+    #[serde(default)]
+    otherwise: BTreeSet<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Outcome {
+    Works,
+    Degrades,
+    RefusesClearly,
+}
+
+impl Outcome {
+    const fn in_words(self) -> &'static str {
+        match self {
+            Self::Works => "works",
+            Self::Degrades => "degrades",
+            Self::RefusesClearly => "refuses clearly",
+        }
+    }
+}
+
+/// Plays every story once per fact, compares with the verdicts, and writes the document.
+pub(crate) fn play(workspace: &Workspace, only: &[String]) -> Result<()> {
+    plugins::build(workspace)?;
+    let (facts, verdicts) = table(workspace)?;
+    if let Some(unknown) = only.iter().find(|name| !verdicts.contains_key(*name)) {
+        bail!("{FACTS} knows no fact \"{unknown}\"");
+    }
+    let mut wrong = Vec::new();
+    for fact in &facts {
+        if !only.is_empty() && !only.contains(&fact.name) {
+            continue;
+        }
+        let mut stories = cargo(workspace);
+        stories
+            .args(["test", "--quiet", "--workspace", "--test", "stories", "--"])
+            // They wait for each other more than they compute.
+            .args(["--test-threads", "8"])
+            .env(FLIP, &fact.name);
+        let said = heard(&format!("stories, {} turned over", fact.name), &mut stories)?;
+        let otherwise = ended_otherwise(&said).with_context(|| {
+            format!(
+                "{}: the stories did not come to their end:\n{said}",
+                fact.name
+            )
+        })?;
+        let expected = &verdicts[&fact.name].otherwise;
+        if otherwise != *expected {
+            wrong.push(format!(
+                "{}: {VERDICTS} expects {expected:?} to end otherwise, and it was {otherwise:?}\n{said}",
+                fact.name
+            ));
+        }
+    }
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    fs::write(workspace.root().join(DOCUMENT), render(&facts, &verdicts))
+        .with_context(|| format!("cannot write {DOCUMENT}"))
+}
+
+/// Whether every fact has a verdict, and the document says what they are.
+pub(crate) fn check(workspace: &Workspace) -> Result<()> {
+    let (facts, verdicts) = table(workspace)?;
+    let path = workspace.root().join(DOCUMENT);
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {DOCUMENT}"))?;
+    ensure!(
+        text == render(&facts, &verdicts),
+        "{DOCUMENT} is not what {FACTS} and {VERDICTS} say; `cargo xtask assumptions` writes it anew"
+    );
+    Ok(())
+}
+
+fn table(workspace: &Workspace) -> Result<(Vec<Fact>, BTreeMap<String, Verdict>)> {
+    let read = |path: &str| {
+        fs::read_to_string(workspace.root().join(path))
+            .with_context(|| format!("cannot read {path}"))
+    };
+    let facts = facts(&read(FACTS)?)?;
+    let verdicts: BTreeMap<String, Verdict> =
+        toml::from_str(&read(VERDICTS)?).with_context(|| format!("cannot read {VERDICTS}"))?;
+    let named: BTreeSet<&String> = facts.iter().map(|fact| &fact.name).collect();
+    let judged: BTreeSet<&String> = verdicts.keys().collect();
+    ensure!(
+        named == judged,
+        "{VERDICTS} has to say what becomes of the host for each fact of {FACTS}, and of no other; it differs in {:?}",
+        named.symmetric_difference(&judged).collect::<Vec<_>>()
+    );
+    for (name, verdict) in &verdicts {
+        let works = verdict.verdict == Outcome::Works;
+        ensure!(
+            works == verdict.notices.is_empty() && (!works || verdict.otherwise.is_empty()),
+            "{VERDICTS}: {name}: what works needs no more words, and everything else needs `notices`"
+        );
+    }
+    Ok((facts, verdicts))
+}
+
+/// Reads the switches out of the one file where they stand: their names, their docs and their defaults.
+fn facts(source: &str) -> Result<Vec<Fact>> {
+    let mut facts: Vec<Fact> = Vec::new();
+    let mut doc = String::new();
+    for line in source.lines().map(str::trim) {
+        if let Some(text) = line.strip_prefix("/// ") {
+            doc.push_str(if doc.is_empty() { "" } else { " " });
+            doc.push_str(text);
+            continue;
+        }
+        let says = std::mem::take(&mut doc);
+        if let Some(name) = line
+            .strip_prefix("pub ")
+            .and_then(|line| line.strip_suffix(": bool,"))
+        {
+            facts.push(Fact {
+                name: name.to_owned(),
+                says,
+                is_on: false,
+            });
+        } else if let Some((name, value)) = line
+            .strip_suffix(',')
+            .and_then(|line| line.split_once(": "))
+            && let Ok(is_on) = value.parse()
+            && let Some(fact) = facts.iter_mut().find(|fact| fact.name == name)
+        {
+            fact.is_on = is_on;
+        }
+    }
+    ensure!(!facts.is_empty(), "{FACTS} has no switch that I can read");
+    Ok(facts)
+}
+
+/// Which stories failed; None when the runner does not say how it ended.
+fn ended_otherwise(said: &str) -> Option<BTreeSet<String>> {
+    said.lines()
+        .find(|line| line.starts_with("test result: "))?;
+    let failed = said
+        .lines()
+        .filter_map(|line| line.strip_prefix("---- ")?.strip_suffix(" stdout ----"));
+    Some(failed.map(str::to_owned).collect())
+}
+
+fn render(facts: &[Fact], verdicts: &BTreeMap<String, Verdict>) -> String {
+    let mut text = String::from(
+        "# What we assume about Partner Center, Dataverse and Entra
+
+Microsoft's documents leave some facts open, or contradict each other or what was seen. Each such fact is a switch of the simulator, with both
+readings built; the default is the likelier one, or, where both are as likely, the harder one. This page says what becomes of `cosell` if the other
+reading is the true one: it *works* (every story ends the same), *degrades* (the deals are safe, and a person notices what is said here), or *refuses
+clearly*.
+
+`cargo xtask assumptions` plays every story once per fact and writes this page; `cargo verify --all` does so too, and fails when a story ends
+otherwise than it says. Turn a switch over in a simulator of your own by `[assumptions]` in its configuration.
+
+| fact | by default | what it says when it is on | in the other reading |
+|---|---|---|---|
+",
+    );
+    for fact in facts {
+        let verdict = &verdicts[&fact.name];
+        let notices = match verdict.notices.as_str() {
+            "" => String::new(),
+            notices => format!(": {notices}"),
+        };
+        let _ = writeln!(
+            text,
+            "| `{}` | {} | {} | {}{notices} |",
+            fact.name,
+            if fact.is_on { "on" } else { "off" },
+            fact.says.replace('|', "\\|"),
+            verdict.verdict.in_words(),
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn switches_are_read_with_their_docs_and_defaults() {
+        let source = "
+            /// Which reading.
+            pub struct Assumptions {
+                /// Entra: one thing,
+                /// in two lines.
+                pub one: bool,
+                /// Another.
+                pub two: bool,
+            }
+            Self {
+                one: true,
+                two: false,
+            }";
+        let read = facts(source).unwrap();
+        assert_eq!(
+            read,
+            [
+                Fact {
+                    name: "one".into(),
+                    says: "Entra: one thing, in two lines.".into(),
+                    is_on: true
+                },
+                Fact {
+                    name: "two".into(),
+                    says: "Another.".into(),
+                    is_on: false
+                },
+            ]
+        );
+    }
+
+    #[test]
+    fn a_runner_that_did_not_end_is_no_success() {
+        assert_eq!(ended_otherwise("error: could not compile"), None);
+        let said = "---- edits::s5_a stdout ----\nboom\ntest result: FAILED. 1 passed";
+        assert_eq!(
+            ended_otherwise(said),
+            Some(BTreeSet::from(["edits::s5_a".to_owned()]))
+        );
+        assert_eq!(ended_otherwise("test result: ok."), Some(BTreeSet::new()));
+    }
+}
