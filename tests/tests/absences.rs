@@ -152,6 +152,7 @@ fn the_top_level_is_what_the_map_says() {
         .collect();
     let expected = [
         "ARCHITECTURE.md",
+        "ASSUMPTIONS.md",
         "CHANGELOG.md",
         "Cargo.lock",
         "Cargo.toml",
