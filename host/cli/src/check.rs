@@ -13,6 +13,7 @@ pub(crate) fn plugin(file: &Path) -> anyhow::Result<ExitCode> {
         cache_dir: None,
         limits: Limits::default(),
         threads: 2,
+        compiler: crate::compiler::compiler(),
     })?;
     let report = check_file(&engine, file);
     println!("{report}");

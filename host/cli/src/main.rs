@@ -2,6 +2,7 @@
 
 mod cards;
 mod check;
+mod compiler;
 mod deals;
 mod demo;
 mod explain;
@@ -13,6 +14,7 @@ mod screen;
 mod simulator;
 mod status;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -121,6 +123,13 @@ enum Command {
     /// When an environment was copied or restored, the host finds another organisation there and writes nothing more. Only order this when the new one
     /// is the right one: from then on it is written to.
     Rebind(order::RebindArgs),
+    /// Compiles a component from standard input to standard output; the host starts it for itself.
+    #[command(hide = true)]
+    CompilePlugin {
+        /// Bytes of memory and seconds of processor time.
+        #[arg(value_name = "LIMIT", num_args = 2, required = true)]
+        limits: Vec<OsString>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -155,6 +164,10 @@ enum ConfigCommand {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Command::CompilePlugin { limits } = &cli.command {
+        // Without a runtime: its threads would count against the limits.
+        return compiler::compile(limits);
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -181,6 +194,7 @@ fn main() -> ExitCode {
             Command::Retry(args) => order::retry(args).await,
             Command::Reconcile(args) => reconcile::reconcile(args).await,
             Command::Rebind(args) => order::rebind(args).await,
+            Command::CompilePlugin { .. } => unreachable!("answered before the runtime started"),
         }
     });
     done.unwrap_or_else(|error| fail(&error))

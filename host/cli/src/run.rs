@@ -6,12 +6,12 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use cosell_host::app::Host;
-use cosell_host::config::{Config, Log, LogFormat};
+use cosell_host::config::{Log, LogFormat};
 use tracing::info;
 use tracing_subscriber::EnvFilter;
 
 pub(crate) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
-    let config = Config::load(path)?;
+    let config = crate::compiler::load(path)?;
     start_log(&config.log);
     let host = Host::start(&config).await?;
     let signal = stop_signal().await?;

@@ -21,7 +21,7 @@ pub(crate) struct On {
 
 impl On {
     pub(crate) fn config(&self) -> anyhow::Result<Config> {
-        Ok(Config::load(&self.config)?)
+        crate::compiler::load(&self.config)
     }
 
     /// Says it to whom it is for.

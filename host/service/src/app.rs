@@ -268,6 +268,7 @@ fn plugins(
         cache_dir: Some(config.plugins.cache.clone()),
         limits,
         threads,
+        compiler: config.plugins.compiler.clone(),
     })
     .map_err(StartError::Engine)?;
     let settings = FolderSettings {

@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use cosell_plugins::Compiler;
 use cosell_webhook::Source;
 use url::Url;
 
@@ -80,6 +81,8 @@ pub struct Plugins {
     pub cache: PathBuf,
     /// A file must have been left alone for so long before it is read.
     pub settle: Duration,
+    /// Where they are compiled. Not in the file: a program that can start itself says so.
+    pub compiler: Compiler,
 }
 
 /// `[log]`
@@ -268,6 +271,7 @@ fn plugins(section: &Section<'_>, store: Option<&Path>) -> Option<Plugins> {
         folder: folder?,
         cache: cache?,
         settle: Duration::from_millis(settle?),
+        compiler: Compiler::Here,
     })
 }
 

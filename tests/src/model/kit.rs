@@ -65,6 +65,7 @@ impl Kit {
                 ..Limits::default()
             },
             threads: 0,
+            ..EngineSettings::default()
         })?;
         let stock = components("plugins")?;
         let acme = components("examples")?.join("50-acme.wasm");

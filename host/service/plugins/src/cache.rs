@@ -118,16 +118,9 @@ impl Cache {
         unsafe { Component::deserialize(engine, code) }.ok()
     }
 
-    /// Keeps a component. A failure is logged and costs only time at the next start.
-    pub(crate) fn store(&self, component: &Component, wasm_sha256: &[u8; 32]) {
-        let kept = component
-            .serialize()
-            .map_err(|error| format!("{error:#}"))
-            .and_then(|code| {
-                self.write(&code, wasm_sha256)
-                    .map_err(|error| error.to_string())
-            });
-        match kept {
+    /// Keeps compiled code. A failure is logged and costs only time at the next start.
+    pub(crate) fn store(&self, code: &[u8], wasm_sha256: &[u8; 32]) {
+        match self.write(code, wasm_sha256) {
             Ok(()) => self.prune(),
             Err(why) => {
                 tracing::warn!(%why, dir = %self.dir.display(), "a compiled plugin cannot be kept: the next start compiles it again")

@@ -8,6 +8,7 @@ use wasmtime::{Config, OptLevel, Strategy};
 
 use crate::bindings::cosell::mapping::log;
 use crate::cache::{Cache, CacheError};
+use crate::compiler::Compiler;
 use crate::instance::GuestState;
 use crate::limits::{Limits, WASM_STACK_BYTES};
 use crate::threads::{GuestThreads, Lost};
@@ -23,6 +24,8 @@ pub struct EngineSettings {
     /// Threads on which guests run; as many as cores is right. 0: on the caller's own thread, which then needs a stack of 2 MiB and stands
     /// still meanwhile. That is for tests in which the order of everything has to repeat, never for a host that answers others.
     pub threads: usize,
+    /// Where plugins are compiled.
+    pub compiler: Compiler,
 }
 
 impl Default for EngineSettings {
@@ -31,6 +34,7 @@ impl Default for EngineSettings {
             cache_dir: None,
             limits: Limits::default(),
             threads: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
+            compiler: Compiler::Here,
         }
     }
 }
@@ -66,6 +70,7 @@ struct Inner {
     thread_count: usize,
     cache: Option<Cache>,
     limits: Limits,
+    compiler: Compiler,
 }
 
 impl std::fmt::Debug for Engine {
@@ -82,7 +87,7 @@ impl Engine {
     /// # Errors
     /// The machine cannot run WebAssembly, threads do not start, or the cache directory belongs to somebody else.
     pub fn new(settings: EngineSettings) -> Result<Self, EngineError> {
-        let wasm = wasmtime::Engine::new(&config()).map_err(told)?;
+        let wasm = bare_engine().map_err(told)?;
         let mut linker = Linker::new(&wasm);
         log::add_to_linker::<_, HasSelf<GuestState>>(&mut linker, |state| state).map_err(told)?;
         let cache = settings
@@ -103,6 +108,7 @@ impl Engine {
                 linker,
                 cache,
                 limits: settings.limits,
+                compiler: settings.compiler,
             }),
         })
     }
@@ -111,6 +117,10 @@ impl Engine {
     #[must_use]
     pub fn limits(&self) -> Limits {
         self.inner.limits
+    }
+
+    pub(crate) fn compiler(&self) -> &Compiler {
+        &self.inner.compiler
     }
 
     pub(crate) fn wasm(&self) -> &wasmtime::Engine {
@@ -139,6 +149,11 @@ impl Engine {
     ) -> Result<R, Lost> {
         self.inner.threads.run(work).await
     }
+}
+
+/// The engine alone: whoever compiles for a host has to configure it as the host does.
+pub(crate) fn bare_engine() -> wasmtime::Result<wasmtime::Engine> {
+    wasmtime::Engine::new(&config())
 }
 
 fn config() -> Config {

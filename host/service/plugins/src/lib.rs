@@ -35,6 +35,7 @@ pub mod trial;
 
 mod cache;
 mod compile;
+pub mod compiler;
 mod declared;
 mod engine;
 mod instance;
@@ -46,6 +47,7 @@ mod ticker;
 mod bindings;
 mod convert;
 
+pub use compiler::{Compiler, CompilerProcess};
 pub use engine::{Engine, EngineError, EngineSettings};
 pub use folder::{FolderError, FolderSettings, PluginEvent, PluginFolder, What};
 pub use limits::Limits;

@@ -84,6 +84,8 @@ pub(crate) const LOG_CALL_BYTES: usize = 16 << 10;
 
 /// A Python guest is 18 MB, some JavaScript guests 17.
 pub const FILE_BYTES_MAX: u64 = 32 << 20;
+/// Compiled code is two to three times as large as the component.
+pub(crate) const COMPILED_BYTES_MAX: u64 = 128 << 20;
 /// `NAME.toml` is settings, not data.
 pub const OPERATOR_FILE_BYTES_MAX: u64 = 64 << 10;
 /// CPython as a component has about 12 000 functions; 600 000 tiny ones took 33 s and 3 GB to compile.

@@ -73,11 +73,7 @@ impl Known {
             return Err(too_big());
         }
         let outline = prescan(bytes)?;
-        let compiled = compile(engine, bytes, digest).map_err(|error| {
-            Rejection::new(Phase::Compile, RejectionKind::Compile, "the component is not valid or uses what this host does not offer")
-                .because(causes(&error))
-                .with_hint("check it with `wasm-tools validate`; threads, 64-bit memories, exceptions and garbage collection are off")
-        })?;
+        let compiled = compile(engine, bytes, digest)?;
         let limits = operator.limits(engine.limits());
         let pre = engine
             .linker()
