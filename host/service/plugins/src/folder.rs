@@ -23,7 +23,7 @@ pub use events::{PluginEvent, What};
 
 use crate::engine::Engine;
 use crate::rejection::Rejection;
-use crate::set::PluginSet;
+use crate::set::{Alarm, PluginSet};
 use keeper::{Keeper, Shared, Wake};
 
 pub(crate) use scan::{read_component, read_operator};
@@ -91,7 +91,7 @@ impl PluginFolder {
         // Watching starts before the first scan: what arrives in between rings.
         let watcher = watch(&dir, wakes.clone());
         let shared = Arc::new(Shared {
-            current: ArcSwap::from_pointee(PluginSet::new(engine.clone(), 0, Vec::new())),
+            current: ArcSwap::from_pointee(PluginSet::new(engine.clone(), 0, Vec::new(), None)),
             refused: Mutex::new(Vec::new()),
         });
         let mut keeper = Keeper::new(
@@ -99,6 +99,7 @@ impl PluginFolder {
             dir.clone(),
             settings,
             Arc::clone(&shared),
+            alarm(wakes.clone()),
             Box::new(on_event),
         );
         keeper
@@ -161,6 +162,14 @@ impl std::fmt::Debug for PluginFolder {
             .field("current", &self.current())
             .finish_non_exhaustive()
     }
+}
+
+/// Tells the keeper about a plugin that fails, from whichever thread asked it.
+fn alarm(wakes: mpsc::Sender<Wake>) -> Alarm {
+    Arc::new(move |failing| {
+        // The folder is being dropped: nobody rolls back any more.
+        let _ = wakes.send(Wake::Failing(failing));
+    })
 }
 
 /// The directory and not the files: a rename into place is an event of the directory.

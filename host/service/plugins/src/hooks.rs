@@ -11,6 +11,7 @@ use std::sync::Arc;
 use cosell_sync::deal::Deal;
 use cosell_sync::row::{RecordKind, Row, RowState, Seen};
 
+use crate::health::Failing;
 use crate::question::{
     Arrival, Asking, Candidate, ContactQuestion, Draft, Order, Reading, Report, Resolution, Search,
     Verdict,
@@ -29,7 +30,7 @@ impl PluginSet {
         arrival: Arrival,
     ) -> Result<Option<Spoken<Verdict>>, Stop> {
         let asking = asking.clone();
-        self.ask("should-sync.decide", move |chain| {
+        self.ask(asking.about, "should-sync.decide", move |chain| {
             deciding::decide(chain, &asking, &arrival)
         })
         .await
@@ -47,7 +48,7 @@ impl PluginSet {
         seen: &Seen,
     ) -> Result<Reading, Stop> {
         let (asking, seen) = (asking.clone(), seen.clone());
-        self.ask(reading::question(kind), move |chain| {
+        self.ask(asking.about, reading::question(kind), move |chain| {
             reading::read(chain, &asking, kind, &seen)
         })
         .await
@@ -65,7 +66,7 @@ impl PluginSet {
         order: &Order,
     ) -> Result<Draft, Stop> {
         let (asking, order) = (asking.clone(), order.clone());
-        self.ask(writing::question(kind), move |chain| {
+        self.ask(asking.about, writing::question(kind), move |chain| {
             writing::write(chain, &asking, kind, &order)
         })
         .await
@@ -100,7 +101,7 @@ impl PluginSet {
         order: &Order,
     ) -> Result<Option<Spoken<RowState>>, Stop> {
         let (asking, order) = (asking.clone(), order.clone());
-        self.ask("status.to-row", move |chain| {
+        self.ask(asking.about, "status.to-row", move |chain| {
             writing::state(chain, &asking, kind, &order)
         })
         .await
@@ -116,7 +117,7 @@ impl PluginSet {
         deal: &Deal,
     ) -> Result<Option<Spoken<Vec<Search>>>, Stop> {
         let (asking, deal) = (asking.clone(), deal.clone());
-        self.ask("account.searches", move |chain| {
+        self.ask(asking.about, "account.searches", move |chain| {
             customer::account_searches(chain, &asking, &deal)
         })
         .await
@@ -133,7 +134,7 @@ impl PluginSet {
         candidates: Vec<Candidate>,
     ) -> Result<Option<Spoken<Resolution>>, Stop> {
         let (asking, deal) = (asking.clone(), deal.clone());
-        self.ask("account.choose", move |chain| {
+        self.ask(asking.about, "account.choose", move |chain| {
             customer::account_choose(chain, &asking, &deal, &candidates)
         })
         .await
@@ -150,7 +151,7 @@ impl PluginSet {
         existing: Option<Row>,
     ) -> Result<Draft, Stop> {
         let (asking, deal) = (asking.clone(), deal.clone());
-        self.ask("account.to-row", move |chain| {
+        self.ask(asking.about, "account.to-row", move |chain| {
             customer::account_row(chain, &asking, &deal, existing.as_ref())
         })
         .await
@@ -166,7 +167,7 @@ impl PluginSet {
         question: &ContactQuestion,
     ) -> Result<Option<Spoken<Vec<Search>>>, Stop> {
         let (asking, question) = (asking.clone(), question.clone());
-        self.ask("contact.searches", move |chain| {
+        self.ask(asking.about, "contact.searches", move |chain| {
             customer::contact_searches(chain, &asking, &question)
         })
         .await
@@ -183,7 +184,7 @@ impl PluginSet {
         candidates: Vec<Candidate>,
     ) -> Result<Option<Spoken<Resolution>>, Stop> {
         let (asking, question) = (asking.clone(), question.clone());
-        self.ask("contact.choose", move |chain| {
+        self.ask(asking.about, "contact.choose", move |chain| {
             customer::contact_choose(chain, &asking, &question, &candidates)
         })
         .await
@@ -200,7 +201,7 @@ impl PluginSet {
         existing: Option<Row>,
     ) -> Result<Draft, Stop> {
         let (asking, question) = (asking.clone(), question.clone());
-        self.ask("contact.to-row", move |chain| {
+        self.ask(asking.about, "contact.to-row", move |chain| {
             customer::contact_row(chain, &asking, &question, existing.as_ref())
         })
         .await
@@ -216,21 +217,56 @@ impl PluginSet {
         report: Report,
     ) -> Result<Option<Spoken<String>>, Stop> {
         let asking = asking.clone();
-        self.ask("decorate.mark", move |chain| {
+        self.ask(asking.about, "decorate.mark", move |chain| {
             deciding::mark(chain, &asking, &report)
         })
         .await
     }
 
+    /// How the plugins are doing: those before the one that failed have answered, and nobody knows about those behind it.
+    fn book(&self, about: u64, question: &'static str, stop: Option<&Stop>) {
+        for plugin in &self.chain.plugins {
+            let fault = match stop {
+                Some(stop) if stop.plugin == plugin.speaker => match &stop.kind {
+                    StopKind::Fault(fault) if fault.kind != FaultKind::Host => fault,
+                    // It refuses, or asks for more: it is well.
+                    _ => return plugin.health.is_well(question),
+                },
+                _ => {
+                    plugin.health.is_well(question);
+                    continue;
+                }
+            };
+            if let (Some((faults, deals, answers)), Some(alarm)) =
+                (plugin.health.failed(question, about), &self.alarm)
+            {
+                alarm(Failing {
+                    file: plugin.file.clone(),
+                    sha256: plugin.sha256.clone(),
+                    question,
+                    faults,
+                    deals,
+                    answers,
+                    last: fault.message.clone(),
+                });
+            }
+            return;
+        }
+    }
+
     /// The whole chain is one job: the draft never changes threads.
     async fn ask<R: Send + 'static>(
         &self,
+        about: u64,
         question: &'static str,
         work: impl FnOnce(&Chain) -> Result<R, Stop> + Send + 'static,
     ) -> Result<R, Stop> {
         let chain = Arc::clone(&self.chain);
         match self.engine.run(move || work(&chain)).await {
-            Ok(answer) => answer,
+            Ok(answer) => {
+                self.book(about, question, answer.as_ref().err());
+                answer
+            }
             Err(lost) => Err(Stop {
                 plugin: Speaker {
                     plugin: "host".to_owned(),

@@ -24,6 +24,7 @@ pub mod set;
 
 mod examples;
 pub mod folder;
+mod health;
 mod load;
 pub mod operator;
 mod prescan;

@@ -13,6 +13,7 @@ use crate::convert::{heard, is_label};
 use crate::declared::Declared;
 use crate::engine::Engine;
 use crate::examples;
+use crate::health::Health;
 use crate::instance::{GuestState, Instance, Places};
 use crate::limits::FILE_BYTES_MAX;
 use crate::operator::Operator;
@@ -113,6 +114,7 @@ impl Known {
             settings,
             declared,
             guest,
+            health: Health::default(),
         };
         let examples = if outline.has_examples {
             examples::run(&plugin, &manifest)?

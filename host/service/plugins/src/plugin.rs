@@ -9,6 +9,7 @@ use crate::bindings::cosell::mapping::types as wit;
 use crate::convert::{given, heard};
 use crate::declared::Declared;
 use crate::engine::Engine;
+use crate::health::Health;
 use crate::instance::{GuestState, Instance, LogBook, Places};
 use crate::limits::{Allowance, Limits, REUSE_MAX};
 use crate::question::Asking;
@@ -86,6 +87,7 @@ pub(crate) struct Plugin {
     pub(crate) settings: Vec<wit::Setting>,
     pub(crate) declared: Declared,
     pub(crate) guest: Guest,
+    pub(crate) health: Health,
 }
 
 /// What instances are made from, and those that are warm.
@@ -225,7 +227,10 @@ impl Plugin {
         let (answer, log) = self.guest.call(call);
         self.tell(question, &log);
         let kind = match answer {
-            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Ok(answer)) => {
+                self.health.answered();
+                return Ok(answer);
+            }
             Ok(Err(stop)) => heard::stop(&self.declared, self.id(), stop),
             Err(fault) => StopKind::Fault(Box::new(fault)),
         };

@@ -17,6 +17,9 @@ pub struct Asking {
     pub now: Timestamp,
     /// BCP 47 tag of the people who read reasons, `hu-HU`.
     pub language: String,
+    /// Which deal it is about, as the host counts them: so that a plugin that fails over one deal is told from one that fails over all. No plugin
+    /// sees it.
+    pub about: u64,
     /// Rows that plugins asked for in this very question, all rounds together. The labels are those of
     /// [`StopKind::Ask`](crate::StopKind::Ask), unchanged (`plugin-id/label`); each plugin is shown its own.
     pub found: Vec<Found>,
@@ -29,6 +32,7 @@ impl Asking {
         Self {
             now,
             language: language.into(),
+            about: 0,
             found: Vec::new(),
         }
     }

@@ -29,6 +29,8 @@ pub enum Phase {
     Examples,
     /// Putting it beside the other plugins.
     Set,
+    /// Answering for deals.
+    Service,
 }
 
 impl Phase {
@@ -48,6 +50,7 @@ impl Phase {
             Self::Describe => "describe",
             Self::Examples => "examples",
             Self::Set => "set",
+            Self::Service => "service",
         }
     }
 }
@@ -83,6 +86,8 @@ pub enum RejectionKind {
     Example,
     /// Another plugin has the same id.
     Duplicate,
+    /// It failed over one deal after the other, and was taken out of service. These very bytes are not taken again.
+    Quarantined,
 }
 
 impl RejectionKind {
@@ -104,6 +109,7 @@ impl RejectionKind {
             Self::Settings => "settings",
             Self::Example => "example",
             Self::Duplicate => "duplicate",
+            Self::Quarantined => "quarantined",
         }
     }
 }

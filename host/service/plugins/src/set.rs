@@ -7,6 +7,7 @@ use cosell_sync::row::Needs;
 use sha2::{Digest, Sha256};
 
 use crate::engine::Engine;
+use crate::health::Failing;
 use crate::plugin::{Hook, Plugin};
 
 /// Plugins in file-name order. The questions are in the `hooks` module.
@@ -17,7 +18,12 @@ pub struct PluginSet {
     hash: String,
     infos: Vec<PluginInfo>,
     needs: Needs,
+    /// Whom to tell about a plugin that fails again and again.
+    pub(crate) alarm: Option<Alarm>,
 }
+
+/// See [`PluginSet::alarm`].
+pub(crate) type Alarm = Arc<dyn Fn(Failing) + Send + Sync>;
 
 /// The plugins themselves, shared with the threads that ask them.
 pub(crate) struct Chain {
@@ -50,7 +56,12 @@ pub struct PluginInfo {
 }
 
 impl PluginSet {
-    pub(crate) fn new(engine: Engine, generation: u64, plugins: Vec<Arc<Plugin>>) -> Self {
+    pub(crate) fn new(
+        engine: Engine,
+        generation: u64,
+        plugins: Vec<Arc<Plugin>>,
+        alarm: Option<Alarm>,
+    ) -> Self {
         let infos = plugins.iter().map(|plugin| info(plugin)).collect();
         Self {
             engine,
@@ -59,6 +70,7 @@ impl PluginSet {
             infos,
             needs: needs_of(&plugins),
             chain: Arc::new(Chain { plugins }),
+            alarm,
         }
     }
 

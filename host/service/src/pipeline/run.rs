@@ -163,7 +163,10 @@ impl<'a> Run<'a> {
     /// The context of every question to a plugin.
     pub(super) fn asking(&self) -> Asking {
         let now = Timestamp::from_millisecond(self.desk.now()).unwrap_or(Timestamp::UNIX_EPOCH);
-        Asking::new(now, self.desk.language.clone())
+        Asking {
+            about: self.lease.lane.0.unsigned_abs(),
+            ..Asking::new(now, self.desk.language.clone())
+        }
     }
 
     pub(super) fn is_linked(&self) -> bool {

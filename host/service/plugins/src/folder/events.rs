@@ -31,6 +31,10 @@ pub enum What {
     Loaded,
     /// The file got worse; the version before it goes on serving.
     Kept,
+    /// It failed over one deal after the other: the set from before its file came serves again, and these bytes are quarantined.
+    RolledBack,
+    /// It fails over one deal after the other, and there is nothing better: it stays, and deals that need it are parked.
+    Failing,
     /// Not put into service; `NAME.rejected.json` says why.
     Refused,
     /// The file is gone or switched off.
@@ -49,6 +53,8 @@ impl What {
         match self {
             Self::Loaded => "loaded",
             Self::Kept => "kept",
+            Self::RolledBack => "rolled-back",
+            Self::Failing => "failing",
             Self::Refused => "refused",
             Self::Retired => "retired",
             Self::Swapped { .. } => "swapped",
@@ -99,6 +105,9 @@ impl PluginEvent {
         let (plugin, version) = (self.id.as_deref(), self.version.as_deref());
         let hash = self.hash.as_deref();
         match self.what {
+            What::RolledBack | What::Failing => {
+                tracing::error!(file, what, plugin, version, hash, "{}", self.message)
+            }
             What::Refused | What::Kept => {
                 tracing::warn!(file, what, plugin, version, hash, "{}", self.message)
             }

@@ -14,12 +14,15 @@ use super::FolderSettings;
 use super::events::{PluginEvent, What};
 use super::scan::{Print, Scan, read_component, read_operator, scan};
 use crate::engine::Engine;
+use crate::health::{Failing, PROVEN_ANSWERS};
 use crate::load::{Loaded, load};
 use crate::operator::Operator;
 use crate::plugin::Plugin;
 use crate::rejection::{Phase, Rejection, RejectionKind};
-use crate::set::PluginSet;
+use crate::set::{Alarm, PluginSet};
 
+/// What ends a quarantine.
+const UNTIL: &str = "mend it and drop the new file over it: these very bytes are not taken again, unless this .rejected.json is removed";
 /// A file that keeps changing for so many settle periods does not hold up the others any longer.
 const SETTLE_ROUNDS_MAX: usize = 20;
 
@@ -32,6 +35,8 @@ pub(super) struct Shared {
 /// Why the keeper should look.
 pub(super) enum Wake {
     Changed,
+    /// A plugin fails over one deal after the other.
+    Failing(Failing),
     Reload(oneshot::Sender<()>),
     Stop,
 }
@@ -41,6 +46,7 @@ pub(super) struct Keeper {
     dir: PathBuf,
     settings: FolderSettings,
     shared: Arc<Shared>,
+    alarm: Alarm,
     on_event: Box<dyn Fn(&PluginEvent) + Send + Sync>,
     files: BTreeMap<String, Held>,
     generation: u64,
@@ -54,6 +60,8 @@ struct Held {
     content: Option<([u8; 32], Option<String>)>,
     /// The last version that passed.
     good: Option<Arc<Plugin>>,
+    /// It came while the host was running, and this was good before it: None was nothing at all. What is there at the start has no before.
+    before: Option<Option<Arc<Plugin>>>,
     rejection: Option<Rejection>,
     /// Good by itself, and its id is taken by an earlier file.
     duplicate: Option<Rejection>,
@@ -65,6 +73,7 @@ impl Keeper {
         dir: PathBuf,
         settings: FolderSettings,
         shared: Arc<Shared>,
+        alarm: Alarm,
         on_event: Box<dyn Fn(&PluginEvent) + Send + Sync>,
     ) -> Self {
         Self {
@@ -72,6 +81,7 @@ impl Keeper {
             dir,
             settings,
             shared,
+            alarm,
             on_event,
             files: BTreeMap::new(),
             generation: 0,
@@ -91,15 +101,23 @@ impl Keeper {
             match woken.recv_timeout(self.settings.rescan) {
                 Ok(Wake::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => return,
                 Ok(Wake::Reload(done)) => waiting.push(done),
+                Ok(Wake::Failing(failing)) => {
+                    self.roll_back(&failing);
+                    continue;
+                }
                 Ok(Wake::Changed) | Err(mpsc::RecvTimeoutError::Timeout) => {}
             }
-            match self.settled(woken, &mut waiting) {
+            let failing = &mut Vec::new();
+            match self.settled(woken, &mut waiting, failing) {
                 Ok(Some((found, moving))) => self.look(&found, &moving),
                 Ok(None) => return,
                 // The folder is away for a moment (a mount, a redeployment): what serves goes on serving.
                 Err(error) => {
                     tracing::warn!(dir = %self.dir.display(), why = %error, "the plugin folder cannot be read; the set stays as it is")
                 }
+            }
+            for failing in failing {
+                self.roll_back(failing);
             }
             for done in waiting {
                 // Whoever asked may have gone.
@@ -113,6 +131,7 @@ impl Keeper {
         &self,
         woken: &mpsc::Receiver<Wake>,
         waiting: &mut Vec<oneshot::Sender<()>>,
+        failing: &mut Vec<Failing>,
     ) -> io::Result<Option<(Scan, BTreeSet<String>)>> {
         let mut before = scan(&self.dir)?;
         if self.knows(&before) {
@@ -125,6 +144,7 @@ impl Keeper {
                 {
                     Ok(Wake::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(None),
                     Ok(Wake::Reload(done)) => waiting.push(done),
+                    Ok(Wake::Failing(one)) => failing.push(one),
                     Ok(Wake::Changed) => {}
                     Err(mpsc::RecvTimeoutError::Timeout) => break,
                 }
@@ -161,6 +181,18 @@ impl Keeper {
             .collect();
         for file in gone {
             self.retire(&file);
+        }
+        for (file, held) in &mut self.files {
+            let is_quarantined =
+                |rejection: &Rejection| rejection.kind == RejectionKind::Quarantined;
+            if held.rejection.as_ref().is_some_and(is_quarantined)
+                && !rejection_file(&self.dir, file).exists()
+            {
+                // A person has taken the verdict away: the bytes get another chance.
+                held.rejection = None;
+                held.content = None;
+                held.print = None;
+            }
         }
         for (file, print) in found {
             let known = self
@@ -214,6 +246,10 @@ impl Keeper {
             return;
         }
         held.content = content;
+        if let Some(rejection) = self.quarantined(file) {
+            return self.refuse(file, rejection);
+        }
+        let held = self.held(file);
         let operator_text = held
             .content
             .as_ref()
@@ -268,6 +304,7 @@ impl Keeper {
             print: None,
             content: None,
             good: None,
+            before: None,
             rejection: None,
             duplicate: None,
         })
@@ -275,6 +312,7 @@ impl Keeper {
 
     fn accept(&mut self, file: &str, plugin: Arc<Plugin>, how: &str) {
         remove_rejection(&self.dir, file);
+        let is_running = self.generation > 0;
         let hooks: Vec<_> = plugin.hooks.iter().map(|hook| hook.as_str()).collect();
         let message = format!(
             "{file}: plugin \"{}\" {} passed ({}; {how})",
@@ -286,7 +324,15 @@ impl Keeper {
         let held = self.held(file);
         held.rejection = None;
         held.duplicate = None;
-        held.good = Some(plugin);
+        let is_other = held
+            .good
+            .as_ref()
+            .is_none_or(|good| !Arc::ptr_eq(good, &plugin));
+        let before = held.good.replace(plugin);
+        // At the very start nothing serves yet, so there is nothing to go back to.
+        if is_running && is_other {
+            held.before = Some(before);
+        }
         self.tell(&event);
     }
 
@@ -303,6 +349,78 @@ impl Keeper {
             );
             self.tell(&PluginEvent::about(&good, What::Kept, message));
         }
+    }
+
+    /// What a person finds beside the file says that these very bytes were taken out of service, by this host or by one before it.
+    fn quarantined(&self, file: &str) -> Option<Rejection> {
+        let (sha256, _) = self.files.get(file)?.content.as_ref()?;
+        let text = std::fs::read_to_string(rejection_file(&self.dir, file)).ok()?;
+        let verdict: serde_json::Value = serde_json::from_str(&text).ok()?;
+        let says = |name: &str| verdict[name].as_str();
+        let is_it = says("kind") == Some(RejectionKind::Quarantined.as_str())
+            && says("hash") == Some(hex::encode(sha256).as_str());
+        is_it.then(|| Rejection {
+            file: file.to_owned(),
+            plugin: says("plugin").map(str::to_owned),
+            hash: says("hash").map(str::to_owned),
+            ..Rejection::new(
+                Phase::Service,
+                RejectionKind::Quarantined,
+                says("message").unwrap_or_default(),
+            )
+            .with_hint(UNTIL)
+        })
+    }
+
+    /// The plugin fails over one deal after the other. If it is new, what was there before its file came serves again, and its bytes are
+    /// quarantined. A version that has proven itself, or was there from the start, stays: without it deals would be mapped otherwise than their owner
+    /// wants, and with it they are parked and say why.
+    fn roll_back(&mut self, failing: &Failing) {
+        let Failing {
+            file,
+            sha256,
+            question,
+            faults,
+            deals,
+            answers,
+            last,
+        } = failing;
+        let Some(held) = self.files.get_mut(file) else {
+            return;
+        };
+        // Told of a version that has been replaced meanwhile.
+        let Some(good) = held.good.clone().filter(|good| good.sha256 == *sha256) else {
+            return;
+        };
+        let (id, version) = (good.id().to_owned(), good.speaker.version.clone());
+        let story =
+            format!("it failed {faults} times in a row at {question}, over {deals} deals: {last}");
+        let before = held.before.take_if(|_| *answers < PROVEN_ANSWERS);
+        let Some(before) = before else {
+            let message = format!(
+                "{file}: plugin \"{id}\" {version} is failing: {story}; no version is known that would do better, so the deals that need it are parked until another one is dropped"
+            );
+            return self.tell(&PluginEvent::about(&good, What::Failing, message));
+        };
+        let instead = match &before {
+            Some(before) => format!("version {} serves again", before.speaker.version),
+            None => "the set from before it came serves again".to_owned(),
+        };
+        held.good = before;
+        let message = format!(
+            "{file}: plugin \"{id}\" {version} is taken out of service: {story}; {instead}"
+        );
+        self.tell(&PluginEvent::about(&good, What::RolledBack, message));
+        self.refuse(
+            file,
+            Rejection {
+                file: file.clone(),
+                plugin: Some(id),
+                hash: Some(sha256.clone()),
+                ..Rejection::new(Phase::Service, RejectionKind::Quarantined, story).with_hint(UNTIL)
+            },
+        );
+        self.assemble();
     }
 
     fn switch_off(&mut self, file: &str) {
@@ -372,7 +490,12 @@ impl Keeper {
             return;
         }
         self.generation += 1;
-        let set = PluginSet::new(self.engine.clone(), self.generation, plugins);
+        let set = PluginSet::new(
+            self.engine.clone(),
+            self.generation,
+            plugins,
+            Some(Arc::clone(&self.alarm)),
+        );
         let names: Vec<_> = set
             .plugins()
             .iter()

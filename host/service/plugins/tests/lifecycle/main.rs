@@ -13,3 +13,4 @@ mod house;
 mod limits;
 mod loading;
 mod questions;
+mod rollback;
