@@ -7,8 +7,10 @@ mod actions;
 mod address;
 mod associate;
 mod batch;
+mod bulk;
 mod by_hand;
 mod cells;
+mod environment;
 mod merge;
 mod metadata;
 mod organization;
@@ -26,6 +28,7 @@ mod session;
 mod store;
 mod tracking;
 mod twins;
+mod unbound;
 mod webhooks;
 mod write;
 
@@ -143,6 +146,7 @@ impl Dataverse {
             Ok(session) => {
                 let mut db = self.db();
                 db.watched = true;
+                db.now = session.now;
                 let (reply, done) = match request.path.ends_with("/$batch") {
                     true => batch::run(&mut db, &session, request),
                     false => {

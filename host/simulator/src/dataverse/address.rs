@@ -4,7 +4,7 @@
 use uuid::Uuid;
 
 use super::refusal::{self, Refusal};
-use super::schema::{Kind, Table};
+use super::schema::{KeyStatus, Kind, Table};
 use super::store::{Cell, Db};
 use crate::odata::Scalar;
 use crate::odata::eval::{Case, equal};
@@ -115,9 +115,12 @@ pub(super) fn locate(db: &Db, table: &Table, key: &Key) -> Result<Option<Uuid>, 
         let column = table.property(name).ok_or_else(|| undefined(table))?;
         columns.push((column.logical.clone(), value));
     }
+    // A key whose index is not built yet addresses nothing.
     let defined = table.keys.iter().any(|held| {
-        held.len() == columns.len()
+        held.status(db.now) == KeyStatus::Active
+            && held.columns.len() == columns.len()
             && held
+                .columns
                 .iter()
                 .all(|name| columns.iter().any(|(column, _)| column == name))
     });

@@ -18,11 +18,6 @@ use crate::odata::options::{Expand, Options};
 /// Most expands in a query.
 const EXPANDS_MAX: usize = 15;
 
-/// The name under which an alternate key is known.
-pub(super) fn key_name(columns: &[Name]) -> String {
-    format!("{}_key", columns.join("_"))
-}
-
 /// Checks every name that a query uses against the table.
 pub(super) fn check(db: &Db, table: &Table, options: &Options) -> Result<(), Refusal> {
     let mut expands = 0;

@@ -105,6 +105,17 @@ pub(super) fn changed() -> Refusal {
     )
 }
 
+/// An etag conditions a write to a table that keeps no versions for that.
+pub(super) fn not_versioned(table: &str) -> Refusal {
+    Refusal::new(
+        400,
+        "0x8006088d",
+        format!(
+            "Optimistic concurrency isn't enabled for entity type {table}. The IsOptimisticConcurrencyEnabled property of the entity must be true."
+        ),
+    )
+}
+
 /// The body does not fit the table.
 pub(super) fn payload(set: &str, inner: impl std::fmt::Display) -> Refusal {
     Refusal::new(

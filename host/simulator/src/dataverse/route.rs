@@ -11,7 +11,7 @@ use super::refusal::{self, Refusal};
 use super::schema::{Name, Table};
 use super::session::Session;
 use super::store::{Cell, Db, Row, Write};
-use super::{actions, cells, metadata, organization, page, tracking, twins, write};
+use super::{actions, cells, metadata, page, tracking, twins, unbound, write};
 use crate::odata::options::Options;
 use crate::standing::Hidden;
 use crate::wire::{Reply, Request};
@@ -63,32 +63,26 @@ fn dispatch(db: &mut Db, session: &Session, request: &Request) -> Result<Reply, 
             &json!({"@odata.context": format!("{}/api/data/v9.2/$metadata", request.origin), "value": []}),
         ));
     };
-    match first.name.as_str() {
-        "WhoAmI" if request.method == Method::GET => Ok(organization::who_am_i(session, request)),
-        "RetrieveCurrentOrganization" if request.method == Method::GET => {
-            Ok(organization::current(session, request))
-        }
-        "EntityDefinitions" | "RelationshipDefinitions" => metadata::answer(db, request, &segments),
-        "WinOpportunity" | "LoseOpportunity" if request.method == Method::POST => {
-            actions::close_opportunity(db, session, request, first.name == "WinOpportunity")
-        }
-        _ => {
-            let table = db
-                .schema
-                .of_set(&first.name)
-                .ok_or_else(|| refusal::no_segment(&first.name))?
-                .logical
-                .clone();
-            Call {
-                session,
-                request,
-                table,
-                prefer: Prefer::of(request),
-                pairs: request.pairs(),
-            }
-            .answer(db, &segments)
-        }
+    if metadata::ROOTS.contains(&first.name.as_str()) {
+        return metadata::answer(db, session, request, &segments);
     }
+    if let Some(operation) = unbound::operation(&request.method, &first.name) {
+        return operation(db, session, request, first);
+    }
+    let table = db
+        .schema
+        .of_set(&first.name)
+        .ok_or_else(|| refusal::no_segment(&first.name))?
+        .logical
+        .clone();
+    let call = Call {
+        session,
+        request,
+        table,
+        prefer: Prefer::of(request),
+        pairs: request.pairs(),
+    };
+    call.answer(db, &segments)
 }
 
 /// A JSON reply in the Web API's own content type.
@@ -119,6 +113,12 @@ impl Call<'_> {
                 Method::POST => self.create(db),
                 _ => Err(refusal::method(method)),
             },
+            (None, [action])
+                if action.name.starts_with("Microsoft.Dynamics.CRM.")
+                    && *method == Method::POST =>
+            {
+                self.multiple(db, &action.name)
+            }
             (None, [count]) if count.name == "$count" && *method == Method::GET => self.count(db),
             (Some(key), []) => match *method {
                 Method::GET => self.retrieve(db, &key),
@@ -260,7 +260,11 @@ impl Call<'_> {
             .request
             .header("if-none-match")
             .is_some_and(|tag| tag == row.etag());
-        if unchanged && options.expand.is_empty() && !self.prefer.annotates() {
+        if unchanged
+            && self.table(db)?.versioned
+            && options.expand.is_empty()
+            && !self.prefer.annotates()
+        {
             return Ok(Reply::empty(304).with("etag", row.etag()));
         }
         self.representation(db, 200, id, &options)
@@ -428,6 +432,9 @@ impl Call<'_> {
     pub(super) fn check_version(&self, db: &Db, id: Uuid) -> Result<(), Refusal> {
         let row = read::existing(db, self.table(db)?, id)?;
         match self.request.header("if-match") {
+            Some(tag) if tag != "*" && !self.table(db)?.versioned => {
+                Err(refusal::not_versioned(&self.table))
+            }
             Some(tag) if tag != "*" && tag != row.etag() => Err(refusal::changed()),
             _ => Ok(()),
         }

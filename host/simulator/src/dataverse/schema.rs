@@ -1,6 +1,8 @@
 //! Tables, columns, relationships and keys: what `$metadata` would tell.
 
+mod change;
 mod custom;
+mod key;
 mod text;
 
 use std::collections::BTreeMap;
@@ -9,9 +11,14 @@ use std::sync::Arc;
 use rust_decimal::Decimal;
 
 use crate::config::SimulatorConfig;
+pub(crate) use change::Conflict;
+pub(crate) use key::{AlternateKey, KeyStatus};
 
 /// The standard tables as data.
 const STANDARD: &str = include_str!("standard_tables.txt");
+
+/// Decimals of an amount in the organisation's currency.
+pub(crate) const BASE_DECIMALS: u32 = 4;
 
 /// A logical name, shared by all rows.
 pub(crate) type Name = Arc<str>;
@@ -21,6 +28,8 @@ pub(crate) type Name = Arc<str>;
 pub(crate) struct Schema {
     pub(crate) tables: BTreeMap<Name, Table>,
     pub(crate) many: Vec<ManyToMany>,
+    /// Global choices by name.
+    pub(crate) choices: BTreeMap<String, Vec<Choice>>,
     sets: BTreeMap<String, Name>,
     navigations: BTreeMap<Name, BTreeMap<String, Navigation>>,
 }
@@ -35,9 +44,12 @@ pub(crate) struct Table {
     pub(crate) code: i32,
     pub(crate) custom: bool,
     pub(crate) tracked: bool,
+    /// `IsOptimisticConcurrencyEnabled`: whether an etag may condition a write.
+    pub(crate) versioned: bool,
+    /// What people read, when it is not the schema name.
+    pub(crate) display: Option<String>,
     pub(crate) columns: BTreeMap<Name, Column>,
-    /// Alternate keys: lists of columns.
-    pub(crate) keys: Vec<Vec<Name>>,
+    pub(crate) keys: Vec<AlternateKey>,
 }
 
 #[derive(Clone, Debug)]
@@ -52,6 +64,12 @@ pub(crate) struct Column {
     pub(crate) custom: bool,
     /// Value of a choice or yes/no column when a create does not name it.
     pub(crate) default: Option<i32>,
+    /// What people read, when it is not the schema name.
+    pub(crate) display: Option<String>,
+    /// `Format` of the metadata, when it is not the usual one of the kind: `Email`, `Url`, `DateOnly` for a point in time.
+    pub(crate) format: Option<String>,
+    /// The global choice that the options come from.
+    pub(crate) global: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +103,8 @@ pub(crate) enum Kind {
     Money {
         min: Decimal,
         max: Decimal,
+        /// Decimals of the column's own; none means those of the row's currency.
+        precision: Option<u32>,
     },
     Double {
         min: f64,
@@ -92,6 +112,8 @@ pub(crate) enum Kind {
     },
     Bool,
     Choice(Vec<Choice>),
+    /// Several of the options: `"1,3"` on the wire.
+    Choices(Vec<Choice>),
     /// `of` is the default status of the state.
     State(Vec<Choice>),
     /// `of` is the state of the status.
@@ -125,6 +147,8 @@ pub(crate) struct ManyToMany {
     pub(crate) intersect: String,
     pub(crate) first: (Name, String),
     pub(crate) second: (Name, String),
+    /// It was deleted. Its place stays taken, because pairs of rows are kept by the place of their relationship.
+    pub(crate) gone: bool,
 }
 
 /// Where a navigation property leads.
@@ -171,8 +195,10 @@ impl Schema {
         self.navigations.get(table).into_iter().flatten()
     }
 
-    /// Fills the indexes; every lookup must lead to a table.
+    /// Fills the indexes anew; every lookup must lead to a table.
     fn index(&mut self) -> Result<(), String> {
+        self.sets.clear();
+        self.navigations.clear();
         let mut put = Vec::new();
         for table in self.tables.values() {
             self.sets.insert(table.set.clone(), table.logical.clone());
@@ -200,7 +226,8 @@ impl Schema {
                 }
             }
         }
-        for (relationship, many) in self.many.iter().enumerate() {
+        let there = |(_, many): &(usize, &ManyToMany)| !many.gone;
+        for (relationship, many) in self.many.iter().enumerate().filter(there) {
             for (here, there, here_is_first) in [
                 (&many.first, &many.second, true),
                 (&many.second, &many.first, false),
@@ -266,6 +293,8 @@ fn blank_table(logical: &str, set: &str, key: &str, primary_name: &str, code: i3
         code,
         custom: false,
         tracked: true,
+        versioned: true,
+        display: None,
         columns: BTreeMap::new(),
         keys: Vec::new(),
     }
@@ -361,7 +390,7 @@ fn system_columns(table: &mut Table, owned: bool, states: bool) {
     }
 }
 
-fn plain_column(logical: &str, kind: Kind) -> Column {
+pub(crate) fn plain_column(logical: &str, kind: Kind) -> Column {
     Column {
         logical: logical.into(),
         schema_name: capitalised(logical),
@@ -372,6 +401,9 @@ fn plain_column(logical: &str, kind: Kind) -> Column {
         read: true,
         custom: false,
         default: None,
+        display: None,
+        format: None,
+        global: None,
     }
 }
 
@@ -382,12 +414,13 @@ fn read_only(mut column: Column) -> Column {
 
 /// Adds a column, and its base-currency shadow when it holds money.
 fn add(table: &mut Table, column: Column) {
-    if let Kind::Money { min, max } = &column.kind {
+    if let Kind::Money { min, max, .. } = &column.kind {
         let mut base = read_only(plain_column(
             &format!("{}_base", column.logical),
             Kind::Money {
                 min: *min,
                 max: *max,
+                precision: Some(BASE_DECIMALS),
             },
         ));
         base.custom = column.custom;

@@ -4,6 +4,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::refusal::Refusal;
 use super::session::Session;
 use super::store::{Cell, Db};
 use super::{CrmUsers, write};
@@ -142,10 +143,7 @@ pub(super) fn plant(
             .iter()
             .filter(|table| only.is_empty() || only.contains(&table.as_str()))
         {
-            make(
-                "sdkmessagefilter",
-                json!({"primaryobjecttypecode": table, "sdkmessageid@odata.bind": format!("/sdkmessages({id})")}),
-            )?;
+            make("sdkmessagefilter", filter_row(table, id))?;
         }
     }
     for (id, name, kind, publisher) in SOLUTIONS {
@@ -168,4 +166,27 @@ pub(super) fn plant(
         }
     }
     Ok(())
+}
+
+/// Makes it possible to register steps for a table: one filter for each message that it has.
+pub(super) fn message_filters(db: &mut Db, session: &Session, table: &str) -> Result<(), Refusal> {
+    let has = |message: &str| {
+        let known = MESSAGES.iter().find(|(name, _)| *name == message);
+        known.is_some_and(|(_, only)| only.is_empty() || only.contains(&table))
+    };
+    let messages = db.rows("sdkmessage").into_iter();
+    let messages = messages.flat_map(|rows| rows.live.values());
+    let messages = messages.filter(|row| row.str("name").is_some_and(has));
+    let ids: Vec<Uuid> = messages.map(|row| row.id).collect();
+    for id in ids {
+        let body = filter_row(table, id);
+        let body = body.as_object().cloned().unwrap_or_default();
+        let filter = "sdkmessagefilter".into();
+        write::create(db, session, &filter, &body, None, Vec::new(), 0)?;
+    }
+    Ok(())
+}
+
+fn filter_row(table: &str, message: Uuid) -> Value {
+    json!({"primaryobjecttypecode": table, "sdkmessageid@odata.bind": format!("/sdkmessages({message})")})
 }

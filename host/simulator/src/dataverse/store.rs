@@ -11,7 +11,7 @@ use jiff::{Timestamp, civil::Date};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::schema::{Name, Schema};
+use super::schema::{Conflict, Name, Schema};
 use crate::ids::Ids;
 use crate::sight::Sight;
 use crate::standing::Hidden;
@@ -125,6 +125,7 @@ enum Undo {
         pair: (Uuid, Uuid),
         added: bool,
     },
+    Schema(Arc<Schema>),
 }
 
 /// How far things had come at some moment.
@@ -141,6 +142,8 @@ pub(crate) struct Db {
     pub(crate) schema: Arc<Schema>,
     pub(crate) ids: Ids,
     pub(crate) version: u64,
+    /// When the request that is answered came: what keys and their indexes are judged by.
+    pub(crate) now: Timestamp,
     /// Delta links that start before this version have expired.
     pub(crate) tracking_floor: u64,
     pub(crate) events: Vec<Event>,
@@ -173,6 +176,7 @@ impl Db {
             schema: Arc::new(schema),
             ids,
             version: 1_000_000,
+            now: Timestamp::UNIX_EPOCH,
             tracking_floor: 0,
             events: Vec::new(),
             writes: Vec::new(),
@@ -191,6 +195,7 @@ impl Db {
             schema: Arc::clone(&self.schema),
             ids,
             version: self.version,
+            now: self.now,
             tracking_floor: self.tracking_floor,
             events: Vec::new(),
             writes: Vec::new(),
@@ -274,6 +279,46 @@ impl Db {
         }
     }
 
+    /// Changes tables, columns, relationships or keys; a change that does not fit leaves all as it was.
+    pub(crate) fn customise(
+        &mut self,
+        change: impl FnOnce(&mut Schema) -> Result<(), Conflict>,
+    ) -> Result<(), Conflict> {
+        let before = Arc::clone(&self.schema);
+        if let Err(conflict) = change(Arc::make_mut(&mut self.schema)) {
+            self.schema = before;
+            return Err(conflict);
+        }
+        self.undo.push(Undo::Schema(before));
+        Ok(())
+    }
+
+    /// Empties a column that is no more, so that a later one of its name begins empty. No version moves: nobody changed a row.
+    pub(crate) fn forget(&mut self, table: &str, column: &str) {
+        let Some((table, rows)) = self.rows.get_key_value(table) else {
+            return;
+        };
+        let table = table.clone();
+        let held = rows.live.values();
+        let held: Vec<Arc<Row>> = held
+            .filter(|row| row.cells.contains_key(column))
+            .cloned()
+            .collect();
+        for before in held {
+            let mut row = (*before).clone();
+            row.cells.remove(column);
+            let id = row.id;
+            if let Some(rows) = self.rows.get_mut(&table) {
+                rows.live.insert(id, Arc::new(row));
+            }
+            self.undo.push(Undo::Row {
+                table: table.clone(),
+                id,
+                before: Some(before),
+            });
+        }
+    }
+
     pub(crate) fn mark(&self) -> Mark {
         Mark {
             undo: self.undo.len(),
@@ -296,6 +341,7 @@ impl Db {
                 Some(Undo::Deleted { table }) => {
                     self.rows.entry(table).or_default().deleted.pop();
                 }
+                Some(Undo::Schema(before)) => self.schema = before,
                 Some(Undo::Link {
                     relationship,
                     pair,

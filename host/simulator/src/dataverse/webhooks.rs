@@ -375,6 +375,11 @@ fn value(column: &Column, cell: &Cell) -> Value {
         (Kind::Choice(_) | Kind::State(_) | Kind::Status(_), Cell::Int(value)) => {
             json!({"__type": format!("OptionSetValue:{CONTRACTS}"), "Value": value})
         }
+        (Kind::Choices(_), Cell::Text(text)) => text
+            .split(',')
+            .filter_map(|part| part.parse::<i64>().ok())
+            .map(|value| json!({"__type": format!("OptionSetValue:{CONTRACTS}"), "Value": value}))
+            .collect(),
         (Kind::Money { .. }, cell) => {
             json!({"__type": format!("Money:{CONTRACTS}"), "Value": cells::write(Some(cell))})
         }

@@ -11,7 +11,7 @@ use super::rules;
 use super::schema::{Kind, Name, Navigation, Required, Table};
 use super::session::Session;
 use super::store::{Cell, Db, Event, Row};
-use super::{actions, associate, cells, read};
+use super::{actions, associate, cells};
 use crate::standing::Hidden;
 
 /// Deepest nesting of a deep insert.
@@ -472,8 +472,10 @@ fn unique_keys(db: &Db, table: &str, row: &Row) -> Result<(), Refusal> {
     let Some(table) = db.schema.table(table) else {
         return Ok(());
     };
-    for key in &table.keys {
-        let values: Option<Vec<&Cell>> = key.iter().map(|column| row.cells.get(column)).collect();
+    for key in table.keys.iter().filter(|key| !key.failed) {
+        let columns = &key.columns;
+        let values: Option<Vec<&Cell>> =
+            columns.iter().map(|column| row.cells.get(column)).collect();
         // Null is allowed in a key, and not held to be unique.
         let Some(values) = values else { continue };
         let folded = |cell: &Cell| match cell {
@@ -486,7 +488,7 @@ fn unique_keys(db: &Db, table: &str, row: &Row) -> Result<(), Refusal> {
             .into_iter()
             .flat_map(|rows| rows.live.values());
         let twin = rows.filter(|other| other.id != row.id).find(|other| {
-            key.iter().zip(&wanted).all(|(column, wanted)| {
+            columns.iter().zip(&wanted).all(|(column, wanted)| {
                 other
                     .cells
                     .get(column)
@@ -499,8 +501,8 @@ fn unique_keys(db: &Db, table: &str, row: &Row) -> Result<(), Refusal> {
                 "0x80060892",
                 format!(
                     "Entity Key {} violated. A record with the same value for {} already exists. A duplicate record cannot be created. Select one or more unique values and try again. <DuplicateAttributes/><EntityName>{}</EntityName><Id>{}</Id>",
-                    read::key_name(key),
-                    key.join(", "),
+                    key.display(),
+                    columns.join(", "),
                     table.logical,
                     twin.id
                 ),
