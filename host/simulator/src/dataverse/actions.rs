@@ -146,15 +146,14 @@ fn close_row(
         ("statuscode".into(), Some(Cell::Int(status))),
     ];
     let message = if won { "Win" } else { "Lose" };
-    db.events.push(Event {
-        message,
-        table,
-        id,
+    let event = Event {
         target,
         primary_name,
-        tag: None,
-        correlation: Uuid::nil(),
-    });
+        before: Some(row),
+        after: db.row("opportunity", id).cloned(),
+        ..Event::new(message, table, id)
+    };
+    db.events.push(event);
     Ok(closed)
 }
 

@@ -83,13 +83,15 @@ pub(super) fn key(arguments: &str, table: &Table) -> Result<Key, Refusal> {
     }
 }
 
-/// `name=value` pairs outside quotes.
+/// `name=value` pairs outside quotes and lists.
 pub(super) fn named(text: &str) -> Vec<(String, String)> {
-    let (mut quoted, mut from, mut parts) = (false, 0, Vec::new());
+    let (mut quoted, mut lists, mut from, mut parts) = (false, 0_usize, 0, Vec::new());
     for (index, sign) in text.char_indices() {
         match sign {
             '\'' => quoted = !quoted,
-            ',' if !quoted => {
+            '[' if !quoted => lists += 1,
+            ']' if !quoted => lists = lists.saturating_sub(1),
+            ',' if !quoted && lists == 0 => {
                 parts.push(&text[from..index]);
                 from = index + 1;
             }
@@ -117,7 +119,7 @@ pub(super) fn locate(db: &Db, table: &Table, key: &Key) -> Result<Option<Uuid>, 
     }
     // A key whose index is not built yet addresses nothing.
     let defined = table.keys.iter().any(|held| {
-        held.status(db.now) == KeyStatus::Active
+        held.status(db.asked.now) == KeyStatus::Active
             && held.columns.len() == columns.len()
             && held
                 .columns

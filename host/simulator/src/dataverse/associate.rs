@@ -146,10 +146,7 @@ fn link(
             id: other,
         },
     );
-    db.events.push(Event {
-        message,
-        table: table.clone(),
-        id,
+    let event = Event {
         target: vec![
             (
                 "relationship".into(),
@@ -157,10 +154,9 @@ fn link(
             ),
             ("related".into(), Some(related)),
         ],
-        primary_name: None,
-        tag: None,
-        correlation: Uuid::nil(),
-    });
+        ..Event::new(message, table.clone(), id)
+    };
+    db.events.push(event);
     true
 }
 

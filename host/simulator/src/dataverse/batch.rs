@@ -360,15 +360,17 @@ fn item(part: &HeaderMap, content: &str, line: &str, outer: &Request) -> Result<
         .or(headers.get("content-id"))
         .and_then(|id| id.to_str().ok())
         .map(str::to_owned);
+    let request = Request {
+        method,
+        path: path.to_owned(),
+        query: query.to_owned(),
+        headers,
+        body: Bytes::from(body.trim().to_owned()),
+        origin: outer.origin.clone(),
+    };
+    route::refuse_long(&request, 2)?;
     Ok(Item {
         content_id,
-        request: Request {
-            method,
-            path: path.to_owned(),
-            query: query.to_owned(),
-            headers,
-            body: Bytes::from(body.trim().to_owned()),
-            origin: outer.origin.clone(),
-        },
+        request,
     })
 }

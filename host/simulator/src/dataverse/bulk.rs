@@ -8,7 +8,7 @@ use super::refusal::{self, Refusal};
 use super::route::{Call, json_reply};
 use super::schema::Name;
 use super::session::Session;
-use super::store::{Cell, Db, Row, Write};
+use super::store::{Cell, Db, Event, Member, Row, Write};
 use super::{twins, write};
 use crate::wire::{Reply, Request};
 
@@ -24,6 +24,7 @@ impl Call<'_> {
             "Microsoft.Dynamics.CRM.UpsertMultiple" => Self::upsert_target,
             _ => return Err(refusal::no_segment(action)),
         };
+        let events = db.events.len();
         let body = self.body()?;
         let targets = body.get("Targets").and_then(Value::as_array);
         let targets = targets.ok_or_else(|| self.wrong("The parameter 'Targets' is missing."))?;
@@ -35,6 +36,7 @@ impl Call<'_> {
             self.refuse_foreign(target)?;
             ids.push(act(self, db, target)?.to_string());
         }
+        self.raise_multiple(db, events);
         if !action.ends_with("CreateMultiple") {
             return Ok(Reply::empty(204));
         }
@@ -46,6 +48,23 @@ impl Call<'_> {
             200,
             &json!({"@odata.context": context, "Ids": ids}),
         ))
+    }
+
+    /// One message about all rows that were created, and one about all that were updated, beside those of each row.
+    fn raise_multiple(&self, db: &mut Db, from: usize) {
+        for (each, all) in [("Create", "CreateMultiple"), ("Update", "UpdateMultiple")] {
+            let here = |event: &&Event| event.message == each && event.table == self.table;
+            let single = db.events[from..].iter().filter(here);
+            let members: Vec<Member> = single
+                .map(|event| (event.id, event.target.clone()))
+                .collect();
+            if !members.is_empty() {
+                db.events.push(Event {
+                    members,
+                    ..Event::new(all, self.table.clone(), Uuid::nil())
+                });
+            }
+        }
     }
 
     /// A target says which table it belongs to; another one than that of the address is a mistake.

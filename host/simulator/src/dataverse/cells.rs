@@ -287,7 +287,7 @@ fn us_date(date: Date) -> String {
     format!("{}/{}/{}", date.month(), date.day(), date.year())
 }
 
-fn grouped(text: &str) -> String {
+pub(super) fn grouped(text: &str) -> String {
     let (sign, text) = text
         .strip_prefix('-')
         .map_or(("", text), |rest| ("-", rest));

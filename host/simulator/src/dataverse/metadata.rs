@@ -25,6 +25,12 @@ pub(super) const ROOTS: [&str; 3] = [
     "GlobalOptionSetDefinitions",
 ];
 
+/// Where metadata is changed: below its roots, and by two actions.
+pub(super) fn changed_at() -> impl Iterator<Item = &'static str> {
+    let actions = ["CreateEntities", "ReactivateEntityKey"];
+    ROOTS.into_iter().chain(actions)
+}
+
 /// What a metadata address leads to; whatever is named in it exists.
 #[derive(Debug)]
 enum Way {

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::cells;
-use super::page::PAGE_MAX;
+use super::page::{Cookie, PAGE_MAX};
 use super::prefer::Prefer;
 use super::refusal::{self, Refusal};
 use super::schema::{Column, Kind, Name, Navigation, Table};
@@ -14,6 +15,7 @@ use super::store::{Cell, Db, Row};
 use crate::odata::Scalar;
 use crate::odata::eval::{Case, Subject, matches, sort_order};
 use crate::odata::options::{Expand, Options};
+use crate::wire::encode;
 
 /// Most expands in a query.
 const EXPANDS_MAX: usize = 15;
@@ -47,13 +49,19 @@ fn check_level(
             wrong = check_path(db, table, path).err();
         }
     };
+    let mut unknown = None;
     if let Some(filter) = &options.filter {
-        filter.paths(&mut see);
+        filter.properties(&mut see);
+        filter.columns(&mut |name| {
+            if unknown.is_none() && table.column(name).is_none_or(|column| !column.read) {
+                unknown = Some(refusal::unknown_property(name, &table.logical));
+            }
+        });
     }
     for order in &options.order {
         see(&order.path);
     }
-    if let Some(wrong) = wrong {
+    if let Some(wrong) = wrong.or(unknown) {
         return Err(wrong);
     }
     for expand in &options.expand {
@@ -103,6 +111,21 @@ pub(super) struct RowSubject<'a> {
 }
 
 impl Subject for RowSubject<'_> {
+    fn column(&self, name: &str) -> Scalar {
+        match self.table.column(name) {
+            Some(column) => cells::scalar(cell(self.row, column).as_ref()),
+            None => Scalar::Null,
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.db.asked.now
+    }
+
+    fn caller(&self) -> Uuid {
+        self.db.asked.caller
+    }
+
     fn scalar(&self, path: &[String]) -> Scalar {
         let Some((first, rest)) = path.split_first() else {
             return Scalar::Guid(self.row.id);
@@ -273,8 +296,12 @@ pub(super) fn render(
         out.insert(name, cells::write(cell.as_ref()));
     }
     for expand in &options.expand {
-        let value = expanded(db, table, row, expand, prefer);
+        let (value, next) = expanded(db, table, row, expand, prefer);
         out.insert(expand.name.clone(), value);
+        if let Some(next) = next {
+            let name = format!("{}@odata.nextLink", expand.name);
+            out.insert(name, Value::String(next));
+        }
     }
     if db.watched {
         let mut sight = db.sight.borrow_mut();
@@ -318,31 +345,49 @@ fn annotate(
     }
 }
 
-fn expanded(db: &Db, table: &Table, row: &Row, expand: &Expand, prefer: &Prefer) -> Value {
+/// What an expand shows, and the link to what it does not show yet.
+fn expanded(
+    db: &Db,
+    table: &Table,
+    row: &Row,
+    expand: &Expand,
+    prefer: &Prefer,
+) -> (Value, Option<String>) {
     let Some(navigation) = db.schema.navigation(&table.logical, &expand.name) else {
-        return Value::Null;
+        return (Value::Null, None);
     };
     let (target, rows) = related(db, &table.logical, row, navigation);
     let Some(target) = db.schema.table(target) else {
-        return Value::Null;
+        return (Value::Null, None);
     };
     let mut found: Vec<&Row> = rows
         .into_iter()
         .map(Arc::as_ref)
         .filter(|row| fits(db, target, row, &expand.options))
         .collect();
+    let show = |row: &Row| Value::Object(render(db, target, row, &expand.options, prefer));
     if matches!(navigation, Navigation::One { .. }) {
-        return found.first().map_or(Value::Null, |row| {
-            Value::Object(render(db, target, row, &expand.options, prefer))
-        });
+        return (found.first().map_or(Value::Null, |row| show(row)), None);
     }
     sort(db, target, &mut found, &expand.options);
-    let limit = expand.options.top.unwrap_or(PAGE_MAX).min(PAGE_MAX);
-    found
-        .into_iter()
-        .take(limit)
-        .map(|row| Value::Object(render(db, target, row, &expand.options, prefer)))
-        .collect()
+    found.truncate(expand.options.top.unwrap_or(usize::MAX));
+    let size = prefer.page.unwrap_or(PAGE_MAX);
+    let next = (found.len() > size).then(|| {
+        let path = format!("/api/data/v9.2/{}({})/{}", table.set, row.id, expand.name);
+        let written = expand.written.iter();
+        let query: Vec<String> = written
+            .map(|(name, value)| format!("{name}={}", encode(value)))
+            .collect();
+        let cookie = Cookie {
+            page: 2,
+            offset: size,
+            after: found.get(size - 1).map(|row| row.id),
+            ..Cookie::default()
+        };
+        cookie.link_from(&format!("{}{path}", db.asked.origin), &query.join("&"))
+    });
+    let shown = found.into_iter().take(size);
+    (shown.map(show).collect(), next)
 }
 
 pub(super) fn fits(db: &Db, table: &Table, row: &Row, options: &Options) -> bool {

@@ -19,13 +19,16 @@ use crate::wire::{Reply, Request};
 /// Where the Web API begins, up to the minor version.
 const ROOT: &str = "/api/data/v9.";
 
+/// Longest address of a request that stands by itself; inside a batch it may be twice as long.
+const ADDRESS_MAX: usize = 32_768;
+
 /// Answers a request that stands by itself: all of it happens, or nothing.
 pub(super) fn alone(db: &mut Db, session: &Session, request: &Request) -> Reply {
     let mark = db.mark();
     let answered = answer(db, session, request);
     answered.unwrap_or_else(|refusal| {
         db.roll_back(mark);
-        refusal.reply()
+        refusal.annotated(&Prefer::of(request))
     })
 }
 
@@ -46,6 +49,22 @@ pub(super) fn answer(db: &mut Db, session: &Session, request: &Request) -> Resul
         write.tag.clone_from(&tag);
     }
     Ok(reply)
+}
+
+/// An address that is longer than the service takes is refused before anybody reads it.
+pub(super) fn refuse_long(request: &Request, times: usize) -> Result<(), Refusal> {
+    let length = request.origin.len() + request.path.len() + 1 + request.query.len();
+    if length <= ADDRESS_MAX * times {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        414,
+        "0x80060888",
+        format!(
+            "The address has {length} characters; at most {} are read.",
+            ADDRESS_MAX * times
+        ),
+    ))
 }
 
 fn dispatch(db: &mut Db, session: &Session, request: &Request) -> Result<Reply, Refusal> {

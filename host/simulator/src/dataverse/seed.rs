@@ -37,6 +37,8 @@ const MESSAGES: [(&str, &[&str]); 10] = [
     ("Associate", &["none"]),
     ("Disassociate", &["none"]),
 ];
+/// Messages about many rows at once; every table has them. Planted last, so that what is older keeps its ids.
+const MESSAGES_OF_MANY: [&str; 2] = ["CreateMultiple", "UpdateMultiple"];
 /// Tables that raise events.
 const LOUD: [&str; 8] = [
     "account",
@@ -77,13 +79,7 @@ pub(super) fn plant(
     users: &CrmUsers,
     config: &SimulatorConfig,
 ) -> Result<(), String> {
-    let mut make = |table: &str, values: Value| -> Result<Uuid, String> {
-        let body = values
-            .as_object()
-            .ok_or_else(|| format!("a row of '{table}' is not an object"))?;
-        write::create(db, session, &table.into(), body, None, Vec::new(), 0)
-            .map_err(|refusal| format!("a row of '{table}': {}", refusal.message))
-    };
+    let mut make = |table: &str, values: Value| make_row(db, session, table, &values);
     make(
         "businessunit",
         json!({"businessunitid": users.business_unit.to_string(), "name": "Contoso"}),
@@ -165,7 +161,21 @@ pub(super) fn plant(
             db.put(&"systemuser".into(), row);
         }
     }
+    for message in MESSAGES_OF_MANY {
+        let id = make_row(db, session, "sdkmessage", &json!({ "name": message }))?;
+        for table in &tables {
+            make_row(db, session, "sdkmessagefilter", &filter_row(table, id))?;
+        }
+    }
     Ok(())
+}
+
+fn make_row(db: &mut Db, session: &Session, table: &str, values: &Value) -> Result<Uuid, String> {
+    let body = values
+        .as_object()
+        .ok_or_else(|| format!("a row of '{table}' is not an object"))?;
+    write::create(db, session, &table.into(), body, None, Vec::new(), 0)
+        .map_err(|refusal| format!("a row of '{table}': {}", refusal.message))
 }
 
 /// Makes it possible to register steps for a table: one filter for each message that it has.
@@ -173,6 +183,7 @@ pub(super) fn message_filters(db: &mut Db, session: &Session, table: &str) -> Re
     let has = |message: &str| {
         let known = MESSAGES.iter().find(|(name, _)| *name == message);
         known.is_some_and(|(_, only)| only.is_empty() || only.contains(&table))
+            || MESSAGES_OF_MANY.contains(&message)
     };
     let messages = db.rows("sdkmessage").into_iter();
     let messages = messages.flat_map(|rows| rows.live.values());

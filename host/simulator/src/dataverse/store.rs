@@ -91,6 +91,42 @@ pub(crate) struct Event {
     pub(crate) tag: Option<String>,
     /// The same for all events of a request.
     pub(crate) correlation: Uuid,
+    /// The row before and after, for images.
+    pub(crate) before: Option<Arc<Row>>,
+    pub(crate) after: Option<Arc<Row>>,
+    /// Of a message about many rows: each row with its columns of this operation.
+    pub(crate) members: Vec<Member>,
+}
+
+/// A row of a message about many, and its columns of the operation.
+pub(crate) type Member = (Uuid, Vec<(Name, Option<Cell>)>);
+
+impl Event {
+    pub(crate) fn new(message: &'static str, table: Name, id: Uuid) -> Self {
+        Self {
+            message,
+            table,
+            id,
+            target: Vec::new(),
+            primary_name: None,
+            tag: None,
+            correlation: Uuid::nil(),
+            before: None,
+            after: None,
+            members: Vec::new(),
+        }
+    }
+}
+
+/// Under which circumstances a request is answered.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Asked {
+    /// What keys and their indexes are judged by, and what "the last seven days" are.
+    pub(crate) now: Timestamp,
+    /// systemuserid of the caller.
+    pub(crate) caller: Uuid,
+    /// Where the caller believes that we are.
+    pub(crate) origin: String,
 }
 
 /// An entry for the ledger.
@@ -142,8 +178,9 @@ pub(crate) struct Db {
     pub(crate) schema: Arc<Schema>,
     pub(crate) ids: Ids,
     pub(crate) version: u64,
-    /// When the request that is answered came: what keys and their indexes are judged by.
-    pub(crate) now: Timestamp,
+    pub(crate) asked: Asked,
+    /// The schema before it was changed last, and when that was: other servers know of a change a little later.
+    pub(crate) stale: Option<(Arc<Schema>, Timestamp)>,
     /// Delta links that start before this version have expired.
     pub(crate) tracking_floor: u64,
     pub(crate) events: Vec<Event>,
@@ -176,7 +213,8 @@ impl Db {
             schema: Arc::new(schema),
             ids,
             version: 1_000_000,
-            now: Timestamp::UNIX_EPOCH,
+            asked: Asked::default(),
+            stale: None,
             tracking_floor: 0,
             events: Vec::new(),
             writes: Vec::new(),
@@ -195,7 +233,8 @@ impl Db {
             schema: Arc::clone(&self.schema),
             ids,
             version: self.version,
-            now: self.now,
+            asked: self.asked.clone(),
+            stale: self.stale.clone(),
             tracking_floor: self.tracking_floor,
             events: Vec::new(),
             writes: Vec::new(),
@@ -221,18 +260,20 @@ impl Db {
         !self.hidden.contains_key(&id)
     }
 
-    /// Puts a row in place under the next version.
-    pub(crate) fn put(&mut self, table: &Name, mut row: Row) {
+    /// Puts a row in place under the next version, and returns it as it is then.
+    pub(crate) fn put(&mut self, table: &Name, mut row: Row) -> Arc<Row> {
         self.version += 1;
         row.version = self.version;
         let id = row.id;
+        let row = Arc::new(row);
         let rows = self.rows.entry(table.clone()).or_default();
-        let before = rows.live.insert(id, Arc::new(row));
+        let before = rows.live.insert(id, Arc::clone(&row));
         self.undo.push(Undo::Row {
             table: table.clone(),
             id,
             before,
         });
+        row
     }
 
     /// Removes a row and logs it for change tracking.
@@ -363,7 +404,15 @@ impl Db {
 
     /// Makes everything since the last commit final.
     pub(crate) fn commit(&mut self) -> Committed {
-        self.undo.clear();
+        let undo = std::mem::take(&mut self.undo);
+        let mut changed = undo.into_iter();
+        let before = changed.find_map(|step| match step {
+            Undo::Schema(before) => Some(before),
+            _ => None,
+        });
+        if let Some(before) = before {
+            self.stale = Some((before, self.asked.now));
+        }
         Committed {
             events: std::mem::take(&mut self.events),
             writes: std::mem::take(&mut self.writes),

@@ -61,16 +61,18 @@ fn meets(db: &Db, step: &Row, event: &Event) -> Option<Row> {
     {
         return None;
     }
-    if event.message == "Update"
+    if matches!(event.message, "Update" | "UpdateMultiple")
         && let Some(filter) = step.str("filteringattributes")
     {
         let wanted: Vec<&str> = filter.split(',').map(str::trim).collect();
         // The stamps ride along with every update; they are not what changed.
         let stamped =
             |name: &str| matches!(name, "modifiedon" | "modifiedby" | "modifiedonbehalfby");
+        let members = event.members.iter().flat_map(|(_, target)| target);
         if !event
             .target
             .iter()
+            .chain(members)
             .any(|(name, _)| wanted.contains(&&**name) && !stamped(name))
         {
             return None;
@@ -208,7 +210,7 @@ fn context(db: &Db, session: &Session, event: &Event, step: &Row) -> Value {
     let table = db.schema.table(&event.table);
     let target = match event.message {
         "Delete" => reference(&event.table, event.id),
-        _ => entity(table, event, &event.target, true),
+        _ => entity(table, event.id, &event.target, true),
     };
     let mut input = vec![json!({"key": "Target", "value": target})];
     if matches!(event.message, "Win" | "Lose") {
@@ -223,6 +225,7 @@ fn context(db: &Db, session: &Session, event: &Event, step: &Row) -> Value {
             vec![json!({"key": "opportunityid", "value": reference("opportunity", event.id)})], true)}));
     }
     match event.message {
+        "CreateMultiple" | "UpdateMultiple" => input = vec![targets(table, event)],
         "Merge" => input = merge_input(event),
         "Associate" | "Disassociate" => input = association_input(event),
         _ => {}
@@ -238,12 +241,13 @@ fn context(db: &Db, session: &Session, event: &Event, step: &Row) -> Value {
             named.push(json!({"key": &*table.primary_name, "value": name}));
         }
     }
-    let image = json!([{"key": "AsynchronousStepPrimaryName", "value": entity_of(&event.table, event.id, named, false)}]);
-    let (before, after) = if event.message == "Delete" {
-        (image, json!([]))
+    let named = json!({"key": "AsynchronousStepPrimaryName", "value": entity_of(&event.table, event.id, named, false)});
+    let (mut before, mut after) = images(db, table, event, step);
+    if event.message == "Delete" {
+        before.insert(0, named);
     } else {
-        (json!([]), image)
-    };
+        after.insert(0, named);
+    }
     let output = if event.message == "Create" {
         json!([{"key": "id", "value": event.id.to_string()}])
     } else {
@@ -286,6 +290,54 @@ fn context(db: &Db, session: &Session, event: &Event, step: &Row) -> Value {
     frame(40, frame(30, Value::Null))
 }
 
+/// The rows before and after, as the step's images ask for them: 0 is before, 1 after, 2 both. (dataverse 4.2)
+fn images(db: &Db, table: Option<&Table>, event: &Event, step: &Row) -> (Vec<Value>, Vec<Value>) {
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    let all = db.rows("sdkmessageprocessingstepimage");
+    let all = all.into_iter().flat_map(|rows| rows.live.values());
+    let of_step = |row: &&std::sync::Arc<Row>| {
+        row.reference("sdkmessageprocessingstepid")
+            .is_some_and(|(_, id)| id == step.id)
+    };
+    for image in all.filter(of_step) {
+        let alias = image.str("entityalias").unwrap_or_default();
+        let wanted: Option<Vec<&str>> = image
+            .str("attributes")
+            .map(|list| list.split(',').map(str::trim).collect());
+        let pictured = |row: &Row| {
+            let cells = row.cells.iter();
+            let cells = cells
+                .filter(|(name, _)| {
+                    wanted
+                        .as_ref()
+                        .is_none_or(|wanted| wanted.contains(&&***name))
+                })
+                .map(|(name, cell)| (name.clone(), Some(cell.clone())));
+            let target: Vec<_> = cells.collect();
+            json!({"key": alias, "value": entity(table, event.id, &target, false)})
+        };
+        let kind = image.int("imagetype").unwrap_or(0);
+        if let (0 | 2, Some(row)) = (kind, &event.before) {
+            before.push(pictured(row));
+        }
+        if let (1 | 2, Some(row)) = (kind, &event.after) {
+            after.push(pictured(row));
+        }
+    }
+    (before, after)
+}
+
+/// All rows of a message about many.
+fn targets(table: Option<&Table>, event: &Event) -> Value {
+    let members = event.members.iter();
+    let entities: Vec<Value> = members
+        .map(|(id, target)| entity(table, *id, target, true))
+        .collect();
+    json!({"key": "Targets", "value": {"__type": format!("EntityCollection:{CONTRACTS}"), "Entities": entities,
+        "EntityName": &*event.table, "MinActiveRowVersion": null, "MoreRecords": false, "PagingCookie": null,
+        "TotalRecordCount": -1, "TotalRecordCountLimitExceeded": false}})
+}
+
 fn cell_of<'e>(event: &'e Event, name: &str) -> Option<&'e Cell> {
     let found = event.target.iter().find(|(held, _)| &**held == name)?;
     found.1.as_ref()
@@ -318,7 +370,7 @@ fn association_input(event: &Event) -> Vec<Value> {
 
 fn entity(
     table: Option<&Table>,
-    event: &Event,
+    id: Uuid,
     target: &[(super::schema::Name, Option<Cell>)],
     typed: bool,
 ) -> Value {
@@ -327,7 +379,7 @@ fn entity(
     };
     let mut attributes = Vec::new();
     if !target.iter().any(|(name, _)| *name == table.key) {
-        attributes.push(json!({"key": &*table.key, "value": event.id.to_string()}));
+        attributes.push(json!({"key": &*table.key, "value": id.to_string()}));
     }
     let mut labels = Vec::new();
     for (name, cell) in target {
@@ -342,7 +394,7 @@ fn entity(
             labels.push(json!({"key": &**name, "value": label}));
         }
     }
-    let mut out = entity_of(&event.table, event.id, attributes, typed);
+    let mut out = entity_of(&table.logical, id, attributes, typed);
     out["FormattedValues"] = Value::Array(labels);
     out
 }
@@ -391,12 +443,19 @@ fn value(column: &Column, cell: &Cell) -> Value {
     }
 }
 
-/// The system job of a delivery that failed. (dataverse 4.3)
-pub(super) fn record_failure(db: &mut Db, step: Uuid, record: &DeliveryRecord, now: Timestamp) {
+/// The system job of a delivery: kept when it failed, and when the step does not delete those that succeeded. (dataverse 4.3)
+pub(super) fn record_job(db: &mut Db, step: Uuid, record: &DeliveryRecord, now: Timestamp) {
+    let failed = record.outcome == "failed";
+    let held = db.row("sdkmessageprocessingstep", step);
+    let deleted = held.and_then(|row| row.cells.get("asyncautodelete"));
+    if !failed && deleted == Some(&Cell::Bool(true)) {
+        return;
+    }
     let (code, reason) = match record.attempts.last() {
         Some(Some(status)) => ("0x80050201", format!("the endpoint answered {status}")),
         _ => ("0x80050205", "the endpoint did not answer".to_owned()),
     };
+    let message = format!("{code}: The webhook call failed because {reason}.");
     let id = db.ids.guid();
     let mut row = Row {
         id,
@@ -406,14 +465,8 @@ pub(super) fn record_failure(db: &mut Db, step: Uuid, record: &DeliveryRecord, n
     for (name, cell) in [
         ("asyncoperationid", Cell::Guid(id)),
         ("name", Cell::text(&record.event)),
-        (
-            "message",
-            Cell::text(&format!(
-                "{code}: The webhook call failed because {reason}."
-            )),
-        ),
         ("statecode", Cell::Int(3)),
-        ("statuscode", Cell::Int(31)),
+        ("statuscode", Cell::Int(if failed { 31 } else { 30 })),
         (
             "owningextensionid",
             Cell::Ref {
@@ -427,6 +480,9 @@ pub(super) fn record_failure(db: &mut Db, step: Uuid, record: &DeliveryRecord, n
         ),
     ] {
         row.cells.insert(name.into(), cell);
+    }
+    if failed {
+        row.cells.insert("message".into(), Cell::text(&message));
     }
     db.put(&"asyncoperation".into(), row);
 }

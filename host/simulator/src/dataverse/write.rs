@@ -1,6 +1,7 @@
 //! Creating, changing and deleting rows. (dataverse 2.2, 2.5, 2.6, 3.6)
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -295,8 +296,8 @@ pub(super) fn create(
     rules::compute(db, table, &mut row)?;
     required_columns(db, table, &row)?;
     unique_keys(db, table, &row)?;
-    raise(db, "Create", table, &row, payload.cells);
-    db.put(table, row);
+    let made = db.put(table, row);
+    raise(db, "Create", table, (None, Some(&made)), payload.cells);
     for (child, column, body) in children {
         let mut body = body;
         let target = db
@@ -367,10 +368,11 @@ pub(super) fn apply(
     id: Uuid,
     changes: Vec<(Name, Option<Cell>)>,
 ) -> Result<(), Refusal> {
-    let mut row = (**db
+    let before = db
         .row(table, id)
-        .ok_or_else(|| refusal::no_row(table, id))?)
-    .clone();
+        .cloned()
+        .ok_or_else(|| refusal::no_row(table, id))?;
+    let mut row = (*before).clone();
     for (name, cell) in &changes {
         match cell {
             Some(cell) => row.cells.insert(name.clone(), cell.clone()),
@@ -385,8 +387,8 @@ pub(super) fn apply(
     for name in ["modifiedon", "modifiedby", "modifiedonbehalfby"] {
         target.push((name.into(), row.cells.get(name).cloned()));
     }
-    raise(db, "Update", table, &row, target);
-    db.put(table, row);
+    let after = db.put(table, row);
+    raise(db, "Update", table, (Some(&before), Some(&after)), target);
     Ok(())
 }
 
@@ -423,7 +425,7 @@ pub(super) fn delete(db: &mut Db, table: &Name, id: Uuid) -> Result<(), Refusal>
             );
         }
     }
-    raise(db, "Delete", table, &row, Vec::new());
+    raise(db, "Delete", table, (Some(&row), None), Vec::new());
     db.remove(table, id);
     Ok(())
 }
@@ -433,23 +435,21 @@ pub(super) fn raise(
     db: &mut Db,
     message: &'static str,
     table: &Name,
-    row: &Row,
+    rows: (Option<&Arc<Row>>, Option<&Arc<Row>>),
     target: Vec<(Name, Option<Cell>)>,
 ) {
-    let primary_name = db
-        .schema
-        .table(table)
-        .and_then(|held| row.str(&held.primary_name))
-        .map(str::to_owned);
-    db.events.push(Event {
-        message,
-        table: table.clone(),
-        id: row.id,
+    let (before, after) = rows;
+    let Some(row) = after.or(before) else { return };
+    let held = db.schema.table(table);
+    let primary_name = held.and_then(|held| row.str(&held.primary_name));
+    let event = Event {
         target,
-        primary_name,
-        tag: None,
-        correlation: Uuid::nil(),
-    });
+        primary_name: primary_name.map(str::to_owned),
+        before: before.cloned(),
+        after: after.cloned(),
+        ..Event::new(message, table.clone(), row.id)
+    };
+    db.events.push(event);
 }
 
 fn required_columns(db: &Db, table: &str, row: &Row) -> Result<(), Refusal> {

@@ -79,8 +79,15 @@ pub(crate) fn parse(text: &str, aliases: &[(String, String)]) -> Result<Expr, Qu
 }
 
 impl Expr {
-    /// Calls `see` with every property path outside lambdas' own variables.
+    /// Calls `see` with every property path outside lambdas' own variables, and with what query functions name.
     pub(crate) fn paths(&self, see: &mut impl FnMut(&[String])) {
+        self.properties(see);
+        self.columns(&mut |name| see(&[name.to_owned()]));
+    }
+
+    /// Calls `see` with every property path outside lambdas' own variables. What query functions name is not among them: see
+    /// [`Expr::columns`].
+    pub(crate) fn properties(&self, see: &mut impl FnMut(&[String])) {
         self.paths_within(&mut Vec::new(), see);
     }
 
@@ -123,8 +130,22 @@ impl Expr {
                     bound.pop();
                 }
             }
-            Self::Function { property, .. } => see(std::slice::from_ref(property)),
+            Self::Function { .. } => {}
             Self::Is(inner) => term(inner, bound, see),
+        }
+    }
+
+    /// Calls `see` with every column that a query function names: by its logical name, which for a lookup is no property.
+    pub(crate) fn columns(&self, see: &mut impl FnMut(&str)) {
+        match self {
+            Self::And(left, right) | Self::Or(left, right) => {
+                left.columns(see);
+                right.columns(see);
+            }
+            Self::Not(inner) => inner.columns(see),
+            Self::Function { property, .. } => see(property),
+            // Inside a lambda the columns are those of another table, which is looked up when its rows are.
+            Self::Lambda { .. } | Self::Compare { .. } | Self::Text { .. } | Self::Is(_) => {}
         }
     }
 
@@ -278,7 +299,24 @@ impl Parser<'_> {
     }
 
     fn query_function(&mut self, name: &str) -> Result<Expr, QueryError> {
-        const KNOWN: [&str; 6] = ["In", "NotIn", "Between", "On", "OnOrAfter", "OnOrBefore"];
+        const KNOWN: [&str; 16] = [
+            "In",
+            "NotIn",
+            "Between",
+            "NotBetween",
+            "On",
+            "NotOn",
+            "OnOrAfter",
+            "OnOrBefore",
+            "ContainValues",
+            "DoesNotContainValues",
+            "EqualUserId",
+            "NotEqualUserId",
+            "LastXHours",
+            "NextXHours",
+            "LastXDays",
+            "NextXDays",
+        ];
         if !KNOWN.contains(&name) {
             return Err(QueryError::new(format!(
                 "An unknown function with name 'Microsoft.Dynamics.CRM.{name}' was found."

@@ -27,6 +27,8 @@ pub(crate) struct Order {
 pub(crate) struct Expand {
     pub(crate) name: String,
     pub(crate) options: Options,
+    /// Its options as they were written, for a link to the next page of it.
+    pub(crate) written: Vec<(String, String)>,
 }
 
 impl Options {
@@ -121,6 +123,7 @@ fn expand(text: &str, aliases: &[(String, String)], depth: usize) -> Result<Expa
         return Ok(Expand {
             name: text.to_owned(),
             options: Options::default(),
+            written: Vec::new(),
         });
     };
     let inner = rest.trim_end().strip_suffix(')').ok_or_else(|| {
@@ -140,8 +143,10 @@ fn expand(text: &str, aliases: &[(String, String)], depth: usize) -> Result<Expa
         }
         pairs.push((option, value));
     }
+    let written = |(option, value): &(&str, &str)| ((*option).to_owned(), (*value).to_owned());
     Ok(Expand {
         name: name.trim().to_owned(),
+        written: pairs.iter().map(written).collect(),
         options: Options::within(pairs.into_iter(), aliases, depth + 1)?,
     })
 }

@@ -118,7 +118,7 @@ pub(crate) fn reactivate(db: &mut Db, request: &Request) -> Result<Reply, Refusa
     let key = held.keys.iter().find(|key| key.logical_name() == name);
     let columns = key.map(|key| key.columns.clone());
     let columns = columns.ok_or_else(|| invalid(format!("There is no key '{name}'.")))?;
-    let (failed, now) = (has_twins(db, &logical, &columns), db.now);
+    let (failed, now) = (has_twins(db, &logical, &columns), db.asked.now);
     db.customise(|schema| {
         let table = schema.tables.get_mut(logical.as_str());
         let mut keys = table.into_iter().flat_map(|table| &mut table.keys);

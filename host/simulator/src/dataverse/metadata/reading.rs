@@ -49,7 +49,7 @@ pub(super) fn answer(db: &Db, request: &Request, way: &Way) -> Result<Reply, Ref
             )
         }
         Way::Key { table, key } => {
-            let all = keys(super::table(db, table)?, db.now);
+            let all = keys(super::table(db, table)?, db.asked.now);
             one(all, "LogicalName", key, &options, &context)
         }
         Way::Relationships => list(relationships(db), &options, &context),
@@ -87,7 +87,7 @@ fn collection(db: &Db, table: &Table, name: &str) -> Option<Vec<Value>> {
             )
         }
         "ManyToManyRelationships" => Some(many(&db.schema, Some(table)).collect()),
-        "Keys" => Some(keys(table, db.now)),
+        "Keys" => Some(keys(table, db.asked.now)),
         _ => None,
     }
 }
@@ -164,7 +164,7 @@ pub(super) fn selected(value: Value, options: &Options) -> Result<Value, Refusal
 
 fn with_expands(db: &Db, table: &Table, options: &Options) -> Value {
     let mut out = definition(table);
-    for Expand { name, options } in &options.expand {
+    for Expand { name, options, .. } in &options.expand {
         let items = if name == "Attributes" {
             Some(attributes(table, None, options))
         } else {
