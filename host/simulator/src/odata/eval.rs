@@ -74,8 +74,8 @@ impl Scope<'_> {
 
 fn holds(expr: &Expr, scope: &Scope<'_>) -> bool {
     match expr {
-        Expr::And(left, right) => holds(left, scope) && holds(right, scope),
-        Expr::Or(left, right) => holds(left, scope) || holds(right, scope),
+        Expr::And(all) => all.iter().all(|each| holds(each, scope)),
+        Expr::Or(all) => all.iter().any(|each| holds(each, scope)),
         Expr::Not(inner) => !holds(inner, scope),
         Expr::Compare { op, left, right } => {
             compare(*op, &scope.value(left), &scope.value(right), scope.case)

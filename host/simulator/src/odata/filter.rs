@@ -6,8 +6,10 @@ use super::{DEPTH_MAX, QueryError, Scalar};
 /// A condition.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Expr {
-    And(Box<Expr>, Box<Expr>),
-    Or(Box<Expr>, Box<Expr>),
+    /// All of them. A list and not a pair: a query of ten thousand terms must not nest ten thousand deep.
+    And(Vec<Expr>),
+    /// Any of them.
+    Or(Vec<Expr>),
     Not(Box<Expr>),
     Compare {
         op: Op,
@@ -100,9 +102,10 @@ impl Expr {
             }
         };
         match self {
-            Self::And(left, right) | Self::Or(left, right) => {
-                left.paths_within(bound, see);
-                right.paths_within(bound, see);
+            Self::And(all) | Self::Or(all) => {
+                for each in all {
+                    each.paths_within(bound, see);
+                }
             }
             Self::Not(inner) => inner.paths_within(bound, see),
             Self::Compare { left, right, .. } => {
@@ -138,9 +141,10 @@ impl Expr {
     /// Calls `see` with every column that a query function names: by its logical name, which for a lookup is no property.
     pub(crate) fn columns(&self, see: &mut impl FnMut(&str)) {
         match self {
-            Self::And(left, right) | Self::Or(left, right) => {
-                left.columns(see);
-                right.columns(see);
+            Self::And(all) | Self::Or(all) => {
+                for each in all {
+                    each.columns(see);
+                }
             }
             Self::Not(inner) => inner.columns(see),
             Self::Function { property, .. } => see(property),
@@ -152,13 +156,24 @@ impl Expr {
     /// The value that `property eq '…'` demands, when it stands in a conjunction: a shortcut to an index.
     pub(crate) fn demands(&self, property: &str) -> Option<&Scalar> {
         match self {
-            Self::And(left, right) => left.demands(property).or_else(|| right.demands(property)),
+            Self::And(all) => all.iter().find_map(|each| each.demands(property)),
             Self::Compare {
                 op: Op::Eq,
                 left: Term::Path(path),
                 right: Term::Literal(value),
             } if path.len() == 1 && path[0] == property => Some(value),
             _ => None,
+        }
+    }
+}
+
+/// The only one, or all of them together.
+fn one_or(mut all: Vec<Expr>, together: fn(Vec<Expr>) -> Expr) -> Expr {
+    match (all.len(), all.pop()) {
+        (1, Some(only)) => only,
+        (_, last) => {
+            all.extend(last);
+            together(all)
         }
     }
 }
@@ -206,20 +221,22 @@ impl Parser<'_> {
         if self.depth > DEPTH_MAX {
             return Err(QueryError::new("The query is nested too deeply."));
         }
-        let mut left = self.and()?;
+        let first = self.and()?;
+        let mut all = vec![first];
         while self.word("or") {
-            left = Expr::Or(Box::new(left), Box::new(self.and()?));
+            all.push(self.and()?);
         }
         self.depth -= 1;
-        Ok(left)
+        Ok(one_or(all, Expr::Or))
     }
 
     fn and(&mut self) -> Result<Expr, QueryError> {
-        let mut left = self.unary()?;
+        let first = self.unary()?;
+        let mut all = vec![first];
         while self.word("and") {
-            left = Expr::And(Box::new(left), Box::new(self.unary()?));
+            all.push(self.unary()?);
         }
-        Ok(left)
+        Ok(one_or(all, Expr::And))
     }
 
     fn unary(&mut self) -> Result<Expr, QueryError> {
@@ -463,7 +480,12 @@ mod tests {
     #[test]
     fn and_binds_closer_than_or() {
         let expr = parse("a eq 1 or b eq 2 and c eq 3", &[]).unwrap();
-        assert!(matches!(expr, Expr::Or(_, right) if matches!(*right, Expr::And(..))));
+        let Expr::Or(all) = expr else {
+            panic!("{expr:?}")
+        };
+        assert!(
+            matches!(all.as_slice(), [Expr::Compare { .. }, Expr::And(both)] if both.len() == 2)
+        );
     }
 
     #[test]
