@@ -8,7 +8,7 @@ use super::refusal::{self, Refusal};
 use super::schema::{Kind, Name};
 use super::session::Session;
 use super::store::{Cell, Db, Event, Row, Write};
-use super::{qualify, write};
+use super::{payload, qualify, write};
 use crate::wire::{Reply, Request};
 
 /// `POST /WinOpportunity` and `POST /LoseOpportunity`.
@@ -42,7 +42,8 @@ pub(super) fn close_opportunity(
             "The parameter 'OpportunityClose' does not name an opportunity.",
         )
     })?;
-    let Cell::Ref { id, .. } = write::bound(db, session, "opportunity", bind, "opportunitycloses")?
+    let Cell::Ref { id, .. } =
+        payload::bound(db, session, "opportunity", bind, "opportunitycloses")?
     else {
         return Err(refusal::payload(
             "opportunitycloses",

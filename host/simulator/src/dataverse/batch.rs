@@ -6,12 +6,12 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use uuid::Uuid;
 
+use super::payload::unknown_content_id;
 use super::prefer::Prefer;
 use super::refusal::{self, Refusal};
 use super::route;
 use super::session::Session;
 use super::store::{Committed, Db};
-use super::write::unknown_content_id;
 use crate::wire::{Reply, Request};
 
 /// Most operations in a batch.

@@ -1,6 +1,8 @@
 //! Metadata: tables, columns, choices, relationships and keys, read and made as a generic client does it. (dataverse 3.7, 3.8)
 
+mod bodies;
 mod changing;
+mod csdl;
 mod making;
 mod reading;
 mod shape;
@@ -15,6 +17,7 @@ use super::session::Session;
 use super::store::Db;
 use crate::wire::{Reply, Request};
 pub(super) use changing::reactivate as reactivate_key;
+pub(super) use csdl::document as csdl;
 pub(super) use making::entities as create_entities;
 use shape::metadata_id;
 

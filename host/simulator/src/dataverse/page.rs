@@ -158,10 +158,27 @@ pub(super) fn collection(
     let mut body = json!({ "@odata.context": context(&request.origin, table, options) });
     if options.count {
         body["@odata.count"] = json!(total.min(COUNT_MAX));
-        if prefer.wants("Microsoft.Dynamics.CRM.totalrecordcount") {
-            body["@Microsoft.Dynamics.CRM.totalrecordcount"] = json!(total.min(COUNT_MAX));
-            body["@Microsoft.Dynamics.CRM.totalrecordcountlimitexceeded"] =
-                json!(total > COUNT_MAX);
+    }
+    // Who asks for annotations and not for a count is told that nobody counted.
+    let counted = if options.count {
+        json!(total.min(COUNT_MAX))
+    } else {
+        json!(-1)
+    };
+    for (name, value) in [
+        ("totalrecordcount", counted),
+        (
+            "totalrecordcountlimitexceeded",
+            json!(options.count && total > COUNT_MAX),
+        ),
+        (
+            "globalmetadataversion",
+            json!(db.schema.version.to_string()),
+        ),
+    ] {
+        let name = format!("Microsoft.Dynamics.CRM.{name}");
+        if prefer.wants(&name) {
+            body[format!("@{name}")] = value;
         }
     }
     body["value"] = page

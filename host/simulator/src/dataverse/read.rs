@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -10,10 +9,10 @@ use super::cells;
 use super::page::{Cookie, PAGE_MAX};
 use super::prefer::Prefer;
 use super::refusal::{self, Refusal};
-use super::schema::{Column, Kind, Name, Navigation, Table};
+use super::schema::{Column, Kind, Navigation, Table};
 use super::store::{Cell, Db, Row};
-use crate::odata::Scalar;
-use crate::odata::eval::{Case, Subject, matches, sort_order};
+use super::subject::{RowSubject, cell, related};
+use crate::odata::eval::{Case, Subject as _, matches, sort_order};
 use crate::odata::options::{Expand, Options};
 use crate::wire::encode;
 
@@ -101,141 +100,6 @@ fn check_path(db: &Db, table: &Table, path: &[String]) -> Result<(), Refusal> {
         Some(Navigation::Children { .. } | Navigation::Many { .. }) => Ok(()),
         None => Err(refusal::unknown_property(first, &table.logical)),
     }
-}
-
-/// A row with what it needs to be asked.
-pub(super) struct RowSubject<'a> {
-    pub(super) db: &'a Db,
-    pub(super) table: &'a Table,
-    pub(super) row: &'a Row,
-}
-
-impl Subject for RowSubject<'_> {
-    fn column(&self, name: &str) -> Scalar {
-        match self.table.column(name) {
-            Some(column) => cells::scalar(cell(self.row, column).as_ref()),
-            None => Scalar::Null,
-        }
-    }
-
-    fn now(&self) -> Timestamp {
-        self.db.asked.now
-    }
-
-    fn caller(&self) -> Uuid {
-        self.db.asked.caller
-    }
-
-    fn scalar(&self, path: &[String]) -> Scalar {
-        let Some((first, rest)) = path.split_first() else {
-            return Scalar::Guid(self.row.id);
-        };
-        if rest.is_empty() {
-            return match self.table.property(first) {
-                Some(column) => cells::scalar(cell(self.row, column).as_ref()),
-                None => Scalar::Null,
-            };
-        }
-        let Some(Navigation::One { column, table }) =
-            self.db.schema.navigation(&self.table.logical, first)
-        else {
-            return Scalar::Null;
-        };
-        let target = self
-            .row
-            .reference(column)
-            .filter(|(held, _)| *held == table);
-        match (
-            target.and_then(|(table, id)| self.db.row(table, id)),
-            self.db.schema.table(table),
-        ) {
-            (Some(row), Some(table)) => RowSubject {
-                db: self.db,
-                table,
-                row,
-            }
-            .scalar(rest),
-            _ => Scalar::Null,
-        }
-    }
-
-    fn members(&self, path: &[String]) -> Vec<Box<dyn Subject + '_>> {
-        let Some(navigation) = path
-            .first()
-            .and_then(|name| self.db.schema.navigation(&self.table.logical, name))
-        else {
-            return Vec::new();
-        };
-        let (table, rows) = related(self.db, &self.table.logical, self.row, navigation);
-        let Some(table) = self.db.schema.table(table) else {
-            return Vec::new();
-        };
-        rows.into_iter()
-            .map(|row| {
-                Box::new(RowSubject {
-                    db: self.db,
-                    table,
-                    row,
-                }) as Box<dyn Subject>
-            })
-            .collect()
-    }
-}
-
-/// The rows at the other end of a navigation property.
-pub(super) fn related<'a>(
-    db: &'a Db,
-    here: &Name,
-    row: &Row,
-    navigation: &'a Navigation,
-) -> (&'a Name, Vec<&'a Arc<Row>>) {
-    match navigation {
-        Navigation::One { column, table } => {
-            let target = row.reference(column).filter(|(held, _)| *held == table);
-            (
-                table,
-                target
-                    .filter(|(_, id)| db.shows(*id))
-                    .and_then(|(table, id)| db.row(table, id))
-                    .into_iter()
-                    .collect(),
-            )
-        }
-        Navigation::Children { table, column } => {
-            let rows = db
-                .rows(table)
-                .into_iter()
-                .flat_map(|rows| rows.live.values());
-            (
-                table,
-                rows.filter(|child| child.reference(column) == Some((here, row.id)))
-                    .filter(|child| db.shows(child.id))
-                    .collect(),
-            )
-        }
-        Navigation::Many {
-            relationship,
-            table,
-            here_is_first,
-        } => {
-            let ids = db.linked(*relationship, row.id, *here_is_first);
-            (
-                table,
-                ids.into_iter()
-                    .filter(|id| db.shows(*id))
-                    .filter_map(|id| db.row(table, id))
-                    .collect(),
-            )
-        }
-    }
-}
-
-/// The value of a column, the version included.
-fn cell(row: &Row, column: &Column) -> Option<Cell> {
-    if &*column.logical == "versionnumber" {
-        return i64::try_from(row.version).ok().map(Cell::Int);
-    }
-    row.cells.get(&column.logical).cloned()
 }
 
 /// A row as JSON with the columns, annotations and expands asked for.

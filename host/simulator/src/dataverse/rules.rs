@@ -5,11 +5,11 @@ use std::sync::Arc;
 use rust_decimal::Decimal;
 
 use super::cells::round;
+use super::payload::Payload;
 use super::refusal::{self, Refusal};
 use super::schema::{BASE_DECIMALS, Choice, Kind, Name};
 use super::session::Session;
 use super::store::{Cell, Db, Row};
-use super::write::Payload;
 
 /// Tables whose rows cannot be changed once they left the state 0.
 const FROZEN_WHEN_CLOSED: [&str; 2] = ["opportunity", "lead"];

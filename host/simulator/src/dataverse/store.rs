@@ -330,6 +330,7 @@ impl Db {
             self.schema = before;
             return Err(conflict);
         }
+        Arc::make_mut(&mut self.schema).version += 1;
         self.undo.push(Undo::Schema(before));
         Ok(())
     }

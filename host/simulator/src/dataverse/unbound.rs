@@ -15,7 +15,10 @@ use crate::wire::{Reply, Request};
 pub(super) type Operation = fn(&mut Db, &Session, &Request, &Segment) -> Result<Reply, Refusal>;
 
 /// Functions are read with GET, actions ordered with POST.
-const OPERATIONS: [(Method, &str, Operation); 11] = [
+const OPERATIONS: [(Method, &str, Operation); 12] = [
+    (Method::GET, "$metadata", |db, _, _, _| {
+        Ok(metadata::csdl(&db.schema))
+    }),
     (Method::GET, "WhoAmI", |_, session, request, _| {
         Ok(organization::who_am_i(session, request))
     }),

@@ -373,7 +373,7 @@ impl Pattern {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::odata::filter::parse;
+    use crate::odata::parse::parse;
 
     struct Word(&'static str);
     impl Subject for Word {

@@ -1,6 +1,7 @@
 //! `$select`, `$orderby`, `$expand` and their neighbours: the query options of a request or of an expand.
 
-use super::filter::{self, Expr};
+use super::filter::Expr;
+use super::parse::parse;
 use super::{DEPTH_MAX, QueryError};
 
 /// What a query asks for.
@@ -58,7 +59,7 @@ impl Options {
                     options.select =
                         Some(split(value, ',').into_iter().map(str::to_owned).collect())
                 }
-                "$filter" => options.filter = Some(filter::parse(value, aliases)?),
+                "$filter" => options.filter = Some(parse(value, aliases)?),
                 "$orderby" => options.order = order(value)?,
                 "$top" => options.top = Some(number("$top", value)?),
                 "$skip" => options.skip = Some(number("$skip", value)?),

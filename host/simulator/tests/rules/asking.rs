@@ -182,3 +182,66 @@ async fn the_members_of_enumerations_are_compared_as_words() {
         found.text
     );
 }
+
+#[tokio::test]
+async fn collections_tell_the_count_and_the_version_of_metadata_when_annotated() {
+    let world = World::start().await;
+    world.create("accounts", json!({"name": "A"})).await;
+    let all = [("prefer", "odata.include-annotations=\"*\"")];
+    let read = async |path: &str| world.crm("GET", path, &all, None).await.body;
+    let plain = read("accounts?$select=name").await;
+    assert_eq!(plain["@Microsoft.Dynamics.CRM.totalrecordcount"], -1);
+    assert_eq!(
+        plain["@Microsoft.Dynamics.CRM.totalrecordcountlimitexceeded"],
+        false
+    );
+    let counted = read("accounts?$select=name&$count=true").await;
+    assert_eq!(
+        (
+            counted["@odata.count"].as_i64(),
+            counted["@Microsoft.Dynamics.CRM.totalrecordcount"].as_i64()
+        ),
+        (Some(1), Some(1))
+    );
+    let version = |body: &Value| {
+        body["@Microsoft.Dynamics.CRM.globalmetadataversion"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(version(&plain), version(&counted));
+    let column = json!({"@odata.type": "Microsoft.Dynamics.CRM.StringAttributeMetadata", "SchemaName": "new_A"});
+    let path = "EntityDefinitions(LogicalName='account')/Attributes";
+    assert_eq!(world.crm("POST", path, &[], Some(column)).await.status, 204);
+    assert_ne!(
+        version(&read("accounts?$select=name").await),
+        version(&plain)
+    );
+}
+
+#[tokio::test]
+async fn expand_is_not_honoured_in_the_representation_of_a_patch() {
+    let world = World::start().await;
+    let id = world
+        .create(
+            "accounts",
+            json!({"name": "A", "primarycontactid": {"lastname": "B"}}),
+        )
+        .await;
+    let path = format!("accounts({id})?$select=name&$expand=primarycontactid($select=lastname)");
+    let shown = world.crm("GET", &path, &[], None).await;
+    assert_eq!(shown.body["primarycontactid"]["lastname"], "B");
+    let patched = world
+        .crm(
+            "PATCH",
+            &path,
+            &[super::harness::REPRESENTATION],
+            Some(json!({"fax": "1"})),
+        )
+        .await;
+    assert_eq!(
+        (patched.status, patched.body["name"].as_str()),
+        (200, Some("A"))
+    );
+    assert!(patched.body.get("primarycontactid").is_none());
+}

@@ -94,3 +94,57 @@ async fn a_delivery_that_succeeded_leaves_a_job_unless_the_step_deletes_it() {
     assert!(receiver.nothing_more(&world).await);
     assert_eq!(jobs(), [json!(30)]);
 }
+
+#[tokio::test]
+async fn unchanged_columns_in_the_body_still_count_as_an_update() {
+    let world = World::start().await;
+    let mut receiver = Receiver::start().await;
+    let endpoint = endpoint(&world, &receiver, 5, header_secret()).await;
+    step(&world, &endpoint, "Update", "account", Some("telephone1")).await;
+    let id = world
+        .create("accounts", json!({"name": "A", "telephone1": "1"}))
+        .await;
+    let path = format!("accounts({id})");
+    let etag = world.row("account", &id)["@odata.etag"].clone();
+    world
+        .crm("PATCH", &path, &[], Some(json!({"fax": "2"})))
+        .await;
+    world
+        .crm("PATCH", &path, &[], Some(json!({"telephone1": "1"})))
+        .await;
+    assert_eq!(receiver.next().await.body["PrimaryEntityId"], id.as_str());
+    assert!(
+        receiver.nothing_more(&world).await,
+        "an update without the filter's columns is not told"
+    );
+    assert_ne!(world.row("account", &id)["@odata.etag"], etag);
+}
+
+#[tokio::test]
+async fn a_new_owner_is_an_update_of_its_own() {
+    let world = World::start().await;
+    let mut receiver = Receiver::start().await;
+    let endpoint = endpoint(&world, &receiver, 5, header_secret()).await;
+    step(&world, &endpoint, "Update", "account", None).await;
+    let id = world.create("accounts", json!({"name": "A"})).await;
+    let owner = format!("/systemusers({})", world.running.crm.seller_id);
+    let both = json!({"name": "B", "ownerid@odata.bind": owner});
+    world
+        .crm("PATCH", &format!("accounts({id})"), &[], Some(both))
+        .await;
+    let names = |body: &Value| {
+        let list = body["InputParameters"][0]["value"]["Attributes"]
+            .as_array()
+            .unwrap();
+        list.iter()
+            .map(|held| held["key"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let (one, two) = (receiver.next().await, receiver.next().await);
+    let (one, two) = (names(&one.body), names(&two.body));
+    let has = |list: &[String], name: &str| list.iter().any(|held| held == name);
+    assert_ne!(has(&one, "name"), has(&two, "name"));
+    assert_ne!(has(&one, "ownerid"), has(&two, "ownerid"));
+    assert!(!(has(&one, "name") && has(&one, "ownerid")));
+    assert!(receiver.nothing_more(&world).await);
+}

@@ -276,6 +276,16 @@ async fn global_choices_serve_several_columns() {
         let first = &held["GlobalOptionSet"]["Options"][0];
         assert_eq!(first["Label"]["UserLocalizedLabel"]["Label"], "Calm");
     }
+    let choice = "GlobalOptionSetDefinitions(Name='new_mood')";
+    let used = world.crm("DELETE", choice, &[], None).await;
+    assert_eq!((used.status, used.code()), (405, "0x80040227"));
+    for table in ["account", "lead"] {
+        let path =
+            format!("EntityDefinitions(LogicalName='{table}')/Attributes(LogicalName='new_mood')");
+        assert_eq!(world.crm("DELETE", &path, &[], None).await.status, 204);
+    }
+    assert_eq!(world.crm("DELETE", choice, &[], None).await.status, 204);
+    assert_eq!(world.crm("GET", choice, &[], None).await.status, 404);
     let nowhere = json!({"GlobalOptionSet@odata.bind": "/GlobalOptionSetDefinitions(Name='none')"});
     let refused = post(&world, COLUMNS, column("Picklist", "new_None", nowhere)).await;
     assert_eq!(refused.status, 400);

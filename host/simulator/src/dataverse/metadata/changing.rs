@@ -3,7 +3,8 @@
 use http::Method;
 use serde_json::Value;
 
-use super::making::{has_twins, label, required};
+use super::bodies::{label, required};
+use super::making::has_twins;
 use super::{Way, invalid, refused, table};
 use crate::dataverse::refusal::{self, Refusal};
 use crate::dataverse::schema::{Kind, Required};
@@ -49,6 +50,9 @@ fn delete(db: &mut Db, request: &Request, way: &Way) -> Result<(), Refusal> {
             db.forget(table, &format!("{column}_base"));
             Ok(())
         }
+        Way::Choice(name) => db
+            .customise(|schema| schema.drop_choice(name))
+            .map_err(refused),
         Way::Key { table, key } => db
             .customise(|schema| schema.drop_key(table, key))
             .map_err(refused),

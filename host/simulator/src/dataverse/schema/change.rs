@@ -197,6 +197,22 @@ impl Schema {
         Ok(())
     }
 
+    /// Takes a global choice away that no column has.
+    pub(crate) fn drop_choice(&mut self, name: &str) -> Result<(), Conflict> {
+        let has = |column: &&Column| column.global.as_deref() == Some(name);
+        let mut columns = self
+            .tables
+            .values()
+            .flat_map(|table| table.columns.values());
+        if let Some(column) = columns.find(has) {
+            return Err(Conflict::InUse(column.schema_name.clone()));
+        }
+        self.choices
+            .remove(name)
+            .map(drop)
+            .ok_or_else(|| Conflict::Unknown(name.to_owned()))
+    }
+
     fn reindex(&mut self) -> Result<(), Conflict> {
         self.index().map_err(Conflict::Broken)
     }
