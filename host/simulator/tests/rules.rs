@@ -17,6 +17,8 @@ mod control;
 mod control_http;
 #[path = "rules/dataverse.rs"]
 mod dataverse;
+#[path = "rules/documented.rs"]
+mod documented;
 #[path = "rules/entra.rs"]
 mod entra;
 #[path = "rules/environment.rs"]

@@ -12,6 +12,8 @@ use super::store::Cell;
 use crate::clock::seconds;
 use crate::odata::Scalar;
 
+const FIRST_YEAR: i16 = 1753;
+
 /// The value that a body gives a column; none is null.
 pub(super) fn read(table: &Table, column: &Column, value: &Value) -> Result<Option<Cell>, Refusal> {
     if value.is_null() {
@@ -127,16 +129,19 @@ pub(super) fn read(table: &Table, column: &Column, value: &Value) -> Result<Opti
         }
         Kind::Date => {
             let text = value.as_str().filter(|text| text.len() == 10);
-            Cell::Date(
-                text.and_then(|text| text.parse().ok())
-                    .ok_or_else(|| wrong("Edm.Date"))?,
-            )
+            let date: Date = text
+                .and_then(|text| text.parse().ok())
+                .ok_or_else(|| wrong("Edm.Date"))?;
+            supported(date)?;
+            Cell::Date(date)
         }
         Kind::Time => {
             let time: Option<Timestamp> = value.as_str().and_then(|text| text.parse().ok());
             // Fractions of a second are dropped.
             let time = time.and_then(|time| Timestamp::from_second(time.as_second()).ok());
-            Cell::Time(time.ok_or_else(|| wrong("Edm.DateTimeOffset"))?)
+            let time = time.ok_or_else(|| wrong("Edm.DateTimeOffset"))?;
+            supported(jiff::tz::TimeZone::UTC.to_datetime(time).date())?;
+            Cell::Time(time)
         }
         Kind::Guid => Cell::Guid(
             value
@@ -152,6 +157,18 @@ pub(super) fn read(table: &Table, column: &Column, value: &Value) -> Result<Opti
         }
     };
     Ok(Some(cell))
+}
+
+/// The platform's calendar begins in 1753.
+fn supported(date: Date) -> Result<(), Refusal> {
+    if date.year() >= FIRST_YEAR {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        400,
+        "0x80040239",
+        "The date-time format is invalid, or value is outside the supported range.",
+    ))
 }
 
 fn in_range(

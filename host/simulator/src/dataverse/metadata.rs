@@ -18,7 +18,7 @@ use super::store::Db;
 use crate::wire::{Reply, Request};
 pub(super) use changing::reactivate as reactivate_key;
 pub(super) use csdl::document as csdl;
-pub(super) use making::entities as create_entities;
+pub(super) use making::{entities as create_entities, polymorphic as create_polymorphic};
 use shape::metadata_id;
 
 /// Roots of everything that is metadata.
@@ -28,9 +28,14 @@ pub(super) const ROOTS: [&str; 3] = [
     "GlobalOptionSetDefinitions",
 ];
 
-/// Where metadata is changed: below its roots, and by two actions.
+/// Where metadata is changed: below its roots, and by some actions.
 pub(super) fn changed_at() -> impl Iterator<Item = &'static str> {
-    let actions = ["CreateEntities", "ReactivateEntityKey"];
+    let actions = [
+        "CreateEntities",
+        "ReactivateEntityKey",
+        "CreateCustomerRelationships",
+        "CreatePolymorphicLookupAttribute",
+    ];
     ROOTS.into_iter().chain(actions)
 }
 

@@ -15,7 +15,7 @@ use crate::wire::{Reply, Request};
 pub(super) type Operation = fn(&mut Db, &Session, &Request, &Segment) -> Result<Reply, Refusal>;
 
 /// Functions are read with GET, actions ordered with POST.
-const OPERATIONS: [(Method, &str, Operation); 12] = [
+const OPERATIONS: [(Method, &str, Operation); 14] = [
     (Method::GET, "$metadata", |db, _, _, _| {
         Ok(metadata::csdl(&db.schema))
     }),
@@ -51,6 +51,16 @@ const OPERATIONS: [(Method, &str, Operation); 12] = [
     (Method::POST, "CreateEntities", |db, session, request, _| {
         metadata::create_entities(db, session, request)
     }),
+    (
+        Method::POST,
+        "CreateCustomerRelationships",
+        |db, _, request, _| metadata::create_polymorphic(db, request),
+    ),
+    (
+        Method::POST,
+        "CreatePolymorphicLookupAttribute",
+        |db, _, request, _| metadata::create_polymorphic(db, request),
+    ),
     (Method::POST, "ReactivateEntityKey", |db, _, request, _| {
         metadata::reactivate_key(db, request)
     }),

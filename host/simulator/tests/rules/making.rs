@@ -243,6 +243,50 @@ async fn a_lookup_is_made_with_its_relationship_and_keeps_its_casing() {
 }
 
 #[tokio::test]
+async fn a_polymorphic_lookup_has_a_navigation_property_for_each_table() {
+    let world = World::start().await;
+    let to = |table: &str| json!({"SchemaName": format!("new_lead_{table}_broker"), "ReferencingEntity": "lead", "ReferencedEntity": table});
+    let body = json!({"OneToManyRelationships": [to("account"), to("contact")], "Lookup": column("Lookup", "new_Broker", json!({}))});
+    let made = post(&world, "CreateCustomerRelationships", body.clone()).await;
+    assert_eq!(made.status, 200, "{}", made.text);
+    assert_eq!(made.body["RelationshipIds"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        post(&world, "CreateCustomerRelationships", body)
+            .await
+            .status,
+        400
+    );
+    let account = world.create("accounts", json!({"name": "A"})).await;
+    let contact = world.create("contacts", json!({"lastname": "C"})).await;
+    let bind = format!("/accounts({account})");
+    let lead = world
+        .create(
+            "leads",
+            json!({"lastname": "L", "new_Broker_account@odata.bind": bind}),
+        )
+        .await;
+    assert_eq!(
+        world.row("lead", &lead)["_new_broker_value"],
+        account.as_str()
+    );
+    let other = json!({"new_Broker_contact@odata.bind": format!("/contacts({contact})")});
+    world
+        .crm("PATCH", &format!("leads({lead})"), &[], Some(other))
+        .await;
+    assert_eq!(
+        world.row("lead", &lead)["_new_broker_value"],
+        contact.as_str(),
+        "setting one clears the other"
+    );
+    let cast = "EntityDefinitions(LogicalName='lead')/Attributes(LogicalName='new_broker')/Microsoft.Dynamics.CRM.LookupAttributeMetadata?$select=Targets,AttributeType";
+    let told = world.crm("GET", cast, &[], None).await.body;
+    assert_eq!(
+        (told["Targets"].clone(), told["AttributeType"].as_str()),
+        (json!(["account", "contact"]), Some("Customer"))
+    );
+}
+
+#[tokio::test]
 async fn a_many_to_many_relationship_connects_rows_as_soon_as_it_is_made() {
     let world = World::start().await;
     let body = json!({"@odata.type": "Microsoft.Dynamics.CRM.ManyToManyRelationshipMetadata", "SchemaName": "new_lead_account",

@@ -69,6 +69,11 @@ async fn patch_without_condition_updates_or_creates_with_that_guid() {
     let scene = Scene::set().await;
     scene.expect(("PATCH", &scene.here), &[], (204, "")).await;
     assert_eq!((scene.rows(), scene.telephone()), (1, json!("1")));
+    // "Do not serve it from a cache" is no condition.
+    let uncached = [("if-none-match", "null")];
+    scene
+        .expect(("PATCH", &scene.here), &uncached, (204, ""))
+        .await;
     let made = scene.expect(("PATCH", &scene.gone), &[], (204, "")).await;
     assert_eq!((made.entity_id().as_str(), scene.rows()), (MISSING, 2));
 }

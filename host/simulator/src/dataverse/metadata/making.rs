@@ -351,6 +351,65 @@ fn make_relationship(db: &mut Db, body: &Value) -> Result<String, Refusal> {
     Ok(relationship)
 }
 
+/// `POST /CreateCustomerRelationships` and `POST /CreatePolymorphicLookupAttribute`: one lookup that leads to several tables, each by a
+/// navigation property of its own. (dataverse 2.6, 3.8)
+pub(crate) fn polymorphic(db: &mut Db, request: &Request) -> Result<Reply, Refusal> {
+    let body = request.json().map_err(|error| {
+        refusal::payload(
+            "RelationshipDefinitions",
+            format_args!("The body is not valid JSON: {error}"),
+        )
+    })?;
+    let lookup = &body["Lookup"];
+    let name = schema_name(lookup)?;
+    let all = body["OneToManyRelationships"].as_array();
+    let all = all.ok_or_else(|| missing("OneToManyRelationships"))?;
+    let first = all
+        .first()
+        .ok_or_else(|| missing("OneToManyRelationships"))?;
+    let from = text(first, "ReferencingEntity")?;
+    let taken = super::reading::relationships(db);
+    let (mut targets, mut ids) = (Vec::new(), Vec::new());
+    for held in all {
+        let (relationship, to) = (text(held, "SchemaName")?, text(held, "ReferencedEntity")?);
+        if held["ReferencingEntity"] != *from {
+            return Err(invalid(
+                "All relationships of one lookup begin at one table.",
+            ));
+        }
+        if taken
+            .iter()
+            .any(|other| other["SchemaName"] == *relationship)
+        {
+            return Err(invalid(format!(
+                "A component with the name '{relationship}' already exists."
+            )));
+        }
+        targets.push(Target {
+            table: to.into(),
+            navigation: format!("{name}_{to}"),
+            relationship: relationship.to_owned(),
+        });
+        ids.push(metadata_id(&["relationship", relationship]));
+    }
+    let mut column = plain_column(&name.to_lowercase(), Kind::Lookup(targets));
+    column.schema_name = name;
+    column.custom = true;
+    column.required = required(lookup);
+    column.display = label(&lookup["DisplayName"]);
+    let id = metadata_id(&[from, &column.logical]);
+    db.customise(|schema| schema.add_column(from, column))
+        .map_err(refused)?;
+    let context = format!(
+        "{}/api/data/v9.2/$metadata#Microsoft.Dynamics.CRM.CreatePolymorphicLookupAttributeResponse",
+        request.origin
+    );
+    Ok(json_reply(
+        200,
+        &json!({"@odata.context": context, "AttributeId": id, "RelationshipIds": ids}),
+    ))
+}
+
 fn global_choice(db: &Db, bind: &str) -> Result<(String, Vec<Choice>), Refusal> {
     let inside = bind
         .split_once('(')
