@@ -3,8 +3,9 @@
 
 use uuid::Uuid;
 
+use super::index;
 use super::refusal::{self, Refusal};
-use super::schema::{KeyStatus, Kind, Table};
+use super::schema::{KeyStatus, Kind, Name, Table};
 use super::store::{Cell, Db};
 use crate::odata::Scalar;
 use crate::odata::eval::{Case, equal};
@@ -129,10 +130,15 @@ pub(super) fn locate(db: &Db, table: &Table, key: &Key) -> Result<Option<Uuid>, 
     if !defined {
         return Err(undefined(table));
     }
+    let names: Vec<&Name> = columns.iter().map(|(column, _)| column).collect();
+    let values: Vec<String> = columns
+        .iter()
+        .map(|(_, value)| index::of_scalar(value))
+        .collect();
     let rows = db
         .rows(&table.logical)
         .into_iter()
-        .flat_map(|rows| rows.live.values());
+        .flat_map(|rows| rows.candidates(&names, &values));
     let mut hits = rows.filter(|row| {
         columns.iter().all(|(column, wanted)| {
             let held = super::cells::scalar(row.cells.get(column));
@@ -154,7 +160,7 @@ fn undefined(table: &Table) -> Refusal {
 }
 
 /// The columns that an upsert by alternate key writes on create.
-pub(super) fn key_cells(table: &Table, key: &Key) -> Vec<(super::schema::Name, Cell)> {
+pub(super) fn key_cells(table: &Table, key: &Key) -> Vec<(Name, Cell)> {
     let Key::Alternate(parts) = key else {
         return Vec::new();
     };

@@ -11,6 +11,7 @@ use jiff::{Timestamp, civil::Date};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
+use super::index::KeyIndex;
 use super::schema::{Conflict, Name, Schema};
 use crate::ids::Ids;
 use crate::sight::Sight;
@@ -76,6 +77,53 @@ impl Row {
 pub(crate) struct Rows {
     pub(crate) live: BTreeMap<Uuid, Arc<Row>>,
     pub(crate) deleted: Vec<(u64, Uuid)>,
+    /// One for each alternate key of the table.
+    indexes: Vec<KeyIndex>,
+}
+
+impl Rows {
+    fn insert(&mut self, row: Arc<Row>) -> Option<Arc<Row>> {
+        let before = self.live.insert(row.id, Arc::clone(&row));
+        for index in &mut self.indexes {
+            if let Some(before) = &before {
+                index.remove(before);
+            }
+            index.add(&row);
+        }
+        before
+    }
+
+    fn remove(&mut self, id: Uuid) -> Option<Arc<Row>> {
+        let before = self.live.remove(&id)?;
+        for index in &mut self.indexes {
+            index.remove(&before);
+        }
+        Some(before)
+    }
+
+    /// Rows whose columns may have these values; with no index over the columns, all rows may.
+    pub(crate) fn candidates<'r>(
+        &'r self,
+        columns: &[&Name],
+        values: &[String],
+    ) -> Box<dyn Iterator<Item = &'r Arc<Row>> + 'r> {
+        let over = |index: &&KeyIndex| {
+            index.columns.len() == columns.len()
+                && index.columns.iter().all(|column| columns.contains(&column))
+        };
+        let Some(index) = self.indexes.iter().find(over) else {
+            return Box::new(self.live.values());
+        };
+        let in_order = index.columns.iter().map(|column| {
+            let at = columns.iter().position(|held| *held == column);
+            at.and_then(|at| values.get(at))
+                .cloned()
+                .unwrap_or_default()
+        });
+        let in_order: Vec<String> = in_order.collect();
+        let ids: Vec<Uuid> = index.find(&in_order).collect();
+        Box::new(ids.into_iter().filter_map(|id| self.live.get(&id)))
+    }
 }
 
 /// Something that happened to a row, for webhooks.
@@ -209,7 +257,7 @@ impl Db {
             .keys()
             .map(|table| (table.clone(), Rows::default()))
             .collect();
-        Self {
+        let mut made = Self {
             schema: Arc::new(schema),
             ids,
             version: 1_000_000,
@@ -224,6 +272,24 @@ impl Db {
             rows,
             links: BTreeMap::new(),
             undo: Vec::new(),
+        };
+        made.index();
+        made
+    }
+
+    /// Makes an index for each alternate key, and drops those of keys that are no more.
+    fn index(&mut self) {
+        for table in self.schema.tables.values() {
+            let rows = self.rows.entry(table.logical.clone()).or_default();
+            let keys = || table.keys.iter().map(|key| &key.columns);
+            rows.indexes
+                .retain(|index| keys().any(|columns| *columns == index.columns));
+            for columns in keys() {
+                if !rows.indexes.iter().any(|index| index.columns == *columns) {
+                    let live = rows.live.values().map(AsRef::as_ref);
+                    rows.indexes.push(KeyIndex::over(columns.clone(), live));
+                }
+            }
         }
     }
 
@@ -267,7 +333,7 @@ impl Db {
         let id = row.id;
         let row = Arc::new(row);
         let rows = self.rows.entry(table.clone()).or_default();
-        let before = rows.live.insert(id, Arc::clone(&row));
+        let before = rows.insert(Arc::clone(&row));
         self.undo.push(Undo::Row {
             table: table.clone(),
             id,
@@ -281,7 +347,7 @@ impl Db {
         self.version += 1;
         let version = self.version;
         let rows = self.rows.entry(table.clone()).or_default();
-        let before = rows.live.remove(&id);
+        let before = rows.remove(id);
         rows.deleted.push((version, id));
         self.undo.push(Undo::Row {
             table: table.clone(),
@@ -332,6 +398,7 @@ impl Db {
         }
         Arc::make_mut(&mut self.schema).version += 1;
         self.undo.push(Undo::Schema(before));
+        self.index();
         Ok(())
     }
 
@@ -351,7 +418,7 @@ impl Db {
             row.cells.remove(column);
             let id = row.id;
             if let Some(rows) = self.rows.get_mut(&table) {
-                rows.live.insert(id, Arc::new(row));
+                rows.insert(Arc::new(row));
             }
             self.undo.push(Undo::Row {
                 table: table.clone(),
@@ -376,14 +443,17 @@ impl Db {
                 Some(Undo::Row { table, id, before }) => {
                     let rows = self.rows.entry(table).or_default();
                     match before {
-                        Some(row) => rows.live.insert(id, row),
-                        None => rows.live.remove(&id),
+                        Some(row) => rows.insert(row),
+                        None => rows.remove(id),
                     };
                 }
                 Some(Undo::Deleted { table }) => {
                     self.rows.entry(table).or_default().deleted.pop();
                 }
-                Some(Undo::Schema(before)) => self.schema = before,
+                Some(Undo::Schema(before)) => {
+                    self.schema = before;
+                    self.index();
+                }
                 Some(Undo::Link {
                     relationship,
                     pair,

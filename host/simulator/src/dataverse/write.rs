@@ -11,7 +11,7 @@ use super::rules;
 use super::schema::{Kind, Name, Required};
 use super::session::Session;
 use super::store::{Cell, Db, Event, Row};
-use super::{actions, associate, payload};
+use super::{actions, associate, index, payload};
 
 /// Deepest nesting of a deep insert.
 const INSERT_DEPTH_MAX: usize = 8;
@@ -257,21 +257,16 @@ fn unique_keys(db: &Db, table: &str, row: &Row) -> Result<(), Refusal> {
             columns.iter().map(|column| row.cells.get(column)).collect();
         // Null is allowed in a key, and not held to be unique.
         let Some(values) = values else { continue };
-        let folded = |cell: &Cell| match cell {
-            Cell::Text(text) => Cell::text(&text.to_lowercase()),
-            other => other.clone(),
-        };
-        let wanted: Vec<Cell> = values.into_iter().map(folded).collect();
+        let wanted: Vec<String> = values.into_iter().map(index::of_cell).collect();
+        let names: Vec<&Name> = columns.iter().collect();
         let rows = db
             .rows(&table.logical)
             .into_iter()
-            .flat_map(|rows| rows.live.values());
+            .flat_map(|rows| rows.candidates(&names, &wanted));
         let twin = rows.filter(|other| other.id != row.id).find(|other| {
             columns.iter().zip(&wanted).all(|(column, wanted)| {
-                other
-                    .cells
-                    .get(column)
-                    .is_some_and(|cell| folded(cell) == *wanted)
+                let held = other.cells.get(column);
+                held.is_some_and(|held| index::of_cell(held) == *wanted)
             })
         });
         if let Some(twin) = twin {
