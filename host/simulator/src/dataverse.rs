@@ -25,6 +25,7 @@ mod qualify;
 mod read;
 mod refusal;
 mod route;
+mod row;
 mod rules;
 mod schema;
 mod seed;

@@ -242,7 +242,10 @@ fn job_row(db: &mut Db, session: &Session, name: &str) -> Uuid {
     let row = Row {
         id,
         version: 0,
-        cells: cells.map(|(name, cell)| (name.into(), cell)).into(),
+        cells: cells
+            .into_iter()
+            .map(|(name, cell)| (name.into(), cell))
+            .collect(),
     };
     db.put(&"asyncoperation".into(), row);
     id

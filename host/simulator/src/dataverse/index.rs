@@ -101,11 +101,7 @@ mod tests {
     use super::*;
 
     fn row(number: u128, name: Option<&str>) -> Row {
-        let mut row = Row {
-            id: Uuid::from_u128(number),
-            version: 0,
-            cells: BTreeMap::new(),
-        };
+        let mut row = Row::blank(Uuid::from_u128(number));
         if let Some(name) = name {
             row.cells.insert("name".into(), Cell::text(name));
         }

@@ -7,70 +7,15 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use jiff::{Timestamp, civil::Date};
-use rust_decimal::Decimal;
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::index::KeyIndex;
+pub(crate) use super::row::{Cell, Row};
 use super::schema::{Conflict, Name, Schema};
 use crate::ids::Ids;
 use crate::sight::Sight;
 use crate::standing::Hidden;
-
-/// The value of a column. A column without a value has no cell.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Cell {
-    Bool(bool),
-    Int(i64),
-    Decimal(Decimal),
-    Double(f64),
-    Text(Arc<str>),
-    Date(Date),
-    Time(Timestamp),
-    Guid(Uuid),
-    Ref { table: Name, id: Uuid },
-}
-
-impl Cell {
-    pub(super) fn text(text: &str) -> Self {
-        Self::Text(text.into())
-    }
-}
-
-/// A row.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Row {
-    pub(crate) id: Uuid,
-    pub(crate) version: u64,
-    pub(crate) cells: BTreeMap<Name, Cell>,
-}
-
-impl Row {
-    pub(crate) fn int(&self, column: &str) -> Option<i64> {
-        match self.cells.get(column)? {
-            Cell::Int(value) => Some(*value),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn str(&self, column: &str) -> Option<&str> {
-        match self.cells.get(column)? {
-            Cell::Text(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn reference(&self, column: &str) -> Option<(&Name, Uuid)> {
-        match self.cells.get(column)? {
-            Cell::Ref { table, id } => Some((table, *id)),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn etag(&self) -> String {
-        format!("W/\"{}\"", self.version)
-    }
-}
 
 /// The rows of a table, and the log of its deletions.
 #[derive(Clone, Debug, Default)]
@@ -330,6 +275,7 @@ impl Db {
     pub(crate) fn put(&mut self, table: &Name, mut row: Row) -> Arc<Row> {
         self.version += 1;
         row.version = self.version;
+        row.cells.settle();
         let id = row.id;
         let row = Arc::new(row);
         let rows = self.rows.entry(table.clone()).or_default();

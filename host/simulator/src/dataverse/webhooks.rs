@@ -210,11 +210,7 @@ pub(super) fn record_job(db: &mut Db, step: Uuid, record: &DeliveryRecord, now: 
     };
     let message = format!("{code}: The webhook call failed because {reason}.");
     let id = db.ids.guid();
-    let mut row = Row {
-        id,
-        version: 0,
-        cells: Default::default(),
-    };
+    let mut row = Row::blank(id);
     for (name, cell) in [
         ("asyncoperationid", Cell::Guid(id)),
         ("name", Cell::text(&record.event)),

@@ -1,6 +1,5 @@
 //! Creating, changing and deleting rows. (dataverse 2.2, 2.5, 2.6, 3.6)
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -61,11 +60,7 @@ pub(super) fn create(
     }
     payload.set(&key, Some(Cell::Guid(id)));
     rules::before_create(db, session, table, &mut payload)?;
-    let mut row = Row {
-        id,
-        version: 0,
-        cells: BTreeMap::new(),
-    };
+    let mut row = Row::blank(id);
     for (name, cell) in &payload.cells {
         if let Some(cell) = cell {
             row.cells.insert(name.clone(), cell.clone());
