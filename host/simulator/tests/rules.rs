@@ -9,6 +9,8 @@
 mod asking;
 #[path = "rules/batch.rs"]
 mod batch;
+#[path = "rules/binding.rs"]
+mod binding;
 #[path = "rules/bulk.rs"]
 mod bulk;
 #[path = "rules/control.rs"]
