@@ -54,6 +54,8 @@ pub struct Assumptions {
     pub duplicate_is_500: bool,
     /// Dataverse: a `$batch` body whose lines end in a bare line feed is refused.
     pub batch_requires_crlf: bool,
+    /// Dataverse: requests without `Consistency: Strong` see a change of metadata only half a minute later.
+    pub metadata_lags: bool,
     /// Dataverse: a change-set item without `Content-ID` is refused.
     pub batch_requires_content_id: bool,
 }
@@ -83,6 +85,7 @@ impl Default for Assumptions {
             linking_twice_is_refused: true,
             duplicate_is_500: false,
             batch_requires_crlf: true,
+            metadata_lags: false,
             batch_requires_content_id: true,
         }
     }

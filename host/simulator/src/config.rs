@@ -37,8 +37,38 @@ pub struct SimulatorConfig {
     pub statuses: Vec<StatusConfig>,
     /// Rows to start with.
     pub rows: Vec<RowConfig>,
+    /// Dataverse's service protection; none lets everything pass.
+    pub service_protection: Option<ServiceProtection>,
     /// Which reading of each doubtful vendor fact to take.
     pub assumptions: Assumptions,
+}
+
+/// How much a user may ask of Dataverse. The default is what is documented.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServiceProtection {
+    /// Length of the sliding window, seconds.
+    pub window_s: u32,
+    /// Most requests in a window.
+    pub requests_max: u32,
+    /// Most execution time in a window, milliseconds, of all requests together.
+    pub execution_ms_max: u64,
+    /// Most requests at a time.
+    pub concurrent_max: u32,
+    /// What each operation counts as execution time beside what it really takes, milliseconds: this server is faster than the real one.
+    pub operation_ms: u64,
+}
+
+impl Default for ServiceProtection {
+    fn default() -> Self {
+        Self {
+            window_s: 300,
+            requests_max: 6_000,
+            execution_ms_max: 1_200_000,
+            concurrent_max: 52,
+            operation_ms: 0,
+        }
+    }
 }
 
 /// A partner organisation at Partner Center.
@@ -187,6 +217,7 @@ impl Default for SimulatorConfig {
             relationships: Vec::new(),
             statuses: Vec::new(),
             rows: Vec::new(),
+            service_protection: None,
             assumptions: Assumptions::default(),
         }
     }

@@ -7,25 +7,34 @@ mod actions;
 mod address;
 mod associate;
 mod batch;
+mod bulk;
 mod by_hand;
 mod cells;
+mod changes;
+mod environment;
+mod index;
+mod limits;
 mod merge;
 mod metadata;
 mod organization;
 mod page;
+mod payload;
 mod prefer;
 mod property;
 mod qualify;
 mod read;
 mod refusal;
 mod route;
+mod row;
 mod rules;
 mod schema;
 mod seed;
 mod session;
 mod store;
+mod subject;
 mod tracking;
 mod twins;
+mod unbound;
 mod webhooks;
 mod write;
 
@@ -46,7 +55,10 @@ use crate::wire::{Reply, Request};
 use crate::world::Shared;
 pub(crate) use refusal::Refusal;
 use session::Session;
-use store::{Committed, Db};
+use store::{Asked, Committed, Db};
+
+/// How long other servers take to hear of a change of metadata.
+const METADATA_LAG: jiff::SignedDuration = jiff::SignedDuration::from_secs(30);
 
 /// Who there is in the organisation from the start.
 #[derive(Clone, Debug)]
@@ -69,6 +81,7 @@ pub(crate) struct Dataverse {
     /// `OrganizationId`: another one once the environment was copied.
     organization: Mutex<Uuid>,
     account: Mutex<CrmAccount>,
+    limits: Arc<limits::Limits>,
     db: Arc<Mutex<Db>>,
 }
 
@@ -85,6 +98,7 @@ impl Dataverse {
             shared: shared.clone(),
             organization: Mutex::new(users.organization),
             account: Mutex::default(),
+            limits: Arc::new(limits::Limits::new(config.service_protection.clone())),
             users,
             authority,
             url,
@@ -104,6 +118,7 @@ impl Dataverse {
         Self {
             shared: shared.clone(),
             organization: Mutex::new(self.organization()),
+            limits: Arc::new(self.limits.fresh()),
             account: Mutex::new(*self.account.lock().unwrap_or_else(PoisonError::into_inner)),
             users: self.users.clone(),
             authority: self.authority.clone(),
@@ -136,32 +151,91 @@ impl Dataverse {
         }
     }
 
+    /// A request comes in: what is returned is held until it is answered. Too many at a time are refused.
+    pub(crate) fn begin(&self, request: &Request) -> Result<Option<limits::Running>, Reply> {
+        if !self.limits.are_kept() {
+            return Ok(None);
+        }
+        // Who is not let in at all is refused later, with the right words.
+        match self
+            .shared
+            .entra
+            .check(request.bearer(), Audience::Dataverse)
+        {
+            Ok(identity) => self.limits.begin(&identity.client_id),
+            Err(_) => Ok(None),
+        }
+    }
+
     /// Answers a request to the organisation's host.
     pub(crate) fn handle(&self, request: &Request) -> Reply {
-        let reply = match self.session(request) {
+        let began = std::time::Instant::now();
+        let reply = match self.admitted(request) {
             Err(reply) => reply,
             Ok(session) => {
-                let mut db = self.db();
-                db.watched = true;
-                let (reply, done) = match request.path.ends_with("/$batch") {
-                    true => batch::run(&mut db, &session, request),
-                    false => {
-                        let reply = route::alone(&mut db, &session, request);
-                        (reply, vec![(session.clone(), db.commit())])
-                    }
-                };
-                db.watched = false;
-                for (session, committed) in done {
-                    self.settle(&db, &session, committed);
-                }
-                drop(db);
-                self.note_refusal(request, &reply);
-                reply
+                let (reply, operations) = self.answer(&session, request);
+                let (user, now) = (&session.client_id, session.now);
+                self.limits
+                    .count(user, now, operations, began.elapsed(), reply)
             }
         };
         reply
             .with("odata-version", "4.0")
             .with("x-ms-service-request-id", Uuid::new_v4().to_string())
+    }
+
+    fn admitted(&self, request: &Request) -> Result<Session, Reply> {
+        let session = self.session(request)?;
+        self.limits.admit(&session.client_id, session.now)?;
+        route::refuse_long(request, 1).map_err(|refusal| refusal.reply())?;
+        Ok(session)
+    }
+
+    /// The reply, and how many operations it took.
+    fn answer(&self, session: &Session, request: &Request) -> (Reply, u64) {
+        let mut db = self.db();
+        db.watched = true;
+        db.asked = Asked {
+            now: session.now,
+            caller: session.user,
+            origin: session.origin.clone(),
+        };
+        let known = self.yesterdays_schema(&mut db, request);
+        let (reply, done) = match request.path.ends_with("/$batch") {
+            true => batch::run(&mut db, session, request),
+            false => {
+                let reply = route::alone(&mut db, session, request);
+                (reply, vec![(session.clone(), db.commit())])
+            }
+        };
+        if let Some(known) = known {
+            db.schema = known;
+        }
+        db.watched = false;
+        let operations = u64::try_from(done.len()).unwrap_or(u64::MAX);
+        for (session, committed) in done {
+            self.settle(&db, &session, committed);
+        }
+        drop(db);
+        self.note_refusal(request, &reply);
+        (reply, operations)
+    }
+
+    /// Puts the schema in place that a server knows which has not heard of the last change, and returns the real one. Metadata itself is
+    /// changed where it is true, and so is a batch.
+    fn yesterdays_schema(&self, db: &mut Db, request: &Request) -> Option<Arc<schema::Schema>> {
+        let strong = request
+            .header("consistency")
+            .is_some_and(|value| value.eq_ignore_ascii_case("strong"));
+        let writes_metadata = request.method != http::Method::GET
+            && metadata::changed_at().any(|place| request.path.contains(place));
+        let exempt = strong || writes_metadata || request.path.ends_with("/$batch");
+        if !self.shared.assumptions.metadata_lags || exempt {
+            return None;
+        }
+        let (before, changed) = db.stale.clone()?;
+        let fresh = db.asked.now.duration_since(changed) < METADATA_LAG;
+        fresh.then(|| std::mem::replace(&mut db.schema, before))
     }
 
     /// Enters what was committed into the ledger and sends its webhooks.
@@ -197,10 +271,10 @@ impl Dataverse {
         for (step, delivery) in webhooks::deliveries(db, session, events, &self.url, are_posted) {
             let (db, clock) = (Arc::clone(&self.db), Arc::clone(&self.shared.clock));
             self.shared.deliveries.send(delivery, move |record| {
-                if record.outcome == "failed" {
+                if record.outcome != "dropped" {
                     let mut db = db.lock().unwrap_or_else(PoisonError::into_inner);
-                    webhooks::record_failure(&mut db, step, record, clock.now());
-                    // A failed job is the platform's own business: no ledger entry, no webhook.
+                    webhooks::record_job(&mut db, step, record, clock.now());
+                    // A job is the platform's own business: no ledger entry, no webhook.
                     let _own_business = db.commit();
                 }
             });

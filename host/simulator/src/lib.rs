@@ -43,8 +43,8 @@ mod world;
 pub use assumptions::Assumptions;
 pub use audit::{Audit, Counts};
 pub use config::{
-    ColumnConfig, ColumnKind, ManyConfig, OrganizationConfig, RowConfig, SimulatorConfig,
-    StatusConfig, TableColumnConfig, TableConfig,
+    ColumnConfig, ColumnKind, ManyConfig, OrganizationConfig, RowConfig, ServiceProtection,
+    SimulatorConfig, StatusConfig, TableColumnConfig, TableConfig,
 };
 pub use control::{Arrival, Control, ControlError};
 pub use deliveries::{DeliveryRecord, Undelivered};

@@ -8,6 +8,7 @@ pub(crate) mod filter;
 pub(crate) mod json;
 pub(crate) mod lex;
 pub(crate) mod options;
+pub(crate) mod parse;
 
 use jiff::{Timestamp, civil::Date};
 use rust_decimal::Decimal;

@@ -110,6 +110,10 @@ async fn answer(
     if service == Service::Control {
         return Ok(whole(world.handle(service, &request)));
     }
+    let _under_way = match world.begin(service, &request) {
+        Ok(under_way) => under_way,
+        Err(refused) => return Ok(whole(refused)),
+    };
     let latency_ms = world.latency_ms();
     if latency_ms > 0 {
         tokio::time::sleep(Duration::from_millis(latency_ms)).await;

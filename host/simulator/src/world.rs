@@ -80,6 +80,14 @@ impl World {
         self.latency_ms.load(Ordering::Relaxed)
     }
 
+    /// A request has come: what is returned is held until it is answered. A service that has too much to do already refuses it.
+    pub(crate) fn begin(&self, service: Service, request: &Request) -> Result<impl Sized, Reply> {
+        match service {
+            Service::Dataverse => self.dataverse.begin(request),
+            _ => Ok(None),
+        }
+    }
+
     pub(crate) fn handle(self: &Arc<Self>, service: Service, request: &Request) -> Reply {
         match service {
             Service::Entra => self.entra.handle(request),

@@ -5,26 +5,42 @@
     reason = "a failed step of a test is a failed test, in helpers too"
 )]
 
+#[path = "rules/asking.rs"]
+mod asking;
 #[path = "rules/batch.rs"]
 mod batch;
+#[path = "rules/binding.rs"]
+mod binding;
+#[path = "rules/bulk.rs"]
+mod bulk;
 #[path = "rules/control.rs"]
 mod control;
 #[path = "rules/control_http.rs"]
 mod control_http;
 #[path = "rules/dataverse.rs"]
 mod dataverse;
+#[path = "rules/documented.rs"]
+mod documented;
 #[path = "rules/entra.rs"]
 mod entra;
+#[path = "rules/environment.rs"]
+mod environment;
 #[path = "rules/harness.rs"]
 mod harness;
+#[path = "rules/images.rs"]
+mod images;
 #[path = "rules/inbound.rs"]
 mod inbound;
 #[path = "rules/inside.rs"]
 mod inside;
 #[path = "rules/judging.rs"]
 mod judging;
+#[path = "rules/keys.rs"]
+mod keys;
 #[path = "rules/leads.rs"]
 mod leads;
+#[path = "rules/making.rs"]
+mod making;
 #[path = "rules/merging.rs"]
 mod merging;
 #[path = "rules/metadata.rs"]
@@ -33,6 +49,10 @@ mod metadata;
 mod notifications;
 #[path = "rules/opportunities.rs"]
 mod opportunities;
+#[path = "rules/preconditions.rs"]
+mod preconditions;
+#[path = "rules/protection.rs"]
+mod protection;
 #[path = "rules/queries.rs"]
 mod queries;
 #[path = "rules/referrals.rs"]

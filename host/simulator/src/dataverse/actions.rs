@@ -8,7 +8,7 @@ use super::refusal::{self, Refusal};
 use super::schema::{Kind, Name};
 use super::session::Session;
 use super::store::{Cell, Db, Event, Row, Write};
-use super::{qualify, write};
+use super::{payload, qualify, write};
 use crate::wire::{Reply, Request};
 
 /// `POST /WinOpportunity` and `POST /LoseOpportunity`.
@@ -42,7 +42,8 @@ pub(super) fn close_opportunity(
             "The parameter 'OpportunityClose' does not name an opportunity.",
         )
     })?;
-    let Cell::Ref { id, .. } = write::bound(db, session, "opportunity", bind, "opportunitycloses")?
+    let Cell::Ref { id, .. } =
+        payload::bound(db, session, "opportunity", bind, "opportunitycloses")?
     else {
         return Err(refusal::payload(
             "opportunitycloses",
@@ -146,15 +147,14 @@ fn close_row(
         ("statuscode".into(), Some(Cell::Int(status))),
     ];
     let message = if won { "Win" } else { "Lose" };
-    db.events.push(Event {
-        message,
-        table,
-        id,
+    let event = Event {
         target,
         primary_name,
-        tag: None,
-        correlation: Uuid::nil(),
-    });
+        before: Some(row),
+        after: db.row("opportunity", id).cloned(),
+        ..Event::new(message, table, id)
+    };
+    db.events.push(event);
     Ok(closed)
 }
 

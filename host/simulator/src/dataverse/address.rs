@@ -3,8 +3,9 @@
 
 use uuid::Uuid;
 
+use super::index;
 use super::refusal::{self, Refusal};
-use super::schema::{Kind, Table};
+use super::schema::{KeyStatus, Kind, Name, Table};
 use super::store::{Cell, Db};
 use crate::odata::Scalar;
 use crate::odata::eval::{Case, equal};
@@ -83,13 +84,15 @@ pub(super) fn key(arguments: &str, table: &Table) -> Result<Key, Refusal> {
     }
 }
 
-/// `name=value` pairs outside quotes.
+/// `name=value` pairs outside quotes and lists.
 pub(super) fn named(text: &str) -> Vec<(String, String)> {
-    let (mut quoted, mut from, mut parts) = (false, 0, Vec::new());
+    let (mut quoted, mut lists, mut from, mut parts) = (false, 0_usize, 0, Vec::new());
     for (index, sign) in text.char_indices() {
         match sign {
             '\'' => quoted = !quoted,
-            ',' if !quoted => {
+            '[' if !quoted => lists += 1,
+            ']' if !quoted => lists = lists.saturating_sub(1),
+            ',' if !quoted && lists == 0 => {
                 parts.push(&text[from..index]);
                 from = index + 1;
             }
@@ -115,19 +118,27 @@ pub(super) fn locate(db: &Db, table: &Table, key: &Key) -> Result<Option<Uuid>, 
         let column = table.property(name).ok_or_else(|| undefined(table))?;
         columns.push((column.logical.clone(), value));
     }
+    // A key whose index is not built yet addresses nothing.
     let defined = table.keys.iter().any(|held| {
-        held.len() == columns.len()
+        held.status(db.asked.now) == KeyStatus::Active
+            && held.columns.len() == columns.len()
             && held
+                .columns
                 .iter()
                 .all(|name| columns.iter().any(|(column, _)| column == name))
     });
     if !defined {
         return Err(undefined(table));
     }
+    let names: Vec<&Name> = columns.iter().map(|(column, _)| column).collect();
+    let values: Vec<String> = columns
+        .iter()
+        .map(|(_, value)| index::of_scalar(value))
+        .collect();
     let rows = db
         .rows(&table.logical)
         .into_iter()
-        .flat_map(|rows| rows.live.values());
+        .flat_map(|rows| rows.candidates(&names, &values));
     let mut hits = rows.filter(|row| {
         columns.iter().all(|(column, wanted)| {
             let held = super::cells::scalar(row.cells.get(column));
@@ -149,7 +160,7 @@ fn undefined(table: &Table) -> Refusal {
 }
 
 /// The columns that an upsert by alternate key writes on create.
-pub(super) fn key_cells(table: &Table, key: &Key) -> Vec<(super::schema::Name, Cell)> {
+pub(super) fn key_cells(table: &Table, key: &Key) -> Vec<(Name, Cell)> {
     let Key::Alternate(parts) = key else {
         return Vec::new();
     };

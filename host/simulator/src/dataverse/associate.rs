@@ -11,7 +11,7 @@ use super::rules;
 use super::schema::{Name, Navigation};
 use super::session::Session;
 use super::store::{Cell, Db, Event};
-use super::write;
+use super::{payload, write};
 use crate::wire::Reply;
 
 impl Call<'_> {
@@ -102,7 +102,7 @@ impl Call<'_> {
             body.and_then(|body| Some(body.get("@odata.id")?.as_str()?.to_owned()))
         };
         let Some(text) = text else { return Ok(None) };
-        match write::bound(db, self.session, target, &text, &self.table(db)?.set)? {
+        match payload::bound(db, self.session, target, &text, &self.table(db)?.set)? {
             Cell::Ref { id, .. } => Ok(Some(id)),
             _ => Ok(None),
         }
@@ -146,10 +146,7 @@ fn link(
             id: other,
         },
     );
-    db.events.push(Event {
-        message,
-        table: table.clone(),
-        id,
+    let event = Event {
         target: vec![
             (
                 "relationship".into(),
@@ -157,10 +154,9 @@ fn link(
             ),
             ("related".into(), Some(related)),
         ],
-        primary_name: None,
-        tag: None,
-        correlation: Uuid::nil(),
-    });
+        ..Event::new(message, table.clone(), id)
+    };
+    db.events.push(event);
     true
 }
 

@@ -6,12 +6,12 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use uuid::Uuid;
 
+use super::payload::unknown_content_id;
 use super::prefer::Prefer;
 use super::refusal::{self, Refusal};
 use super::route;
 use super::session::Session;
 use super::store::{Committed, Db};
-use super::write::unknown_content_id;
 use crate::wire::{Reply, Request};
 
 /// Most operations in a batch.
@@ -328,20 +328,21 @@ fn headed<'a>(text: &'a str, line: &str) -> Result<(HeaderMap, &'a str), Refusal
 fn item(part: &HeaderMap, content: &str, line: &str, outer: &Request) -> Result<Item, Refusal> {
     let content = content.trim_start_matches(['\r', '\n']);
     let (first, rest) = content.split_once(line).unwrap_or((content, ""));
-    let mut words = first.split_whitespace();
-    let method = words
-        .next()
-        .and_then(|method| Method::from_bytes(method.as_bytes()).ok());
-    let method = method.ok_or_else(|| malformed("A part has no request line."))?;
-    let target = words
-        .next()
-        .ok_or_else(|| malformed("A request line has no address."))?;
-    if words
-        .next()
-        .is_none_or(|version| !version.starts_with("HTTP/"))
-    {
+    // The method ends at the first space and the version begins behind the last: what is between them may hold spaces, as the addresses
+    // of Microsoft's Python client do.
+    let first = first.trim();
+    let (method, rest_of_line) = first
+        .split_once(' ')
+        .ok_or_else(|| malformed("A part has no request line."))?;
+    let method = Method::from_bytes(method.as_bytes())
+        .map_err(|_| malformed("A request line begins with no method."))?;
+    let (target, version) = rest_of_line
+        .rsplit_once(' ')
+        .ok_or_else(|| malformed("A request line does not end with the HTTP version."))?;
+    let target = target.trim();
+    if !version.starts_with("HTTP/") || target.is_empty() {
         return Err(malformed(
-            "A request line does not end with the HTTP version.",
+            "A request line has an address and ends with the HTTP version.",
         ));
     }
     let target = match target.split_once("://") {
@@ -359,15 +360,17 @@ fn item(part: &HeaderMap, content: &str, line: &str, outer: &Request) -> Result<
         .or(headers.get("content-id"))
         .and_then(|id| id.to_str().ok())
         .map(str::to_owned);
+    let request = Request {
+        method,
+        path: path.to_owned(),
+        query: query.to_owned(),
+        headers,
+        body: Bytes::from(body.trim().to_owned()),
+        origin: outer.origin.clone(),
+    };
+    route::refuse_long(&request, 2)?;
     Ok(Item {
         content_id,
-        request: Request {
-            method,
-            path: path.to_owned(),
-            query: query.to_owned(),
-            headers,
-            body: Bytes::from(body.trim().to_owned()),
-            origin: outer.origin.clone(),
-        },
+        request,
     })
 }

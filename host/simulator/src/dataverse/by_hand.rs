@@ -126,7 +126,9 @@ impl Dataverse {
     /// Makes a column system-required, or not; false when there is none of that name.
     pub(crate) fn require(&self, table: &str, column: &str, required: bool) -> bool {
         let mut db = self.db();
-        let held = Arc::make_mut(&mut db.schema)
+        let schema = Arc::make_mut(&mut db.schema);
+        schema.version += 1;
+        let held = schema
             .tables
             .get_mut(table)
             .and_then(|table| table.columns.get_mut(column));
@@ -146,11 +148,17 @@ impl Dataverse {
         label: &str,
         state: i32,
     ) -> Result<(), String> {
-        Arc::make_mut(&mut self.db().schema).add_status(table, value, label, state)
+        let mut db = self.db();
+        let schema = Arc::make_mut(&mut db.schema);
+        schema.version += 1;
+        schema.add_status(table, value, label, state)
     }
 
     pub(crate) fn retire_status(&self, table: &str, value: i32) -> Result<(), String> {
-        Arc::make_mut(&mut self.db().schema).retire_status(table, value)
+        let mut db = self.db();
+        let schema = Arc::make_mut(&mut db.schema);
+        schema.version += 1;
+        schema.retire_status(table, value)
     }
 
     /// Hides a row from callers of the API, or shows it again; false when there is none.

@@ -12,6 +12,8 @@ use super::store::Cell;
 use crate::clock::seconds;
 use crate::odata::Scalar;
 
+const FIRST_YEAR: i16 = 1753;
+
 /// The value that a body gives a column; none is null.
 pub(super) fn read(table: &Table, column: &Column, value: &Value) -> Result<Option<Cell>, Refusal> {
     if value.is_null() {
@@ -73,10 +75,14 @@ pub(super) fn read(table: &Table, column: &Column, value: &Value) -> Result<Opti
             in_range(table, column, number, *min, *max)?;
             Cell::Decimal(round(number, *precision))
         }
-        Kind::Money { min, max } => {
+        Kind::Money {
+            min,
+            max,
+            precision,
+        } => {
             let number = decimal(value).ok_or_else(|| wrong("Edm.Decimal"))?;
             in_range(table, column, number, *min, *max)?;
-            Cell::Decimal(number)
+            Cell::Decimal(precision.map_or(number, |precision| round(number, precision)))
         }
         Kind::Double { min, max } => {
             let number = value.as_f64().ok_or_else(|| wrong("Edm.Double"))?;
@@ -99,31 +105,43 @@ pub(super) fn read(table: &Table, column: &Column, value: &Value) -> Result<Opti
                 .and_then(|number| i32::try_from(number).ok())
                 .ok_or_else(|| wrong("Edm.Int32"))?;
             if !choices.iter().any(|choice| choice.value == number) {
-                return Err(Refusal::new(
-                    400,
-                    "0x8004431a",
-                    format!(
-                        "A validation error occurred. The value '{number}' of '{}' on record of type '{}' is outside the valid range. Accepted Values: {}",
-                        column.logical,
-                        table.logical,
-                        values(choices)
-                    ),
-                ));
+                return Err(no_choice(table, column, number, choices));
             }
             Cell::Int(i64::from(number))
         }
+        Kind::Choices(choices) => {
+            let text = value.as_str().ok_or_else(|| wrong("Edm.String"))?;
+            let mut chosen = Vec::new();
+            for part in text.split(',').filter(|part| !part.trim().is_empty()) {
+                let number = part.trim().parse().map_err(|_| wrong("Edm.Int32"))?;
+                if !choices.iter().any(|choice| choice.value == number) {
+                    return Err(no_choice(table, column, number, choices));
+                }
+                chosen.push(number);
+            }
+            chosen.sort_unstable();
+            chosen.dedup();
+            if chosen.is_empty() {
+                return Ok(None);
+            }
+            let chosen: Vec<String> = chosen.iter().map(i32::to_string).collect();
+            Cell::text(&chosen.join(","))
+        }
         Kind::Date => {
             let text = value.as_str().filter(|text| text.len() == 10);
-            Cell::Date(
-                text.and_then(|text| text.parse().ok())
-                    .ok_or_else(|| wrong("Edm.Date"))?,
-            )
+            let date: Date = text
+                .and_then(|text| text.parse().ok())
+                .ok_or_else(|| wrong("Edm.Date"))?;
+            supported(date)?;
+            Cell::Date(date)
         }
         Kind::Time => {
             let time: Option<Timestamp> = value.as_str().and_then(|text| text.parse().ok());
             // Fractions of a second are dropped.
             let time = time.and_then(|time| Timestamp::from_second(time.as_second()).ok());
-            Cell::Time(time.ok_or_else(|| wrong("Edm.DateTimeOffset"))?)
+            let time = time.ok_or_else(|| wrong("Edm.DateTimeOffset"))?;
+            supported(jiff::tz::TimeZone::UTC.to_datetime(time).date())?;
+            Cell::Time(time)
         }
         Kind::Guid => Cell::Guid(
             value
@@ -139,6 +157,18 @@ pub(super) fn read(table: &Table, column: &Column, value: &Value) -> Result<Opti
         }
     };
     Ok(Some(cell))
+}
+
+/// The platform's calendar begins in 1753.
+fn supported(date: Date) -> Result<(), Refusal> {
+    if date.year() >= FIRST_YEAR {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        400,
+        "0x80040239",
+        "The date-time format is invalid, or value is outside the supported range.",
+    ))
 }
 
 fn in_range(
@@ -159,6 +189,19 @@ fn in_range(
             column.logical, table.logical
         ),
     ))
+}
+
+fn no_choice(table: &Table, column: &Column, number: i32, choices: &[Choice]) -> Refusal {
+    Refusal::new(
+        400,
+        "0x8004431a",
+        format!(
+            "A validation error occurred. The value '{number}' of '{}' on record of type '{}' is outside the valid range. Accepted Values: {}",
+            column.logical,
+            table.logical,
+            values(choices)
+        ),
+    )
 }
 
 fn values(choices: &[Choice]) -> String {
@@ -238,6 +281,11 @@ pub(super) fn label(column: &Column, cell: &Cell, symbol: Option<&str>) -> Optio
             .iter()
             .find(|choice| i64::from(choice.value) == *value)
             .map(|choice| choice.label.clone()),
+        (Kind::Choices(choices), Cell::Text(text)) => {
+            let chosen = |part: &str| choices.iter().find(|c| part.parse() == Ok(c.value));
+            let labels = text.split(',').filter_map(chosen).map(|c| c.label.as_str());
+            Some(labels.collect::<Vec<_>>().join("; "))
+        }
         (Kind::Bool, Cell::Bool(value)) => Some(if *value { "Yes" } else { "No" }.to_owned()),
         (Kind::Money { .. }, Cell::Decimal(value)) => Some(format!(
             "{}{}",
@@ -256,7 +304,7 @@ fn us_date(date: Date) -> String {
     format!("{}/{}/{}", date.month(), date.day(), date.year())
 }
 
-fn grouped(text: &str) -> String {
+pub(super) fn grouped(text: &str) -> String {
     let (sign, text) = text
         .strip_prefix('-')
         .map_or(("", text), |rest| ("-", rest));

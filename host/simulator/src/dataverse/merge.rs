@@ -65,7 +65,7 @@ pub(super) fn merge(
     write::apply(db, session, table, loser, changes)?;
     if let Some(row) = db.row(table, winner).cloned() {
         let target = vec![("subordinateid".into(), Some(Cell::Guid(loser)))];
-        write::raise(db, "Merge", table, &row, target);
+        write::raise(db, "Merge", table, (None, Some(&row)), target);
     }
     Ok(())
 }

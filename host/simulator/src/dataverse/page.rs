@@ -97,18 +97,21 @@ impl Cookie {
 
     /// The link to the page that this cookie stands for: the same query, and the cookie.
     pub(super) fn link(self, request: &Request) -> String {
+        let address = format!("{}{}", request.origin, request.path);
+        self.link_from(&address, &request.query)
+    }
+
+    /// The same behind an address and a query that nobody sent so.
+    pub(super) fn link_from(self, address: &str, query: &str) -> String {
         let is_token =
             |part: &&str| part.starts_with("$skiptoken=") || part.starts_with("%24skiptoken=");
-        let kept: Vec<&str> = request
-            .query
+        let kept: Vec<&str> = query
             .split('&')
             .filter(|part| !part.is_empty() && !is_token(part))
             .collect();
         let separator = if kept.is_empty() { "" } else { "&" };
         format!(
-            "{}{}?{}{separator}$skiptoken={}",
-            request.origin,
-            request.path,
+            "{address}?{}{separator}$skiptoken={}",
             kept.join("&"),
             self.text()
         )
@@ -155,10 +158,27 @@ pub(super) fn collection(
     let mut body = json!({ "@odata.context": context(&request.origin, table, options) });
     if options.count {
         body["@odata.count"] = json!(total.min(COUNT_MAX));
-        if prefer.wants("Microsoft.Dynamics.CRM.totalrecordcount") {
-            body["@Microsoft.Dynamics.CRM.totalrecordcount"] = json!(total.min(COUNT_MAX));
-            body["@Microsoft.Dynamics.CRM.totalrecordcountlimitexceeded"] =
-                json!(total > COUNT_MAX);
+    }
+    // Who asks for annotations and not for a count is told that nobody counted.
+    let counted = if options.count {
+        json!(total.min(COUNT_MAX))
+    } else {
+        json!(-1)
+    };
+    for (name, value) in [
+        ("totalrecordcount", counted),
+        (
+            "totalrecordcountlimitexceeded",
+            json!(options.count && total > COUNT_MAX),
+        ),
+        (
+            "globalmetadataversion",
+            json!(db.schema.version.to_string()),
+        ),
+    ] {
+        let name = format!("Microsoft.Dynamics.CRM.{name}");
+        if prefer.wants(&name) {
+            body[format!("@{name}")] = value;
         }
     }
     body["value"] = page

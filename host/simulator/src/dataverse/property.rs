@@ -9,7 +9,7 @@ use super::refusal::{self, Refusal};
 use super::route::{Call, json_reply};
 use super::schema::{Kind, Navigation};
 use super::store::Db;
-use super::{cells, page, read};
+use super::{cells, page, read, subject};
 use crate::odata::options::Options;
 use crate::wire::Reply;
 
@@ -74,7 +74,7 @@ impl Call<'_> {
             .schema
             .navigation(&self.table, &segment.name)
             .ok_or_else(|| refusal::no_segment(&segment.name))?;
-        let (target, rows) = read::related(db, &self.table, row, navigation);
+        let (target, rows) = subject::related(db, &self.table, row, navigation);
         let target = db
             .schema
             .table(target)

@@ -211,7 +211,7 @@ pub(super) fn qualify(
     }
     set_state(db, session, id, 1, order.status)?;
     if let Some(row) = db.row(&table, id).cloned() {
-        write::raise(db, "QualifyLead", &table, &row, Vec::new());
+        write::raise(db, "QualifyLead", &table, (None, Some(&row)), Vec::new());
     }
     Ok(made)
 }

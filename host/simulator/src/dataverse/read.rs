@@ -6,22 +6,18 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::cells;
-use super::page::PAGE_MAX;
+use super::page::{Cookie, PAGE_MAX};
 use super::prefer::Prefer;
 use super::refusal::{self, Refusal};
-use super::schema::{Column, Kind, Name, Navigation, Table};
+use super::schema::{Column, Kind, Navigation, Table};
 use super::store::{Cell, Db, Row};
-use crate::odata::Scalar;
-use crate::odata::eval::{Case, Subject, matches, sort_order};
+use super::subject::{RowSubject, cell, related};
+use crate::odata::eval::{Case, Subject as _, matches, sort_order};
 use crate::odata::options::{Expand, Options};
+use crate::wire::encode;
 
 /// Most expands in a query.
 const EXPANDS_MAX: usize = 15;
-
-/// The name under which an alternate key is known.
-pub(super) fn key_name(columns: &[Name]) -> String {
-    format!("{}_key", columns.join("_"))
-}
 
 /// Checks every name that a query uses against the table.
 pub(super) fn check(db: &Db, table: &Table, options: &Options) -> Result<(), Refusal> {
@@ -52,13 +48,19 @@ fn check_level(
             wrong = check_path(db, table, path).err();
         }
     };
+    let mut unknown = None;
     if let Some(filter) = &options.filter {
-        filter.paths(&mut see);
+        filter.properties(&mut see);
+        filter.columns(&mut |name| {
+            if unknown.is_none() && table.column(name).is_none_or(|column| !column.read) {
+                unknown = Some(refusal::unknown_property(name, &table.logical));
+            }
+        });
     }
     for order in &options.order {
         see(&order.path);
     }
-    if let Some(wrong) = wrong {
+    if let Some(wrong) = wrong.or(unknown) {
         return Err(wrong);
     }
     for expand in &options.expand {
@@ -98,126 +100,6 @@ fn check_path(db: &Db, table: &Table, path: &[String]) -> Result<(), Refusal> {
         Some(Navigation::Children { .. } | Navigation::Many { .. }) => Ok(()),
         None => Err(refusal::unknown_property(first, &table.logical)),
     }
-}
-
-/// A row with what it needs to be asked.
-pub(super) struct RowSubject<'a> {
-    pub(super) db: &'a Db,
-    pub(super) table: &'a Table,
-    pub(super) row: &'a Row,
-}
-
-impl Subject for RowSubject<'_> {
-    fn scalar(&self, path: &[String]) -> Scalar {
-        let Some((first, rest)) = path.split_first() else {
-            return Scalar::Guid(self.row.id);
-        };
-        if rest.is_empty() {
-            return match self.table.property(first) {
-                Some(column) => cells::scalar(cell(self.row, column).as_ref()),
-                None => Scalar::Null,
-            };
-        }
-        let Some(Navigation::One { column, table }) =
-            self.db.schema.navigation(&self.table.logical, first)
-        else {
-            return Scalar::Null;
-        };
-        let target = self
-            .row
-            .reference(column)
-            .filter(|(held, _)| *held == table);
-        match (
-            target.and_then(|(table, id)| self.db.row(table, id)),
-            self.db.schema.table(table),
-        ) {
-            (Some(row), Some(table)) => RowSubject {
-                db: self.db,
-                table,
-                row,
-            }
-            .scalar(rest),
-            _ => Scalar::Null,
-        }
-    }
-
-    fn members(&self, path: &[String]) -> Vec<Box<dyn Subject + '_>> {
-        let Some(navigation) = path
-            .first()
-            .and_then(|name| self.db.schema.navigation(&self.table.logical, name))
-        else {
-            return Vec::new();
-        };
-        let (table, rows) = related(self.db, &self.table.logical, self.row, navigation);
-        let Some(table) = self.db.schema.table(table) else {
-            return Vec::new();
-        };
-        rows.into_iter()
-            .map(|row| {
-                Box::new(RowSubject {
-                    db: self.db,
-                    table,
-                    row,
-                }) as Box<dyn Subject>
-            })
-            .collect()
-    }
-}
-
-/// The rows at the other end of a navigation property.
-pub(super) fn related<'a>(
-    db: &'a Db,
-    here: &Name,
-    row: &Row,
-    navigation: &'a Navigation,
-) -> (&'a Name, Vec<&'a Arc<Row>>) {
-    match navigation {
-        Navigation::One { column, table } => {
-            let target = row.reference(column).filter(|(held, _)| *held == table);
-            (
-                table,
-                target
-                    .filter(|(_, id)| db.shows(*id))
-                    .and_then(|(table, id)| db.row(table, id))
-                    .into_iter()
-                    .collect(),
-            )
-        }
-        Navigation::Children { table, column } => {
-            let rows = db
-                .rows(table)
-                .into_iter()
-                .flat_map(|rows| rows.live.values());
-            (
-                table,
-                rows.filter(|child| child.reference(column) == Some((here, row.id)))
-                    .filter(|child| db.shows(child.id))
-                    .collect(),
-            )
-        }
-        Navigation::Many {
-            relationship,
-            table,
-            here_is_first,
-        } => {
-            let ids = db.linked(*relationship, row.id, *here_is_first);
-            (
-                table,
-                ids.into_iter()
-                    .filter(|id| db.shows(*id))
-                    .filter_map(|id| db.row(table, id))
-                    .collect(),
-            )
-        }
-    }
-}
-
-/// The value of a column, the version included.
-fn cell(row: &Row, column: &Column) -> Option<Cell> {
-    if &*column.logical == "versionnumber" {
-        return i64::try_from(row.version).ok().map(Cell::Int);
-    }
-    row.cells.get(&column.logical).cloned()
 }
 
 /// A row as JSON with the columns, annotations and expands asked for.
@@ -278,8 +160,12 @@ pub(super) fn render(
         out.insert(name, cells::write(cell.as_ref()));
     }
     for expand in &options.expand {
-        let value = expanded(db, table, row, expand, prefer);
+        let (value, next) = expanded(db, table, row, expand, prefer);
         out.insert(expand.name.clone(), value);
+        if let Some(next) = next {
+            let name = format!("{}@odata.nextLink", expand.name);
+            out.insert(name, Value::String(next));
+        }
     }
     if db.watched {
         let mut sight = db.sight.borrow_mut();
@@ -323,31 +209,49 @@ fn annotate(
     }
 }
 
-fn expanded(db: &Db, table: &Table, row: &Row, expand: &Expand, prefer: &Prefer) -> Value {
+/// What an expand shows, and the link to what it does not show yet.
+fn expanded(
+    db: &Db,
+    table: &Table,
+    row: &Row,
+    expand: &Expand,
+    prefer: &Prefer,
+) -> (Value, Option<String>) {
     let Some(navigation) = db.schema.navigation(&table.logical, &expand.name) else {
-        return Value::Null;
+        return (Value::Null, None);
     };
     let (target, rows) = related(db, &table.logical, row, navigation);
     let Some(target) = db.schema.table(target) else {
-        return Value::Null;
+        return (Value::Null, None);
     };
     let mut found: Vec<&Row> = rows
         .into_iter()
         .map(Arc::as_ref)
         .filter(|row| fits(db, target, row, &expand.options))
         .collect();
+    let show = |row: &Row| Value::Object(render(db, target, row, &expand.options, prefer));
     if matches!(navigation, Navigation::One { .. }) {
-        return found.first().map_or(Value::Null, |row| {
-            Value::Object(render(db, target, row, &expand.options, prefer))
-        });
+        return (found.first().map_or(Value::Null, |row| show(row)), None);
     }
     sort(db, target, &mut found, &expand.options);
-    let limit = expand.options.top.unwrap_or(PAGE_MAX).min(PAGE_MAX);
-    found
-        .into_iter()
-        .take(limit)
-        .map(|row| Value::Object(render(db, target, row, &expand.options, prefer)))
-        .collect()
+    found.truncate(expand.options.top.unwrap_or(usize::MAX));
+    let size = prefer.page.unwrap_or(PAGE_MAX);
+    let next = (found.len() > size).then(|| {
+        let path = format!("/api/data/v9.2/{}({})/{}", table.set, row.id, expand.name);
+        let written = expand.written.iter();
+        let query: Vec<String> = written
+            .map(|(name, value)| format!("{name}={}", encode(value)))
+            .collect();
+        let cookie = Cookie {
+            page: 2,
+            offset: size,
+            after: found.get(size - 1).map(|row| row.id),
+            ..Cookie::default()
+        };
+        cookie.link_from(&format!("{}{path}", db.asked.origin), &query.join("&"))
+    });
+    let shown = found.into_iter().take(size);
+    (shown.map(show).collect(), next)
 }
 
 pub(super) fn fits(db: &Db, table: &Table, row: &Row, options: &Options) -> bool {

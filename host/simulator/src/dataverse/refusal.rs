@@ -1,7 +1,8 @@
 //! Refusals with the documented codes, statuses and texts. (dataverse 2.10)
 
-use serde_json::json;
+use serde_json::{Map, json};
 
+use super::prefer::Prefer;
 use crate::wire::Reply;
 
 /// Why the Web API refuses a request.
@@ -28,6 +29,42 @@ impl Refusal {
         )
         .with("odata-version", "4.0")
         .with("req_id", uuid::Uuid::new_v4().to_string())
+    }
+}
+
+/// Where the platform's own error messages lead.
+const HELP: &str =
+    "https://go.microsoft.com/fwlink/?LinkId=398563&error=Microsoft.Crm.CrmException";
+
+impl Refusal {
+    /// The reply with the error's annotations that the request asks for. (dataverse 1.3)
+    pub(super) fn annotated(&self, prefer: &Prefer) -> Reply {
+        let mut error = Map::new();
+        error.insert("code".to_owned(), json!(self.code));
+        error.insert("message".to_owned(), json!(self.message));
+        let all = [
+            (
+                "Microsoft.PowerApps.CDS.ErrorDetails.HttpStatusCode",
+                self.status.to_string(),
+            ),
+            (
+                "Microsoft.PowerApps.CDS.HelpLink",
+                format!("{HELP}%3a{}", self.code),
+            ),
+            ("Microsoft.PowerApps.CDS.TraceText", String::new()),
+            (
+                "Microsoft.PowerApps.CDS.InnerError.Message",
+                self.message.clone(),
+            ),
+        ];
+        for (name, value) in all {
+            if prefer.wants(name) {
+                error.insert(format!("@{name}"), json!(value));
+            }
+        }
+        let mut reply = self.reply();
+        reply.body = json!({ "error": error }).to_string().into_bytes();
+        reply
     }
 }
 
@@ -102,6 +139,17 @@ pub(super) fn changed() -> Refusal {
         412,
         "0x80060882",
         "The version of the existing record doesn't match the RowVersion property provided.",
+    )
+}
+
+/// An etag conditions a write to a table that keeps no versions for that.
+pub(super) fn not_versioned(table: &str) -> Refusal {
+    Refusal::new(
+        400,
+        "0x8006088d",
+        format!(
+            "Optimistic concurrency isn't enabled for entity type {table}. The IsOptimisticConcurrencyEnabled property of the entity must be true."
+        ),
     )
 }
 

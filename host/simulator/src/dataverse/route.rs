@@ -10,8 +10,8 @@ use super::read;
 use super::refusal::{self, Refusal};
 use super::schema::{Name, Table};
 use super::session::Session;
-use super::store::{Cell, Db, Row, Write};
-use super::{actions, cells, metadata, organization, page, tracking, twins, write};
+use super::store::{Db, Row};
+use super::{actions, cells, metadata, page, tracking, unbound};
 use crate::odata::options::Options;
 use crate::standing::Hidden;
 use crate::wire::{Reply, Request};
@@ -19,13 +19,16 @@ use crate::wire::{Reply, Request};
 /// Where the Web API begins, up to the minor version.
 const ROOT: &str = "/api/data/v9.";
 
+/// Longest address of a request that stands by itself; inside a batch it may be twice as long.
+const ADDRESS_MAX: usize = 32_768;
+
 /// Answers a request that stands by itself: all of it happens, or nothing.
 pub(super) fn alone(db: &mut Db, session: &Session, request: &Request) -> Reply {
     let mark = db.mark();
     let answered = answer(db, session, request);
     answered.unwrap_or_else(|refusal| {
         db.roll_back(mark);
-        refusal.reply()
+        refusal.annotated(&Prefer::of(request))
     })
 }
 
@@ -48,6 +51,22 @@ pub(super) fn answer(db: &mut Db, session: &Session, request: &Request) -> Resul
     Ok(reply)
 }
 
+/// An address that is longer than the service takes is refused before anybody reads it.
+pub(super) fn refuse_long(request: &Request, times: usize) -> Result<(), Refusal> {
+    let length = request.origin.len() + request.path.len() + 1 + request.query.len();
+    if length <= ADDRESS_MAX * times {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        414,
+        "0x80060888",
+        format!(
+            "The address has {length} characters; at most {} are read.",
+            ADDRESS_MAX * times
+        ),
+    ))
+}
+
 fn dispatch(db: &mut Db, session: &Session, request: &Request) -> Result<Reply, Refusal> {
     let rest = request
         .path
@@ -63,32 +82,26 @@ fn dispatch(db: &mut Db, session: &Session, request: &Request) -> Result<Reply, 
             &json!({"@odata.context": format!("{}/api/data/v9.2/$metadata", request.origin), "value": []}),
         ));
     };
-    match first.name.as_str() {
-        "WhoAmI" if request.method == Method::GET => Ok(organization::who_am_i(session, request)),
-        "RetrieveCurrentOrganization" if request.method == Method::GET => {
-            Ok(organization::current(session, request))
-        }
-        "EntityDefinitions" | "RelationshipDefinitions" => metadata::answer(db, request, &segments),
-        "WinOpportunity" | "LoseOpportunity" if request.method == Method::POST => {
-            actions::close_opportunity(db, session, request, first.name == "WinOpportunity")
-        }
-        _ => {
-            let table = db
-                .schema
-                .of_set(&first.name)
-                .ok_or_else(|| refusal::no_segment(&first.name))?
-                .logical
-                .clone();
-            Call {
-                session,
-                request,
-                table,
-                prefer: Prefer::of(request),
-                pairs: request.pairs(),
-            }
-            .answer(db, &segments)
-        }
+    if metadata::ROOTS.contains(&first.name.as_str()) {
+        return metadata::answer(db, session, request, &segments);
     }
+    if let Some(operation) = unbound::operation(&request.method, &first.name) {
+        return operation(db, session, request, first);
+    }
+    let table = db
+        .schema
+        .of_set(&first.name)
+        .ok_or_else(|| refusal::no_segment(&first.name))?
+        .logical
+        .clone();
+    let call = Call {
+        session,
+        request,
+        table,
+        prefer: Prefer::of(request),
+        pairs: request.pairs(),
+    };
+    call.answer(db, &segments)
 }
 
 /// A JSON reply in the Web API's own content type.
@@ -119,6 +132,12 @@ impl Call<'_> {
                 Method::POST => self.create(db),
                 _ => Err(refusal::method(method)),
             },
+            (None, [action])
+                if action.name.starts_with("Microsoft.Dynamics.CRM.")
+                    && *method == Method::POST =>
+            {
+                self.multiple(db, &action.name)
+            }
             (None, [count]) if count.name == "$count" && *method == Method::GET => self.count(db),
             (Some(key), []) => match *method {
                 Method::GET => self.retrieve(db, &key),
@@ -183,7 +202,7 @@ impl Call<'_> {
         Ok(found)
     }
 
-    fn refuse_hidden(&self, db: &Db, id: Uuid, key: &Key) -> Result<(), Refusal> {
+    pub(super) fn refuse_hidden(&self, db: &Db, id: Uuid, key: &Key) -> Result<(), Refusal> {
         match db.hidden.get(&id) {
             None => Ok(()),
             Some(Hidden::NotFound) => Err(self.missing(key)),
@@ -191,7 +210,7 @@ impl Call<'_> {
         }
     }
 
-    fn missing(&self, key: &Key) -> Refusal {
+    pub(super) fn missing(&self, key: &Key) -> Refusal {
         match key {
             Key::Id(id) => refusal::no_row(&self.table, id),
             Key::Alternate(_) => refusal::no_row_by_key(&self.table),
@@ -260,7 +279,11 @@ impl Call<'_> {
             .request
             .header("if-none-match")
             .is_some_and(|tag| tag == row.etag());
-        if unchanged && options.expand.is_empty() && !self.prefer.annotates() {
+        if unchanged
+            && self.table(db)?.versioned
+            && options.expand.is_empty()
+            && !self.prefer.annotates()
+        {
             return Ok(Reply::empty(304).with("etag", row.etag()));
         }
         self.representation(db, 200, id, &options)
@@ -293,7 +316,7 @@ impl Call<'_> {
         ))
     }
 
-    fn written(&self, db: &Db, id: Uuid, created: bool) -> Result<Reply, Refusal> {
+    pub(super) fn written(&self, db: &Db, id: Uuid, created: bool) -> Result<Reply, Refusal> {
         let address = self.entity_id(db, id)?;
         if self.prefer.representation {
             let mut options = self.options(db)?;
@@ -329,140 +352,4 @@ impl Call<'_> {
             )),
         }
     }
-
-    /// Notes an accepted write for the ledger.
-    pub(super) fn enter(
-        &self,
-        db: &mut Db,
-        operation: &'static str,
-        id: Uuid,
-        body: Option<&Map<String, Value>>,
-    ) {
-        let changed = body.into_iter().flat_map(|body| body.keys());
-        let changed = changed
-            .filter(|name| !name.starts_with('@'))
-            .map(|name| name.trim_end_matches("@odata.bind").to_owned());
-        let changed = changed.collect();
-        db.writes.push(Write {
-            method: self.request.method.to_string(),
-            url: self.request.target(),
-            precondition: self.request.precondition(),
-            operation,
-            table: self.table.to_string(),
-            id,
-            changed,
-            tag: None,
-            overwrote: Vec::new(),
-            merged_away: false,
-        });
-    }
-
-    /// Changes a row, and notes for the ledger what that did to work that the caller had not seen.
-    pub(super) fn change(
-        &self,
-        db: &mut Db,
-        id: Uuid,
-        sent: &Map<String, Value>,
-        named: &Map<String, Value>,
-    ) -> Result<(), Refusal> {
-        let before = read::existing(db, self.table(db)?, id)?.clone();
-        write::update(db, self.session, &self.table, id, sent)?;
-        let overwrote = overwritten(db, self.table(db)?, &before);
-        self.enter(db, "update", id, Some(named));
-        if let Some(write) = db.writes.last_mut() {
-            write.overwrote = overwrote;
-            write.merged_away = before.cells.get("merged") == Some(&Cell::Bool(true));
-        }
-        Ok(())
-    }
-
-    fn create(&self, db: &mut Db) -> Result<Reply, Refusal> {
-        let body = self.body()?;
-        twins::detect(db, self.session, self.request, &self.table, &body, None)?;
-        let id = write::create(db, self.session, &self.table, &body, None, Vec::new(), 0)?;
-        self.enter(db, "create", id, Some(&body));
-        self.written(db, id, true)
-    }
-
-    /// The matrix of preconditions. (dataverse 2.5)
-    fn patch(&self, db: &mut Db, key: &Key) -> Result<Reply, Refusal> {
-        let body = self.body()?;
-        let existing = address::locate(db, self.table(db)?, key)?;
-        let if_match = self.request.header("if-match");
-        let never_update = self.request.header("if-none-match") == Some("*");
-        if let Some(id) = existing {
-            self.refuse_hidden(db, id, key)?;
-        }
-        twins::detect(db, self.session, self.request, &self.table, &body, existing)?;
-        match existing {
-            Some(_) if never_update => Err(refusal::exists()),
-            Some(id) => {
-                self.check_version(db, id)?;
-                let key_columns: Vec<Name> = match key {
-                    Key::Alternate(parts) => {
-                        parts.iter().map(|(name, _)| name.as_str().into()).collect()
-                    }
-                    Key::Id(_) => Vec::new(),
-                };
-                // On an update by key, the key's columns in the body are dropped.
-                let mut sent = body.clone();
-                sent.retain(|name, _| !key_columns.iter().any(|column| **column == **name));
-                self.change(db, id, &sent, &body)?;
-                self.written(db, id, false)
-            }
-            None if if_match.is_some() => Err(self.missing(key)),
-            None => {
-                let extra = address::key_cells(self.table(db)?, key);
-                let id = if let Key::Id(id) = key {
-                    Some(*id)
-                } else {
-                    None
-                };
-                let id = write::create(db, self.session, &self.table, &body, id, extra, 0)?;
-                self.enter(db, "create", id, Some(&body));
-                self.written(db, id, true)
-            }
-        }
-    }
-
-    pub(super) fn check_version(&self, db: &Db, id: Uuid) -> Result<(), Refusal> {
-        let row = read::existing(db, self.table(db)?, id)?;
-        match self.request.header("if-match") {
-            Some(tag) if tag != "*" && tag != row.etag() => Err(refusal::changed()),
-            _ => Ok(()),
-        }
-    }
-
-    fn delete(&self, db: &mut Db, key: &Key) -> Result<Reply, Refusal> {
-        let id = self.locate(db, key)?;
-        self.check_version(db, id)?;
-        let unseen = db.sight.borrow().unseen(&id.to_string()).len();
-        write::delete(db, &self.table, id)?;
-        self.enter(db, "delete", id, None);
-        if unseen > 0
-            && let Some(write) = db.writes.last_mut()
-        {
-            write.overwrote = vec!["the whole row".to_owned()];
-        }
-        Ok(Reply::empty(204))
-    }
-}
-
-/// Columns that a person changed, that no caller was shown since, and that are now another value.
-fn overwritten(db: &Db, table: &Table, before: &Row) -> Vec<String> {
-    let Some(after) = db.row(&table.logical, before.id) else {
-        return Vec::new();
-    };
-    let sight = db.sight.borrow();
-    let unseen = sight.unseen(&before.id.to_string());
-    let differs = |name: &&str| {
-        table.property(name).is_some_and(|column| {
-            before.cells.get(&column.logical) != after.cells.get(&column.logical)
-        })
-    };
-    unseen
-        .into_iter()
-        .filter(differs)
-        .map(str::to_owned)
-        .collect()
 }

@@ -5,14 +5,12 @@ use std::sync::Arc;
 use rust_decimal::Decimal;
 
 use super::cells::round;
+use super::payload::Payload;
 use super::refusal::{self, Refusal};
-use super::schema::{Choice, Kind, Name};
+use super::schema::{BASE_DECIMALS, Choice, Kind, Name};
 use super::session::Session;
 use super::store::{Cell, Db, Row};
-use super::write::Payload;
 
-/// Decimals of an amount in the organisation's currency.
-const BASE_DECIMALS: u32 = 4;
 /// Tables whose rows cannot be changed once they left the state 0.
 const FROZEN_WHEN_CLOSED: [&str; 2] = ["opportunity", "lead"];
 
@@ -318,13 +316,14 @@ fn put_text(row: &mut Row, column: &str, text: &str) {
 
 /// One currency for all money of a row; amounts in its precision, base amounts by its exchange rate.
 fn money(db: &Db, table: &super::schema::Table, row: &mut Row) -> Result<(), Refusal> {
-    let amounts: Vec<Name> = table
+    let amounts: Vec<(Name, Option<u32>)> = table
         .columns
         .values()
-        .filter(|column| {
-            matches!(column.kind, Kind::Money { .. }) && !column.logical.ends_with("_base")
+        .filter(|column| !column.logical.ends_with("_base"))
+        .filter_map(|column| match column.kind {
+            Kind::Money { precision, .. } => Some((column.logical.clone(), precision)),
+            _ => None,
         })
-        .map(|column| column.logical.clone())
         .collect();
     if amounts.is_empty() {
         return Ok(());
@@ -334,7 +333,7 @@ fn money(db: &Db, table: &super::schema::Table, row: &mut Row) -> Result<(), Ref
         .and_then(|(table, id)| db.row(table, id))
         .cloned();
     let Some(currency) = currency else {
-        if amounts.iter().any(|name| row.cells.contains_key(name)) {
+        if amounts.iter().any(|(name, _)| row.cells.contains_key(name)) {
             return Err(Refusal::new(
                 400,
                 "0x80048cfb",
@@ -351,11 +350,11 @@ fn money(db: &Db, table: &super::schema::Table, row: &mut Row) -> Result<(), Ref
     if table.column("exchangerate").is_some() {
         row.cells.insert("exchangerate".into(), Cell::Decimal(rate));
     }
-    for name in amounts {
+    for (name, own) in amounts {
         let base: Name = format!("{name}_base").into();
         match row.cells.get(&name) {
             Some(Cell::Decimal(amount)) => {
-                let amount = round(*amount, precision);
+                let amount = round(*amount, own.unwrap_or(precision));
                 row.cells.insert(name, Cell::Decimal(amount));
                 row.cells
                     .insert(base, Cell::Decimal(round(amount / rate, BASE_DECIMALS)));

@@ -1,6 +1,9 @@
 //! Tables, columns, relationships and keys: what `$metadata` would tell.
 
+mod build;
+mod change;
 mod custom;
+mod key;
 mod text;
 
 use std::collections::BTreeMap;
@@ -9,9 +12,16 @@ use std::sync::Arc;
 use rust_decimal::Decimal;
 
 use crate::config::SimulatorConfig;
+pub(crate) use build::plain_column;
+use build::{add, blank_table, capitalised, read_only, system_columns};
+pub(crate) use change::Conflict;
+pub(crate) use key::{AlternateKey, KeyStatus};
 
 /// The standard tables as data.
 const STANDARD: &str = include_str!("standard_tables.txt");
+
+/// Decimals of an amount in the organisation's currency.
+pub(crate) const BASE_DECIMALS: u32 = 4;
 
 /// A logical name, shared by all rows.
 pub(crate) type Name = Arc<str>;
@@ -21,6 +31,10 @@ pub(crate) type Name = Arc<str>;
 pub(crate) struct Schema {
     pub(crate) tables: BTreeMap<Name, Table>,
     pub(crate) many: Vec<ManyToMany>,
+    /// Global choices by name.
+    pub(crate) choices: BTreeMap<String, Vec<Choice>>,
+    /// Counts the changes of metadata: who keeps a copy asks again when it has moved.
+    pub(crate) version: u64,
     sets: BTreeMap<String, Name>,
     navigations: BTreeMap<Name, BTreeMap<String, Navigation>>,
 }
@@ -35,9 +49,12 @@ pub(crate) struct Table {
     pub(crate) code: i32,
     pub(crate) custom: bool,
     pub(crate) tracked: bool,
+    /// `IsOptimisticConcurrencyEnabled`: whether an etag may condition a write.
+    pub(crate) versioned: bool,
+    /// What people read, when it is not the schema name.
+    pub(crate) display: Option<String>,
     pub(crate) columns: BTreeMap<Name, Column>,
-    /// Alternate keys: lists of columns.
-    pub(crate) keys: Vec<Vec<Name>>,
+    pub(crate) keys: Vec<AlternateKey>,
 }
 
 #[derive(Clone, Debug)]
@@ -52,6 +69,12 @@ pub(crate) struct Column {
     pub(crate) custom: bool,
     /// Value of a choice or yes/no column when a create does not name it.
     pub(crate) default: Option<i32>,
+    /// What people read, when it is not the schema name.
+    pub(crate) display: Option<String>,
+    /// `Format` of the metadata, when it is not the usual one of the kind: `Email`, `Url`, `DateOnly` for a point in time.
+    pub(crate) format: Option<String>,
+    /// The global choice that the options come from.
+    pub(crate) global: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +108,8 @@ pub(crate) enum Kind {
     Money {
         min: Decimal,
         max: Decimal,
+        /// Decimals of the column's own; none means those of the row's currency.
+        precision: Option<u32>,
     },
     Double {
         min: f64,
@@ -92,6 +117,8 @@ pub(crate) enum Kind {
     },
     Bool,
     Choice(Vec<Choice>),
+    /// Several of the options: `"1,3"` on the wire.
+    Choices(Vec<Choice>),
     /// `of` is the default status of the state.
     State(Vec<Choice>),
     /// `of` is the state of the status.
@@ -125,6 +152,8 @@ pub(crate) struct ManyToMany {
     pub(crate) intersect: String,
     pub(crate) first: (Name, String),
     pub(crate) second: (Name, String),
+    /// It was deleted. Its place stays taken, because pairs of rows are kept by the place of their relationship.
+    pub(crate) gone: bool,
 }
 
 /// Where a navigation property leads.
@@ -171,8 +200,10 @@ impl Schema {
         self.navigations.get(table).into_iter().flatten()
     }
 
-    /// Fills the indexes; every lookup must lead to a table.
+    /// Fills the indexes anew; every lookup must lead to a table.
     fn index(&mut self) -> Result<(), String> {
+        self.sets.clear();
+        self.navigations.clear();
         let mut put = Vec::new();
         for table in self.tables.values() {
             self.sets.insert(table.set.clone(), table.logical.clone());
@@ -200,7 +231,8 @@ impl Schema {
                 }
             }
         }
-        for (relationship, many) in self.many.iter().enumerate() {
+        let there = |(_, many): &(usize, &ManyToMany)| !many.gone;
+        for (relationship, many) in self.many.iter().enumerate().filter(there) {
             for (here, there, here_is_first) in [
                 (&many.first, &many.second, true),
                 (&many.second, &many.first, false),
@@ -254,146 +286,6 @@ impl Column {
             _ => self.logical.to_string(),
         }
     }
-}
-
-fn blank_table(logical: &str, set: &str, key: &str, primary_name: &str, code: i32) -> Table {
-    Table {
-        logical: logical.into(),
-        schema_name: capitalised(logical),
-        set: set.to_owned(),
-        key: key.into(),
-        primary_name: primary_name.into(),
-        code,
-        custom: false,
-        tracked: true,
-        columns: BTreeMap::new(),
-        keys: Vec::new(),
-    }
-}
-
-fn capitalised(text: &str) -> String {
-    let mut chars = text.chars();
-    chars
-        .next()
-        .map(|first| first.to_uppercase().chain(chars).collect())
-        .unwrap_or_default()
-}
-
-fn system_columns(table: &mut Table, owned: bool, states: bool) {
-    let key = table.key.clone();
-    let mut primary = plain_column(&key, Kind::Guid);
-    (primary.update, primary.required) = (false, Required::System);
-    add(table, primary);
-    let logical = table.logical.clone();
-    for name in ["createdon", "modifiedon"] {
-        add(table, read_only(plain_column(name, Kind::Time)));
-    }
-    for name in [
-        "createdby",
-        "modifiedby",
-        "createdonbehalfby",
-        "modifiedonbehalfby",
-    ] {
-        let target = Target {
-            table: "systemuser".into(),
-            navigation: name.to_owned(),
-            relationship: format!("lk_{logical}_{name}"),
-        };
-        add(
-            table,
-            read_only(plain_column(name, Kind::Lookup(vec![target]))),
-        );
-    }
-    add(
-        table,
-        read_only(plain_column("versionnumber", Kind::BigInt)),
-    );
-    for (name, kind) in [
-        ("overriddencreatedon", Kind::Time),
-        (
-            "importsequencenumber",
-            Kind::Int {
-                min: -2_147_483_648,
-                max: 2_147_483_647,
-            },
-        ),
-    ] {
-        let mut column = plain_column(name, kind);
-        column.update = false;
-        add(table, column);
-    }
-    if owned {
-        let target = |to: &str| Target {
-            table: to.into(),
-            navigation: "ownerid".to_owned(),
-            relationship: format!("{}_{logical}s", if to == "team" { "team" } else { "user" }),
-        };
-        let mut owner = plain_column(
-            "ownerid",
-            Kind::Lookup(vec![target("systemuser"), target("team")]),
-        );
-        owner.required = Required::System;
-        add(table, owner);
-    }
-    if states {
-        let choices = |list: [(i32, &str, i32); 2]| {
-            list.map(|(value, label, of)| Choice {
-                value,
-                label: label.to_owned(),
-                of,
-            })
-            .to_vec()
-        };
-        add(
-            table,
-            plain_column(
-                "statecode",
-                Kind::State(choices([(0, "Active", 1), (1, "Inactive", 2)])),
-            ),
-        );
-        add(
-            table,
-            plain_column(
-                "statuscode",
-                Kind::Status(choices([(1, "Active", 0), (2, "Inactive", 1)])),
-            ),
-        );
-    }
-}
-
-fn plain_column(logical: &str, kind: Kind) -> Column {
-    Column {
-        logical: logical.into(),
-        schema_name: capitalised(logical),
-        kind,
-        required: Required::No,
-        create: true,
-        update: true,
-        read: true,
-        custom: false,
-        default: None,
-    }
-}
-
-fn read_only(mut column: Column) -> Column {
-    (column.create, column.update) = (false, false);
-    column
-}
-
-/// Adds a column, and its base-currency shadow when it holds money.
-fn add(table: &mut Table, column: Column) {
-    if let Kind::Money { min, max } = &column.kind {
-        let mut base = read_only(plain_column(
-            &format!("{}_base", column.logical),
-            Kind::Money {
-                min: *min,
-                max: *max,
-            },
-        ));
-        base.custom = column.custom;
-        table.columns.insert(base.logical.clone(), base);
-    }
-    table.columns.insert(column.logical.clone(), column);
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::refusal::Refusal;
 use super::session::Session;
 use super::store::{Cell, Db};
 use super::{CrmUsers, write};
@@ -36,6 +37,8 @@ const MESSAGES: [(&str, &[&str]); 10] = [
     ("Associate", &["none"]),
     ("Disassociate", &["none"]),
 ];
+/// Messages about many rows at once; every table has them. Planted last, so that what is older keeps its ids.
+const MESSAGES_OF_MANY: [&str; 2] = ["CreateMultiple", "UpdateMultiple"];
 /// Tables that raise events.
 const LOUD: [&str; 8] = [
     "account",
@@ -76,13 +79,7 @@ pub(super) fn plant(
     users: &CrmUsers,
     config: &SimulatorConfig,
 ) -> Result<(), String> {
-    let mut make = |table: &str, values: Value| -> Result<Uuid, String> {
-        let body = values
-            .as_object()
-            .ok_or_else(|| format!("a row of '{table}' is not an object"))?;
-        write::create(db, session, &table.into(), body, None, Vec::new(), 0)
-            .map_err(|refusal| format!("a row of '{table}': {}", refusal.message))
-    };
+    let mut make = |table: &str, values: Value| make_row(db, session, table, &values);
     make(
         "businessunit",
         json!({"businessunitid": users.business_unit.to_string(), "name": "Contoso"}),
@@ -142,10 +139,7 @@ pub(super) fn plant(
             .iter()
             .filter(|table| only.is_empty() || only.contains(&table.as_str()))
         {
-            make(
-                "sdkmessagefilter",
-                json!({"primaryobjecttypecode": table, "sdkmessageid@odata.bind": format!("/sdkmessages({id})")}),
-            )?;
+            make("sdkmessagefilter", filter_row(table, id))?;
         }
     }
     for (id, name, kind, publisher) in SOLUTIONS {
@@ -167,5 +161,43 @@ pub(super) fn plant(
             db.put(&"systemuser".into(), row);
         }
     }
+    for message in MESSAGES_OF_MANY {
+        let id = make_row(db, session, "sdkmessage", &json!({ "name": message }))?;
+        for table in &tables {
+            make_row(db, session, "sdkmessagefilter", &filter_row(table, id))?;
+        }
+    }
     Ok(())
+}
+
+fn make_row(db: &mut Db, session: &Session, table: &str, values: &Value) -> Result<Uuid, String> {
+    let body = values
+        .as_object()
+        .ok_or_else(|| format!("a row of '{table}' is not an object"))?;
+    write::create(db, session, &table.into(), body, None, Vec::new(), 0)
+        .map_err(|refusal| format!("a row of '{table}': {}", refusal.message))
+}
+
+/// Makes it possible to register steps for a table: one filter for each message that it has.
+pub(super) fn message_filters(db: &mut Db, session: &Session, table: &str) -> Result<(), Refusal> {
+    let has = |message: &str| {
+        let known = MESSAGES.iter().find(|(name, _)| *name == message);
+        known.is_some_and(|(_, only)| only.is_empty() || only.contains(&table))
+            || MESSAGES_OF_MANY.contains(&message)
+    };
+    let messages = db.rows("sdkmessage").into_iter();
+    let messages = messages.flat_map(|rows| rows.live.values());
+    let messages = messages.filter(|row| row.str("name").is_some_and(has));
+    let ids: Vec<Uuid> = messages.map(|row| row.id).collect();
+    for id in ids {
+        let body = filter_row(table, id);
+        let body = body.as_object().cloned().unwrap_or_default();
+        let filter = "sdkmessagefilter".into();
+        write::create(db, session, &filter, &body, None, Vec::new(), 0)?;
+    }
+    Ok(())
+}
+
+fn filter_row(table: &str, message: Uuid) -> Value {
+    json!({"primaryobjecttypecode": table, "sdkmessageid@odata.bind": format!("/sdkmessages({message})")})
 }

@@ -7,75 +7,68 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use jiff::{Timestamp, civil::Date};
-use rust_decimal::Decimal;
+use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::schema::{Name, Schema};
+use super::index::KeyIndex;
+pub(crate) use super::row::{Cell, Row};
+use super::schema::{Conflict, Name, Schema};
 use crate::ids::Ids;
 use crate::sight::Sight;
 use crate::standing::Hidden;
-
-/// The value of a column. A column without a value has no cell.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Cell {
-    Bool(bool),
-    Int(i64),
-    Decimal(Decimal),
-    Double(f64),
-    Text(Arc<str>),
-    Date(Date),
-    Time(Timestamp),
-    Guid(Uuid),
-    Ref { table: Name, id: Uuid },
-}
-
-impl Cell {
-    pub(super) fn text(text: &str) -> Self {
-        Self::Text(text.into())
-    }
-}
-
-/// A row.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Row {
-    pub(crate) id: Uuid,
-    pub(crate) version: u64,
-    pub(crate) cells: BTreeMap<Name, Cell>,
-}
-
-impl Row {
-    pub(crate) fn int(&self, column: &str) -> Option<i64> {
-        match self.cells.get(column)? {
-            Cell::Int(value) => Some(*value),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn str(&self, column: &str) -> Option<&str> {
-        match self.cells.get(column)? {
-            Cell::Text(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn reference(&self, column: &str) -> Option<(&Name, Uuid)> {
-        match self.cells.get(column)? {
-            Cell::Ref { table, id } => Some((table, *id)),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn etag(&self) -> String {
-        format!("W/\"{}\"", self.version)
-    }
-}
 
 /// The rows of a table, and the log of its deletions.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rows {
     pub(crate) live: BTreeMap<Uuid, Arc<Row>>,
     pub(crate) deleted: Vec<(u64, Uuid)>,
+    /// One for each alternate key of the table.
+    indexes: Vec<KeyIndex>,
+}
+
+impl Rows {
+    fn insert(&mut self, row: Arc<Row>) -> Option<Arc<Row>> {
+        let before = self.live.insert(row.id, Arc::clone(&row));
+        for index in &mut self.indexes {
+            if let Some(before) = &before {
+                index.remove(before);
+            }
+            index.add(&row);
+        }
+        before
+    }
+
+    fn remove(&mut self, id: Uuid) -> Option<Arc<Row>> {
+        let before = self.live.remove(&id)?;
+        for index in &mut self.indexes {
+            index.remove(&before);
+        }
+        Some(before)
+    }
+
+    /// Rows whose columns may have these values; with no index over the columns, all rows may.
+    pub(crate) fn candidates<'r>(
+        &'r self,
+        columns: &[&Name],
+        values: &[String],
+    ) -> Box<dyn Iterator<Item = &'r Arc<Row>> + 'r> {
+        let over = |index: &&KeyIndex| {
+            index.columns.len() == columns.len()
+                && index.columns.iter().all(|column| columns.contains(&column))
+        };
+        let Some(index) = self.indexes.iter().find(over) else {
+            return Box::new(self.live.values());
+        };
+        let in_order = index.columns.iter().map(|column| {
+            let at = columns.iter().position(|held| *held == column);
+            at.and_then(|at| values.get(at))
+                .cloned()
+                .unwrap_or_default()
+        });
+        let in_order: Vec<String> = in_order.collect();
+        let ids: Vec<Uuid> = index.find(&in_order).collect();
+        Box::new(ids.into_iter().filter_map(|id| self.live.get(&id)))
+    }
 }
 
 /// Something that happened to a row, for webhooks.
@@ -91,6 +84,42 @@ pub(crate) struct Event {
     pub(crate) tag: Option<String>,
     /// The same for all events of a request.
     pub(crate) correlation: Uuid,
+    /// The row before and after, for images.
+    pub(crate) before: Option<Arc<Row>>,
+    pub(crate) after: Option<Arc<Row>>,
+    /// Of a message about many rows: each row with its columns of this operation.
+    pub(crate) members: Vec<Member>,
+}
+
+/// A row of a message about many, and its columns of the operation.
+pub(crate) type Member = (Uuid, Vec<(Name, Option<Cell>)>);
+
+impl Event {
+    pub(crate) fn new(message: &'static str, table: Name, id: Uuid) -> Self {
+        Self {
+            message,
+            table,
+            id,
+            target: Vec::new(),
+            primary_name: None,
+            tag: None,
+            correlation: Uuid::nil(),
+            before: None,
+            after: None,
+            members: Vec::new(),
+        }
+    }
+}
+
+/// Under which circumstances a request is answered.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Asked {
+    /// What keys and their indexes are judged by, and what "the last seven days" are.
+    pub(crate) now: Timestamp,
+    /// systemuserid of the caller.
+    pub(crate) caller: Uuid,
+    /// Where the caller believes that we are.
+    pub(crate) origin: String,
 }
 
 /// An entry for the ledger.
@@ -125,6 +154,7 @@ enum Undo {
         pair: (Uuid, Uuid),
         added: bool,
     },
+    Schema(Arc<Schema>),
 }
 
 /// How far things had come at some moment.
@@ -141,6 +171,9 @@ pub(crate) struct Db {
     pub(crate) schema: Arc<Schema>,
     pub(crate) ids: Ids,
     pub(crate) version: u64,
+    pub(crate) asked: Asked,
+    /// The schema before it was changed last, and when that was: other servers know of a change a little later.
+    pub(crate) stale: Option<(Arc<Schema>, Timestamp)>,
     /// Delta links that start before this version have expired.
     pub(crate) tracking_floor: u64,
     pub(crate) events: Vec<Event>,
@@ -169,10 +202,12 @@ impl Db {
             .keys()
             .map(|table| (table.clone(), Rows::default()))
             .collect();
-        Self {
+        let mut made = Self {
             schema: Arc::new(schema),
             ids,
             version: 1_000_000,
+            asked: Asked::default(),
+            stale: None,
             tracking_floor: 0,
             events: Vec::new(),
             writes: Vec::new(),
@@ -182,6 +217,24 @@ impl Db {
             rows,
             links: BTreeMap::new(),
             undo: Vec::new(),
+        };
+        made.index();
+        made
+    }
+
+    /// Makes an index for each alternate key, and drops those of keys that are no more.
+    fn index(&mut self) {
+        for table in self.schema.tables.values() {
+            let rows = self.rows.entry(table.logical.clone()).or_default();
+            let keys = || table.keys.iter().map(|key| &key.columns);
+            rows.indexes
+                .retain(|index| keys().any(|columns| *columns == index.columns));
+            for columns in keys() {
+                if !rows.indexes.iter().any(|index| index.columns == *columns) {
+                    let live = rows.live.values().map(AsRef::as_ref);
+                    rows.indexes.push(KeyIndex::over(columns.clone(), live));
+                }
+            }
         }
     }
 
@@ -191,6 +244,8 @@ impl Db {
             schema: Arc::clone(&self.schema),
             ids,
             version: self.version,
+            asked: self.asked.clone(),
+            stale: self.stale.clone(),
             tracking_floor: self.tracking_floor,
             events: Vec::new(),
             writes: Vec::new(),
@@ -216,18 +271,21 @@ impl Db {
         !self.hidden.contains_key(&id)
     }
 
-    /// Puts a row in place under the next version.
-    pub(crate) fn put(&mut self, table: &Name, mut row: Row) {
+    /// Puts a row in place under the next version, and returns it as it is then.
+    pub(crate) fn put(&mut self, table: &Name, mut row: Row) -> Arc<Row> {
         self.version += 1;
         row.version = self.version;
+        row.cells.settle();
         let id = row.id;
+        let row = Arc::new(row);
         let rows = self.rows.entry(table.clone()).or_default();
-        let before = rows.live.insert(id, Arc::new(row));
+        let before = rows.insert(Arc::clone(&row));
         self.undo.push(Undo::Row {
             table: table.clone(),
             id,
             before,
         });
+        row
     }
 
     /// Removes a row and logs it for change tracking.
@@ -235,7 +293,7 @@ impl Db {
         self.version += 1;
         let version = self.version;
         let rows = self.rows.entry(table.clone()).or_default();
-        let before = rows.live.remove(&id);
+        let before = rows.remove(id);
         rows.deleted.push((version, id));
         self.undo.push(Undo::Row {
             table: table.clone(),
@@ -274,6 +332,48 @@ impl Db {
         }
     }
 
+    /// Changes tables, columns, relationships or keys; a change that does not fit leaves all as it was.
+    pub(crate) fn customise(
+        &mut self,
+        change: impl FnOnce(&mut Schema) -> Result<(), Conflict>,
+    ) -> Result<(), Conflict> {
+        let before = Arc::clone(&self.schema);
+        if let Err(conflict) = change(Arc::make_mut(&mut self.schema)) {
+            self.schema = before;
+            return Err(conflict);
+        }
+        Arc::make_mut(&mut self.schema).version += 1;
+        self.undo.push(Undo::Schema(before));
+        self.index();
+        Ok(())
+    }
+
+    /// Empties a column that is no more, so that a later one of its name begins empty. No version moves: nobody changed a row.
+    pub(crate) fn forget(&mut self, table: &str, column: &str) {
+        let Some((table, rows)) = self.rows.get_key_value(table) else {
+            return;
+        };
+        let table = table.clone();
+        let held = rows.live.values();
+        let held: Vec<Arc<Row>> = held
+            .filter(|row| row.cells.contains_key(column))
+            .cloned()
+            .collect();
+        for before in held {
+            let mut row = (*before).clone();
+            row.cells.remove(column);
+            let id = row.id;
+            if let Some(rows) = self.rows.get_mut(&table) {
+                rows.insert(Arc::new(row));
+            }
+            self.undo.push(Undo::Row {
+                table: table.clone(),
+                id,
+                before: Some(before),
+            });
+        }
+    }
+
     pub(crate) fn mark(&self) -> Mark {
         Mark {
             undo: self.undo.len(),
@@ -289,12 +389,16 @@ impl Db {
                 Some(Undo::Row { table, id, before }) => {
                     let rows = self.rows.entry(table).or_default();
                     match before {
-                        Some(row) => rows.live.insert(id, row),
-                        None => rows.live.remove(&id),
+                        Some(row) => rows.insert(row),
+                        None => rows.remove(id),
                     };
                 }
                 Some(Undo::Deleted { table }) => {
                     self.rows.entry(table).or_default().deleted.pop();
+                }
+                Some(Undo::Schema(before)) => {
+                    self.schema = before;
+                    self.index();
                 }
                 Some(Undo::Link {
                     relationship,
@@ -317,7 +421,15 @@ impl Db {
 
     /// Makes everything since the last commit final.
     pub(crate) fn commit(&mut self) -> Committed {
-        self.undo.clear();
+        let undo = std::mem::take(&mut self.undo);
+        let mut changed = undo.into_iter();
+        let before = changed.find_map(|step| match step {
+            Undo::Schema(before) => Some(before),
+            _ => None,
+        });
+        if let Some(before) = before {
+            self.stale = Some((before, self.asked.now));
+        }
         Committed {
             events: std::mem::take(&mut self.events),
             writes: std::mem::take(&mut self.writes),

@@ -1,11 +1,11 @@
-//! Dataverse's webhooks: which steps an event meets, and the `RemoteExecutionContext` that is posted. (dataverse 4.2, 4.3)
+//! Dataverse's webhooks: which steps an event meets, how it is sent, and what is kept of that. (dataverse 4.2, 4.3)
+
+mod context;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
-use super::cells;
-use super::schema::{Column, Kind, Table};
 use super::session::Session;
 use super::store::{Cell, Db, Event, Row};
 use crate::deliveries::{Delivery, DeliveryRecord, Retry};
@@ -15,7 +15,6 @@ use crate::faults::Service;
 const BODY_BYTES_MAX: usize = 256 * 1024;
 /// One try, and one more on 502, 503 and 504.
 const ATTEMPTS_MAX: u32 = 2;
-const CONTRACTS: &str = "http://schemas.microsoft.com/xrm/2011/Contracts";
 
 /// The deliveries that events cause, each with the step that asked for it.
 pub(super) fn deliveries(
@@ -61,16 +60,18 @@ fn meets(db: &Db, step: &Row, event: &Event) -> Option<Row> {
     {
         return None;
     }
-    if event.message == "Update"
+    if matches!(event.message, "Update" | "UpdateMultiple")
         && let Some(filter) = step.str("filteringattributes")
     {
         let wanted: Vec<&str> = filter.split(',').map(str::trim).collect();
         // The stamps ride along with every update; they are not what changed.
         let stamped =
             |name: &str| matches!(name, "modifiedon" | "modifiedby" | "modifiedonbehalfby");
+        let members = event.members.iter().flat_map(|(_, target)| target);
         if !event
             .target
             .iter()
+            .chain(members)
             .any(|(name, _)| wanted.contains(&&**name) && !stamped(name))
         {
             return None;
@@ -141,8 +142,8 @@ fn delivery(
             crate::wire::encode(&value)
         ));
     }
-    let mut context = context(db, session, event, step);
-    let mut body = text(&context);
+    let mut context = context::context(db, session, event, step);
+    let mut body = context::text(&context);
     if body.len() > BODY_BYTES_MAX {
         for name in [
             "ParentContext",
@@ -156,7 +157,7 @@ fn delivery(
             "x-ms-dynamics-msg-size-exceeded".to_owned(),
             "true".to_owned(),
         ));
-        body = text(&context);
+        body = context::text(&context);
     }
     Delivery {
         service: Service::Dataverse,
@@ -195,220 +196,26 @@ fn settings(xml: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// JSON with the escaped slashes of the platform's dates.
-fn text(context: &Value) -> String {
-    context
-        .to_string()
-        .replace("\"/Date(", "\"\\/Date(")
-        .replace(")/\"", ")\\/\"")
-        .replace(CONTRACTS, &CONTRACTS.replace('/', "\\/"))
-}
-
-fn context(db: &Db, session: &Session, event: &Event, step: &Row) -> Value {
-    let table = db.schema.table(&event.table);
-    let target = match event.message {
-        "Delete" => reference(&event.table, event.id),
-        _ => entity(table, event, &event.target, true),
-    };
-    let mut input = vec![json!({"key": "Target", "value": target})];
-    if matches!(event.message, "Win" | "Lose") {
-        let status = event.target.iter().find_map(|(name, cell)| match cell {
-            Some(Cell::Int(status)) if &**name == "statuscode" => Some(*status),
-            _ => None,
-        });
-        input = vec![
-            json!({"key": "Status", "value": {"__type": format!("OptionSetValue:{CONTRACTS}"), "Value": status}}),
-        ];
-        input.insert(0, json!({"key": "OpportunityClose", "value": entity_of("opportunityclose", Uuid::nil(),
-            vec![json!({"key": "opportunityid", "value": reference("opportunity", event.id)})], true)}));
+/// The system job of a delivery: kept when it failed, and when the step does not delete those that succeeded. (dataverse 4.3)
+pub(super) fn record_job(db: &mut Db, step: Uuid, record: &DeliveryRecord, now: Timestamp) {
+    let failed = record.outcome == "failed";
+    let held = db.row("sdkmessageprocessingstep", step);
+    let deleted = held.and_then(|row| row.cells.get("asyncautodelete"));
+    if !failed && deleted == Some(&Cell::Bool(true)) {
+        return;
     }
-    match event.message {
-        "Merge" => input = merge_input(event),
-        "Associate" | "Disassociate" => input = association_input(event),
-        _ => {}
-    }
-    let mut shared = vec![json!({"key": "IsAutoTransact", "value": true})];
-    if let Some(tag) = &event.tag {
-        shared.insert(0, json!({"key": "tag", "value": tag}));
-    }
-    let mut named = Vec::new();
-    if let Some(table) = table {
-        named.push(json!({"key": &*table.key, "value": event.id.to_string()}));
-        if let Some(name) = &event.primary_name {
-            named.push(json!({"key": &*table.primary_name, "value": name}));
-        }
-    }
-    let image = json!([{"key": "AsynchronousStepPrimaryName", "value": entity_of(&event.table, event.id, named, false)}]);
-    let (before, after) = if event.message == "Delete" {
-        (image, json!([]))
-    } else {
-        (json!([]), image)
-    };
-    let output = if event.message == "Create" {
-        json!([{"key": "id", "value": event.id.to_string()}])
-    } else {
-        json!([])
-    };
-    let frame = |stage: i64, parent: Value| {
-        json!({
-            "BusinessUnitId": session.business_unit.to_string(),
-            "CorrelationId": event.correlation.to_string(),
-            "Depth": 1,
-            "InitiatingUserAzureActiveDirectoryObjectId": Uuid::nil().to_string(),
-            "InitiatingUserId": session.user.to_string(),
-            "InputParameters": input,
-            "IsExecutingOffline": false,
-            "IsInTransaction": false,
-            "IsOfflinePlayback": false,
-            "IsolationMode": 1,
-            "MessageName": event.message,
-            "Mode": 1,
-            "OperationCreatedOn": format!("/Date({}+0000)/", session.now.as_millisecond()),
-            "OperationId": Uuid::new_v4().to_string(),
-            "OrganizationId": session.organization.to_string(),
-            "OrganizationName": "simulated",
-            "OutputParameters": output,
-            "OwningExtension": {"Id": step.id.to_string(), "KeyAttributes": [], "LogicalName": "sdkmessageprocessingstep",
-                "Name": step.str("name"), "RowVersion": null},
-            "ParentContext": parent,
-            "PostEntityImages": after,
-            "PreEntityImages": before,
-            "PrimaryEntityId": event.id.to_string(),
-            "PrimaryEntityName": &*event.table,
-            "RequestId": null,
-            "SecondaryEntityName": "none",
-            "SharedVariables": shared,
-            "Stage": stage,
-            "UserAzureActiveDirectoryObjectId": Uuid::nil().to_string(),
-            "UserId": session.user.to_string(),
-        })
-    };
-    frame(40, frame(30, Value::Null))
-}
-
-fn cell_of<'e>(event: &'e Event, name: &str) -> Option<&'e Cell> {
-    let found = event.target.iter().find(|(held, _)| &**held == name)?;
-    found.1.as_ref()
-}
-
-/// The winner, and the id of the row that is no more.
-fn merge_input(event: &Event) -> Vec<Value> {
-    let loser = cells::write(cell_of(event, "subordinateid"));
-    vec![
-        json!({"key": "Target", "value": reference(&event.table, event.id)}),
-        json!({"key": "SubordinateId", "value": loser}),
-        json!({"key": "PerformParentingChecks", "value": false}),
-    ]
-}
-
-/// The row, the relationship by its schema name, and the rows at its other end.
-fn association_input(event: &Event) -> Vec<Value> {
-    let relationship = cells::write(cell_of(event, "relationship"));
-    let related: Vec<Value> = match cell_of(event, "related") {
-        Some(Cell::Ref { table, id }) => vec![reference(table, *id)],
-        _ => Vec::new(),
-    };
-    let relationship = json!({"__type": format!("Relationship:{CONTRACTS}"), "PrimaryEntityRole": null, "SchemaName": relationship});
-    vec![
-        json!({"key": "Target", "value": reference(&event.table, event.id)}),
-        json!({"key": "Relationship", "value": relationship}),
-        json!({"key": "RelatedEntities", "value": related}),
-    ]
-}
-
-fn entity(
-    table: Option<&Table>,
-    event: &Event,
-    target: &[(super::schema::Name, Option<Cell>)],
-    typed: bool,
-) -> Value {
-    let Some(table) = table else {
-        return Value::Null;
-    };
-    let mut attributes = Vec::new();
-    if !target.iter().any(|(name, _)| *name == table.key) {
-        attributes.push(json!({"key": &*table.key, "value": event.id.to_string()}));
-    }
-    let mut labels = Vec::new();
-    for (name, cell) in target {
-        let Some(column) = table.column(name).filter(|column| column.read) else {
-            continue;
-        };
-        attributes.push(json!({"key": &**name, "value": cell.as_ref().map_or(Value::Null, |cell| value(column, cell))}));
-        if let Some(label) = cell
-            .as_ref()
-            .and_then(|cell| cells::label(column, cell, None))
-        {
-            labels.push(json!({"key": &**name, "value": label}));
-        }
-    }
-    let mut out = entity_of(&event.table, event.id, attributes, typed);
-    out["FormattedValues"] = Value::Array(labels);
-    out
-}
-
-fn entity_of(table: &str, id: Uuid, attributes: Vec<Value>, typed: bool) -> Value {
-    let mut out = Map::new();
-    if typed {
-        out.insert("__type".to_owned(), json!(format!("Entity:{CONTRACTS}")));
-    }
-    out.insert("Attributes".to_owned(), Value::Array(attributes));
-    out.insert("EntityState".to_owned(), Value::Null);
-    out.insert("FormattedValues".to_owned(), json!([]));
-    out.insert("Id".to_owned(), json!(id.to_string()));
-    out.insert("KeyAttributes".to_owned(), json!([]));
-    out.insert("LogicalName".to_owned(), json!(table));
-    out.insert("RelatedEntities".to_owned(), json!([]));
-    out.insert("RowVersion".to_owned(), Value::Null);
-    Value::Object(out)
-}
-
-fn reference(table: &str, id: Uuid) -> Value {
-    json!({"__type": format!("EntityReference:{CONTRACTS}"), "Id": id.to_string(), "KeyAttributes": [], "LogicalName": table,
-        "Name": null, "RowVersion": null})
-}
-
-fn value(column: &Column, cell: &Cell) -> Value {
-    let stamp = |at: Timestamp| json!(format!("/Date({})/", at.as_millisecond()));
-    match (&column.kind, cell) {
-        (_, Cell::Ref { table, id }) => reference(table, *id),
-        (Kind::Choice(_) | Kind::State(_) | Kind::Status(_), Cell::Int(value)) => {
-            json!({"__type": format!("OptionSetValue:{CONTRACTS}"), "Value": value})
-        }
-        (Kind::Money { .. }, cell) => {
-            json!({"__type": format!("Money:{CONTRACTS}"), "Value": cells::write(Some(cell))})
-        }
-        (_, Cell::Time(at)) => stamp(*at),
-        (_, Cell::Date(date)) => date
-            .to_zoned_datetime(jiff::tz::TimeZone::UTC)
-            .map_or(Value::Null, |zoned| stamp(zoned.timestamp())),
-        (_, cell) => cells::write(Some(cell)),
-    }
-}
-
-/// The system job of a delivery that failed. (dataverse 4.3)
-pub(super) fn record_failure(db: &mut Db, step: Uuid, record: &DeliveryRecord, now: Timestamp) {
     let (code, reason) = match record.attempts.last() {
         Some(Some(status)) => ("0x80050201", format!("the endpoint answered {status}")),
         _ => ("0x80050205", "the endpoint did not answer".to_owned()),
     };
+    let message = format!("{code}: The webhook call failed because {reason}.");
     let id = db.ids.guid();
-    let mut row = Row {
-        id,
-        version: 0,
-        cells: Default::default(),
-    };
+    let mut row = Row::blank(id);
     for (name, cell) in [
         ("asyncoperationid", Cell::Guid(id)),
         ("name", Cell::text(&record.event)),
-        (
-            "message",
-            Cell::text(&format!(
-                "{code}: The webhook call failed because {reason}."
-            )),
-        ),
         ("statecode", Cell::Int(3)),
-        ("statuscode", Cell::Int(31)),
+        ("statuscode", Cell::Int(if failed { 31 } else { 30 })),
         (
             "owningextensionid",
             Cell::Ref {
@@ -422,6 +229,9 @@ pub(super) fn record_failure(db: &mut Db, step: Uuid, record: &DeliveryRecord, n
         ),
     ] {
         row.cells.insert(name.into(), cell);
+    }
+    if failed {
+        row.cells.insert("message".into(), Cell::text(&message));
     }
     db.put(&"asyncoperation".into(), row);
 }

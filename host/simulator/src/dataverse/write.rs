@@ -1,240 +1,19 @@
 //! Creating, changing and deleting rows. (dataverse 2.2, 2.5, 2.6, 3.6)
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::address::{self, Key};
 use super::refusal::{self, Refusal};
 use super::rules;
-use super::schema::{Kind, Name, Navigation, Required, Table};
+use super::schema::{Kind, Name, Required};
 use super::session::Session;
 use super::store::{Cell, Db, Event, Row};
-use super::{actions, associate, cells, read};
-use crate::standing::Hidden;
+use super::{actions, associate, index, payload};
 
 /// Deepest nesting of a deep insert.
 const INSERT_DEPTH_MAX: usize = 8;
-
-/// What a body says: columns with their new values, and rows to be made along with it.
-#[derive(Debug, Default)]
-pub(super) struct Payload {
-    pub(super) cells: Vec<(Name, Option<Cell>)>,
-    /// Rows to create and then refer to from this one.
-    parents: Vec<(Name, Name, Map<String, Value>)>,
-    /// Rows to create that refer to this one.
-    children: Vec<(Name, Name, Map<String, Value>)>,
-}
-
-impl Payload {
-    pub(super) fn get(&self, column: &str) -> Option<&Option<Cell>> {
-        self.cells
-            .iter()
-            .find(|(name, _)| **name == *column)
-            .map(|(_, cell)| cell)
-    }
-
-    pub(super) fn int(&self, column: &str) -> Option<i64> {
-        match self.get(column)? {
-            Some(Cell::Int(value)) => Some(*value),
-            _ => None,
-        }
-    }
-
-    pub(super) fn bool(&self, column: &str) -> Option<bool> {
-        match self.get(column)? {
-            Some(Cell::Bool(value)) => Some(*value),
-            _ => None,
-        }
-    }
-
-    pub(super) fn set(&mut self, column: &str, cell: Option<Cell>) {
-        self.cells.retain(|(name, _)| **name != *column);
-        self.cells.push((column.into(), cell));
-    }
-}
-
-/// Reads a body against a table. Read-only columns are ignored; unknown names are refused.
-pub(super) fn payload(
-    db: &Db,
-    session: &Session,
-    table: &str,
-    body: &Map<String, Value>,
-    create: bool,
-) -> Result<Payload, Refusal> {
-    let table = db
-        .schema
-        .table(table)
-        .ok_or_else(|| refusal::no_segment(table))?;
-    let mut out = Payload::default();
-    for (name, value) in body {
-        if name.starts_with('@') {
-            continue;
-        }
-        if let Some(navigation) = name.strip_suffix("@odata.bind") {
-            let undeclared = || {
-                refusal::payload(
-                    &table.set,
-                    format_args!(
-                        "An undeclared property '{navigation}' which only has property annotations in the payload but no property value was found in the payload. In OData, only declared navigation properties and declared named streams can be represented as properties without values."
-                    ),
-                )
-            };
-            match db.schema.navigation(&table.logical, navigation) {
-                Some(Navigation::One {
-                    column,
-                    table: target,
-                }) => {
-                    let cell = match value {
-                        Value::Null => None,
-                        Value::String(text) => {
-                            let target = target_of(db, table, column, navigation, text, target);
-                            Some(bound(db, session, &target, text, &table.set)?)
-                        }
-                        _ => {
-                            return Err(refusal::payload(
-                                &table.set,
-                                format_args!("The value of '{name}' is not a reference."),
-                            ));
-                        }
-                    };
-                    // A null for one target clears only a reference to that target, or an empty lookup.
-                    out.cells.retain(|(held, _)| held != column);
-                    out.cells.push((column.clone(), cell));
-                }
-                _ => return Err(undeclared()),
-            }
-            continue;
-        }
-        if name.contains('@') {
-            continue;
-        }
-        if let Some(column) = table.property(name) {
-            if matches!(column.kind, Kind::Lookup(_)) {
-                return Err(refusal::payload(
-                    &table.set,
-                    "CRM do not support direct update of Entity Reference properties, Use Navigation properties instead.",
-                ));
-            }
-            let cell = cells::read(table, column, value)?;
-            if if create { column.create } else { column.update } {
-                out.cells.push((column.logical.clone(), cell));
-            }
-            continue;
-        }
-        match (db.schema.navigation(&table.logical, name), value) {
-            (
-                Some(Navigation::One {
-                    column,
-                    table: target,
-                }),
-                Value::Object(body),
-            ) if create => {
-                out.parents
-                    .push((column.clone(), target.clone(), body.clone()));
-            }
-            (
-                Some(Navigation::Children {
-                    table: child,
-                    column,
-                }),
-                Value::Array(rows),
-            ) if create => {
-                for row in rows {
-                    let row = row.as_object().ok_or_else(|| {
-                        refusal::payload(
-                            &table.set,
-                            format_args!("An item of '{name}' is not an object."),
-                        )
-                    })?;
-                    out.children
-                        .push((child.clone(), column.clone(), row.clone()));
-                }
-            }
-            _ => {
-                return Err(refusal::payload(
-                    &table.set,
-                    format_args!(
-                        "The property '{name}' does not exist on type 'Microsoft.Dynamics.CRM.{}'. Make sure to only use property names that are defined by the type.",
-                        table.logical
-                    ),
-                ));
-            }
-        }
-    }
-    Ok(out)
-}
-
-/// One navigation may lead to several tables (`ownerid` to users and teams): the reference itself says to which.
-fn target_of(
-    db: &Db,
-    table: &Table,
-    column: &str,
-    navigation: &str,
-    text: &str,
-    otherwise: &str,
-) -> String {
-    let set = address::reference(text).map(|segment| segment.name);
-    let named = set.and_then(|set| db.schema.of_set(&set));
-    let targets = match table.column(column).map(|column| &column.kind) {
-        Some(Kind::Lookup(targets)) => targets.as_slice(),
-        _ => &[],
-    };
-    targets
-        .iter()
-        .filter(|target| target.navigation == navigation)
-        .find(|target| named.is_some_and(|named| *named.logical == *target.table))
-        .map_or_else(|| otherwise.to_owned(), |target| target.table.to_string())
-}
-
-/// The row that a bind refers to: by id, by alternate key, or `$n` inside a change set.
-pub(super) fn bound(
-    db: &Db,
-    session: &Session,
-    target: &str,
-    text: &str,
-    set: &str,
-) -> Result<Cell, Refusal> {
-    let resolved = match text.strip_prefix('$').map(|id| session.content_ids.get(id)) {
-        Some(Some(held)) => held.clone(),
-        Some(None) => return Err(unknown_content_id(text)),
-        None => text.to_owned(),
-    };
-    let bad = || {
-        refusal::payload(
-            set,
-            format_args!("The reference '{text}' does not lead to a row of '{target}'."),
-        )
-    };
-    let segment = address::reference(&resolved).ok_or_else(bad)?;
-    let table = db
-        .schema
-        .of_set(&segment.name)
-        .filter(|table| *table.logical == *target)
-        .ok_or_else(bad)?;
-    let key = address::key(segment.arguments.as_deref().unwrap_or_default(), table)?;
-    match address::locate(db, table, &key)? {
-        Some(id) if !session.is_person() && db.hidden.get(&id) == Some(&Hidden::Forbidden) => {
-            Err(refusal::denied(session.user, &table.logical))
-        }
-        Some(id) if session.is_person() || db.shows(id) => Ok(Cell::Ref {
-            table: table.logical.clone(),
-            id,
-        }),
-        _ => Err(match key {
-            Key::Id(id) => refusal::no_bound_row(&table.logical, id),
-            Key::Alternate(_) => refusal::no_row_by_key(&table.logical),
-        }),
-    }
-}
-
-/// A reference to an item that does not come before.
-pub(super) fn unknown_content_id(text: &str) -> Refusal {
-    refusal::query(format!(
-        "Content-ID Reference: '{text}' does not exist in the batch context."
-    ))
-}
 
 /// Creates a row, and what is nested in it. `id` is the address of an upsert; `extra` its key columns.
 pub(super) fn create(
@@ -249,7 +28,7 @@ pub(super) fn create(
     if depth > INSERT_DEPTH_MAX {
         return Err(refusal::payload(table, "The rows are nested too deeply."));
     }
-    let mut payload = payload(db, session, table, body, true)?;
+    let mut payload = payload::read(db, session, table, body, true)?;
     for (column, target, body) in std::mem::take(&mut payload.parents) {
         let parent = create(db, session, &target, &body, None, Vec::new(), depth + 1)?;
         payload.set(
@@ -281,11 +60,7 @@ pub(super) fn create(
     }
     payload.set(&key, Some(Cell::Guid(id)));
     rules::before_create(db, session, table, &mut payload)?;
-    let mut row = Row {
-        id,
-        version: 0,
-        cells: BTreeMap::new(),
-    };
+    let mut row = Row::blank(id);
     for (name, cell) in &payload.cells {
         if let Some(cell) = cell {
             row.cells.insert(name.clone(), cell.clone());
@@ -295,8 +70,8 @@ pub(super) fn create(
     rules::compute(db, table, &mut row)?;
     required_columns(db, table, &row)?;
     unique_keys(db, table, &row)?;
-    raise(db, "Create", table, &row, payload.cells);
-    db.put(table, row);
+    let made = db.put(table, row);
+    raise(db, "Create", table, (None, Some(&made)), payload.cells);
     for (child, column, body) in children {
         let mut body = body;
         let target = db
@@ -333,7 +108,7 @@ pub(super) fn update(
     id: Uuid,
     body: &Map<String, Value>,
 ) -> Result<(), Refusal> {
-    let mut payload = payload(db, session, table, body, false)?;
+    let mut payload = payload::read(db, session, table, body, false)?;
     rules::before_update(db, session, table, id, &mut payload)?;
     let closed = db.row(table, id).and_then(|row| row.int("statecode")) != Some(0);
     let reopened = &**table == "opportunity" && closed && payload.int("statecode") == Some(0);
@@ -367,10 +142,11 @@ pub(super) fn apply(
     id: Uuid,
     changes: Vec<(Name, Option<Cell>)>,
 ) -> Result<(), Refusal> {
-    let mut row = (**db
+    let before = db
         .row(table, id)
-        .ok_or_else(|| refusal::no_row(table, id))?)
-    .clone();
+        .cloned()
+        .ok_or_else(|| refusal::no_row(table, id))?;
+    let mut row = (*before).clone();
     for (name, cell) in &changes {
         match cell {
             Some(cell) => row.cells.insert(name.clone(), cell.clone()),
@@ -385,8 +161,8 @@ pub(super) fn apply(
     for name in ["modifiedon", "modifiedby", "modifiedonbehalfby"] {
         target.push((name.into(), row.cells.get(name).cloned()));
     }
-    raise(db, "Update", table, &row, target);
-    db.put(table, row);
+    let after = db.put(table, row);
+    raise(db, "Update", table, (Some(&before), Some(&after)), target);
     Ok(())
 }
 
@@ -423,7 +199,7 @@ pub(super) fn delete(db: &mut Db, table: &Name, id: Uuid) -> Result<(), Refusal>
             );
         }
     }
-    raise(db, "Delete", table, &row, Vec::new());
+    raise(db, "Delete", table, (Some(&row), None), Vec::new());
     db.remove(table, id);
     Ok(())
 }
@@ -433,23 +209,21 @@ pub(super) fn raise(
     db: &mut Db,
     message: &'static str,
     table: &Name,
-    row: &Row,
+    rows: (Option<&Arc<Row>>, Option<&Arc<Row>>),
     target: Vec<(Name, Option<Cell>)>,
 ) {
-    let primary_name = db
-        .schema
-        .table(table)
-        .and_then(|held| row.str(&held.primary_name))
-        .map(str::to_owned);
-    db.events.push(Event {
-        message,
-        table: table.clone(),
-        id: row.id,
+    let (before, after) = rows;
+    let Some(row) = after.or(before) else { return };
+    let held = db.schema.table(table);
+    let primary_name = held.and_then(|held| row.str(&held.primary_name));
+    let event = Event {
         target,
-        primary_name,
-        tag: None,
-        correlation: Uuid::nil(),
-    });
+        primary_name: primary_name.map(str::to_owned),
+        before: before.cloned(),
+        after: after.cloned(),
+        ..Event::new(message, table.clone(), row.id)
+    };
+    db.events.push(event);
 }
 
 fn required_columns(db: &Db, table: &str, row: &Row) -> Result<(), Refusal> {
@@ -472,25 +246,22 @@ fn unique_keys(db: &Db, table: &str, row: &Row) -> Result<(), Refusal> {
     let Some(table) = db.schema.table(table) else {
         return Ok(());
     };
-    for key in &table.keys {
-        let values: Option<Vec<&Cell>> = key.iter().map(|column| row.cells.get(column)).collect();
+    for key in table.keys.iter().filter(|key| !key.failed) {
+        let columns = &key.columns;
+        let values: Option<Vec<&Cell>> =
+            columns.iter().map(|column| row.cells.get(column)).collect();
         // Null is allowed in a key, and not held to be unique.
         let Some(values) = values else { continue };
-        let folded = |cell: &Cell| match cell {
-            Cell::Text(text) => Cell::text(&text.to_lowercase()),
-            other => other.clone(),
-        };
-        let wanted: Vec<Cell> = values.into_iter().map(folded).collect();
+        let wanted: Vec<String> = values.into_iter().map(index::of_cell).collect();
+        let names: Vec<&Name> = columns.iter().collect();
         let rows = db
             .rows(&table.logical)
             .into_iter()
-            .flat_map(|rows| rows.live.values());
+            .flat_map(|rows| rows.candidates(&names, &wanted));
         let twin = rows.filter(|other| other.id != row.id).find(|other| {
-            key.iter().zip(&wanted).all(|(column, wanted)| {
-                other
-                    .cells
-                    .get(column)
-                    .is_some_and(|cell| folded(cell) == *wanted)
+            columns.iter().zip(&wanted).all(|(column, wanted)| {
+                let held = other.cells.get(column);
+                held.is_some_and(|held| index::of_cell(held) == *wanted)
             })
         });
         if let Some(twin) = twin {
@@ -499,8 +270,8 @@ fn unique_keys(db: &Db, table: &str, row: &Row) -> Result<(), Refusal> {
                 "0x80060892",
                 format!(
                     "Entity Key {} violated. A record with the same value for {} already exists. A duplicate record cannot be created. Select one or more unique values and try again. <DuplicateAttributes/><EntityName>{}</EntityName><Id>{}</Id>",
-                    read::key_name(key),
-                    key.join(", "),
+                    key.display(),
+                    columns.join(", "),
                     table.logical,
                     twin.id
                 ),

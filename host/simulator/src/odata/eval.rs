@@ -2,7 +2,8 @@
 
 use std::cmp::Ordering;
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use uuid::Uuid;
 
 use super::Scalar;
 use super::filter::{Expr, Op, Term, TextFunction};
@@ -13,6 +14,18 @@ pub(crate) trait Subject {
     fn scalar(&self, path: &[String]) -> Scalar;
     /// The records of a collection at a path.
     fn members(&self, path: &[String]) -> Vec<Box<dyn Subject + '_>>;
+    /// The value of a column by its logical name, as query functions give it.
+    fn column(&self, name: &str) -> Scalar {
+        self.scalar(&[name.to_owned()])
+    }
+    /// The time of the question.
+    fn now(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH
+    }
+    /// Who asks.
+    fn caller(&self) -> Uuid {
+        Uuid::nil()
+    }
 }
 
 /// Whether text is compared without regard to case: Dataverse does, Partner Center does not.
@@ -61,8 +74,8 @@ impl Scope<'_> {
 
 fn holds(expr: &Expr, scope: &Scope<'_>) -> bool {
     match expr {
-        Expr::And(left, right) => holds(left, scope) && holds(right, scope),
-        Expr::Or(left, right) => holds(left, scope) || holds(right, scope),
+        Expr::And(all) => all.iter().all(|each| holds(each, scope)),
+        Expr::Or(all) => all.iter().any(|each| holds(each, scope)),
         Expr::Not(inner) => !holds(inner, scope),
         Expr::Compare { op, left, right } => {
             compare(*op, &scope.value(left), &scope.value(right), scope.case)
@@ -119,26 +132,76 @@ fn holds(expr: &Expr, scope: &Scope<'_>) -> bool {
             property,
             values,
         } => {
-            let value = scope.subject.scalar(std::slice::from_ref(property));
+            let value = scope.subject.column(property);
             let is = |op, index: usize| {
                 values
                     .get(index)
                     .is_some_and(|other| compare_loose(op, &value, other, scope.case))
             };
+            let any = || {
+                let mut values = values.iter();
+                values.any(|other| compare_loose(Op::Eq, &value, other, scope.case))
+            };
+            let user = || value == Scalar::Guid(scope.subject.caller());
             match name.as_str() {
-                "In" => values
-                    .iter()
-                    .any(|other| compare_loose(Op::Eq, &value, other, scope.case)),
-                "NotIn" => !values
-                    .iter()
-                    .any(|other| compare_loose(Op::Eq, &value, other, scope.case)),
+                "In" => any(),
+                "NotIn" => !any(),
                 "Between" => is(Op::Ge, 0) && is(Op::Le, 1),
+                "NotBetween" => is(Op::Lt, 0) || is(Op::Gt, 1),
                 "On" => is(Op::Eq, 0),
+                "NotOn" => !is(Op::Eq, 0),
                 "OnOrAfter" => is(Op::Ge, 0),
+                "ContainValues" => contains_one(&value, values),
+                "DoesNotContainValues" => !contains_one(&value, values),
+                "EqualUserId" => user(),
+                "NotEqualUserId" => !user(),
+                "LastXHours" | "LastXDays" | "NextXHours" | "NextXDays" => {
+                    within(name, &value, values.first(), scope.subject.now())
+                }
                 _ => is(Op::Le, 0),
             }
         }
         Expr::Is(term) => scope.value(term) == Scalar::Bool(true),
+    }
+}
+
+/// Whether a column of several choices, `"1,3"`, holds one of the values.
+fn contains_one(held: &Scalar, values: &[Scalar]) -> bool {
+    let Scalar::Text(held) = held else {
+        return false;
+    };
+    let wanted = |part: &str| {
+        values.iter().any(|value| match value {
+            Scalar::Text(text) => text.trim() == part,
+            Scalar::Number(number) => number.to_string() == part,
+            _ => false,
+        })
+    };
+    held.split(',').map(str::trim).any(wanted)
+}
+
+/// Whether a point in time lies in the last or next so many hours or days.
+fn within(name: &str, value: &Scalar, count: Option<&Scalar>, now: Timestamp) -> bool {
+    let count: Option<i64> = match count {
+        Some(Scalar::Number(number)) => number.to_string().parse().ok(),
+        Some(Scalar::Text(text)) => text.trim().parse().ok(),
+        _ => None,
+    };
+    let at = match value {
+        Scalar::Time(at) => Some(*at),
+        Scalar::Date(date) => midnight(*date),
+        _ => None,
+    };
+    let (Some(count), Some(at)) = (count, at) else {
+        return false;
+    };
+    let hours = if name.ends_with("Days") { 24 } else { 1 };
+    let span = SignedDuration::from_hours(count.clamp(0, 100_000).saturating_mul(hours));
+    let away = at.duration_since(now);
+    if name.starts_with("Last") {
+        away <= SignedDuration::ZERO && away >= -span
+    } else {
+        away >= SignedDuration::ZERO && away <= span
     }
 }
 
@@ -149,7 +212,7 @@ fn compare_loose(op: Op, left: &Scalar, right: &Scalar, case: Case) -> bool {
         Scalar::Text(text),
     ) = (left, right)
     {
-        let literal = uuid::Uuid::try_parse(text)
+        let literal = Uuid::try_parse(text)
             .ok()
             .map(Scalar::Guid)
             .or_else(|| super::lex::literal_of(text));
@@ -310,7 +373,7 @@ impl Pattern {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::odata::filter::parse;
+    use crate::odata::parse::parse;
 
     struct Word(&'static str);
     impl Subject for Word {

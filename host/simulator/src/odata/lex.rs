@@ -79,8 +79,12 @@ pub(super) fn lex(text: &str) -> Result<Vec<Token>, QueryError> {
             let end = run(&chars, at + 1, |c| {
                 c.is_alphanumeric() || matches!(c, '_' | '.' | '@')
             });
-            tokens.push(Token::Word(chars[at..end].iter().collect()));
+            let word: String = chars[at..end].iter().collect();
             at = end;
+            // `Namespace.Type'Member'` is a literal of an enumeration: it is compared by its member.
+            if !(word.contains('.') && chars.get(at) == Some(&'\'')) {
+                tokens.push(Token::Word(word));
+            }
         } else if matches!(start, '(' | ')' | ',' | '/' | ':' | '=' | '[' | ']') {
             tokens.push(Token::Punctuation(start));
             at += 1;

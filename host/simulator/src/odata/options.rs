@@ -1,6 +1,7 @@
 //! `$select`, `$orderby`, `$expand` and their neighbours: the query options of a request or of an expand.
 
-use super::filter::{self, Expr};
+use super::filter::Expr;
+use super::parse::parse;
 use super::{DEPTH_MAX, QueryError};
 
 /// What a query asks for.
@@ -27,6 +28,8 @@ pub(crate) struct Order {
 pub(crate) struct Expand {
     pub(crate) name: String,
     pub(crate) options: Options,
+    /// Its options as they were written, for a link to the next page of it.
+    pub(crate) written: Vec<(String, String)>,
 }
 
 impl Options {
@@ -56,7 +59,7 @@ impl Options {
                     options.select =
                         Some(split(value, ',').into_iter().map(str::to_owned).collect())
                 }
-                "$filter" => options.filter = Some(filter::parse(value, aliases)?),
+                "$filter" => options.filter = Some(parse(value, aliases)?),
                 "$orderby" => options.order = order(value)?,
                 "$top" => options.top = Some(number("$top", value)?),
                 "$skip" => options.skip = Some(number("$skip", value)?),
@@ -121,6 +124,7 @@ fn expand(text: &str, aliases: &[(String, String)], depth: usize) -> Result<Expa
         return Ok(Expand {
             name: text.to_owned(),
             options: Options::default(),
+            written: Vec::new(),
         });
     };
     let inner = rest.trim_end().strip_suffix(')').ok_or_else(|| {
@@ -140,8 +144,10 @@ fn expand(text: &str, aliases: &[(String, String)], depth: usize) -> Result<Expa
         }
         pairs.push((option, value));
     }
+    let written = |(option, value): &(&str, &str)| ((*option).to_owned(), (*value).to_owned());
     Ok(Expand {
         name: name.trim().to_owned(),
+        written: pairs.iter().map(written).collect(),
         options: Options::within(pairs.into_iter(), aliases, depth + 1)?,
     })
 }

@@ -258,3 +258,63 @@ async fn the_lenient_reading_takes_bare_line_feeds_and_no_content_id() {
     assert_eq!(world.batch(&[], &body).await.status, 200);
     assert_eq!(world.control().counts().accounts, 1);
 }
+
+#[tokio::test]
+async fn headers_of_the_outer_request_do_not_apply_to_parts() {
+    let world = World::start().await;
+    let id = world.create("accounts", json!({"name": "A"})).await;
+    let part = |headers: &str| {
+        format!(
+            "--batch_x\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\nPATCH /api/data/v9.2/accounts({id}) HTTP/1.1\r\nContent-Type: application/json\r\n{headers}\r\n{{\"fax\":\"1\"}}\r\n--batch_x--\r\n"
+        )
+    };
+    let stale = ("if-match", "W/\"1\"");
+    let outer = world
+        .batch(&[stale, ("prefer", "return=representation")], &part(""))
+        .await;
+    assert_eq!(outer.status, 200);
+    assert!(
+        outer.text.contains("HTTP/1.1 204 No Content"),
+        "{}",
+        outer.text
+    );
+    let inner = world.batch(&[], &part("If-Match: W/\"1\"\r\n")).await;
+    assert_eq!(
+        inner.status, 412,
+        "the outer status is that of the first error"
+    );
+    assert!(
+        inner.text.contains("0x80060882") && inner.text.contains("REQ_ID: "),
+        "{}",
+        inner.text
+    );
+}
+
+#[tokio::test]
+async fn a_batch_has_at_most_a_thousand_operations_and_no_batch_inside() {
+    let world = World::start().await;
+    let who = single("GET /api/data/v9.2/WhoAmI");
+    let (most, more) = (
+        format!("{}--batch_x--\r\n", who.repeat(1_000)),
+        format!("{}--batch_x--\r\n", who.repeat(1_001)),
+    );
+    assert_eq!(world.batch(&[], &most).await.status, 200);
+    let refused = world.batch(&[], &more).await;
+    assert_eq!((refused.status, refused.code()), (400, "0x80048d19"));
+    let nested = format!("{}--batch_x--\r\n", single("POST /api/data/v9.2/$batch"));
+    let refused = world.batch(&[], &nested).await;
+    assert_eq!((refused.status, refused.code()), (400, "0x80048d19"));
+}
+
+#[tokio::test]
+async fn a_request_line_may_hold_spaces_between_the_method_and_the_version() {
+    let world = World::start().await;
+    world.create("accounts", json!({"name": "A B"})).await;
+    let read = single("GET /api/data/v9.2/accounts?$select=name&$filter=name eq 'A B'");
+    let answer = world.batch(&[], &format!("{read}--batch_x--\r\n")).await;
+    assert!(
+        answer.status == 200 && answer.text.contains("\"A B\""),
+        "{}",
+        answer.text
+    );
+}

@@ -213,3 +213,26 @@ async fn relationships_tell_the_names_for_binds() {
     assert_eq!(whole["Attributes"].as_array().unwrap().len(), 1);
     assert_eq!(whole["Keys"].as_array().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn the_csdl_document_tells_every_set_type_and_navigation() {
+    let world = World::start().await;
+    let answer = world.crm("GET", "$metadata", &[], None).await;
+    assert_eq!(
+        (answer.status, answer.header("content-type")),
+        (200, "application/xml")
+    );
+    for part in [
+        r#"<EntitySet Name="opportunities" EntityType="Microsoft.Dynamics.CRM.opportunity" />"#,
+        r#"<Property Name="estimatedclosedate" Type="Edm.Date" />"#,
+        r#"<Property Name="_customerid_value" Type="Edm.Guid" />"#,
+        r#"<NavigationProperty Name="customerid_account" Type="mscrm.account" />"#,
+        r#"<NavigationProperty Name="opportunity_customer_accounts" Type="Collection(mscrm.opportunity)" />"#,
+    ] {
+        assert!(answer.text.contains(part), "{part}");
+    }
+    assert!(
+        !answer.text.contains(r#"Name="authvalue""#),
+        "a secret is no property"
+    );
+}

@@ -421,11 +421,4 @@ async fn what_is_not_built_is_said_to_be_so() {
             "{query}"
         );
     }
-    assert_eq!(
-        world
-            .crm("POST", "EntityDefinitions", &[], Some(json!({})))
-            .await
-            .status,
-        501
-    );
 }

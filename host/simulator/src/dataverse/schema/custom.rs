@@ -3,8 +3,8 @@
 use rust_decimal::Decimal;
 
 use super::{
-    Choice, Column, Kind, ManyToMany, Name, Required, Schema, Table, Target, add as add_column,
-    blank_table, plain_column, system_columns,
+    AlternateKey, Choice, Column, Kind, ManyToMany, Name, Required, Schema, Table, Target,
+    add as add_column, blank_table, plain_column, system_columns,
 };
 use crate::config::{ColumnConfig, ColumnKind, ManyConfig, SimulatorConfig, TableConfig};
 
@@ -67,8 +67,8 @@ fn custom_table(config: &TableConfig, code: i32) -> Result<Table, String> {
                 "a key of table '{logical}' names column '{missing}', which does not exist"
             ));
         }
-        made.keys
-            .push(key.iter().map(|name| Name::from(name.as_str())).collect());
+        let columns = key.iter().map(|name| Name::from(name.as_str())).collect();
+        made.keys.push(AlternateKey::standing(columns));
     }
     Ok(made)
 }
@@ -95,6 +95,7 @@ fn custom_many(schema: &Schema, config: &ManyConfig) -> Result<ManyToMany, Strin
         intersect: config.schema_name.to_lowercase(),
         first: side(&config.first),
         second: side(&config.second),
+        gone: false,
     })
 }
 
@@ -189,6 +190,7 @@ fn custom_column(table: &str, config: &ColumnConfig) -> Column {
         ColumnKind::Money => Kind::Money {
             min: -billion,
             max: billion,
+            precision: None,
         },
         ColumnKind::Boolean => Kind::Bool,
         ColumnKind::DateOnly => Kind::Date,

@@ -52,6 +52,7 @@ fn table_line(words: &[&str]) -> Result<Table, String> {
     let mut table = blank_table(words[1], value("set")?, value("key")?, value("name")?, code);
     table.custom = table.logical.starts_with("msft_");
     table.tracked = !words.contains(&"plain");
+    table.versioned = table.tracked;
     system_columns(
         &mut table,
         words.contains(&"owned"),
@@ -123,6 +124,7 @@ fn column_line(table: &str, words: &[&str]) -> Result<Column, String> {
         "money" => Kind::Money {
             min: number(0)?,
             max: number(1)?,
+            precision: None,
         },
         "double" => Kind::Double {
             min: argument(0)?
@@ -197,5 +199,6 @@ fn many_line(words: &[&str]) -> Result<ManyToMany, String> {
         intersect: (*intersect).to_owned(),
         first: side(first)?,
         second: side(second)?,
+        gone: false,
     })
 }
