@@ -79,6 +79,18 @@ pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
     report::check(&report)?;
     if width == Width::All {
         assumptions::play(workspace, &[])?;
+        // Clients that we did not write, installed by the test itself.
+        step(
+            "other people's clients",
+            cargo(workspace).args([
+                "test",
+                "--workspace",
+                "--test",
+                "clients",
+                "--",
+                "--ignored",
+            ]),
+        )?;
         // Together, so that the dependencies are optimised once.
         step(
             "release and benches",
@@ -90,6 +102,11 @@ pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
                 "--bins",
                 "--benches",
             ]),
+        )?;
+        // The one bench whose budgets hold on any machine, however busy.
+        step(
+            "simulator under load",
+            cargo(workspace).args(["bench", "--workspace", "--bench", "service"]),
         )?;
     }
     eprintln!(
