@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub struct Assumptions {
     /// Entra: a refresh token that was redeemed keeps working beside its successor (default: yes, as at Microsoft).
     pub old_refresh_tokens_keep_working: bool,
+    /// Entra: a signed assertion is good for one request, as its `jti` is there for (default: yes; the documents only ask for a fresh one).
+    pub assertions_work_once: bool,
     /// Referrals: status of a successful create, 200 by the connector's description, 201 by the response-code page.
     pub create_answers_201: bool,
     /// Referrals: customer names leave HTML-escaped, as in every public sample.
@@ -64,6 +66,7 @@ impl Default for Assumptions {
     fn default() -> Self {
         Self {
             old_refresh_tokens_keep_working: true,
+            assertions_work_once: true,
             create_answers_201: false,
             escape_customer_names: true,
             broken_next_link: true,

@@ -27,6 +27,7 @@ mod refusal;
 mod route;
 mod row;
 mod rules;
+mod saved;
 mod schema;
 mod seed;
 mod session;
@@ -54,6 +55,7 @@ use crate::standing::CrmAccount;
 use crate::wire::{Reply, Request};
 use crate::world::Shared;
 pub(crate) use refusal::Refusal;
+pub(crate) use saved::SavedDataverse;
 use session::Session;
 use store::{Asked, Committed, Db};
 

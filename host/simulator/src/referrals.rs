@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::Method;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::assumptions::Assumptions;
@@ -124,6 +125,13 @@ impl Refusal {
     }
 }
 
+/// All referrals, and who may do what, as they are written down.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SavedReferrals {
+    book: Book,
+    roles: BTreeMap<String, Role>,
+}
+
 /// The service.
 pub(crate) struct Referrals {
     pub(crate) clock: Arc<Clock>,
@@ -177,6 +185,19 @@ impl Referrals {
             ),
             book: Mutex::new(book.copied(Ids::new(shared.seed, 0x9C))),
         }
+    }
+
+    pub(crate) fn saved(&self) -> SavedReferrals {
+        let roles = self.roles.lock().unwrap_or_else(PoisonError::into_inner);
+        SavedReferrals {
+            book: self.book().clone(),
+            roles: roles.clone(),
+        }
+    }
+
+    pub(crate) fn restore(&self, saved: SavedReferrals) {
+        *self.roles.lock().unwrap_or_else(PoisonError::into_inner) = saved.roles;
+        *self.book.lock().unwrap_or_else(PoisonError::into_inner) = saved.book;
     }
 
     /// The book, after expiring what the clock has overtaken.

@@ -7,6 +7,8 @@
 
 #[path = "rules/asking.rs"]
 mod asking;
+#[path = "rules/assertions.rs"]
+mod assertions;
 #[path = "rules/batch.rs"]
 mod batch;
 #[path = "rules/binding.rs"]
@@ -25,6 +27,8 @@ mod documented;
 mod entra;
 #[path = "rules/environment.rs"]
 mod environment;
+#[path = "rules/faults.rs"]
+mod faults;
 #[path = "rules/harness.rs"]
 mod harness;
 #[path = "rules/images.rs"]
@@ -61,6 +65,8 @@ mod referrals;
 mod registering;
 #[path = "rules/relationships.rs"]
 mod relationships;
+#[path = "rules/saving.rs"]
+mod saving;
 #[path = "rules/standing.rs"]
 mod standing;
 #[path = "rules/symptoms.rs"]

@@ -22,17 +22,24 @@ impl Control {
             let page = page(self.about());
             return Reply::bytes(200, "text/plain; charset=utf-8", page.into_bytes());
         }
-        match self.route(request) {
-            Ok(body) => Reply::json(200, &body),
-            Err(error) => {
-                let status = match &error {
-                    ControlError::Refused { .. } => 422,
-                    ControlError::Unknown { .. } => 404,
-                    ControlError::Malformed { .. } => 400,
-                };
-                Reply::json(status, &json!({ "error": error.to_string() }))
-            }
-        }
+        let reply = match (&request.method, request.path.as_str()) {
+            // A world may be large: it is not taken through a tree of values.
+            (&Method::GET, "/world") => self
+                .save()
+                .map(|file| Reply::bytes(200, "application/json", file)),
+            (&Method::PUT, "/world") => self
+                .load(&request.body)
+                .map(|()| Reply::json(200, &json!({ "done": true }))),
+            _ => self.route(request).map(|body| Reply::json(200, &body)),
+        };
+        reply.unwrap_or_else(|error| {
+            let status = match &error {
+                ControlError::Refused { .. } => 422,
+                ControlError::Unknown { .. } => 404,
+                ControlError::Malformed { .. } => 400,
+            };
+            Reply::json(status, &json!({ "error": error.to_string() }))
+        })
     }
 
     fn route(&self, request: &Request) -> Result<Value, ControlError> {
@@ -84,6 +91,7 @@ impl Control {
             ["deliveries"] => Ok(
                 json!({"waiting": self.deliveries_waiting(), "ended": plain(&self.deliveries())?}),
             ),
+            ["device-codes"] => plain(&self.device_codes()),
             ["clock"] => Ok(json!({ "now": self.now().to_string() })),
             _ => Err(unknown(parts)),
         }
@@ -117,11 +125,17 @@ impl Control {
                 done
             }
             (&Method::POST, ["faults"]) => {
-                self.fault(read(body)?);
+                let (fault, chance) = with_chance(body)?;
+                self.fault_by_chance(fault, chance);
+                done
+            }
+            (&Method::POST, ["fault-scripts"]) => {
+                self.fault_script(read(body)?);
                 done
             }
             (&Method::POST, ["webhook-faults"]) => {
-                self.webhook_fault(read(body)?);
+                let (fault, chance) = with_chance(body)?;
+                self.webhook_fault_by_chance(fault, chance);
                 done
             }
             (&Method::DELETE, ["faults"]) => {
@@ -141,6 +155,16 @@ impl Control {
                 done
             }
             (&Method::POST, ["users", mail, what]) => self.user_route(mail, what, body),
+            (&Method::POST, ["apps", client_id, what]) => self.app_route(client_id, what, body),
+            (&Method::POST, ["device-codes", code, "sign-in"]) => {
+                plain(&self.approve_device(code, &text(body, "user"))?)
+            }
+            (&Method::POST, ["device-codes", code, "decline"]) => {
+                plain(&self.decline_device(code)?)
+            }
+            (&Method::POST, ["webhook-certificate", "rotate"]) => {
+                plain(&self.rotate_webhook_certificate()?)
+            }
             (&Method::POST, ["crm", "copy"]) => {
                 Ok(json!({ "organization_id": self.copy_environment() }))
             }
@@ -177,6 +201,19 @@ impl Control {
             "consents" => Ok(json!({ "refresh_token": self.consent_again(mail)? })),
             "role" => plain(&self.set_role(mail, read(&body["role"])?)),
             _ => Err(unknown(&["users", mail, what])),
+        }
+    }
+
+    fn app_route(&self, client_id: &str, what: &str, body: &Value) -> Result<Value, ControlError> {
+        match what {
+            "certificates" => {
+                let thumbprint = self.add_certificate(client_id, &text(body, "pem"))?;
+                Ok(json!({ "x5t#S256": thumbprint }))
+            }
+            "authorize" => Ok(json!({ "code": self.authorize(client_id, &text(body, "user"))? })),
+            "secret-expires" => plain(&self.expire_secret(client_id, true)?),
+            "secret-renewed" => plain(&self.expire_secret(client_id, false)?),
+            _ => Err(unknown(&["apps", client_id, what])),
         }
     }
 
@@ -272,6 +309,20 @@ fn plain(value: &impl serde::Serialize) -> Result<Value, ControlError> {
 
 fn read<T: serde::de::DeserializeOwned>(body: &Value) -> Result<T, ControlError> {
     serde_json::from_value(body.clone()).map_err(|error| malformed(&error))
+}
+
+/// A fault, and the probability that is said beside it.
+fn with_chance<T: serde::de::DeserializeOwned>(body: &Value) -> Result<(T, f64), ControlError> {
+    let mut fault = body.clone();
+    let said = fault
+        .as_object_mut()
+        .and_then(|fields| fields.remove("chance"));
+    let chance = said.map_or(Some(1.0), |said| said.as_f64());
+    let chance = chance.filter(|chance| (0.0..=1.0).contains(chance));
+    let chance = chance.ok_or_else(|| ControlError::Malformed {
+        reason: "`chance` is a number from 0 to 1".to_owned(),
+    })?;
+    Ok((read(&fault)?, chance))
 }
 
 fn malformed(error: &serde_json::Error) -> ControlError {

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Control, ControlError};
-use crate::clock::real_ms;
 use crate::ledger::Act;
 use crate::referrals::{Organization, Refusal};
 
@@ -39,7 +38,7 @@ impl Arrival {
 impl Control {
     /// A partner's user creates a deal on the site, with the body that the API takes.
     pub fn partner_user_creates(&self, referral: &Value) -> Result<Act, ControlError> {
-        let at = real_ms();
+        let at = self.world.ledger.now_ms();
         let what = "create referral";
         let created = self
             .world
@@ -81,7 +80,7 @@ impl Control {
     ///
     /// With type `Shared` Microsoft's own stands beside it. `inviteContext.invitedBy` may name another partner, or be null.
     pub fn referral_arrives(&self, referral: &Value) -> Result<Act, ControlError> {
-        let at = real_ms();
+        let at = self.world.ledger.now_ms();
         let what = "send referral";
         let created = self.world.referrals.inbound(self.partner(), referral);
         let id = created.map_err(|refusal| at_partner_center(what, refusal))?;
@@ -137,7 +136,7 @@ impl Control {
         id: &str,
         status: &str,
     ) -> Result<Act, ControlError> {
-        let at = real_ms();
+        let at = self.world.ledger.now_ms();
         let what = "review registration";
         self.world
             .referrals
@@ -156,7 +155,7 @@ impl Control {
     }
 
     fn by_hand(&self, who: &str, what: &str, id: &str, patch: &Value) -> Result<Act, ControlError> {
-        let at = real_ms();
+        let at = self.world.ledger.now_ms();
         self.world
             .referrals
             .patch_by_hand(id, patch)

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::Method;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::COLLECTION;
@@ -39,7 +41,7 @@ const EVENTS: [&str; 9] = [
 ];
 
 /// One tenant's registration: there is only ever one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Registration {
     subscriber_id: String,
     url: String,
@@ -58,14 +60,15 @@ struct Notice<'a> {
     validation: Option<String>,
 }
 
-#[derive(Debug)]
-struct Books {
+/// Who is registered, and the validation events of late.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Books {
     ids: Ids,
     by_tenant: BTreeMap<String, Registration>,
     validations: BTreeMap<String, Validation>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Validation {
     tenant: String,
     at: Timestamp,
@@ -120,6 +123,15 @@ impl Registrations {
         };
         url.clone_into(&mut held.url);
         true
+    }
+
+    pub(crate) fn saved(&self) -> Books {
+        let books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        books.clone()
+    }
+
+    pub(crate) fn restore(&self, saved: Books) {
+        *self.books.lock().unwrap_or_else(PoisonError::into_inner) = saved;
     }
 
     /// The same registrations in another world.
@@ -200,7 +212,7 @@ impl Registrations {
         .into_bytes();
         let signature = if self.deliveries.are_posted() {
             match self.signer.sign(&body) {
-                Ok(signature) => signature,
+                Ok(signature) => STANDARD.encode(signature),
                 Err(error) => {
                     tracing::error!(%error, "a notification could not be signed");
                     return;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{COLLECTION, Refusal};
 use crate::assumptions::Assumptions;
+use crate::html::escape;
 
 /// Fields that the server owns: silently dropped from input. (partner-center 2.1)
 const SERVER_OWNED: [&str; 23] = [
@@ -205,12 +206,4 @@ pub(crate) fn outward(referral: &Value, assumptions: &Assumptions, origin: &str)
         referral["id"].as_str().unwrap_or_default()
     ));
     out
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\'', "&#39;")
 }
