@@ -2,11 +2,13 @@
 //!
 //! `tests/rules/symptoms.rs` has a table: which act brings about which symptom of the connector's troubleshooting page.
 
+mod deals;
 mod http;
 mod identity;
 mod page;
 mod partners;
 mod routes;
+mod seeding;
 mod sellers;
 mod words;
 
@@ -23,7 +25,10 @@ use crate::ledger::{Act, Entry, RefusedWrite};
 use crate::saved::{SavedError, SavedWorld};
 use crate::standing::{CrmAccount, Hidden, Role};
 use crate::world::World;
+pub use deals::Deal;
+pub(crate) use deals::{row_state, state};
 pub use partners::Arrival;
+pub use seeding::{SeedOrder, Seeded};
 
 /// Why an act of control did not happen.
 #[derive(Debug, thiserror::Error)]

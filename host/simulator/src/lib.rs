@@ -32,6 +32,7 @@ mod ids;
 mod inside;
 pub mod ledger;
 mod odata;
+mod pages;
 mod referrals;
 mod running;
 mod saved;
@@ -48,7 +49,7 @@ pub use config::{
     ColumnConfig, ColumnKind, ManyConfig, OrganizationConfig, RowConfig, ServiceProtection,
     SimulatorConfig, StatusConfig, TableColumnConfig, TableConfig,
 };
-pub use control::{Arrival, Control, ControlError};
+pub use control::{Arrival, Control, ControlError, Deal, SeedOrder, Seeded};
 pub use deliveries::{DeliveryRecord, Undelivered};
 pub use entra::DeviceCode;
 pub use faults::{Fault, FaultKind, FaultScript, Service, WebhookFault, WebhookFaultKind};

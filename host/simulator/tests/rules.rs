@@ -57,6 +57,8 @@ mod opportunities;
 mod preconditions;
 #[path = "rules/protection.rs"]
 mod protection;
+#[path = "rules/pages.rs"]
+mod pages;
 #[path = "rules/queries.rs"]
 mod queries;
 #[path = "rules/referrals.rs"]

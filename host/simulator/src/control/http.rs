@@ -18,9 +18,24 @@ impl Control {
         let wants_json = request
             .header("accept")
             .is_some_and(|accept| accept.contains("json"));
+        let is_browser = request
+            .header("accept")
+            .is_some_and(|accept| accept.contains("text/html"));
+        if is_front && is_browser {
+            return Reply::empty(303).with("location", "/partner-center");
+        }
         if is_front && !wants_json {
             let page = page(self.about());
             return Reply::bytes(200, "text/plain; charset=utf-8", page.into_bytes());
+        }
+        // A page of another site may not play the people here.
+        let from_elsewhere = request.header("sec-fetch-site") == Some("cross-site");
+        if from_elsewhere && request.method != Method::GET {
+            let body = json!({"error": "control takes no requests that another site's page sends"});
+            return Reply::json(403, &body);
+        }
+        if let Some(reply) = crate::pages::answer(self, request) {
+            return reply;
         }
         let reply = match (&request.method, request.path.as_str()) {
             // A world may be large: it is not taken through a tree of values.
@@ -73,6 +88,11 @@ impl Control {
                 about["crm"]["organization_id"] = json!(self.organization_id());
                 Ok(about)
             }
+            ["deals"] => {
+                let pairs = request.pairs();
+                let find = pairs.iter().find(|(name, _)| name == "find");
+                plain(&self.deals(find.map_or("", |(_, find)| find)))
+            }
             ["counts"] => plain(&self.counts()),
             ["audit"] => plain(&self.audit()),
             ["ledger"] => {
@@ -115,6 +135,7 @@ impl Control {
                 }
                 Ok(json!({ "now": self.now().to_string() }))
             }
+            (&Method::POST, ["seed"]) => plain(&self.seed(&read(body)?)?),
             (&Method::POST, ["latency"]) => {
                 let reason = "`ms` expected".to_owned();
                 self.set_latency_ms(

@@ -163,7 +163,7 @@ impl Control {
         Ok(self.world.ledger.act(at, who, what, id))
     }
 
-    fn partner(&self) -> &Organization {
+    pub(super) fn partner(&self) -> &Organization {
         &self.world.referrals.organizations[0]
     }
 }
@@ -179,7 +179,7 @@ fn states(status: &str, substatus: &str, reason: Option<&str>) -> Value {
     Value::Array(patch)
 }
 
-fn at_partner_center(what: &str, refusal: Refusal) -> ControlError {
+pub(crate) fn at_partner_center(what: &str, refusal: Refusal) -> ControlError {
     ControlError::Refused {
         what: what.to_owned(),
         status: refusal.status,

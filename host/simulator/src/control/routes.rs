@@ -2,6 +2,10 @@
 
 pub(super) const ROUTES: &[&str] = &[
     "GET /                                      addresses, seeded ids, these routes",
+    "GET /partner-center                        a page for people: deals at Partner Center, and Microsoft's part",
+    "GET /dynamics                              a page for people: opportunities and leads",
+    "GET /deals?find=TEXT                       both sides of every deal",
+    "POST /seed {\"opportunities\", \"leads\", \"referrals\", \"inbound\"}  makes so many of each",
     "GET /counts                                how many of each record",
     "GET /audit                                 duplicates, lost updates, one-sided links, blind writes, writes to frozen records",
     "GET /ledger?after=N                        accepted writes after entry N",

@@ -189,7 +189,7 @@ impl Control {
     }
 }
 
-fn in_crm(what: &str, refusal: Refusal) -> ControlError {
+pub(crate) fn in_crm(what: &str, refusal: Refusal) -> ControlError {
     ControlError::Refused {
         what: what.to_owned(),
         status: refusal.status,
