@@ -34,6 +34,7 @@ pub mod ledger;
 mod odata;
 mod pages;
 mod referrals;
+mod remote_control;
 mod running;
 mod saved;
 mod server;
@@ -54,6 +55,10 @@ pub use deliveries::{DeliveryRecord, Undelivered};
 pub use entra::DeviceCode;
 pub use faults::{Fault, FaultKind, FaultScript, Service, WebhookFault, WebhookFaultKind};
 pub use inside::{Carried, Inside};
+pub use jiff::Timestamp;
+pub use remote_control::{
+    DEEDS, Deed, Order, RemoteControl, RemoteError, Says, milliseconds, moment,
+};
 pub use running::{CrmAccess, OrganizationAccess, Running, Simulator, SimulatorError, Urls};
 pub use saved::SavedError;
 pub use standing::{CrmAccount, Hidden, Role};

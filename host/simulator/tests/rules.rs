@@ -67,6 +67,8 @@ mod referrals;
 mod registering;
 #[path = "rules/relationships.rs"]
 mod relationships;
+#[path = "rules/remote.rs"]
+mod remote;
 #[path = "rules/saving.rs"]
 mod saving;
 #[path = "rules/standing.rs"]
