@@ -34,6 +34,8 @@ pub struct Assumptions {
     pub contacts_fixed_once_visible: bool,
     /// Referrals: closing as lost or declined without a `statusReason` is refused, as the bulk upload does.
     pub closing_needs_reason: bool,
+    /// Referrals: a property that the documents do not know is refused with 400, rather than passed over.
+    pub unknown_properties_are_refused: bool,
     /// Partner Center webhooks: `ResourceUri` uses the referrals API's real address instead of the documented one.
     pub resource_uri_is_real_address: bool,
     /// Partner Center webhooks: a `related-*` event carries the receiver's own referral id instead of the changed one.
@@ -77,6 +79,7 @@ impl Default for Assumptions {
             list_shows_marketplace_leads: true,
             contacts_fixed_once_visible: true,
             closing_needs_reason: false,
+            unknown_properties_are_refused: false,
             resource_uri_is_real_address: false,
             related_event_carries_own_id: false,
             certificate_as_pem: false,

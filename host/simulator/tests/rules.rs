@@ -15,6 +15,8 @@ mod batch;
 mod binding;
 #[path = "rules/bulk.rs"]
 mod bulk;
+#[path = "rules/bodies.rs"]
+mod bodies;
 #[path = "rules/control.rs"]
 mod control;
 #[path = "rules/control_http.rs"]

@@ -278,6 +278,8 @@ impl Control {
             (&Method::POST, [id, "registration"]) => {
                 self.microsoft_reviews_registration(id, &text(body, "status"))
             }
+            (&Method::POST, [id, "error"]) => self.referral_fails(id, true),
+            (&Method::POST, [id, "mended"]) => self.referral_fails(id, false),
             (&Method::POST, [id, "hide"]) => self.hide_record("referral", id, hidden(body)?),
             (&Method::POST, [id, "show"]) => self.show_record("referral", id),
             _ => Err(unknown(parts)),

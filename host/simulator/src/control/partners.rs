@@ -145,6 +145,19 @@ impl Control {
         Ok(self.world.ledger.act(at, "microsoft", what, id))
     }
 
+    /// A referral fails behind the scenes: its substatus is `Error`, which only a third party's filter tells of. With `failed` false it is well again.
+    pub fn referral_fails(&self, id: &str, failed: bool) -> Result<Act, ControlError> {
+        let at = self.world.ledger.now_ms();
+        let what = if failed {
+            "fail referral"
+        } else {
+            "mend referral"
+        };
+        let done = self.world.referrals.fail(id, failed);
+        done.map_err(|refusal| at_partner_center(what, refusal))?;
+        Ok(self.world.ledger.act(at, "operator", what, id))
+    }
+
     fn microsoft(&self, what: &str, id: &str, patch: &Value) -> Result<Act, ControlError> {
         let theirs = self
             .world

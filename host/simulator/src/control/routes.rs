@@ -53,6 +53,7 @@ pub(super) const ROUTES: &[&str] = &[
     "POST /referrals/{id}/decline {\"reason\"}  Microsoft declines",
     "POST /referrals/{id}/win                   Microsoft wins",
     "POST /referrals/{id}/lose {\"reason\"}     Microsoft loses",
+    "POST /referrals/{id}/error                 its substatus becomes Error; POST …/mended undoes it",
     "POST /referrals/{id}/registration {\"status\"}  Microsoft reviews the registration of a won deal",
     "GET /rows/{table}                          every row",
     "GET|PATCH|DELETE /rows/{table}/{id}        one row; changes are a seller's",
