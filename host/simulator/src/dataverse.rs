@@ -12,6 +12,7 @@ mod by_hand;
 mod cells;
 mod changes;
 mod environment;
+mod glance;
 mod index;
 mod limits;
 mod merge;

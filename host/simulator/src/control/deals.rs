@@ -11,6 +11,30 @@ use crate::referrals::MICROSOFT;
 /// Column that holds the referral's id in the CRM.
 const IDENTIFIER: &str = "msft_microsoftpartnercenterreferralidentifier";
 
+/// What of each table is shown.
+const COLUMNS: [(&str, &[&str]); 2] = [
+    (
+        "opportunity",
+        &[
+            "name",
+            "estimatedvalue",
+            "statecode",
+            "_customerid_value",
+            IDENTIFIER,
+        ],
+    ),
+    (
+        "lead",
+        &[
+            "subject",
+            "companyname",
+            "estimatedvalue",
+            "statecode",
+            IDENTIFIER,
+        ],
+    ),
+];
+
 /// A deal: a partner's referral, a row of the CRM, or both where the one names the other.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Deal {
@@ -38,10 +62,11 @@ impl Control {
     /// Every deal, those at Partner Center first. With `find` only those in whose name, customer or ids it stands.
     pub fn deals(&self, find: &str) -> Vec<Deal> {
         let find = find.to_lowercase();
+        let names = self.customers();
         let mut rows = BTreeMap::new();
         let mut named = BTreeMap::new();
-        for table in ["opportunity", "lead"] {
-            for row in self.rows(table) {
+        for (table, properties) in COLUMNS {
+            for row in self.world.dataverse.glance(table, properties) {
                 let id = text(&row, &format!("{table}id"));
                 if let Some(referral) = row[IDENTIFIER].as_str() {
                     // A qualified lead names the referral that its opportunity goes on with.
@@ -69,7 +94,7 @@ impl Control {
                 };
                 let mut deal = of_referral(referral, theirs);
                 if let Some((table, row)) = row.and_then(|id| rows.remove(&id)) {
-                    let customer = self.customer_of(&row);
+                    let customer = customer_of(&row, &names);
                     of_row(&mut deal, table, &row, &customer);
                 }
                 deals.push(deal);
@@ -77,7 +102,7 @@ impl Control {
         }
         for (table, row) in rows.values() {
             let mut deal = Deal::default();
-            of_row(&mut deal, table, row, &self.customer_of(row));
+            of_row(&mut deal, table, row, &customer_of(row, &names));
             deals.push(deal);
         }
         deals.retain(|deal| {
@@ -88,13 +113,41 @@ impl Control {
         deals
     }
 
-    /// The name of the account or contact that an opportunity is for.
+    /// Names of accounts and contacts.
+    fn customers(&self) -> BTreeMap<String, String> {
+        let mut names = BTreeMap::new();
+        for (table, name) in [("account", "name"), ("contact", "fullname")] {
+            let rows = self.world.dataverse.glance(table, &[name]);
+            names.extend(
+                rows.iter()
+                    .map(|row| (text(row, &format!("{table}id")), text(row, name))),
+            );
+        }
+        names
+    }
+
+    /// The name of the account or contact that one opportunity is for.
     pub(crate) fn customer_of(&self, row: &Value) -> String {
         let id = text(row, "_customerid_value");
         let named = |table: &str, name: &str| Some(text(&self.row(table, &id)?, name));
         let named = named("account", "name").or_else(|| named("contact", "fullname"));
         named.unwrap_or_default()
     }
+
+    /// The row that a referral names as its own: table and id.
+    pub(crate) fn row_of(&self, referral: &Value) -> Option<(&'static str, String)> {
+        let id = text(referral, "externalReferenceId");
+        let tables = ["opportunity", "lead"].into_iter();
+        let table = tables
+            .into_iter()
+            .find(|table| self.row(table, &id).is_some())?;
+        Some((table, id))
+    }
+}
+
+fn customer_of(row: &Value, names: &BTreeMap<String, String>) -> String {
+    let id = text(row, "_customerid_value");
+    names.get(&id).cloned().unwrap_or_default()
 }
 
 fn of_referral(referral: &Value, microsoft: Option<&Value>) -> Deal {

@@ -289,13 +289,11 @@ fn shown(control: &Control, id: &str, sent: Option<&Sent>, note: &Note<'_>, stat
         ("Referral", text("/id")),
         ("Engagement", text("/engagementId")),
     ]);
-    if let Some(deal) = control.deals(&text("/id")).first()
-        && let (Some(table), Some(row)) = (&deal.table, &deal.row)
-    {
+    if let Some((table, row)) = control.row_of(&referral) {
         inside.push_str(&format!(
             "<p><a href=\"/dynamics/{}/{}\">The row in Dynamics 365</a></p>\n",
             escape(table),
-            escape(row)
+            escape(&row)
         ));
     }
     inside.push_str(&format!(
