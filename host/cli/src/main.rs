@@ -64,7 +64,7 @@ enum Command {
     /// A local Partner Center, Dynamics 365 and Entra to try a configuration against.
     ///
     /// Speaks the real protocols over TLS with a certificate authority of its own, and writes a ready-made configuration for `cosell run`. Runs until
-    /// stopped; what it holds is gone then.
+    /// stopped; what it holds is gone then, unless it was saved. The commands below speak to one that runs.
     Simulator(simulator::Args),
     /// Look into plugins.
     #[command(subcommand)]

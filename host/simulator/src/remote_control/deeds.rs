@@ -148,6 +148,27 @@ pub const DEEDS: &[Deed] = &[
         FREE,
     ),
     deed(
+        ("microsoft", "fail"),
+        ID,
+        "",
+        ("POST", "/referrals/{0}/error"),
+        Says::Nothing,
+    ),
+    deed(
+        ("microsoft", "mend"),
+        ID,
+        "",
+        ("POST", "/referrals/{0}/mended"),
+        Says::Nothing,
+    ),
+    deed(
+        ("microsoft", "rotate-certificate"),
+        &[],
+        "",
+        ("POST", "/webhook-certificate/rotate"),
+        Says::Nothing,
+    ),
+    deed(
         ("seller", "create"),
         &["TABLE"],
         "name=…",
