@@ -41,6 +41,7 @@ mod server;
 mod sight;
 mod signing;
 mod standing;
+mod tls;
 mod wire;
 mod world;
 

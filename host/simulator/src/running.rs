@@ -4,12 +4,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use rustls::pki_types::CertificateDer;
 use serde::Serialize;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio_rustls::TlsAcceptor;
 
 use crate::clock::Clock;
 use crate::config::{OrganizationConfig, SimulatorConfig};
@@ -24,6 +22,7 @@ use crate::referrals::registration::Registrations;
 use crate::referrals::{Organization, Referrals};
 use crate::saved::{SavedError, SavedWorld};
 use crate::signing::{KeyError, SavedIdentity, TlsIdentity, WebhookSigner};
+use crate::tls::{acceptor, keys_failed, webhook_client};
 use crate::world::{Shared, World};
 
 /// Name under which the webhook certificate is served.
@@ -488,51 +487,4 @@ fn audiences(urls: &Urls) -> Vec<(String, Audience)> {
         ));
     }
     out
-}
-
-fn keys_failed(error: impl std::error::Error + Send + Sync + 'static) -> SimulatorError {
-    SimulatorError::Keys {
-        source: Box::new(error),
-    }
-}
-
-fn acceptor(identity: &TlsIdentity) -> Result<TlsAcceptor, SimulatorError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(keys_failed)?
-        .with_no_client_auth()
-        .with_single_cert(identity.chain.clone(), identity.key.clone_key())
-        .map_err(keys_failed)?;
-    Ok(TlsAcceptor::from(Arc::new(config)))
-}
-
-/// The client that delivers webhooks: no redirects, own roots only.
-fn webhook_client(
-    config: &SimulatorConfig,
-    own: &CertificateDer<'static>,
-) -> Result<reqwest::Client, SimulatorError> {
-    use rustls::pki_types::pem::PemObject as _;
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(own.clone()).map_err(keys_failed)?;
-    for root in CertificateDer::pem_slice_iter(
-        config
-            .trusted_roots_pem
-            .as_deref()
-            .unwrap_or_default()
-            .as_bytes(),
-    ) {
-        roots.add(root.map_err(keys_failed)?).map_err(keys_failed)?;
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(keys_failed)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .map_err(keys_failed)
 }

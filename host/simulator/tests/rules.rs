@@ -71,8 +71,12 @@ mod registering;
 mod relationships;
 #[path = "rules/remote.rs"]
 mod remote;
+#[path = "rules/resource.rs"]
+mod resource;
 #[path = "rules/saving.rs"]
 mod saving;
+#[path = "rules/signing_in.rs"]
+mod signing_in;
 #[path = "rules/standing.rs"]
 mod standing;
 #[path = "rules/symptoms.rs"]
