@@ -13,10 +13,10 @@ mod assertions;
 mod batch;
 #[path = "rules/binding.rs"]
 mod binding;
-#[path = "rules/bulk.rs"]
-mod bulk;
 #[path = "rules/bodies.rs"]
 mod bodies;
+#[path = "rules/bulk.rs"]
+mod bulk;
 #[path = "rules/control.rs"]
 mod control;
 #[path = "rules/control_http.rs"]
@@ -55,12 +55,12 @@ mod metadata;
 mod notifications;
 #[path = "rules/opportunities.rs"]
 mod opportunities;
+#[path = "rules/pages.rs"]
+mod pages;
 #[path = "rules/preconditions.rs"]
 mod preconditions;
 #[path = "rules/protection.rs"]
 mod protection;
-#[path = "rules/pages.rs"]
-mod pages;
 #[path = "rules/queries.rs"]
 mod queries;
 #[path = "rules/referrals.rs"]

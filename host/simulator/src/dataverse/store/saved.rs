@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::super::schema::Column;
 use super::{Db, Name, Row, Schema};
 use crate::ids::Ids;
 use crate::sight::Sight;
@@ -62,13 +63,34 @@ impl Db {
         self.sight.replace(saved.sight);
         self.rows.clear();
         for (table, saved) in saved.rows {
-            let rows = self.rows.entry(table).or_default();
-            rows.live = saved.live.into_iter().map(|row| (row.id, row)).collect();
+            let columns = self.schema.table(&table).map(|table| &table.columns);
+            let rows = self.rows.entry(table.clone()).or_default();
+            let live = saved.live.into_iter();
+            let live = live.map(|row| (row.id, Arc::new(sharing_names(columns, &row))));
+            rows.live = live.collect();
             rows.deleted = saved.deleted;
         }
         self.links = saved.links;
+        self.stale = None;
+        self.index();
         self.undo.clear();
         self.events.clear();
         self.writes.clear();
+    }
+}
+
+/// A row whose cells are called by the names that the schema holds: a row that was read has its own copy of each.
+fn sharing_names(columns: Option<&BTreeMap<Name, Column>>, row: &Row) -> Row {
+    let shared = |name: &Name| {
+        let held = columns.and_then(|columns| columns.get_key_value(name));
+        held.map_or_else(|| Arc::clone(name), |(held, _)| Arc::clone(held))
+    };
+    let cells = row.cells.iter();
+    Row {
+        id: row.id,
+        version: row.version,
+        cells: cells
+            .map(|(name, cell)| (shared(name), cell.clone()))
+            .collect(),
     }
 }
