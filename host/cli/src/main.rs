@@ -64,8 +64,8 @@ enum Command {
     /// A local Partner Center, Dynamics 365 and Entra to try a configuration against.
     ///
     /// Speaks the real protocols over TLS with a certificate authority of its own, and writes a ready-made configuration for `cosell run`. Runs until
-    /// stopped; what it holds is gone then.
-    Simulator(simulator::Args),
+    /// stopped; what it holds is gone then, unless it was saved. The commands below speak to one that runs.
+    Simulator(Box<simulator::Args>),
     /// Look into plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),
@@ -178,7 +178,7 @@ fn main() -> ExitCode {
         match cli.command {
             Command::Run { config } => run::run(&config).await,
             Command::Demo(args) => demo::demo(args).await,
-            Command::Simulator(args) => simulator::simulator(args).await,
+            Command::Simulator(args) => simulator::simulator(*args).await,
             Command::Plugin(PluginCommand::Check { file }) => check::plugin(&file),
             Command::Config(ConfigCommand::Example) => Ok(check::example()),
             Command::Config(ConfigCommand::Check { config }) => check::config(&config),

@@ -176,7 +176,10 @@ subscribe = true
 }
 
 /// A secret goes into a file that nobody else can read; the host refuses a wider one.
-fn private(path: &Path, secret: &str) -> anyhow::Result<()> {
+///
+/// # Errors
+/// The file could not be written.
+pub fn private(path: &Path, secret: &str) -> anyhow::Result<()> {
     let mut file = std::fs::File::options()
         .write(true)
         .create(true)

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub struct Assumptions {
     /// Entra: a refresh token that was redeemed keeps working beside its successor (default: yes, as at Microsoft).
     pub old_refresh_tokens_keep_working: bool,
+    /// Entra: a signed assertion is good for one request, as its `jti` is there for (default: yes; the documents only ask for a fresh one).
+    pub assertions_work_once: bool,
     /// Referrals: status of a successful create, 200 by the connector's description, 201 by the response-code page.
     pub create_answers_201: bool,
     /// Referrals: customer names leave HTML-escaped, as in every public sample.
@@ -32,6 +34,8 @@ pub struct Assumptions {
     pub contacts_fixed_once_visible: bool,
     /// Referrals: closing as lost or declined without a `statusReason` is refused, as the bulk upload does.
     pub closing_needs_reason: bool,
+    /// Referrals: a property that the documents do not know is refused with 400, rather than passed over.
+    pub unknown_properties_are_refused: bool,
     /// Partner Center webhooks: `ResourceUri` uses the referrals API's real address instead of the documented one.
     pub resource_uri_is_real_address: bool,
     /// Partner Center webhooks: a `related-*` event carries the receiver's own referral id instead of the changed one.
@@ -64,6 +68,7 @@ impl Default for Assumptions {
     fn default() -> Self {
         Self {
             old_refresh_tokens_keep_working: true,
+            assertions_work_once: true,
             create_answers_201: false,
             escape_customer_names: true,
             broken_next_link: true,
@@ -74,6 +79,7 @@ impl Default for Assumptions {
             list_shows_marketplace_leads: true,
             contacts_fixed_once_visible: true,
             closing_needs_reason: false,
+            unknown_properties_are_refused: false,
             resource_uri_is_real_address: false,
             related_event_carries_own_id: false,
             certificate_as_pem: false,

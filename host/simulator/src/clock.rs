@@ -1,15 +1,38 @@
 //! The simulated clock: real time plus an offset, or a clock that stands until control moves it.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+thread_local! {
+    /// How far a service is off that answers with a wrong clock: services answer on the thread that asks them.
+    static SKEW_MS: Cell<i64> = const { Cell::new(0) };
+}
+
+/// What `answer` gives when the clock that it looks at is off by so many milliseconds.
+pub(crate) fn skewed<T>(ms: i64, answer: impl FnOnce() -> T) -> T {
+    let before = SKEW_MS.replace(ms);
+    let answered = answer();
+    SKEW_MS.set(before);
+    answered
+}
+
+/// A clock as it is written down.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Reading {
+    /// Microseconds: what is added to real time, or the simulated now itself.
+    micros: i64,
+    stands: bool,
+}
 
 /// Tokens, expiry and `modifiedon` follow it; the ledger also keeps real time.
 #[derive(Debug)]
 pub struct Clock {
     /// Microseconds: what is added to real time, or the simulated now itself.
     micros: AtomicI64,
-    stands: bool,
+    stands: AtomicBool,
 }
 
 impl Default for Clock {
@@ -17,7 +40,7 @@ impl Default for Clock {
     fn default() -> Self {
         Self {
             micros: AtomicI64::new(0),
-            stands: false,
+            stands: AtomicBool::new(false),
         }
     }
 }
@@ -27,28 +50,53 @@ impl Clock {
     pub(crate) fn standing(now: Timestamp) -> Self {
         Self {
             micros: AtomicI64::new(now.as_microsecond()),
-            stands: true,
+            stands: AtomicBool::new(true),
         }
     }
 
     /// The same time, from here on by itself.
     pub(crate) fn copied(&self) -> Self {
-        Self {
-            micros: AtomicI64::new(self.micros.load(Ordering::Relaxed)),
-            stands: self.stands,
+        let copy = Self::default();
+        copy.read(self.reading());
+        copy
+    }
+
+    pub(crate) fn reading(&self) -> Reading {
+        Reading {
+            micros: self.micros.load(Ordering::Relaxed),
+            stands: self.stands.load(Ordering::Relaxed),
         }
+    }
+
+    /// Goes on as the one that was written down.
+    pub(crate) fn read(&self, reading: Reading) {
+        self.micros.store(reading.micros, Ordering::Relaxed);
+        self.stands.store(reading.stands, Ordering::Relaxed);
     }
 
     /// The simulated now, as fine as the machine's clock.
     pub fn now(&self) -> Timestamp {
-        if self.stands {
+        let now = if self.stands.load(Ordering::Relaxed) {
             let micros = self.micros.fetch_add(1, Ordering::Relaxed);
-            return Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX);
-        }
-        let offset = SignedDuration::from_micros(self.micros.load(Ordering::Relaxed));
-        Timestamp::now()
-            .saturating_add(offset)
+            Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX)
+        } else {
+            let offset = SignedDuration::from_micros(self.micros.load(Ordering::Relaxed));
+            Timestamp::now()
+                .saturating_add(offset)
+                .unwrap_or(Timestamp::MAX)
+        };
+        now.saturating_add(SignedDuration::from_millis(SKEW_MS.get()))
             .unwrap_or(Timestamp::MAX)
+    }
+
+    /// Milliseconds since 1970 for the ledger: real time, of which latencies are computed, or that of a clock that stands, so that the same
+    /// script gives the same ledger. Looking moves nothing.
+    pub(crate) fn ledger_ms(&self) -> i64 {
+        if self.stands.load(Ordering::Relaxed) {
+            self.micros.load(Ordering::Relaxed) / 1_000
+        } else {
+            real_ms()
+        }
     }
 
     /// Moves the clock by `ms`, backwards when negative, and returns the new now.
@@ -60,7 +108,7 @@ impl Clock {
 
     /// Puts the clock at `now`; it goes on from there.
     pub fn set(&self, now: Timestamp) {
-        let from = if self.stands {
+        let from = if self.stands.load(Ordering::Relaxed) {
             Timestamp::UNIX_EPOCH
         } else {
             Timestamp::now()

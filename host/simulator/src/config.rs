@@ -25,6 +25,10 @@ pub struct SimulatorConfig {
     pub trusted_roots_pem: Option<String>,
     /// Partner organisations beside Microsoft. One, named Contoso, when empty.
     pub organizations: Vec<OrganizationConfig>,
+    /// Certificates (PEM, RSA) that the app for Dataverse may prove itself with instead of its secret.
+    pub crm_certificates_pem: Vec<String>,
+    /// Where the clock stands until control moves it; it goes when absent. The same seed and the same script then give the same ledger.
+    pub clock_stands_at: Option<jiff::Timestamp>,
     /// Currency of the CRM organisation.
     pub base_currency: String,
     /// Custom tables of the CRM organisation.
@@ -72,7 +76,7 @@ impl Default for ServiceProtection {
 }
 
 /// A partner organisation at Partner Center.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OrganizationConfig {
     /// Display name.
@@ -81,6 +85,8 @@ pub struct OrganizationConfig {
     pub mpn_id: String,
     /// Mail of the user that consented to the app.
     pub user_mail: String,
+    /// Certificates (PEM, RSA) that the organisation's app may prove itself with instead of its secret.
+    pub certificates_pem: Vec<String>,
 }
 
 /// A custom table.
@@ -211,6 +217,8 @@ impl Default for SimulatorConfig {
             webhook_retry_ms: 100,
             trusted_roots_pem: None,
             organizations: Vec::new(),
+            crm_certificates_pem: Vec::new(),
+            clock_stands_at: None,
             base_currency: "EUR".to_owned(),
             tables: Vec::new(),
             columns: Vec::new(),

@@ -2,10 +2,13 @@
 //!
 //! `tests/rules/symptoms.rs` has a table: which act brings about which symptom of the connector's troubleshooting page.
 
+mod deals;
 mod http;
+mod identity;
 mod page;
 mod partners;
 mod routes;
+mod seeding;
 mod sellers;
 mod words;
 
@@ -16,13 +19,16 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::audit::{self, Audit, Counts};
-use crate::clock::real_ms;
 use crate::deliveries::DeliveryRecord;
-use crate::faults::{Fault, WebhookFault};
+use crate::faults::{Fault, FaultScript, WebhookFault};
 use crate::ledger::{Act, Entry, RefusedWrite};
+use crate::saved::{SavedError, SavedWorld};
 use crate::standing::{CrmAccount, Hidden, Role};
 use crate::world::World;
+pub use deals::Deal;
+pub(crate) use deals::{row_state, state};
 pub use partners::Arrival;
+pub use seeding::{SeedOrder, Seeded};
 
 /// Why an act of control did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -139,6 +145,30 @@ impl Control {
         &self.world.about
     }
 
+    // Keeping.
+
+    /// The whole world as one JSON file, keys and secrets included. Webhooks under way and injected faults are not in it.
+    pub fn save(&self) -> Result<Vec<u8>, ControlError> {
+        self.world.save().map_err(|error| ControlError::Malformed {
+            reason: format!("the world cannot be written down: {error}"),
+        })
+    }
+
+    /// Becomes the world of a file that this simulator, or one of the same seed and organisations, has written. Addresses and keys stay.
+    ///
+    /// # Errors
+    /// [`ControlError::Malformed`] says why the file is not taken; nothing has changed then.
+    pub fn load(&self, file: &[u8]) -> Result<(), ControlError> {
+        let saved = SavedWorld::read(file).and_then(|saved| self.become_saved(saved));
+        saved.map_err(|error| ControlError::Malformed {
+            reason: error.to_string(),
+        })
+    }
+
+    pub(crate) fn become_saved(&self, saved: SavedWorld) -> Result<(), SavedError> {
+        self.world.load(saved)
+    }
+
     // Circumstances.
 
     /// The simulated now.
@@ -167,12 +197,27 @@ impl Control {
 
     /// Injects a fault on requests.
     pub fn fault(&self, fault: Fault) {
-        self.world.faults.add(fault);
+        self.world.faults.add(fault, 1.0);
+    }
+
+    /// Injects a fault that strikes with this probability, 0 to 1, drawn from the world's seed.
+    pub fn fault_by_chance(&self, fault: Fault, chance: f64) {
+        self.world.faults.add(fault, chance);
+    }
+
+    /// Says what becomes of each of the next requests of a route in turn.
+    pub fn fault_script(&self, script: FaultScript) {
+        self.world.faults.add_script(script);
     }
 
     /// Injects a fault on webhooks.
     pub fn webhook_fault(&self, fault: WebhookFault) {
-        self.world.faults.add_webhook(fault);
+        self.world.faults.add_webhook(fault, 1.0);
+    }
+
+    /// Injects a fault on webhooks that strikes with this probability, 0 to 1.
+    pub fn webhook_fault_by_chance(&self, fault: WebhookFault, chance: f64) {
+        self.world.faults.add_webhook(fault, chance);
     }
 
     /// Takes all faults away.
@@ -180,52 +225,21 @@ impl Control {
         self.world.faults.clear();
     }
 
-    /// Revokes every refresh token, as a changed password does.
-    pub fn revoke_refresh_tokens(&self) {
-        self.world.entra.revoke_refresh_tokens();
-    }
-
-    /// Makes every access token given out so far invalid.
-    pub fn revoke_access_tokens(&self) {
-        self.world.entra.revoke_access_tokens();
-    }
-
     /// Makes every delta link given out so far too old.
     pub fn expire_delta_links(&self) {
         self.world.dataverse.expire_delta_links();
     }
 
-    /// The password of the user that consented expires: from now on its refresh tokens answer `invalid_grant`, AADSTS50173.
-    /// Access tokens that were given out stay good until they run out.
-    pub fn expire_password(&self, mail: &str) -> Result<Act, ControlError> {
-        let at = real_ms();
-        if !self.world.entra.expire_password(mail) {
-            return Err(unknown_user(mail));
-        }
-        Ok(self
-            .world
-            .ledger
-            .act(at, "administrator", "expire password", mail))
-    }
-
-    /// The user signs in and consents once more; the answer is the new refresh token.
-    pub fn consent_again(&self, mail: &str) -> Result<String, ControlError> {
-        self.world
-            .entra
-            .consent_again(mail)
-            .ok_or_else(|| unknown_user(mail))
-    }
-
     /// Gives a user another role at Partner Center, from the next call on.
     pub fn set_role(&self, mail: &str, role: Role) -> Act {
-        let at = real_ms();
+        let at = self.world.ledger.now_ms();
         self.world.referrals.set_role(mail, role);
         self.world.ledger.act(at, "administrator", "set role", mail)
     }
 
     /// Changes how the host's application user stands in the CRM.
     pub fn set_crm_account(&self, account: CrmAccount) -> Act {
-        let at = real_ms();
+        let at = self.world.ledger.now_ms();
         self.world.dataverse.set_account(account);
         self.world
             .ledger
@@ -249,7 +263,7 @@ impl Control {
         id: &str,
         hidden: Option<Hidden>,
     ) -> Result<Act, ControlError> {
-        let at = real_ms();
+        let at = self.world.ledger.now_ms();
         let found = match kind {
             "referral" => self.world.referrals.hide(id, hidden),
             table => self.world.dataverse.hide(table, id, hidden),
@@ -265,7 +279,7 @@ impl Control {
 
     /// The CRM becomes a restored copy of itself: all rows, and another `OrganizationId`, which is the answer.
     pub fn copy_environment(&self) -> String {
-        let at = real_ms();
+        let at = self.world.ledger.now_ms();
         let fresh = self.world.dataverse.copy_environment().to_string();
         self.world
             .ledger
@@ -281,7 +295,7 @@ impl Control {
     /// Another product registers its own address for Partner Center's webhooks: there is one registration per tenant, so
     /// nothing comes to the host any more.
     pub fn take_registration(&self, url: &str) -> Result<Act, ControlError> {
-        let at = real_ms();
+        let at = self.world.ledger.now_ms();
         let tenant = &self.world.referrals.organizations[0].tenant;
         if !self.world.registrations.take(tenant, url) {
             return Err(ControlError::Unknown {

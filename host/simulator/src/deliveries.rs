@@ -1,14 +1,15 @@
 //! Sending webhooks: attempts, waits, faults, and a record of what became of each. Or putting them into an outbox that a test empties.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::clock::real_ms;
 use crate::faults::{Faults, Service, WebhookFaultKind};
+use crate::world::{EXPIRED_CERTIFICATE, FOREIGN_CERTIFICATE};
 
 /// Deliveries at a time: enough for a burst, few enough not to look like an attack.
 const AT_ONCE: usize = 64;
@@ -16,6 +17,8 @@ const AT_ONCE: usize = 64;
 const ANSWER_WAIT: Duration = Duration::from_secs(60);
 /// Longest wait between two attempts; the vendor's spacing is not known, ours is short so that tests end.
 const RETRY_WAIT_MS_MAX: u64 = 5_000;
+/// So long a delivery waits for one that overtakes it.
+const OVERTAKEN_WITHIN: Duration = Duration::from_secs(2);
 /// Records kept: older ones are dropped first.
 const RECORDS_MAX: usize = 20_000;
 
@@ -82,7 +85,19 @@ pub(crate) struct Deliveries {
     faults: Arc<Faults>,
     records: Arc<Mutex<VecDeque<DeliveryRecord>>>,
     waiting: Arc<std::sync::atomic::AtomicUsize>,
+    held: Arc<Mutex<Vec<Held>>>,
 }
+
+/// What a delivery waits for before it goes.
+enum Wait {
+    None,
+    Ms(u64),
+    /// A later one of the same sender.
+    Overtaken(oneshot::Receiver<()>),
+}
+
+/// Who waits to be overtaken: its sender, and how it is told.
+type Held = (Service, oneshot::Sender<()>);
 
 #[derive(Clone)]
 enum Way {
@@ -123,6 +138,7 @@ impl Deliveries {
             faults,
             records: Arc::default(),
             waiting: Arc::default(),
+            held: Arc::default(),
         }
     }
 
@@ -179,29 +195,32 @@ impl Deliveries {
             self.note(record_of(&delivery, Vec::new(), "dropped"));
             return;
         }
-        if fault == Some(WebhookFaultKind::Tamper)
-            && let Some(byte) = delivery
-                .body
-                .iter_mut()
-                .find(|byte| byte.is_ascii_lowercase())
-        {
-            *byte = byte.to_ascii_uppercase();
+        if let Some(fault) = fault {
+            spoil(&mut delivery, fault);
         }
         if fault == Some(WebhookFaultKind::Duplicate) {
-            self.spawn(delivery.clone(), 0, |_| {});
+            self.spawn(delivery.clone(), Wait::None, |_| {});
         }
-        let wait_ms = if let Some(WebhookFaultKind::Delay { ms }) = fault {
-            ms
-        } else {
-            0
+        let wait = match fault {
+            Some(WebhookFaultKind::Delay { ms }) => Wait::Ms(ms),
+            Some(WebhookFaultKind::Reorder) => {
+                let (overtake, overtaken) = oneshot::channel();
+                self.held().push((delivery.service, overtake));
+                Wait::Overtaken(overtaken)
+            }
+            _ => Wait::None,
         };
-        self.spawn(delivery, wait_ms, done);
+        self.spawn(delivery, wait, done);
+    }
+
+    fn held(&self) -> MutexGuard<'_, Vec<Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn spawn(
         &self,
         delivery: Delivery,
-        wait_ms: u64,
+        wait: Wait,
         done: impl FnOnce(&DeliveryRecord) + Send + 'static,
     ) {
         let Way::Post { runtime, .. } = &self.way else {
@@ -210,11 +229,27 @@ impl Deliveries {
         let sender = self.clone();
         self.waiting
             .fetch_add(1, std::sync::atomic::Ordering::AcqRel);
+        // Whoever waits to be overtaken goes once this one has arrived.
+        let overtaken: Vec<_> = match wait {
+            Wait::Overtaken(_) => Vec::new(),
+            _ => {
+                let mut held = sender.held();
+                held.extract_if(.., |(service, _)| *service == delivery.service)
+                    .collect()
+            }
+        };
         runtime.spawn(async move {
-            if wait_ms > 0 {
-                tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+            match wait {
+                Wait::None => {}
+                Wait::Ms(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
+                Wait::Overtaken(overtaken) => {
+                    let _came_or_not = tokio::time::timeout(OVERTAKEN_WITHIN, overtaken).await;
+                }
             }
             let record = sender.attempt(&delivery).await;
+            for (_, overtake) in overtaken {
+                let _gone = overtake.send(());
+            }
             done(&record);
             sender.note(record);
             sender
@@ -287,5 +322,47 @@ fn record_of(delivery: &Delivery, attempts: Vec<Option<u16>>, outcome: &str) -> 
         attempts,
         ended_ms: real_ms(),
         outcome: outcome.to_owned(),
+    }
+}
+
+/// Makes of a good delivery one that a receiver has to refuse.
+fn spoil(delivery: &mut Delivery, fault: WebhookFaultKind) {
+    let headers = &mut delivery.headers;
+    let mut header = |name: &str, change: &dyn Fn(&str) -> String| {
+        for (_, value) in headers.iter_mut().filter(|(held, _)| held == name) {
+            *value = change(value);
+        }
+    };
+    let beside = |file: &str, url: &str| {
+        let folder = url.rsplit_once('/').map_or("", |(folder, _)| folder);
+        format!("{folder}/{file}")
+    };
+    const CERTIFICATE: &str = "x-ms-certificate-url";
+    match fault {
+        WebhookFaultKind::Drop
+        | WebhookFaultKind::Duplicate
+        | WebhookFaultKind::Delay { .. }
+        | WebhookFaultKind::Reorder => {}
+        WebhookFaultKind::Tamper => {
+            let mut bytes = delivery.body.iter_mut();
+            if let Some(byte) = bytes.find(|byte| byte.is_ascii_lowercase()) {
+                *byte = byte.to_ascii_uppercase();
+            }
+        }
+        WebhookFaultKind::ByteOrderMark => {
+            delivery.body.splice(0..0, "\u{feff}".bytes());
+        }
+        WebhookFaultKind::Unsigned => delivery
+            .headers
+            .retain(|(_, value)| !value.starts_with("Signature ")),
+        WebhookFaultKind::WeakAlgorithm => {
+            header("x-ms-signature-algorithm", &|_| "rsa-sha1".to_owned());
+        }
+        WebhookFaultKind::ExpiredCertificate => {
+            header(CERTIFICATE, &|url| beside(EXPIRED_CERTIFICATE, url));
+        }
+        WebhookFaultKind::ForeignCertificate => {
+            header(CERTIFICATE, &|url| beside(FOREIGN_CERTIFICATE, url));
+        }
     }
 }

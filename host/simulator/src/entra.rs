@@ -1,27 +1,44 @@
-//! Entra: token endpoints v1 and v2, and the check of the tokens they gave out.
+//! Entra: token endpoints v1 and v2, device codes, discovery, and the check of the tokens that were given out.
 //!
-//! Client credentials with a secret, and refresh tokens with rotation. Tokens are bound to one audience and run out by
-//! the simulated clock. Numbers are strings in v1 and numbers in v2. (partner-center 1.2, dataverse 1.1)
+//! Apps prove themselves by a secret or by a signed assertion. Tokens are bound to one audience and run out by the simulated clock. Numbers are
+//! strings in v1 and numbers in v2. (partner-center 1.2, dataverse 1.1)
+//!
+//! Reading order: this file knows the paths and the tokens, [`grants`] what can be traded for a token, [`assertion`] and [`device`] the two
+//! longer ways to prove who one is, [`discovery`] what clients look up first, [`books`] what is remembered.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+mod assertion;
+mod authorize;
+mod books;
+mod device;
+mod discovery;
+mod failure;
+mod form;
+mod grants;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::clock::Clock;
 use crate::ids::Ids;
 use crate::ledger::Caller;
-use crate::wire::{Reply, Request, decode_segment, pairs};
+use crate::signing::WebhookSigner;
+use crate::wire::{Reply, Request, decode_segment};
+use assertion::Certificate;
+use books::AccessToken;
+pub(crate) use books::Books;
+pub use device::DeviceCode;
+use failure::Failure;
+use form::Form;
 
 /// Life of an access token, seconds: what the documented answers say.
 const ACCESS_TOKEN_S: i64 = 3599;
-/// A refresh token that was not used for so long is dead, days.
-const REFRESH_TOKEN_IDLE_DAYS: i64 = 90;
 
 /// What a token may be shown to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Audience {
     Referrals,
     PartnerCenter,
@@ -29,7 +46,7 @@ pub(crate) enum Audience {
 }
 
 /// A registered app.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct App {
     pub(crate) client_id: String,
     pub(crate) secret: String,
@@ -37,7 +54,7 @@ pub(crate) struct App {
 }
 
 /// Whom a valid access token stands for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Identity {
     pub(crate) tenant: String,
     pub(crate) client_id: String,
@@ -63,134 +80,108 @@ pub(crate) enum Denied {
     WrongAudience,
 }
 
-#[derive(Clone, Debug)]
-struct AccessToken {
-    identity: Identity,
-    audience: Audience,
-    expires: Timestamp,
+/// Which of the two generations of endpoints is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Version {
+    V1,
+    V2,
 }
 
-#[derive(Clone, Debug)]
-struct RefreshToken {
-    client_id: String,
-    tenant: String,
-    user: String,
-    used: Timestamp,
-    revoked: bool,
-}
-
-#[derive(Debug)]
-struct Books {
-    ids: Ids,
-    access: BTreeMap<String, AccessToken>,
-    refresh: BTreeMap<String, RefreshToken>,
+/// What there is from the start, and how doubtful facts are read.
+pub(crate) struct Directory {
+    pub(crate) apps: Vec<App>,
+    /// Client ids and certificates (PEM) that their apps may prove themselves with.
+    pub(crate) certificates: Vec<(String, String)>,
+    /// Names under which each audience may be asked for, without trailing slash.
+    pub(crate) audiences: Vec<(String, Audience)>,
+    pub(crate) old_refresh_tokens_keep_working: bool,
+    pub(crate) assertions_work_once: bool,
+    /// Who signs id tokens; where nobody looks at signatures, nobody.
+    pub(crate) signer: Option<Arc<WebhookSigner>>,
 }
 
 /// The identity platform of this world.
-#[derive(Debug)]
 pub(crate) struct Entra {
     clock: Arc<Clock>,
     apps: Vec<App>,
-    /// Names under which each audience may be asked for, without trailing slash.
     audiences: Vec<(String, Audience)>,
     old_refresh_tokens_keep_working: bool,
+    assertions_work_once: bool,
+    signer: Option<Arc<WebhookSigner>>,
     books: Mutex<Books>,
 }
 
 impl Entra {
-    pub(crate) fn new(
-        clock: Arc<Clock>,
-        seed: u64,
-        apps: Vec<App>,
-        audiences: Vec<(String, Audience)>,
-        old_refresh_tokens_keep_working: bool,
-    ) -> Self {
-        let books = Books {
-            ids: Ids::new(seed, 0xE7),
-            access: BTreeMap::new(),
-            refresh: BTreeMap::new(),
-        };
-        Self {
-            clock,
-            apps,
-            audiences,
-            old_refresh_tokens_keep_working,
-            books: Mutex::new(books),
+    /// # Errors
+    /// A certificate cannot be read, in words.
+    pub(crate) fn new(clock: Arc<Clock>, seed: u64, directory: Directory) -> Result<Self, String> {
+        let mut books = Books::new(Ids::new(seed, 0xE7));
+        for (client_id, pem) in &directory.certificates {
+            let certificate = Certificate::read(pem)?;
+            books.certificates.push((client_id.clone(), certificate));
         }
+        Ok(Self {
+            clock,
+            apps: directory.apps,
+            audiences: directory.audiences,
+            old_refresh_tokens_keep_working: directory.old_refresh_tokens_keep_working,
+            assertions_work_once: directory.assertions_work_once,
+            signer: directory.signer,
+            books: Mutex::new(books),
+        })
     }
 
     /// The same apps, and the tokens that were given out so far, in another world.
     pub(crate) fn copied(&self, clock: Arc<Clock>, seed: u64) -> Self {
-        let held = self.books.lock().unwrap_or_else(PoisonError::into_inner);
-        let books = Books {
-            ids: Ids::new(seed, 0xE7),
-            access: held.access.clone(),
-            refresh: held.refresh.clone(),
-        };
+        let mut books = self.books().clone();
+        books.ids = Ids::new(seed, 0xE7);
         Self {
             clock,
             apps: self.apps.clone(),
             audiences: self.audiences.clone(),
             old_refresh_tokens_keep_working: self.old_refresh_tokens_keep_working,
+            assertions_work_once: self.assertions_work_once,
+            signer: None,
             books: Mutex::new(books),
         }
     }
 
+    /// What is remembered: for acts of control, and to be written down.
+    pub(crate) fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The app of that client id.
+    pub(crate) fn app(&self, client_id: &str) -> Option<&App> {
+        let mut apps = self.apps.iter();
+        apps.find(|app| app.client_id.eq_ignore_ascii_case(client_id))
+    }
+
     /// A refresh token as if `user` had consented to the app just now.
     pub(crate) fn consent(&self, app: &App, user: &str) -> String {
-        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
-        let token = format!("1.{}", books.ids.secret(48));
-        books.refresh.insert(
-            token.clone(),
-            RefreshToken {
-                client_id: app.client_id.clone(),
-                tenant: app.tenant.clone(),
-                user: user.to_owned(),
-                used: self.clock.now(),
-                revoked: false,
-            },
-        );
-        token
-    }
-
-    /// Revokes every refresh token, as a changed password does.
-    pub(crate) fn revoke_refresh_tokens(&self) {
-        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
-        for token in books.refresh.values_mut() {
-            token.revoked = true;
-        }
-    }
-
-    /// Revokes the refresh tokens of one user; false when nobody of that mail consented.
-    pub(crate) fn expire_password(&self, user: &str) -> bool {
-        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
-        let tokens = books.refresh.values_mut();
-        let mut found = false;
-        for token in tokens.filter(|token| token.user.eq_ignore_ascii_case(user)) {
-            (token.revoked, found) = (true, true);
-        }
-        found
+        let now = self.clock.now();
+        self.books().refresh_token(app, user, now, false)
     }
 
     /// A new refresh token for a user that consented before.
     pub(crate) fn consent_again(&self, user: &str) -> Option<String> {
-        let client_id = {
-            let books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut tokens = books.refresh.values();
-            let held = tokens.find(|token| token.user.eq_ignore_ascii_case(user))?;
-            held.client_id.clone()
-        };
-        let app = self.apps.iter().find(|app| app.client_id == client_id)?;
-        Some(self.consent(app, user))
+        let client_id = self.books().consented_app(user)?;
+        Some(self.consent(self.app(&client_id)?, user))
     }
 
-    /// Makes every access token given out so far invalid.
-    pub(crate) fn revoke_access_tokens(&self) {
-        self.books
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .access
-            .clear();
+    /// Registers a further certificate of an app; the answer is its SHA-256 thumbprint as `x5t#S256` spells it.
+    ///
+    /// # Errors
+    /// Says what is wrong with the client id or the PEM text.
+    pub(crate) fn add_certificate(&self, client_id: &str, pem: &str) -> Result<String, String> {
+        let app = self
+            .app(client_id)
+            .ok_or_else(|| format!("there is no app '{client_id}'"))?;
+        let certificate = Certificate::read(pem)?;
+        let thumbprint = certificate.sha256.clone();
+        let held = (app.client_id.clone(), certificate);
+        self.books().certificates.push(held);
+        Ok(thumbprint)
     }
 
     /// Checks the bearer token of a request to a service.
@@ -199,7 +190,7 @@ impl Entra {
         bearer: Option<&str>,
         audience: Audience,
     ) -> Result<Identity, Denied> {
-        let books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        let books = self.books();
         let token = books
             .access
             .get(bearer.ok_or(Denied::Missing)?)
@@ -222,153 +213,40 @@ impl Entra {
             .map(decode_segment)
             .collect();
         let parts: Vec<&str> = segments.iter().map(String::as_str).collect();
-        match parts.as_slice() {
-            [tenant, "oauth2", "token"] if request.method == http::Method::POST => self
-                .token(request, tenant, Version::V1)
-                .unwrap_or_else(|failure| self.failure(failure)),
-            [tenant, "oauth2", "v2.0", "token"] if request.method == http::Method::POST => self
-                .token(request, tenant, Version::V2)
-                .unwrap_or_else(|failure| self.failure(failure)),
-            [tenant, "v2.0", ".well-known", "openid-configuration"]
-            | [tenant, ".well-known", "openid-configuration"] => Reply::json(
-                200,
-                &json!({
-                    "token_endpoint": format!("{}/{tenant}/oauth2/v2.0/token", request.origin),
-                    "authorization_endpoint": format!("{}/{tenant}/oauth2/v2.0/authorize", request.origin),
-                    "device_authorization_endpoint": format!("{}/{tenant}/oauth2/v2.0/devicecode", request.origin),
-                    "issuer": format!("{}/{tenant}/v2.0", request.origin),
-                    "jwks_uri": format!("{}/{tenant}/discovery/v2.0/keys", request.origin),
-                    "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
-                    "response_types_supported": ["code", "id_token"],
-                    "subject_types_supported": ["pairwise"],
-                    "id_token_signing_alg_values_supported": ["RS256"],
-                }),
-            ),
-            [_, "oauth2", "token"] | [_, "oauth2", "v2.0", "token"] => self.failure(Failure::new(
+        let is_post = request.method == http::Method::POST;
+        let answer = match parts.as_slice() {
+            [tenant, "oauth2", "token"] if is_post => self.token(request, tenant, Version::V1),
+            [tenant, "oauth2", "v2.0", "token"] if is_post => {
+                self.token(request, tenant, Version::V2)
+            }
+            [tenant, "oauth2", "devicecode"] if is_post => {
+                self.device_code(request, tenant, Version::V1)
+            }
+            [tenant, "oauth2", "v2.0", "devicecode"] if is_post => {
+                self.device_code(request, tenant, Version::V2)
+            }
+            [tenant, "oauth2", "authorize"] | [tenant, "oauth2", "v2.0", "authorize"] => {
+                self.authorize_page(request, tenant)
+            }
+            [_, "oauth2", "deviceauth"] => Ok(self.sign_in_page(request)),
+            [_, "oauth2", "token" | "devicecode"]
+            | [_, "oauth2", "v2.0", "token" | "devicecode"] => Err(Failure::new(
                 405,
                 "invalid_request",
                 900_561,
                 "The endpoint only accepts POST requests. Received a different request.",
             )),
-            _ => self.failure(Failure::new(
-                404,
-                "invalid_request",
-                90_015,
-                "Requested endpoint does not exist.",
-            )),
-        }
+            _ => self.discovery(request, &parts),
+        };
+        answer.unwrap_or_else(|failure| {
+            let mut books = self.books();
+            failure.reply(&mut books.ids, self.clock.now())
+        })
     }
 
-    fn token(&self, request: &Request, tenant: &str, version: Version) -> Result<Reply, Failure> {
-        let form = Form(pairs(&String::from_utf8_lossy(&request.body)));
-        let grant = form.need("grant_type")?;
-        let (client_id, secret) = credentials(request, &form)?;
-        let known_tenant = self.apps.iter().any(|app| app.tenant == tenant);
-        let shared_tenant = matches!(tenant, "common" | "organizations");
-        let at_common = shared_tenant && grant == "refresh_token";
-        if !known_tenant && !at_common {
-            return Err(Failure::new(
-                400,
-                "invalid_request",
-                90_002,
-                &format!("Tenant '{tenant}' not found."),
-            ));
-        }
-        let app = self.apps.iter().find(|app| {
-            app.client_id.eq_ignore_ascii_case(&client_id)
-                && (shared_tenant || app.tenant == tenant)
-        });
-        let Some(app) = app else {
-            let message = format!(
-                "Application with identifier '{client_id}' was not found in the directory '{tenant}'."
-            );
-            return Err(Failure::new(400, "unauthorized_client", 700_016, &message));
-        };
-        if secret.as_deref() != Some(app.secret.as_str()) {
-            let (code, message) = match secret {
-                None => (7_000_218, "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.".to_owned()),
-                Some(_) => (7_000_215, format!("Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{client_id}'.")),
-            };
-            return Err(Failure::new(401, "invalid_client", code, &message));
-        }
-        match grant {
-            "client_credentials" => {
-                let (audience, resource) = self.audience(&form, version, true)?;
-                let identity = Identity {
-                    tenant: app.tenant.clone(),
-                    client_id: app.client_id.clone(),
-                    user: None,
-                };
-                Ok(self.issue(identity, audience, &resource, version, None))
-            }
-            "refresh_token" => self.refresh(&form, app, version),
-            other => Err(Failure::new(
-                400,
-                "unsupported_grant_type",
-                70_003,
-                &format!("The app requested an unsupported grant type '{other}'."),
-            )),
-        }
-    }
-
-    fn refresh(&self, form: &Form, app: &App, version: Version) -> Result<Reply, Failure> {
-        let given = form.need("refresh_token")?;
-        let (audience, resource) = self.audience(form, version, false)?;
-        let now = self.clock.now();
-        let (user, next) = {
-            let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
-            let Some(held) = books
-                .refresh
-                .get_mut(given)
-                .filter(|held| held.client_id == app.client_id)
-            else {
-                return Err(Failure::new(
-                    400,
-                    "invalid_grant",
-                    9_002_313,
-                    "Invalid request. Request is malformed or invalid.",
-                ));
-            };
-            if held.revoked {
-                return Err(Failure::new(
-                    400,
-                    "invalid_grant",
-                    50_173,
-                    "The provided grant has expired due to it being revoked, a fresh auth token is needed. The user might have changed or reset their password.",
-                ));
-            }
-            if now.duration_since(held.used)
-                > SignedDuration::from_hours(24 * REFRESH_TOKEN_IDLE_DAYS)
-            {
-                return Err(Failure::new(
-                    400,
-                    "invalid_grant",
-                    700_082,
-                    "The refresh token has expired due to inactivity. The token was issued earlier and was inactive for 90.00:00:00.",
-                ));
-            }
-            held.used = now;
-            held.revoked = !self.old_refresh_tokens_keep_working;
-            let (user, tenant) = (held.user.clone(), held.tenant.clone());
-            let next = format!("1.{}", books.ids.secret(48));
-            books.refresh.insert(
-                next.clone(),
-                RefreshToken {
-                    client_id: app.client_id.clone(),
-                    tenant,
-                    user: user.clone(),
-                    used: now,
-                    revoked: false,
-                },
-            );
-            (user, next)
-        };
-        let identity = Identity {
-            tenant: app.tenant.clone(),
-            client_id: app.client_id.clone(),
-            user: Some(user),
-        };
-        Ok(self.issue(identity, audience, &resource, version, Some(next)))
+    /// Whether a path's tenant is one of this world's, or one of the names that stand for any.
+    fn known_tenant(&self, tenant: &str) -> bool {
+        is_shared(tenant) || self.apps.iter().any(|app| app.tenant == tenant)
     }
 
     /// The audience asked for: `resource` in v1, `scope` in v2 (which must be `…/.default` for client credentials).
@@ -380,32 +258,7 @@ impl Entra {
     ) -> Result<(Audience, String), Failure> {
         let asked = match version {
             Version::V1 => form.need("resource")?.to_owned(),
-            Version::V2 => {
-                let scope = form.need("scope")?;
-                let resources: Vec<&str> = scope
-                    .split_whitespace()
-                    .filter(|part| {
-                        !matches!(*part, "openid" | "profile" | "email" | "offline_access")
-                    })
-                    .collect();
-                let bad = || {
-                    let message = format!(
-                        "The provided request must include a 'scope' input parameter. The provided value for the input parameter 'scope' is not valid. The scope {scope} is not valid."
-                    );
-                    Failure::new(400, "invalid_scope", 70_011, &message)
-                };
-                let [one] = resources.as_slice() else {
-                    return Err(bad());
-                };
-                match one.strip_suffix("/.default") {
-                    Some(resource) => resource.to_owned(),
-                    None if app_only => return Err(bad()),
-                    None => one
-                        .rsplit_once('/')
-                        .map(|(resource, _)| resource.to_owned())
-                        .ok_or_else(bad)?,
-                }
-            }
+            Version::V2 => resource_of(form.need("scope")?, app_only)?,
         };
         let wanted = asked.trim_end_matches('/').to_ascii_lowercase();
         match self.audiences.iter().find(|(name, _)| *name == wanted) {
@@ -430,15 +283,14 @@ impl Entra {
         refresh: Option<String>,
     ) -> Reply {
         let now = self.clock.now();
-        let expires = now
-            .saturating_add(SignedDuration::from_secs(ACCESS_TOKEN_S))
-            .unwrap_or(Timestamp::MAX);
-        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
-        let token = jwt(&mut books.ids, &identity, resource, now, expires);
+        let expires = after(now, ACCESS_TOKEN_S);
+        let mut books = self.books();
+        let token = self.jwt(&mut books.ids, &identity, resource, (now, expires), false);
         books.access.retain(|_, held| held.expires > now);
-        let with_user = identity.user.is_some();
-        let id_token =
-            with_user.then(|| jwt(&mut books.ids, &identity, &identity.client_id, now, expires));
+        let id_token = identity.user.is_some().then(|| {
+            let audience = identity.client_id.clone();
+            self.jwt(&mut books.ids, &identity, &audience, (now, expires), true)
+        });
         books.access.insert(
             token.clone(),
             AccessToken {
@@ -465,132 +317,92 @@ impl Entra {
                 "access_token": token,
             }),
         };
-        if with_user {
+        if let Some(id_token) = id_token {
             body["scope"] = match version {
                 Version::V1 => json!("user_impersonation"),
                 Version::V2 => json!(format!("{resource}/user_impersonation")),
             };
+            body["id_token"] = Value::String(id_token);
         }
         if let Some(refresh) = refresh {
             body["refresh_token"] = Value::String(refresh);
         }
-        if let Some(id_token) = id_token {
-            body["id_token"] = Value::String(id_token);
-        }
         Reply::json(200, &body).with("cache-control", "no-store")
     }
 
-    fn failure(&self, failure: Failure) -> Reply {
-        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
-        let (trace, correlation) = (books.ids.guid_text(), books.ids.guid_text());
-        drop(books);
-        let stamp = self.clock.now().strftime("%Y-%m-%d %H:%M:%SZ").to_string();
-        let Failure {
-            status,
-            error,
-            code,
-            message,
-        } = failure;
-        Reply::json(
-            status,
-            &json!({
-                "error": error,
-                "error_description": format!(
-                    "AADSTS{code}: {message}\r\nTrace ID: {trace}\r\nCorrelation ID: {correlation}\r\nTimestamp: {stamp}"
-                ),
-                "error_codes": [code],
-                "timestamp": stamp,
-                "trace_id": trace,
-                "correlation_id": correlation,
-            }),
-        )
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Version {
-    V1,
-    V2,
-}
-
-struct Failure {
-    status: u16,
-    error: &'static str,
-    code: u32,
-    message: String,
-}
-
-impl Failure {
-    fn new(status: u16, error: &'static str, code: u32, message: &str) -> Self {
-        Self {
-            status,
-            error,
-            code,
-            message: message.to_owned(),
+    /// A JWT. An id token is signed with the key that discovery tells of; an access token is nobody's to read but the service's, and the
+    /// services look it up, so that its signature only looks like one.
+    fn jwt(
+        &self,
+        ids: &mut Ids,
+        identity: &Identity,
+        audience: &str,
+        (now, expires): (Timestamp, Timestamp),
+        signed: bool,
+    ) -> String {
+        let engine = base64::engine::general_purpose::URL_SAFE_NO_PAD;
+        let header = json!({"typ": "JWT", "alg": "RS256", "kid": discovery::KEY_ID});
+        let mut claims = json!({
+            "aud": audience, "iss": format!("https://sts.windows.net/{}/", identity.tenant), "tid": identity.tenant,
+            "iat": now.as_second(), "nbf": now.as_second(), "exp": expires.as_second(), "appid": identity.client_id,
+            "ver": "1.0",
+        });
+        if let Some(user) = &identity.user {
+            claims["upn"] = Value::String(user.clone());
         }
+        let signed_text = format!(
+            "{}.{}",
+            engine.encode(header.to_string()),
+            engine.encode(claims.to_string())
+        );
+        let random = ids.secret(32);
+        let signature = match (&self.signer, signed) {
+            (Some(signer), true) => signer.sign(signed_text.as_bytes()).ok(),
+            _ => None,
+        };
+        // Every token differs, or one of the same second would take another's place.
+        let signature = signature.map_or(random, |raw| engine.encode(raw));
+        format!("{signed_text}.{signature}")
     }
 }
 
-struct Form(Vec<(String, String)>);
-
-impl Form {
-    fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(held, _)| held == name)
-            .map(|(_, value)| value.as_str())
-    }
-
-    fn need(&self, name: &str) -> Result<&str, Failure> {
-        self.get(name)
-            .filter(|value| !value.is_empty())
-            .ok_or_else(|| {
-                let message =
-                    format!("The request body must contain the following parameter: '{name}'.");
-                Failure::new(400, "invalid_request", 900_144, &message)
-            })
+impl std::fmt::Debug for Entra {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Entra").finish_non_exhaustive()
     }
 }
 
-/// Client id and secret from the form or from HTTP Basic.
-fn credentials(request: &Request, form: &Form) -> Result<(String, Option<String>), Failure> {
-    let basic = request
-        .header("authorization")
-        .and_then(|value| value.strip_prefix("Basic "));
-    if let Some(basic) = basic
-        && let Ok(raw) = base64::engine::general_purpose::STANDARD.decode(basic)
-        && let Some((id, secret)) = String::from_utf8_lossy(&raw).split_once(':')
-    {
-        return Ok((decode_segment(id), Some(decode_segment(secret))));
-    }
-    Ok((
-        form.need("client_id")?.to_owned(),
-        form.get("client_secret").map(str::to_owned),
-    ))
+/// Tenants of a path that stand for whichever tenant the user is of.
+fn is_shared(tenant: &str) -> bool {
+    matches!(tenant, "common" | "organizations")
 }
 
-/// Text that looks like a JWT. Clients must not read access tokens, but some log their claims.
-fn jwt(
-    ids: &mut Ids,
-    identity: &Identity,
-    audience: &str,
-    now: Timestamp,
-    expires: Timestamp,
-) -> String {
-    let engine = base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    let header =
-        engine.encode(json!({"typ": "JWT", "alg": "RS256", "kid": "simulator"}).to_string());
-    let mut claims = json!({
-        "aud": audience, "iss": format!("https://sts.windows.net/{}/", identity.tenant), "tid": identity.tenant,
-        "iat": now.as_second(), "nbf": now.as_second(), "exp": expires.as_second(), "appid": identity.client_id,
-        "ver": "1.0",
-    });
-    if let Some(user) = &identity.user {
-        claims["upn"] = Value::String(user.clone());
+fn after(now: Timestamp, seconds: i64) -> Timestamp {
+    now.saturating_add(SignedDuration::from_secs(seconds))
+        .unwrap_or(Timestamp::MAX)
+}
+
+/// The one resource among the scopes; those of OpenID ask for no resource.
+fn resource_of(scope: &str, app_only: bool) -> Result<String, Failure> {
+    let resources: Vec<&str> = scope
+        .split_whitespace()
+        .filter(|part| !matches!(*part, "openid" | "profile" | "email" | "offline_access"))
+        .collect();
+    let bad = || {
+        let message = format!(
+            "The provided request must include a 'scope' input parameter. The provided value for the input parameter 'scope' is not valid. The scope {scope} is not valid."
+        );
+        Failure::new(400, "invalid_scope", 70_011, &message)
+    };
+    let [one] = resources.as_slice() else {
+        return Err(bad());
+    };
+    match one.strip_suffix("/.default") {
+        Some(resource) => Ok(resource.to_owned()),
+        None if app_only => Err(bad()),
+        None => one
+            .rsplit_once('/')
+            .map(|(resource, _)| resource.to_owned())
+            .ok_or_else(bad),
     }
-    format!(
-        "{header}.{}.{}",
-        engine.encode(claims.to_string()),
-        ids.secret(32)
-    )
 }

@@ -1,10 +1,13 @@
 //! Faults that control injects: what goes wrong between a client and a service.
 
-use std::sync::{Mutex, PoisonError};
+mod answer;
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
+use crate::ids::Ids;
 use crate::wire::{Reply, Request};
 
 /// One of the simulated servers.
@@ -34,7 +37,7 @@ pub struct Fault {
     /// Only this HTTP method.
     #[serde(default)]
     pub method: Option<String>,
-    /// Only paths that start so; empty means all.
+    /// Only paths that start so; empty means all. A segment `*` is any one segment.
     #[serde(default)]
     pub path_prefix: String,
     /// How many matching requests pass first.
@@ -71,6 +74,29 @@ pub enum FaultKind {
         /// Milliseconds.
         ms: u64,
     },
+    /// Handles the request with a clock that is off: stamps, expiry and the `date` of the answer.
+    WrongClock {
+        /// Milliseconds that the clock is ahead; behind when negative.
+        ms: i64,
+    },
+    /// Answers as Dataverse does when a delta link is too old: 400, `0x80044352`.
+    ExpiredDelta,
+}
+
+/// Faults on the first so many matching requests, one step each.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FaultScript {
+    /// The service it strikes.
+    pub service: Service,
+    /// Only this HTTP method.
+    #[serde(default)]
+    pub method: Option<String>,
+    /// Only paths that start so; empty means all. A segment `*` is any one segment.
+    #[serde(default)]
+    pub path_prefix: String,
+    /// What becomes of each matching request in turn; null passes.
+    pub steps: Vec<Option<FaultKind>>,
 }
 
 /// A fault on webhook deliveries.
@@ -99,8 +125,20 @@ pub enum WebhookFaultKind {
         /// Milliseconds.
         ms: u64,
     },
+    /// Sent after the next one of the same sender, or after two seconds when none comes.
+    Reorder,
     /// Sent with one byte of the body changed after signing.
     Tamper,
+    /// Sent with a byte order mark before the body that was signed.
+    ByteOrderMark,
+    /// Sent without its signature.
+    Unsigned,
+    /// Sent with `rsa-sha1` as its algorithm.
+    WeakAlgorithm,
+    /// Sent with a certificate that has run out.
+    ExpiredCertificate,
+    /// Sent with a certificate that somebody else issued.
+    ForeignCertificate,
 }
 
 /// What the server does with one request.
@@ -110,152 +148,179 @@ pub(crate) enum Strike {
     DropBefore,
     DropAfter,
     Delay(u64),
+    WrongClock(i64),
 }
 
-#[derive(Debug, Default)]
+/// A fault as it is kept.
+#[derive(Debug)]
+struct Injected {
+    service: Service,
+    method: Option<String>,
+    path_prefix: String,
+    skip: u32,
+    count: Option<u32>,
+    strikes: Strikes,
+}
+
+/// When a fault strikes a request that it is about.
+#[derive(Debug)]
+enum Strikes {
+    Always(FaultKind),
+    /// With this probability.
+    ByChance(f64, FaultKind),
+    InTurn(VecDeque<Option<FaultKind>>),
+}
+
+impl Injected {
+    fn is_about(&self, service: Service, request: &Request) -> bool {
+        let method = self
+            .method
+            .as_deref()
+            .is_none_or(|held| held.eq_ignore_ascii_case(request.method.as_str()));
+        self.service == service && method && leads_to(&self.path_prefix, &request.path)
+    }
+
+    fn is_spent(&self) -> bool {
+        let played = matches!(&self.strikes, Strikes::InTurn(steps) if steps.is_empty());
+        self.count == Some(0) || played
+    }
+}
+
+/// Whether a path starts so; a segment `*` is any one segment.
+fn leads_to(prefix: &str, path: &str) -> bool {
+    if !prefix.contains('*') {
+        return path.starts_with(prefix);
+    }
+    let mut parts = path.split('/');
+    let wanted: Vec<&str> = prefix.split('/').collect();
+    let last = wanted.len() - 1;
+    wanted.iter().enumerate().all(|(index, wanted)| {
+        parts.next().is_some_and(|part| {
+            *wanted == "*" || part == *wanted || (index == last && part.starts_with(wanted))
+        })
+    })
+}
+
+#[derive(Debug)]
 pub(crate) struct Faults {
-    requests: Mutex<Vec<Fault>>,
-    webhooks: Mutex<Vec<WebhookFault>>,
+    /// Chance is drawn from the world's seed too.
+    chance: Mutex<Ids>,
+    requests: Mutex<Vec<Injected>>,
+    /// And the probability with which each strikes.
+    webhooks: Mutex<Vec<(WebhookFault, f64)>>,
 }
 
 impl Faults {
-    pub(crate) fn add(&self, fault: Fault) {
-        self.requests
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(fault);
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            chance: Mutex::new(Ids::new(seed, 0xFA)),
+            requests: Mutex::default(),
+            webhooks: Mutex::default(),
+        }
     }
 
-    pub(crate) fn add_webhook(&self, fault: WebhookFault) {
-        self.webhooks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(fault);
+    /// A fault that strikes with this probability.
+    pub(crate) fn add(&self, fault: Fault, chance: f64) {
+        let strikes = if chance >= 1.0 {
+            Strikes::Always(fault.kind)
+        } else {
+            Strikes::ByChance(chance, fault.kind)
+        };
+        held(&self.requests).push(Injected {
+            service: fault.service,
+            method: fault.method,
+            path_prefix: fault.path_prefix,
+            skip: fault.skip,
+            count: fault.count,
+            strikes,
+        });
+    }
+
+    pub(crate) fn add_script(&self, script: FaultScript) {
+        held(&self.requests).push(Injected {
+            service: script.service,
+            method: script.method,
+            path_prefix: script.path_prefix,
+            skip: 0,
+            count: None,
+            strikes: Strikes::InTurn(script.steps.into()),
+        });
+    }
+
+    pub(crate) fn add_webhook(&self, fault: WebhookFault, chance: f64) {
+        held(&self.webhooks).push((fault, chance));
     }
 
     pub(crate) fn clear(&self) {
-        self.requests
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
-        self.webhooks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        held(&self.requests).clear();
+        held(&self.webhooks).clear();
+    }
+
+    /// Whether something of this probability happens now.
+    fn happens(&self, chance: f64) -> bool {
+        chance >= 1.0 || f64::from(held(&self.chance).word()) < chance * f64::from(u32::MAX)
     }
 
     /// The first fault that strikes this request, counted down.
     pub(crate) fn strike(&self, service: Service, request: &Request) -> Option<Strike> {
-        let mut faults = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut faults = held(&self.requests);
         let mut struck = None;
-        for fault in faults.iter_mut().filter(|fault| fault.service == service) {
-            let method = fault
-                .method
-                .as_deref()
-                .is_none_or(|m| m.eq_ignore_ascii_case(request.method.as_str()));
-            if !method || !request.path.starts_with(&fault.path_prefix) {
-                continue;
-            }
+        for fault in faults
+            .iter_mut()
+            .filter(|fault| fault.is_about(service, request))
+        {
             if fault.skip > 0 {
                 fault.skip -= 1;
                 continue;
             }
+            let kind = match &mut fault.strikes {
+                Strikes::Always(kind) => Some(kind.clone()),
+                Strikes::ByChance(chance, kind) => self.happens(*chance).then(|| kind.clone()),
+                Strikes::InTurn(steps) => steps.pop_front().flatten(),
+            };
+            let Some(kind) = kind else { continue };
             if let Some(count) = &mut fault.count {
                 *count = count.saturating_sub(1);
             }
-            struck = Some(strike_of(service, &fault.kind));
+            struck = Some(answer::strike_of(service, &kind));
             break;
         }
-        faults.retain(|fault| fault.count != Some(0));
+        faults.retain(|fault| !fault.is_spent());
         struck
     }
 
     pub(crate) fn strike_webhook(&self, service: Service) -> Option<WebhookFaultKind> {
-        let mut faults = self.webhooks.lock().unwrap_or_else(PoisonError::into_inner);
-        let fault = faults.iter_mut().find(|fault| fault.service == service)?;
+        let mut faults = held(&self.webhooks);
+        let mut about = faults
+            .iter_mut()
+            .filter(|(fault, _)| fault.service == service);
+        let (fault, _) = about.find(|(_, chance)| self.happens(*chance))?;
         if let Some(count) = &mut fault.count {
             *count = count.saturating_sub(1);
         }
         let kind = fault.kind;
-        faults.retain(|fault| fault.count != Some(0));
+        faults.retain(|(fault, _)| fault.count != Some(0));
         Some(kind)
     }
 }
 
-fn strike_of(service: Service, kind: &FaultKind) -> Strike {
-    match kind {
-        FaultKind::DropBefore => Strike::DropBefore,
-        FaultKind::DropAfter => Strike::DropAfter,
-        FaultKind::Delay { ms } => Strike::Delay(*ms),
-        FaultKind::Answer {
-            status,
-            code,
-            retry_after_s,
-        } => {
-            let reply = Reply::json(
-                *status,
-                &error_body(service, *status, code.as_deref(), *retry_after_s),
-            );
-            Strike::Answer(match retry_after_s {
-                Some(seconds) => reply.with("retry-after", seconds.to_string()),
-                None => reply,
-            })
-        }
-    }
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The error body that each service uses for trouble of its own.
-fn error_body(
-    service: Service,
-    status: u16,
-    code: Option<&str>,
-    wait_s: Option<u64>,
-) -> serde_json::Value {
-    let wait = wait_s.unwrap_or(1);
-    match service {
-        Service::Dataverse => {
-            let (default, message) = match status {
-                429 => (
-                    "0x80072322",
-                    "Number of requests exceeded the limit of 6000 over time window of 300 seconds.",
-                ),
-                401 => ("0x80041d50", "The OAuth token is invalid"),
-                403 => ("0x80040220", "Principal user is missing a privilege."),
-                404 => ("0x80040217", "The specified object was not found."),
-                412 => (
-                    "0x80060882",
-                    "The version of the existing record doesn't match the RowVersion property provided.",
-                ),
-                503 => (
-                    "0x8004a001",
-                    "The server is busy and the request was not completed. Try again later.",
-                ),
-                _ => ("0x80040216", "An unexpected error occurred."),
-            };
-            json!({"error": {"code": code.unwrap_or(default), "message": message}})
-        }
-        // The API gateway in front of Partner Center answers in a shape of its own.
-        Service::PartnerCenter if status == 429 => {
-            json!({"statusCode": 429, "message": format!("Rate limit is exceeded. Try again in {wait} seconds.")})
-        }
-        Service::PartnerCenter => {
-            json!({"code": code.unwrap_or("900001"), "description": "An injected fault.", "data": [], "source": "PartnerFD"})
-        }
-        Service::Entra => json!({"error": code.unwrap_or("temporarily_unavailable"),
-            "error_description": "AADSTS90033: A transient error has occurred. Please try again.",
-            "error_codes": [90033]}),
-        Service::Referrals | Service::Certificates | Service::Control => {
-            let default = match status {
-                401 => "unauthenticated",
-                403 => "accessDenied",
-                404 => "itemNotFound",
-                412 => "preconditionFailed",
-                429 | 503 => "serviceNotAvailable",
-                400..=499 => "invalidRequest",
-                _ => "generalException",
-            };
-            json!({"error": {"code": code.unwrap_or(default), "message": "An injected fault.", "target": "referral",
-                "innerError": null}})
-        }
+#[cfg(test)]
+mod tests {
+    use super::leads_to;
+
+    #[test]
+    fn a_star_in_a_route_is_one_segment() {
+        let route = "/v1.0/engagements/referrals/*";
+        assert!(leads_to(route, "/v1.0/engagements/referrals/7"));
+        assert!(!leads_to(route, "/v1.0/engagements/referrals"));
+        assert!(leads_to("/*/oauth2/v2", "/tenant/oauth2/v2.0/token"));
+        assert!(!leads_to("/*/oauth2/v2", "/tenant/discovery/v2.0/keys"));
+        assert!(
+            leads_to("", "/x") && leads_to("/api/data/v9.2/opp", "/api/data/v9.2/opportunities")
+        );
     }
 }

@@ -83,13 +83,13 @@ impl Inside {
             certificates,
             control,
         };
-        let faults = Arc::new(Faults::default());
+        let faults = Arc::new(Faults::new(config.seed));
         let circumstances = Circumstances {
             clock: Clock::standing(now),
             deliveries: Deliveries::into_outbox(Arc::clone(&faults)),
             faults,
             signer: signer()?,
-            ca_pem: None,
+            identity: None,
         };
         let (world, access) = world(&config, &urls, circumstances)?;
         Ok(Self {
@@ -168,6 +168,9 @@ impl Inside {
         };
         match self.world.faults.strike(service, &request) {
             None | Some(Strike::Delay(_)) => answered(self.world.handle(service, &request)),
+            Some(Strike::WrongClock(ms)) => answered(crate::clock::skewed(ms, || {
+                self.world.handle(service, &request)
+            })),
             Some(Strike::Answer(reply)) => answered(reply),
             Some(Strike::DropBefore) => Carried::Lost,
             Some(Strike::DropAfter) => {

@@ -3,15 +3,15 @@
 //! What people do through [`Control`](crate::Control) is kept apart as *acts*, so that "at most two writes per human
 //! edit" can be counted.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::clock::real_ms;
+use crate::clock::Clock;
 use crate::faults::Service;
 
 /// Who sent a request.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Caller {
     /// The app registration's client id.
     pub client_id: String,
@@ -20,11 +20,11 @@ pub struct Caller {
 }
 
 /// One accepted write.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Position in the ledger, from 1, without gaps.
     pub sequence: u64,
-    /// Real time, milliseconds since 1970.
+    /// Real time, milliseconds since 1970; the simulated time where the clock stands.
     pub time_ms: i64,
     /// Which API accepted it.
     pub service: Service,
@@ -53,11 +53,11 @@ pub struct Entry {
 }
 
 /// One thing that a person did through control.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Act {
     /// Position among the acts, from 1.
     pub sequence: u64,
-    /// Real time just before it was committed, milliseconds since 1970.
+    /// Real time just before it was committed, milliseconds since 1970; the simulated time where the clock stands.
     pub time_ms: i64,
     /// `seller`, `partner-user`, `microsoft` or `operator`.
     pub who: String,
@@ -68,9 +68,9 @@ pub struct Act {
 }
 
 /// One write that an API refused: what a host tried and should not have, or lost a race for.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedWrite {
-    /// Real time, milliseconds since 1970.
+    /// Real time, milliseconds since 1970; the simulated time where the clock stands.
     pub time_ms: i64,
     /// Which API refused it.
     pub service: Service,
@@ -90,24 +90,50 @@ pub struct RefusedWrite {
 const REFUSED_MAX: usize = 10_000;
 
 /// All entries and acts so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Ledger {
+    clock: Arc<Clock>,
     pages: Mutex<Pages>,
 }
 
-#[derive(Debug, Default)]
-struct Pages {
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Pages {
     entries: Vec<Entry>,
     acts: Vec<Act>,
     refused: std::collections::VecDeque<RefusedWrite>,
 }
 
 impl Ledger {
+    pub(crate) fn new(clock: Arc<Clock>) -> Self {
+        Self {
+            clock,
+            pages: Mutex::default(),
+        }
+    }
+
+    /// The time that acts are noted with.
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.clock.ledger_ms()
+    }
+
+    /// Everything written so far.
+    pub(crate) fn pages(&self) -> Pages {
+        self.pages
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Goes on after the pages of another ledger.
+    pub(crate) fn restore(&self, pages: Pages) {
+        *self.pages.lock().unwrap_or_else(PoisonError::into_inner) = pages;
+    }
+
     /// Enters an accepted write; sequence and time are given here.
     pub(crate) fn enter(&self, mut entry: Entry) -> u64 {
         let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
         entry.sequence = pages.entries.len() as u64 + 1;
-        entry.time_ms = real_ms();
+        entry.time_ms = self.clock.ledger_ms();
         pages.entries.push(entry);
         pages.entries.len() as u64
     }
@@ -118,7 +144,7 @@ impl Ledger {
         if pages.refused.len() == REFUSED_MAX {
             pages.refused.pop_front();
         }
-        refused.time_ms = real_ms();
+        refused.time_ms = self.clock.ledger_ms();
         pages.refused.push_back(refused);
     }
 

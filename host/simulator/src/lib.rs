@@ -27,16 +27,21 @@ mod dataverse;
 mod deliveries;
 mod entra;
 mod faults;
+mod html;
 mod ids;
 mod inside;
 pub mod ledger;
 mod odata;
+mod pages;
 mod referrals;
+mod remote_control;
 mod running;
+mod saved;
 mod server;
 mod sight;
 mod signing;
 mod standing;
+mod tls;
 mod wire;
 mod world;
 
@@ -46,9 +51,15 @@ pub use config::{
     ColumnConfig, ColumnKind, ManyConfig, OrganizationConfig, RowConfig, ServiceProtection,
     SimulatorConfig, StatusConfig, TableColumnConfig, TableConfig,
 };
-pub use control::{Arrival, Control, ControlError};
+pub use control::{Arrival, Control, ControlError, Deal, SeedOrder, Seeded};
 pub use deliveries::{DeliveryRecord, Undelivered};
-pub use faults::{Fault, FaultKind, Service, WebhookFault, WebhookFaultKind};
+pub use entra::DeviceCode;
+pub use faults::{Fault, FaultKind, FaultScript, Service, WebhookFault, WebhookFaultKind};
 pub use inside::{Carried, Inside};
+pub use jiff::Timestamp;
+pub use remote_control::{
+    DEEDS, Deed, Order, RemoteControl, RemoteError, Says, milliseconds, moment,
+};
 pub use running::{CrmAccess, OrganizationAccess, Running, Simulator, SimulatorError, Urls};
+pub use saved::SavedError;
 pub use standing::{CrmAccount, Hidden, Role};

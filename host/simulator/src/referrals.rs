@@ -5,6 +5,7 @@
 
 mod book;
 mod by_hand;
+mod calls;
 mod create;
 mod deal_registration;
 mod list;
@@ -16,6 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::Method;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::assumptions::Assumptions;
@@ -23,7 +25,7 @@ use crate::clock::Clock;
 use crate::entra::{Audience, Denied, Entra, Identity};
 use crate::faults::Service;
 use crate::ids::Ids;
-use crate::ledger::{Entry, Ledger, RefusedWrite};
+use crate::ledger::{Ledger, RefusedWrite};
 use crate::standing::Role;
 use crate::wire::{Reply, Request};
 use crate::world::Shared;
@@ -33,6 +35,8 @@ use registration::Registrations;
 
 /// Organisation id of Microsoft's side.
 pub(crate) const MICROSOFT: &str = "msft";
+/// Longest message of an error. (partner-center 3.7)
+const MESSAGE_CHARS_MAX: usize = 1024;
 /// Path of the collection.
 const COLLECTION: &str = "/v1.0/engagements/referrals";
 
@@ -116,12 +120,20 @@ impl Refusal {
     }
 
     fn reply(&self) -> Reply {
+        let message: String = self.message.chars().take(MESSAGE_CHARS_MAX).collect();
         Reply::json(
             self.status,
-            &json!({"error": {"code": self.code, "message": self.message, "target": "referral",
-            "innerError": {"code": self.inner, "message": self.message}}}),
+            &json!({"error": {"code": self.code, "message": message, "target": "referral",
+            "innerError": {"code": self.inner, "message": message}}}),
         )
     }
+}
+
+/// All referrals, and who may do what, as they are written down.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SavedReferrals {
+    book: Book,
+    roles: BTreeMap<String, Role>,
 }
 
 /// The service.
@@ -177,6 +189,19 @@ impl Referrals {
             ),
             book: Mutex::new(book.copied(Ids::new(shared.seed, 0x9C))),
         }
+    }
+
+    pub(crate) fn saved(&self) -> SavedReferrals {
+        let roles = self.roles.lock().unwrap_or_else(PoisonError::into_inner);
+        SavedReferrals {
+            book: self.book().clone(),
+            roles: roles.clone(),
+        }
+    }
+
+    pub(crate) fn restore(&self, saved: SavedReferrals) {
+        *self.roles.lock().unwrap_or_else(PoisonError::into_inner) = saved.roles;
+        *self.book.lock().unwrap_or_else(PoisonError::into_inner) = saved.book;
     }
 
     /// The book, after expiring what the clock has overtaken.
@@ -260,7 +285,9 @@ impl Referrals {
             (None, &Method::GET) => self.list(request, &viewer),
             (None, &Method::POST) => self.create(request, &viewer),
             (Some(id), &Method::GET) if !id.contains('/') => self.get(request, id, &viewer),
-            (Some(id), &Method::PATCH) if !id.contains('/') => self.patch(request, id, &viewer),
+            (Some(id), &Method::PATCH | &Method::PUT) if !id.contains('/') => {
+                self.change(request, id, &viewer)
+            }
             (Some(id), _) if id.contains('/') => Err(Refusal::missing(format!(
                 "No resource at '{}'.",
                 request.path
@@ -321,167 +348,4 @@ impl Referrals {
             role,
         })
     }
-
-    fn get(&self, request: &Request, id: &str, viewer: &Viewer) -> Result<Reply, Refusal> {
-        let mut book = self.book();
-        let reply = self.representation(200, book.visible(id, viewer)?, request);
-        book.sight.show(&id.to_lowercase(), None);
-        Ok(reply)
-    }
-
-    fn create(&self, request: &Request, viewer: &Viewer) -> Result<Reply, Refusal> {
-        viewer.may_write()?;
-        let body = body(request)?;
-        let via = request.header("x-caller-id").map(str::to_owned);
-        let mut book = self.book();
-        let created = create::create(
-            &mut book,
-            &body,
-            viewer.organization,
-            &self.assumptions,
-            self.clock.now(),
-            via,
-        )?;
-        let named = keys(&body);
-        self.enter(request, viewer, "create", &created.id, named, Vec::new());
-        for change in &created.changes {
-            self.notify(&book, change);
-        }
-        let status = if self.assumptions.create_answers_201 {
-            201
-        } else {
-            200
-        };
-        self.shown(&mut book, status, &created.id, request)
-    }
-
-    fn patch(&self, request: &Request, id: &str, viewer: &Viewer) -> Result<Reply, Refusal> {
-        let body = body(request)?;
-        let mut book = self.book();
-        let before = book.visible(id, viewer)?.clone();
-        viewer.may_write()?;
-        if before["organizationId"] != viewer.organization.id.as_str() {
-            return Err(Refusal::denied(
-                "Only the organisation that owns a referral may change it.",
-            ));
-        }
-        if let Some(expected) = request.header("if-match")
-            && expected != "*"
-            && before["eTag"] != expected
-        {
-            return Err(Refusal {
-                status: 412,
-                code: "preconditionFailed",
-                inner: "resourceModified",
-                message:
-                    "The eTag in If-Match is not that of the referral: it was changed meanwhile."
-                        .to_owned(),
-            });
-        }
-        let operations = patch::operations(&body)?;
-        let via = request.header("x-caller-id").map(str::to_owned);
-        let change = patch::apply(
-            &mut book,
-            id,
-            &operations,
-            patch::Actor::Partner,
-            &self.assumptions,
-            self.clock.now(),
-            via,
-        )?;
-        let paths = operations
-            .iter()
-            .map(|operation| operation.path.clone())
-            .collect();
-        let overwrote = overwritten(&book, &change.id, &before);
-        self.enter(request, viewer, "update", &change.id, paths, overwrote);
-        self.notify(&book, &change);
-        let prefer = request.header("prefer").unwrap_or_default();
-        if !prefer
-            .split(',')
-            .any(|part| part.trim().eq_ignore_ascii_case("return=representation"))
-        {
-            return Ok(Reply::empty(204));
-        }
-        let reply = self.shown(&mut book, 200, &change.id, request)?;
-        Ok(reply.with("preference-applied", "return=representation"))
-    }
-
-    /// The representation of a referral that the caller just wrote.
-    fn shown(
-        &self,
-        book: &mut Book,
-        status: u16,
-        id: &str,
-        request: &Request,
-    ) -> Result<Reply, Refusal> {
-        let referral = book
-            .get(id)
-            .ok_or_else(|| Refusal::missing("The referral is gone."))?;
-        let reply = self.representation(status, referral, request);
-        book.sight.show(id, None);
-        Ok(reply)
-    }
-
-    fn representation(&self, status: u16, referral: &Value, request: &Request) -> Reply {
-        let mut body = shape::outward(referral, &self.assumptions, &request.origin);
-        if let Value::Object(fields) = &mut body {
-            let context = format!("{}{COLLECTION}/$metadata#Referrals/$entity", request.origin);
-            fields.insert("@odata.context".to_owned(), Value::String(context));
-        }
-        let etag = referral["eTag"].as_str().unwrap_or_default().to_owned();
-        Reply::json(status, &body).with("etag", etag)
-    }
-
-    fn enter(
-        &self,
-        request: &Request,
-        viewer: &Viewer,
-        operation: &str,
-        id: &str,
-        changed: Vec<String>,
-        overwrote: Vec<String>,
-    ) {
-        self.ledger.enter(Entry {
-            sequence: 0,
-            time_ms: 0,
-            service: Service::Referrals,
-            caller: viewer.identity.caller(),
-            method: request.method.to_string(),
-            url: request.target(),
-            precondition: request.precondition(),
-            operation: operation.to_owned(),
-            kind: "referral".to_owned(),
-            record: id.to_owned(),
-            changed,
-            tag: None,
-            overwrote,
-            merged_away: false,
-        });
-    }
-}
-
-fn body(request: &Request) -> Result<Value, Refusal> {
-    request.json().map_err(|error| {
-        Refusal::invalid(
-            "malformedJson",
-            format!("The body is not valid JSON: {error}"),
-        )
-    })
-}
-
-/// Paths that a person changed, that no caller was shown since, and that now hold another value.
-fn overwritten(book: &Book, id: &str, before: &Value) -> Vec<String> {
-    let after = book.get(id);
-    let unseen = book.sight.unseen(id).into_iter();
-    unseen
-        .filter(|path| before.pointer(path) != after.and_then(|after| after.pointer(path)))
-        .map(str::to_owned)
-        .collect()
-}
-
-fn keys(body: &Value) -> Vec<String> {
-    body.as_object()
-        .map(|fields| fields.keys().cloned().collect())
-        .unwrap_or_default()
 }

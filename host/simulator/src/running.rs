@@ -4,25 +4,25 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use rustls::pki_types::CertificateDer;
 use serde::Serialize;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio_rustls::TlsAcceptor;
 
 use crate::clock::Clock;
 use crate::config::{OrganizationConfig, SimulatorConfig};
 use crate::control::Control;
 use crate::dataverse::{CrmUsers, Dataverse};
 use crate::deliveries::Deliveries;
-use crate::entra::{App, Audience, Entra};
+use crate::entra::{App, Audience, Directory, Entra};
 use crate::faults::{Faults, Service};
 use crate::ids::Ids;
 use crate::ledger::Ledger;
 use crate::referrals::registration::Registrations;
 use crate::referrals::{Organization, Referrals};
-use crate::signing::{KeyError, TlsIdentity, WebhookSigner};
+use crate::saved::{SavedError, SavedWorld};
+use crate::signing::{KeyError, SavedIdentity, TlsIdentity, WebhookSigner};
+use crate::tls::{acceptor, keys_failed, webhook_client};
 use crate::world::{Shared, World};
 
 /// Name under which the webhook certificate is served.
@@ -58,12 +58,15 @@ pub enum SimulatorError {
         /// What the key library said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The configuration describes tables or rows that cannot be.
-    #[error("the configuration of the CRM does not fit: {reason}")]
+    /// The configuration describes certificates, tables or rows that cannot be.
+    #[error("the configuration does not fit: {reason}")]
     Config {
-        /// Which table, column or row, and why.
+        /// Which certificate, table, column or row, and why.
         reason: String,
     },
+    /// The file of a saved world is not taken.
+    #[error(transparent)]
+    Saved(#[from] SavedError),
 }
 
 impl From<KeyError> for SimulatorError {
@@ -178,26 +181,50 @@ impl Drop for Running {
 impl Simulator {
     /// Starts a world on loopback. Must be called inside a tokio runtime, which then runs the listeners.
     pub async fn start(config: SimulatorConfig) -> Result<Running, SimulatorError> {
-        let mut listeners = Vec::new();
-        for (index, _) in SERVICES.iter().enumerate() {
-            let offset = u16::try_from(index).unwrap_or(u16::MAX);
-            let port = config
-                .base_port
-                .map_or(0, |base| base.saturating_add(offset));
-            let bound = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await;
-            listeners.push(bound.map_err(|source| SimulatorError::Bind { port, source })?);
-        }
+        let listeners = listeners(&config).await?;
         // An RSA key takes a while: not on the runtime's threads.
         let keys = tokio::task::spawn_blocking(|| {
             Ok::<_, KeyError>((TlsIdentity::generate()?, WebhookSigner::generate()?))
         });
-        let (identity, signer) = keys.await.map_err(|error| SimulatorError::Keys {
-            source: Box::new(error),
-        })??;
+        let (identity, signer) = keys.await.map_err(keys_failed)??;
+        Self::listen(config, listeners, identity, signer)
+    }
+
+    /// Starts the world that a file holds, with the keys and secrets that it had: who worked with it goes on working with it. `adjust` may say
+    /// where it listens and how slow it is.
+    ///
+    /// # Errors
+    /// [`SimulatorError::Saved`] when the file is none of ours, beside those of [`Simulator::start`].
+    pub async fn resume(
+        file: &[u8],
+        adjust: impl FnOnce(&mut SimulatorConfig),
+    ) -> Result<Running, SimulatorError> {
+        let saved = SavedWorld::read(file)?;
+        let mut config = saved.config.clone();
+        adjust(&mut config);
+        let listeners = listeners(&config).await?;
+        let signer = WebhookSigner::read(saved.signer.clone())?;
+        let identity = match &saved.identity {
+            Some(identity) => TlsIdentity::read(identity.clone()),
+            None => TlsIdentity::generate()?,
+        };
+        let running = Self::listen(config, listeners, identity, signer)?;
+        running.control.become_saved(saved)?;
+        Ok(running)
+    }
+
+    fn listen(
+        config: SimulatorConfig,
+        listeners: Vec<TcpListener>,
+        identity: TlsIdentity,
+        signer: WebhookSigner,
+    ) -> Result<Running, SimulatorError> {
         let urls = urls(&config, &listeners)?;
-        let faults = Arc::new(Faults::default());
+        let faults = Arc::new(Faults::new(config.seed));
         let circumstances = Circumstances {
-            clock: Clock::default(),
+            clock: config
+                .clock_stands_at
+                .map_or_else(Clock::default, Clock::standing),
             deliveries: Deliveries::new(
                 webhook_client(&config, &identity.ca_der)?,
                 tokio::runtime::Handle::current(),
@@ -205,7 +232,7 @@ impl Simulator {
             ),
             faults,
             signer: Arc::new(signer),
-            ca_pem: config.tls.then(|| identity.ca_pem.clone()),
+            identity: config.tls.then(|| identity.saved()),
         };
         let (world, access) = world(&config, &urls, circumstances)?;
         let tls = if config.tls {
@@ -229,6 +256,19 @@ impl Simulator {
             stop,
         })
     }
+}
+
+async fn listeners(config: &SimulatorConfig) -> Result<Vec<TcpListener>, SimulatorError> {
+    let mut listeners = Vec::new();
+    for (index, _) in SERVICES.iter().enumerate() {
+        let offset = u16::try_from(index).unwrap_or(u16::MAX);
+        let port = config
+            .base_port
+            .map_or(0, |base| base.saturating_add(offset));
+        let bound = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await;
+        listeners.push(bound.map_err(|source| SimulatorError::Bind { port, source })?);
+    }
+    Ok(listeners)
 }
 
 fn urls(config: &SimulatorConfig, listeners: &[TcpListener]) -> Result<Urls, SimulatorError> {
@@ -265,8 +305,8 @@ pub(crate) struct Circumstances {
     pub(crate) faults: Arc<Faults>,
     pub(crate) deliveries: Deliveries,
     pub(crate) signer: Arc<WebhookSigner>,
-    /// Of the listeners' authority.
-    pub(crate) ca_pem: Option<String>,
+    /// Of the listeners, where they speak TLS.
+    pub(crate) identity: Option<SavedIdentity>,
 }
 
 /// Makes a world and everybody in it.
@@ -280,7 +320,7 @@ pub(crate) fn world(
         faults,
         deliveries,
         signer,
-        ca_pem,
+        identity,
     } = circumstances;
     let mut ids = Ids::new(config.seed, 0xAA);
     let clock = Arc::new(clock);
@@ -289,6 +329,7 @@ pub(crate) fn world(
             name: "Contoso Partner".to_owned(),
             mpn_id: "4567890".to_owned(),
             user_mail: "cosell@contoso.example".to_owned(),
+            certificates_pem: Vec::new(),
         }]
     } else {
         config.organizations.clone()
@@ -316,13 +357,23 @@ pub(crate) fn world(
     };
     let mut all_apps = apps.clone();
     all_apps.push(crm_app.clone());
-    let entra = Arc::new(Entra::new(
-        Arc::clone(&clock),
-        config.seed,
-        all_apps,
-        audiences(urls),
-        config.assumptions.old_refresh_tokens_keep_working,
-    ));
+    let own = configured.iter().zip(&apps).flat_map(|(held, app)| {
+        let certificates = held.certificates_pem.iter();
+        certificates.map(|pem| (app.client_id.clone(), pem.clone()))
+    });
+    let of_crm = config.crm_certificates_pem.iter();
+    let of_crm = of_crm.map(|pem| (crm_app.client_id.clone(), pem.clone()));
+    let directory = Directory {
+        apps: all_apps,
+        certificates: own.chain(of_crm).collect(),
+        audiences: audiences(urls),
+        old_refresh_tokens_keep_working: config.assumptions.old_refresh_tokens_keep_working,
+        assertions_work_once: config.assumptions.assertions_work_once,
+        signer: deliveries.are_posted().then(|| Arc::clone(&signer)),
+    };
+    let entra = Entra::new(Arc::clone(&clock), config.seed, directory)
+        .map_err(|reason| SimulatorError::Config { reason })?;
+    let entra = Arc::new(entra);
     let access: Vec<OrganizationAccess> = organizations
         .iter()
         .zip(&apps)
@@ -338,9 +389,9 @@ pub(crate) fn world(
         })
         .collect();
     let shared = Shared {
+        ledger: Arc::new(Ledger::new(Arc::clone(&clock))),
         clock,
         entra,
-        ledger: Arc::new(Ledger::default()),
         deliveries,
         assumptions: config.assumptions.clone(),
         seed: config.seed,
@@ -382,7 +433,7 @@ pub(crate) fn world(
     let about = json!({
         "urls": urls,
         "certificate_url": certificate_url,
-        "ca_pem": ca_pem,
+        "ca_pem": identity.as_ref().map(SavedIdentity::ca_pem),
         "webhook_root_pem": signer.anchors_pem(),
         "organizations": access,
         "crm": crm,
@@ -397,6 +448,8 @@ pub(crate) fn world(
         registrations,
         dataverse,
         signer,
+        config: config.clone(),
+        identity,
         assumptions: config.assumptions.clone(),
         latency_ms: AtomicU64::new(config.latency_ms),
         about,
@@ -434,51 +487,4 @@ fn audiences(urls: &Urls) -> Vec<(String, Audience)> {
         ));
     }
     out
-}
-
-fn keys(error: impl std::error::Error + Send + Sync + 'static) -> SimulatorError {
-    SimulatorError::Keys {
-        source: Box::new(error),
-    }
-}
-
-fn acceptor(identity: &TlsIdentity) -> Result<TlsAcceptor, SimulatorError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(keys)?
-        .with_no_client_auth()
-        .with_single_cert(identity.chain.clone(), identity.key.clone_key())
-        .map_err(keys)?;
-    Ok(TlsAcceptor::from(Arc::new(config)))
-}
-
-/// The client that delivers webhooks: no redirects, own roots only.
-fn webhook_client(
-    config: &SimulatorConfig,
-    own: &CertificateDer<'static>,
-) -> Result<reqwest::Client, SimulatorError> {
-    use rustls::pki_types::pem::PemObject as _;
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(own.clone()).map_err(keys)?;
-    for root in CertificateDer::pem_slice_iter(
-        config
-            .trusted_roots_pem
-            .as_deref()
-            .unwrap_or_default()
-            .as_bytes(),
-    ) {
-        roots.add(root.map_err(keys)?).map_err(keys)?;
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(keys)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .map_err(keys)
 }

@@ -18,6 +18,8 @@ use crate::world::World;
 
 /// Largest request body: far above any documented payload, far below what would hurt.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Largest body to control: a whole world.
+const WORLD_BYTES_MAX: usize = 1024 * 1024 * 1024;
 /// A client that does not finish its headers in this time is gone.
 const HEADER_WAIT: Duration = Duration::from_secs(30);
 
@@ -91,7 +93,11 @@ async fn answer(
     world: &Arc<World>,
 ) -> Result<hyper::Response<Full<Bytes>>, Dropped> {
     let (head, body) = request.into_parts();
-    let Ok(body) = Limited::new(body, BODY_BYTES_MAX).collect().await else {
+    let bytes_max = match service {
+        Service::Control => WORLD_BYTES_MAX,
+        _ => BODY_BYTES_MAX,
+    };
+    let Ok(body) = Limited::new(body, bytes_max).collect().await else {
         return Ok(whole(Reply::empty(413)));
     };
     let host = head
@@ -125,6 +131,12 @@ async fn answer(
         Some(Strike::DropAfter) => {
             let _lost = world.handle(service, &request);
             Err(Dropped)
+        }
+        Some(Strike::WrongClock(ms)) => {
+            let reply = crate::clock::skewed(ms, || world.handle(service, &request));
+            let date = crate::clock::skewed(ms, || world.clock.now());
+            let date = date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+            Ok(whole(reply.with("date", date)))
         }
         Some(Strike::Delay(ms)) => {
             tokio::time::sleep(Duration::from_millis(ms)).await;

@@ -1,12 +1,16 @@
 //! Keys and certificates: the TLS authority of the listeners, and the chain behind Partner Center's webhook signatures.
 
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+
 use base64::Engine as _;
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_RSA_SHA256, SigningKey as _,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, PKCS_RSA_SHA256, SanType, SigningKey as _, string::Ia5String,
 };
-use rsa::pkcs8::EncodePrivateKey as _;
+use rsa::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _};
+use rsa::traits::PublicKeyParts as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use serde::{Deserialize, Serialize};
 
 /// Size of the webhook key: the sample signature in the public documents has 256 bytes.
 const WEBHOOK_KEY_BITS: usize = 2048;
@@ -24,6 +28,22 @@ pub(crate) enum KeyError {
     Rsa(#[from] rsa::Error),
     #[error("RSA key could not be written down")]
     Encoding(#[from] rsa::pkcs8::Error),
+}
+
+/// A TLS identity as it is written down.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct SavedIdentity {
+    ca_pem: String,
+    ca_der: Vec<u8>,
+    certificate: Vec<u8>,
+    key: Vec<u8>,
+}
+
+impl SavedIdentity {
+    /// The authority that a client has to trust.
+    pub(crate) fn ca_pem(&self) -> &str {
+        &self.ca_pem
+    }
 }
 
 /// The listeners' certificate and the authority that a client has to trust.
@@ -51,7 +71,7 @@ impl TlsIdentity {
         leaf.distinguished_name = name("localhost", "cosell simulator");
         leaf.use_authority_key_identifier_extension = true;
         leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        leaf.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
+        leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let certificate = leaf.signed_by(&key, &issuer)?;
         Ok(Self {
             ca_pem: ca_cert.pem(),
@@ -62,65 +82,143 @@ impl TlsIdentity {
     }
 }
 
+impl TlsIdentity {
+    /// Keys and certificates, to be written down.
+    pub(crate) fn saved(&self) -> SavedIdentity {
+        SavedIdentity {
+            ca_pem: self.ca_pem.clone(),
+            ca_der: self.ca_der.to_vec(),
+            certificate: self
+                .chain
+                .first()
+                .map(|held| held.to_vec())
+                .unwrap_or_default(),
+            key: self.key.secret_der().to_vec(),
+        }
+    }
+
+    /// The identity that was written down.
+    pub(crate) fn read(saved: SavedIdentity) -> Self {
+        Self {
+            ca_pem: saved.ca_pem,
+            ca_der: CertificateDer::from(saved.ca_der),
+            chain: vec![CertificateDer::from(saved.certificate)],
+            key: PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(saved.key)),
+        }
+    }
+}
+
 /// Root, intermediate and leaf behind Partner Center's signatures.
 pub(crate) struct WebhookSigner {
     root_pem: String,
-    pub(crate) leaf_der: Vec<u8>,
-    pub(crate) leaf_pem: String,
     pub(crate) intermediate_pem: String,
+    issuer: Issuer<'static, KeyPair>,
+    leaf: RwLock<Signing>,
+}
+
+/// The key of now, and the certificate that notifications name, as DER.
+struct Signing {
     key: KeyPair,
+    certificate: Vec<u8>,
+}
+
+/// Which certificate of the signing key is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leaf {
+    Good,
+    /// Run out long ago.
+    Expired,
+    /// Issued by someone who is not Microsoft.
+    Foreign,
+}
+
+/// Keys and certificates as they are written down.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct SavedSigner {
+    root_pem: String,
+    intermediate_pem: String,
+    issuer_key: Vec<u8>,
+    key: Vec<u8>,
+    certificate: Vec<u8>,
 }
 
 impl WebhookSigner {
     /// A fresh chain. The leaf is RSA-2048; the authorities above it are elliptic, which is quicker to make.
     pub(crate) fn generate() -> Result<Self, KeyError> {
-        let usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let root_key = KeyPair::generate()?;
-        let mut root = CertificateParams::default();
-        root.distinguished_name =
-            name("Simulated Partner Center Root", WEBHOOK_ISSUER_ORGANIZATION);
-        root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        root.key_usages.clone_from(&usages);
+        let root = authority(
+            "Simulated Partner Center Root",
+            BasicConstraints::Unconstrained,
+        );
         let root_cert = root.self_signed(&root_key)?;
         let root_issuer = Issuer::new(root, root_key);
-
         let middle_key = KeyPair::generate()?;
-        let mut middle = CertificateParams::default();
-        middle.distinguished_name = name(
-            "Simulated Partner Center Issuing CA",
-            WEBHOOK_ISSUER_ORGANIZATION,
-        );
-        middle.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        middle.use_authority_key_identifier_extension = true;
-        middle.key_usages = usages;
-        let middle_cert = middle.signed_by(&middle_key, &root_issuer)?;
-        let middle_issuer = Issuer::new(middle, middle_key);
-
-        let private = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, WEBHOOK_KEY_BITS)?;
-        let encoded = private.to_pkcs8_der()?;
-        let key = KeyPair::from_pkcs8_der_and_sign_algo(
-            &PrivatePkcs8KeyDer::from(encoded.as_bytes().to_vec()),
-            &PKCS_RSA_SHA256,
-        )?;
-        let mut leaf = CertificateParams::new(vec![WEBHOOK_SUBJECT.to_owned()])?;
-        leaf.distinguished_name = name(WEBHOOK_SUBJECT, WEBHOOK_ISSUER_ORGANIZATION);
-        leaf.use_authority_key_identifier_extension = true;
-        leaf.key_usages = vec![
-            KeyUsagePurpose::DigitalSignature,
-            KeyUsagePurpose::KeyEncipherment,
-        ];
-        leaf.extended_key_usages = vec![
-            rcgen::ExtendedKeyUsagePurpose::ServerAuth,
-            rcgen::ExtendedKeyUsagePurpose::ClientAuth,
-        ];
-        let leaf_cert = leaf.signed_by(&key, &middle_issuer)?;
+        let middle_cert = issuing().signed_by(&middle_key, &root_issuer)?;
+        let issuer = Issuer::new(issuing(), middle_key);
         Ok(Self {
             root_pem: root_cert.pem(),
-            leaf_der: leaf_cert.der().to_vec(),
-            leaf_pem: leaf_cert.pem(),
             intermediate_pem: middle_cert.pem(),
-            key,
+            leaf: RwLock::new(Signing::generate(&issuer)?),
+            issuer,
         })
+    }
+
+    /// Keys and certificates, to be written down.
+    pub(crate) fn saved(&self) -> SavedSigner {
+        let leaf = self.leaf();
+        SavedSigner {
+            root_pem: self.root_pem.clone(),
+            intermediate_pem: self.intermediate_pem.clone(),
+            issuer_key: self.issuer.key().serialize_der(),
+            key: leaf.key.serialize_der(),
+            certificate: leaf.certificate.clone(),
+        }
+    }
+
+    /// The chain that was written down.
+    pub(crate) fn read(saved: SavedSigner) -> Result<Self, KeyError> {
+        let issuer_key = KeyPair::try_from(saved.issuer_key)?;
+        Ok(Self {
+            root_pem: saved.root_pem,
+            intermediate_pem: saved.intermediate_pem,
+            issuer: Issuer::new(issuing(), issuer_key),
+            leaf: RwLock::new(Signing {
+                key: rsa_key(&saved.key)?,
+                certificate: saved.certificate,
+            }),
+        })
+    }
+
+    fn leaf(&self) -> RwLockReadGuard<'_, Signing> {
+        self.leaf.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A new key and a new certificate of the same authority at the same address, as before the old one runs out.
+    pub(crate) fn rotate(&self) -> Result<(), KeyError> {
+        let fresh = Signing::generate(&self.issuer)?;
+        *self.leaf.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(())
+    }
+
+    /// A certificate of the signing key, as DER.
+    pub(crate) fn certificate(&self, which: Leaf) -> Result<Vec<u8>, KeyError> {
+        let held = self.leaf();
+        match which {
+            Leaf::Good => Ok(held.certificate.clone()),
+            Leaf::Expired => {
+                let mut past = leaf();
+                past.not_before = rcgen::date_time_ymd(2020, 1, 1);
+                past.not_after = rcgen::date_time_ymd(2021, 1, 1);
+                Ok(past.signed_by(&held.key, &self.issuer)?.der().to_vec())
+            }
+            Leaf::Foreign => {
+                let mut stranger = CertificateParams::default();
+                stranger.distinguished_name = name("Somebody Else", "Somebody Else Ltd");
+                stranger.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+                let stranger = Issuer::new(stranger, KeyPair::generate()?);
+                Ok(leaf().signed_by(&held.key, &stranger)?.der().to_vec())
+            }
+        }
     }
 
     /// What a receiver pins: root and intermediate.
@@ -128,10 +226,84 @@ impl WebhookSigner {
         format!("{}{}", self.root_pem, self.intermediate_pem)
     }
 
-    /// Base64 of the RSA PKCS#1 v1.5 signature over SHA-256 of `body`. Nothing but the body is signed.
-    pub(crate) fn sign(&self, body: &[u8]) -> Result<String, KeyError> {
-        Ok(base64::engine::general_purpose::STANDARD.encode(self.key.sign(body)?))
+    /// RSA PKCS#1 v1.5 signature over SHA-256 of `body`. Nothing but the body is signed.
+    pub(crate) fn sign(&self, body: &[u8]) -> Result<Vec<u8>, KeyError> {
+        Ok(self.leaf().key.sign(body)?)
     }
+
+    /// Modulus and exponent of the signing key, big-endian.
+    pub(crate) fn public_key(&self) -> Result<(Vec<u8>, Vec<u8>), KeyError> {
+        let private = rsa::RsaPrivateKey::from_pkcs8_der(&self.leaf().key.serialize_der())?;
+        Ok((private.n().to_bytes_be(), private.e().to_bytes_be()))
+    }
+}
+
+impl Signing {
+    fn generate(issuer: &Issuer<'static, KeyPair>) -> Result<Self, KeyError> {
+        let private = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, WEBHOOK_KEY_BITS)?;
+        let key = rsa_key(private.to_pkcs8_der()?.as_bytes())?;
+        let certificate = leaf().signed_by(&key, issuer)?.der().to_vec();
+        Ok(Self { key, certificate })
+    }
+}
+
+/// A certificate file as text.
+pub(crate) fn pem(der: &[u8]) -> String {
+    let text = base64::engine::general_purpose::STANDARD.encode(der);
+    let lines: Vec<&str> = text
+        .as_bytes()
+        .chunks(64)
+        .filter_map(|line| std::str::from_utf8(line).ok())
+        .collect();
+    format!(
+        "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+        lines.join("\n")
+    )
+}
+
+fn rsa_key(pkcs8: &[u8]) -> Result<KeyPair, KeyError> {
+    let private = PrivatePkcs8KeyDer::from(pkcs8.to_vec());
+    Ok(KeyPair::from_pkcs8_der_and_sign_algo(
+        &private,
+        &PKCS_RSA_SHA256,
+    )?)
+}
+
+fn authority(common: &str, constraints: BasicConstraints) -> CertificateParams {
+    let mut held = CertificateParams::default();
+    held.distinguished_name = name(common, WEBHOOK_ISSUER_ORGANIZATION);
+    held.is_ca = IsCa::Ca(constraints);
+    held.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    held
+}
+
+/// The authority between root and leaf.
+fn issuing() -> CertificateParams {
+    let mut held = authority(
+        "Simulated Partner Center Issuing CA",
+        BasicConstraints::Constrained(0),
+    );
+    held.use_authority_key_identifier_extension = true;
+    held
+}
+
+fn leaf() -> CertificateParams {
+    let mut leaf = CertificateParams::default();
+    leaf.subject_alt_names = Ia5String::try_from(WEBHOOK_SUBJECT)
+        .map(SanType::DnsName)
+        .into_iter()
+        .collect();
+    leaf.distinguished_name = name(WEBHOOK_SUBJECT, WEBHOOK_ISSUER_ORGANIZATION);
+    leaf.use_authority_key_identifier_extension = true;
+    leaf.key_usages = vec![
+        KeyUsagePurpose::DigitalSignature,
+        KeyUsagePurpose::KeyEncipherment,
+    ];
+    leaf.extended_key_usages = vec![
+        ExtendedKeyUsagePurpose::ServerAuth,
+        ExtendedKeyUsagePurpose::ClientAuth,
+    ];
+    leaf
 }
 
 fn name(common: &str, organization: &str) -> DistinguishedName {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::assumptions::Assumptions;
 use crate::clock::Clock;
+use crate::config::SimulatorConfig;
 use crate::control::Control;
 use crate::dataverse::Dataverse;
 use crate::deliveries::Deliveries;
@@ -13,8 +14,12 @@ use crate::faults::{Faults, Service};
 use crate::ledger::Ledger;
 use crate::referrals::Referrals;
 use crate::referrals::registration::Registrations;
-use crate::signing::WebhookSigner;
+use crate::signing::{Leaf, SavedIdentity, WebhookSigner, pem};
 use crate::wire::{Reply, Request};
+
+/// Files beside the good certificate, for receivers that have to refuse them.
+pub(crate) const EXPIRED_CERTIFICATE: &str = "expired.cer";
+pub(crate) const FOREIGN_CERTIFICATE: &str = "foreign.cer";
 
 /// What every service is given.
 #[derive(Clone)]
@@ -38,6 +43,10 @@ pub(crate) struct World {
     pub(crate) registrations: Arc<Registrations>,
     pub(crate) dataverse: Dataverse,
     pub(crate) signer: Arc<WebhookSigner>,
+    /// What this world began with.
+    pub(crate) config: SimulatorConfig,
+    /// Keys of the listeners; none of a world without.
+    pub(crate) identity: Option<SavedIdentity>,
     pub(crate) assumptions: Assumptions,
     pub(crate) latency_ms: AtomicU64,
     /// What `GET /` of control tells: addresses and seeded ids.
@@ -50,11 +59,11 @@ impl World {
     pub(crate) fn copied(&self, seed: u64) -> Arc<Self> {
         let clock = Arc::new(self.clock.copied());
         let entra = Arc::new(self.entra.copied(Arc::clone(&clock), seed));
-        let faults = Arc::new(Faults::default());
+        let faults = Arc::new(Faults::new(seed));
         let shared = Shared {
+            ledger: Arc::new(Ledger::new(Arc::clone(&clock))),
             clock,
             entra,
-            ledger: Arc::new(Ledger::default()),
             deliveries: Deliveries::into_outbox(Arc::clone(&faults)),
             assumptions: self.assumptions.clone(),
             seed,
@@ -66,6 +75,8 @@ impl World {
             registrations,
             dataverse: self.dataverse.copied(&shared),
             signer: Arc::clone(&self.signer),
+            config: self.config.clone(),
+            identity: None,
             assumptions: shared.assumptions,
             latency_ms: AtomicU64::new(self.latency_ms()),
             about: self.about.clone(),
@@ -99,20 +110,24 @@ impl World {
         }
     }
 
-    /// The leaf that signs notifications: DER, or PEM when the world assumes so. (partner-center 5.4 step 3)
+    /// A certificate of the key that signs notifications: DER, or PEM when the world assumes so. (partner-center 5.4 step 3)
     fn certificate(&self, request: &Request) -> Reply {
-        if !request.path.ends_with(".cer") {
-            return Reply::empty(404);
-        }
+        let which = match request.path.as_str() {
+            path if path.ends_with(EXPIRED_CERTIFICATE) => Leaf::Expired,
+            path if path.ends_with(FOREIGN_CERTIFICATE) => Leaf::Foreign,
+            path if path.ends_with(".cer") => Leaf::Good,
+            _ => return Reply::empty(404),
+        };
+        let Ok(der) = self.signer.certificate(which) else {
+            return Reply::empty(500);
+        };
         let body = match (
             self.assumptions.certificate_as_pem,
             self.assumptions.certificate_with_chain,
         ) {
-            (false, _) => self.signer.leaf_der.clone(),
-            (true, false) => self.signer.leaf_pem.clone().into_bytes(),
-            (true, true) => {
-                format!("{}{}", self.signer.leaf_pem, self.signer.intermediate_pem).into_bytes()
-            }
+            (false, _) => der,
+            (true, false) => pem(&der).into_bytes(),
+            (true, true) => format!("{}{}", pem(&der), self.signer.intermediate_pem).into_bytes(),
         };
         Reply::bytes(200, "application/pkix-cert", body)
     }

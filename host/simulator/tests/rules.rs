@@ -7,10 +7,14 @@
 
 #[path = "rules/asking.rs"]
 mod asking;
+#[path = "rules/assertions.rs"]
+mod assertions;
 #[path = "rules/batch.rs"]
 mod batch;
 #[path = "rules/binding.rs"]
 mod binding;
+#[path = "rules/bodies.rs"]
+mod bodies;
 #[path = "rules/bulk.rs"]
 mod bulk;
 #[path = "rules/control.rs"]
@@ -25,6 +29,8 @@ mod documented;
 mod entra;
 #[path = "rules/environment.rs"]
 mod environment;
+#[path = "rules/faults.rs"]
+mod faults;
 #[path = "rules/harness.rs"]
 mod harness;
 #[path = "rules/images.rs"]
@@ -49,6 +55,8 @@ mod metadata;
 mod notifications;
 #[path = "rules/opportunities.rs"]
 mod opportunities;
+#[path = "rules/pages.rs"]
+mod pages;
 #[path = "rules/preconditions.rs"]
 mod preconditions;
 #[path = "rules/protection.rs"]
@@ -61,6 +69,14 @@ mod referrals;
 mod registering;
 #[path = "rules/relationships.rs"]
 mod relationships;
+#[path = "rules/remote.rs"]
+mod remote;
+#[path = "rules/resource.rs"]
+mod resource;
+#[path = "rules/saving.rs"]
+mod saving;
+#[path = "rules/signing_in.rs"]
+mod signing_in;
 #[path = "rules/standing.rs"]
 mod standing;
 #[path = "rules/symptoms.rs"]

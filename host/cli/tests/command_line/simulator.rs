@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 
 use cosell::simulated::FIRST_LINE;
 
-use crate::{binary, cosell, stderr};
+use crate::{binary, cosell, stderr, stdout};
 
 const STORE: &str = "what a host remembers of its deals";
 
@@ -49,12 +49,17 @@ impl Drop for Simulation {
 
 /// Starts one in this folder and waits until it says that it is there. None when it ended instead: a port was taken.
 fn start(dir: &Path) -> Option<Simulation> {
+    start_with(dir, &[])
+}
+
+fn start_with(dir: &Path, options: &[&str]) -> Option<Simulation> {
     let (port, listen) = free_ports();
     let mut child = binary()
         .args(["simulator", "--port", &port.to_string()])
         .args(["--listen", &format!("127.0.0.1:{listen}")])
         .arg("--dir")
         .arg(dir)
+        .args(options)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -150,4 +155,165 @@ fn a_new_simulation_forgets_the_deals_of_the_one_before() {
     assert_eq!(store(dir.path()), None);
     let config = std::fs::read_to_string(dir.path().join("cosell.toml")).unwrap();
     assert!(config.starts_with(FIRST_LINE) && config.contains("[[connection]]"));
+}
+
+/// Says something to the simulator of a folder; it must be done.
+fn tell(dir: &Path, words: &[&str]) -> String {
+    let path = dir.to_str().unwrap();
+    let place = ["--dir", path];
+    let words = ["simulator"].iter().chain(words).chain(&place);
+    let ended = cosell(words.copied());
+    assert_eq!(ended.status.code(), Some(0), "{}", stderr(&ended));
+    stdout(&ended)
+}
+
+fn json(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn a_running_simulator_is_told_what_to_do_saved_and_gone_on_with() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    let running = (0..20)
+        .find_map(|_| start(at))
+        .expect("the simulator never started");
+    let seeded = tell(
+        at,
+        &[
+            "seed",
+            "--opportunities",
+            "3",
+            "--referrals",
+            "2",
+            "--inbound",
+            "1",
+        ],
+    );
+    assert!(
+        seeded.contains("3 referrals") && seeded.contains("3 opportunities"),
+        "{seeded}"
+    );
+    let deals = json(&tell(at, &["deals", "--json"]));
+    let waiting = deals
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|deal| deal["referral_state"] == "New/Pending");
+    let waiting = waiting.unwrap()["referral"].as_str().unwrap();
+    let said = tell(at, &["act", "partner", "accept", waiting]);
+    assert!(
+        said.contains(&format!("partner-user: accept referral {waiting}")),
+        "{said}"
+    );
+    let found = tell(at, &["deals", waiting]);
+    assert!(
+        found.contains("Active/Accepted") && found.lines().count() == 2,
+        "{found}"
+    );
+    let file = at.join("world.json");
+    tell(at, &["save", file.to_str().unwrap()]);
+    tell(at, &["act", "partner", "lose", waiting, "reason=No budget"]);
+    assert!(tell(at, &["deals", waiting]).contains("Closed/Lost"));
+    tell(at, &["load", file.to_str().unwrap()]);
+    assert!(tell(at, &["deals", waiting]).contains("Active/Accepted"));
+    assert!(
+        tell(at, &["clock", "--set", "2030-01-31T00:00:00Z"]).starts_with("2030-01-31T00:00:0")
+    );
+    assert!(
+        json(&tell(at, &["clock", "--advance", "1d", "--json"]))["now"]
+            .as_str()
+            .unwrap()
+            .starts_with("2030-02-01")
+    );
+    tell(
+        at,
+        &[
+            "fault",
+            "referrals",
+            "answer",
+            "--status",
+            "503",
+            "--chance",
+            "0.5",
+        ],
+    );
+    tell(at, &["fault", "partner-center", "reorder", "--webhook"]);
+    let script = at.join("steps.json");
+    std::fs::write(
+        &script,
+        r#"{"service": "referrals", "steps": [null, {"do": "drop-after"}]}"#,
+    )
+    .unwrap();
+    tell(at, &["fault", "--script", script.to_str().unwrap()]);
+    tell(at, &["fault", "--clear"]);
+    assert_eq!(tell(at, &["ledger"]), "no writes\n");
+    assert!(tell(at, &["audit"]).contains("duplicates: none"));
+    let secret = std::fs::read_to_string(at.join("refresh-token")).unwrap();
+    drop(running);
+
+    let options = ["--load", file.to_str().unwrap()];
+    std::fs::write(at.join("cosell.db"), STORE).unwrap();
+    let again = (0..20).find_map(|_| start_with(at, &options));
+    assert!(again.is_some(), "the simulator never started from its file");
+    assert!(tell(at, &["deals", waiting]).contains("Active/Accepted"));
+    assert_eq!(
+        std::fs::read_to_string(at.join("refresh-token")).unwrap(),
+        secret
+    );
+    assert_eq!(
+        store(at).as_deref(),
+        Some(STORE),
+        "its host goes on with what it remembers"
+    );
+}
+
+#[test]
+fn what_a_simulator_cannot_be_told_is_said_why() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_str().unwrap();
+    let nobody = cosell(["simulator", "deals", "--dir", path]);
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(
+        stderr(&nobody).contains("a running `cosell simulator` writes it"),
+        "{}",
+        stderr(&nobody)
+    );
+    let running = (0..20).find_map(|_| start(dir.path()));
+    assert!(running.is_some(), "the simulator never started");
+    for (words, says) in [
+        (
+            &["act", "partner", "dance", "7"][..],
+            "partner can create, set, accept",
+        ),
+        (
+            &["act", "partner", "accept", "7"],
+            "There is no referral '7'.",
+        ),
+        (
+            &["act", "partner", "create"],
+            "The field 'type' is required.",
+        ),
+        (
+            &["fault", "referrals", "explode"],
+            "no word that is known here",
+        ),
+        (&["load", "no-such-file"], "cannot read no-such-file"),
+        (&["seed", "--leads", "9000000"], "at most 1000000 of a kind"),
+    ] {
+        let place = ["--dir", path];
+        let words = ["simulator"].iter().chain(words).chain(&place);
+        let ended = cosell(words.copied());
+        assert_eq!(ended.status.code(), Some(1), "{says}");
+        assert!(stderr(&ended).contains(says), "{says}: {}", stderr(&ended));
+    }
+    for wrong in [
+        &["clock", "--advance", "soon"][..],
+        &["fault"],
+        &["fault", "nowhere", "drop-before"],
+        &["act"],
+    ] {
+        let words = ["simulator"].iter().chain(wrong).copied();
+        assert_eq!(cosell(words).status.code(), Some(2), "{wrong:?}");
+    }
 }

@@ -18,21 +18,43 @@ impl Control {
         let wants_json = request
             .header("accept")
             .is_some_and(|accept| accept.contains("json"));
+        let is_browser = request
+            .header("accept")
+            .is_some_and(|accept| accept.contains("text/html"));
+        if is_front && is_browser {
+            return Reply::empty(303).with("location", "/partner-center");
+        }
         if is_front && !wants_json {
             let page = page(self.about());
             return Reply::bytes(200, "text/plain; charset=utf-8", page.into_bytes());
         }
-        match self.route(request) {
-            Ok(body) => Reply::json(200, &body),
-            Err(error) => {
-                let status = match &error {
-                    ControlError::Refused { .. } => 422,
-                    ControlError::Unknown { .. } => 404,
-                    ControlError::Malformed { .. } => 400,
-                };
-                Reply::json(status, &json!({ "error": error.to_string() }))
-            }
+        // A page of another site may not play the people here.
+        let from_elsewhere = request.header("sec-fetch-site") == Some("cross-site");
+        if from_elsewhere && request.method != Method::GET {
+            let body = json!({"error": "control takes no requests that another site's page sends"});
+            return Reply::json(403, &body);
         }
+        if let Some(reply) = crate::pages::answer(self, request) {
+            return reply;
+        }
+        let reply = match (&request.method, request.path.as_str()) {
+            // A world may be large: it is not taken through a tree of values.
+            (&Method::GET, "/world") => self
+                .save()
+                .map(|file| Reply::bytes(200, "application/json", file)),
+            (&Method::PUT, "/world") => self
+                .load(&request.body)
+                .map(|()| Reply::json(200, &json!({ "done": true }))),
+            _ => self.route(request).map(|body| Reply::json(200, &body)),
+        };
+        reply.unwrap_or_else(|error| {
+            let status = match &error {
+                ControlError::Refused { .. } => 422,
+                ControlError::Unknown { .. } => 404,
+                ControlError::Malformed { .. } => 400,
+            };
+            Reply::json(status, &json!({ "error": error.to_string() }))
+        })
     }
 
     fn route(&self, request: &Request) -> Result<Value, ControlError> {
@@ -66,6 +88,11 @@ impl Control {
                 about["crm"]["organization_id"] = json!(self.organization_id());
                 Ok(about)
             }
+            ["deals"] => {
+                let pairs = request.pairs();
+                let find = pairs.iter().find(|(name, _)| name == "find");
+                plain(&self.deals(find.map_or("", |(_, find)| find)))
+            }
             ["counts"] => plain(&self.counts()),
             ["audit"] => plain(&self.audit()),
             ["ledger"] => {
@@ -84,6 +111,7 @@ impl Control {
             ["deliveries"] => Ok(
                 json!({"waiting": self.deliveries_waiting(), "ended": plain(&self.deliveries())?}),
             ),
+            ["device-codes"] => plain(&self.device_codes()),
             ["clock"] => Ok(json!({ "now": self.now().to_string() })),
             _ => Err(unknown(parts)),
         }
@@ -107,6 +135,7 @@ impl Control {
                 }
                 Ok(json!({ "now": self.now().to_string() }))
             }
+            (&Method::POST, ["seed"]) => plain(&self.seed(&read(body)?)?),
             (&Method::POST, ["latency"]) => {
                 let reason = "`ms` expected".to_owned();
                 self.set_latency_ms(
@@ -117,11 +146,17 @@ impl Control {
                 done
             }
             (&Method::POST, ["faults"]) => {
-                self.fault(read(body)?);
+                let (fault, chance) = with_chance(body)?;
+                self.fault_by_chance(fault, chance);
+                done
+            }
+            (&Method::POST, ["fault-scripts"]) => {
+                self.fault_script(read(body)?);
                 done
             }
             (&Method::POST, ["webhook-faults"]) => {
-                self.webhook_fault(read(body)?);
+                let (fault, chance) = with_chance(body)?;
+                self.webhook_fault_by_chance(fault, chance);
                 done
             }
             (&Method::DELETE, ["faults"]) => {
@@ -141,6 +176,16 @@ impl Control {
                 done
             }
             (&Method::POST, ["users", mail, what]) => self.user_route(mail, what, body),
+            (&Method::POST, ["apps", client_id, what]) => self.app_route(client_id, what, body),
+            (&Method::POST, ["device-codes", code, "sign-in"]) => {
+                plain(&self.approve_device(code, &text(body, "user"))?)
+            }
+            (&Method::POST, ["device-codes", code, "decline"]) => {
+                plain(&self.decline_device(code)?)
+            }
+            (&Method::POST, ["webhook-certificate", "rotate"]) => {
+                plain(&self.rotate_webhook_certificate()?)
+            }
             (&Method::POST, ["crm", "copy"]) => {
                 Ok(json!({ "organization_id": self.copy_environment() }))
             }
@@ -177,6 +222,19 @@ impl Control {
             "consents" => Ok(json!({ "refresh_token": self.consent_again(mail)? })),
             "role" => plain(&self.set_role(mail, read(&body["role"])?)),
             _ => Err(unknown(&["users", mail, what])),
+        }
+    }
+
+    fn app_route(&self, client_id: &str, what: &str, body: &Value) -> Result<Value, ControlError> {
+        match what {
+            "certificates" => {
+                let thumbprint = self.add_certificate(client_id, &text(body, "pem"))?;
+                Ok(json!({ "x5t#S256": thumbprint }))
+            }
+            "authorize" => Ok(json!({ "code": self.authorize(client_id, &text(body, "user"))? })),
+            "secret-expires" => plain(&self.expire_secret(client_id, true)?),
+            "secret-renewed" => plain(&self.expire_secret(client_id, false)?),
+            _ => Err(unknown(&["apps", client_id, what])),
         }
     }
 
@@ -220,6 +278,8 @@ impl Control {
             (&Method::POST, [id, "registration"]) => {
                 self.microsoft_reviews_registration(id, &text(body, "status"))
             }
+            (&Method::POST, [id, "error"]) => self.referral_fails(id, true),
+            (&Method::POST, [id, "mended"]) => self.referral_fails(id, false),
             (&Method::POST, [id, "hide"]) => self.hide_record("referral", id, hidden(body)?),
             (&Method::POST, [id, "show"]) => self.show_record("referral", id),
             _ => Err(unknown(parts)),
@@ -272,6 +332,20 @@ fn plain(value: &impl serde::Serialize) -> Result<Value, ControlError> {
 
 fn read<T: serde::de::DeserializeOwned>(body: &Value) -> Result<T, ControlError> {
     serde_json::from_value(body.clone()).map_err(|error| malformed(&error))
+}
+
+/// A fault, and the probability that is said beside it.
+fn with_chance<T: serde::de::DeserializeOwned>(body: &Value) -> Result<(T, f64), ControlError> {
+    let mut fault = body.clone();
+    let said = fault
+        .as_object_mut()
+        .and_then(|fields| fields.remove("chance"));
+    let chance = said.map_or(Some(1.0), |said| said.as_f64());
+    let chance = chance.filter(|chance| (0.0..=1.0).contains(chance));
+    let chance = chance.ok_or_else(|| ControlError::Malformed {
+        reason: "`chance` is a number from 0 to 1".to_owned(),
+    })?;
+    Ok((read(&fault)?, chance))
 }
 
 fn malformed(error: &serde_json::Error) -> ControlError {

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Control, ControlError};
-use crate::clock::real_ms;
 use crate::ledger::Act;
 use crate::referrals::{Organization, Refusal};
 
@@ -39,7 +38,7 @@ impl Arrival {
 impl Control {
     /// A partner's user creates a deal on the site, with the body that the API takes.
     pub fn partner_user_creates(&self, referral: &Value) -> Result<Act, ControlError> {
-        let at = real_ms();
+        let at = self.world.ledger.now_ms();
         let what = "create referral";
         let created = self
             .world
@@ -81,7 +80,7 @@ impl Control {
     ///
     /// With type `Shared` Microsoft's own stands beside it. `inviteContext.invitedBy` may name another partner, or be null.
     pub fn referral_arrives(&self, referral: &Value) -> Result<Act, ControlError> {
-        let at = real_ms();
+        let at = self.world.ledger.now_ms();
         let what = "send referral";
         let created = self.world.referrals.inbound(self.partner(), referral);
         let id = created.map_err(|refusal| at_partner_center(what, refusal))?;
@@ -137,13 +136,26 @@ impl Control {
         id: &str,
         status: &str,
     ) -> Result<Act, ControlError> {
-        let at = real_ms();
+        let at = self.world.ledger.now_ms();
         let what = "review registration";
         self.world
             .referrals
             .review_registration(id, status)
             .map_err(|refusal| at_partner_center(what, refusal))?;
         Ok(self.world.ledger.act(at, "microsoft", what, id))
+    }
+
+    /// A referral fails behind the scenes: its substatus is `Error`, which only a third party's filter tells of. With `failed` false it is well again.
+    pub fn referral_fails(&self, id: &str, failed: bool) -> Result<Act, ControlError> {
+        let at = self.world.ledger.now_ms();
+        let what = if failed {
+            "fail referral"
+        } else {
+            "mend referral"
+        };
+        let done = self.world.referrals.fail(id, failed);
+        done.map_err(|refusal| at_partner_center(what, refusal))?;
+        Ok(self.world.ledger.act(at, "operator", what, id))
     }
 
     fn microsoft(&self, what: &str, id: &str, patch: &Value) -> Result<Act, ControlError> {
@@ -156,7 +168,7 @@ impl Control {
     }
 
     fn by_hand(&self, who: &str, what: &str, id: &str, patch: &Value) -> Result<Act, ControlError> {
-        let at = real_ms();
+        let at = self.world.ledger.now_ms();
         self.world
             .referrals
             .patch_by_hand(id, patch)
@@ -164,7 +176,7 @@ impl Control {
         Ok(self.world.ledger.act(at, who, what, id))
     }
 
-    fn partner(&self) -> &Organization {
+    pub(super) fn partner(&self) -> &Organization {
         &self.world.referrals.organizations[0]
     }
 }
@@ -180,7 +192,7 @@ fn states(status: &str, substatus: &str, reason: Option<&str>) -> Value {
     Value::Array(patch)
 }
 
-fn at_partner_center(what: &str, refusal: Refusal) -> ControlError {
+pub(crate) fn at_partner_center(what: &str, refusal: Refusal) -> ControlError {
     ControlError::Refused {
         what: what.to_owned(),
         status: refusal.status,

@@ -3,14 +3,13 @@
 use serde_json::Value;
 
 use super::{Control, ControlError};
-use crate::clock::real_ms;
 use crate::dataverse::{Dataverse, Refusal};
 use crate::ledger::Act;
 
 impl Control {
     /// A seller creates a row, with columns and binds as the Web API takes them. The act's `record` is the row's id.
     pub fn seller_creates(&self, table: &str, values: &Value) -> Result<Act, ControlError> {
-        let at = real_ms();
+        let at = self.world.ledger.now_ms();
         let what = format!("create {table}");
         let id = self
             .world
@@ -130,7 +129,7 @@ impl Control {
         column: &str,
         required: bool,
     ) -> Result<Act, ControlError> {
-        let at = real_ms();
+        let at = self.world.ledger.now_ms();
         if !self.world.dataverse.require(table, column, required) {
             return Err(ControlError::Unknown {
                 what: format!("column {table}.{column}"),
@@ -173,7 +172,7 @@ impl Control {
         table: &str,
         act: impl FnOnce(&Dataverse) -> Result<(), String>,
     ) -> Result<Act, ControlError> {
-        let at = real_ms();
+        let at = self.world.ledger.now_ms();
         act(&self.world.dataverse).map_err(|reason| ControlError::Malformed { reason })?;
         Ok(self.world.ledger.act(at, "administrator", what, table))
     }
@@ -184,13 +183,13 @@ impl Control {
         record: &str,
         act: impl FnOnce(&Dataverse) -> Result<(), Refusal>,
     ) -> Result<Act, ControlError> {
-        let at = real_ms();
+        let at = self.world.ledger.now_ms();
         act(&self.world.dataverse).map_err(|refusal| in_crm(what, refusal))?;
         Ok(self.world.ledger.act(at, "seller", what, record))
     }
 }
 
-fn in_crm(what: &str, refusal: Refusal) -> ControlError {
+pub(crate) fn in_crm(what: &str, refusal: Refusal) -> ControlError {
     ControlError::Refused {
         what: what.to_owned(),
         status: refusal.status,

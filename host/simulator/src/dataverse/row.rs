@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use jiff::{Timestamp, civil::Date};
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::schema::Name;
 
 /// The value of a column. A column without a value has no cell.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Cell {
     Bool(bool),
     Int(i64),
@@ -29,7 +30,7 @@ impl Cell {
 }
 
 /// Cells by the name of their column, in its order. A list and not a tree: a row has a few dozen of them, and there are many rows.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Cells(Vec<(Name, Cell)>);
 
 impl Cells {
@@ -81,7 +82,7 @@ impl FromIterator<(Name, Cell)> for Cells {
 }
 
 /// A row.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Row {
     pub(crate) id: Uuid,
     pub(crate) version: u64,

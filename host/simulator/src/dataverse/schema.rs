@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 
 use crate::config::SimulatorConfig;
 pub(crate) use build::plain_column;
@@ -27,7 +28,7 @@ pub(crate) const BASE_DECIMALS: u32 = 4;
 pub(crate) type Name = Arc<str>;
 
 /// All tables.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Schema {
     pub(crate) tables: BTreeMap<Name, Table>,
     pub(crate) many: Vec<ManyToMany>,
@@ -39,7 +40,7 @@ pub(crate) struct Schema {
     navigations: BTreeMap<Name, BTreeMap<String, Navigation>>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Table {
     pub(crate) logical: Name,
     pub(crate) schema_name: String,
@@ -57,7 +58,7 @@ pub(crate) struct Table {
     pub(crate) keys: Vec<AlternateKey>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Column {
     pub(crate) logical: Name,
     pub(crate) schema_name: String,
@@ -77,7 +78,7 @@ pub(crate) struct Column {
     pub(crate) global: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Required {
     No,
     Recommended,
@@ -87,7 +88,7 @@ pub(crate) enum Required {
     System,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Kind {
     Text {
         max: usize,
@@ -129,7 +130,7 @@ pub(crate) enum Kind {
     Lookup(Vec<Target>),
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Choice {
     pub(crate) value: i32,
     pub(crate) label: String,
@@ -137,7 +138,7 @@ pub(crate) struct Choice {
 }
 
 /// One table that a lookup may refer to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Target {
     pub(crate) table: Name,
     /// Name of the single-valued navigation property.
@@ -146,7 +147,7 @@ pub(crate) struct Target {
     pub(crate) relationship: String,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct ManyToMany {
     pub(crate) schema_name: String,
     pub(crate) intersect: String,
@@ -157,7 +158,7 @@ pub(crate) struct ManyToMany {
 }
 
 /// Where a navigation property leads.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Navigation {
     One {
         column: Name,

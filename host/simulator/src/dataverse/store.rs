@@ -3,6 +3,8 @@
 //! One counter for the whole organisation gives every write its version. What a request or change set did is kept until
 //! it is committed or taken back as a whole: rows for undoing, events for webhooks, entries for the ledger.
 
+mod saved;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use super::schema::{Conflict, Name, Schema};
 use crate::ids::Ids;
 use crate::sight::Sight;
 use crate::standing::Hidden;
+pub(crate) use saved::SavedDb;
 
 /// The rows of a table, and the log of its deletions.
 #[derive(Clone, Debug, Default)]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Refusal, Viewer};
@@ -21,7 +22,7 @@ pub(crate) struct Change {
 }
 
 /// All referrals of all organisations.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Book {
     pub(crate) ids: Ids,
     referrals: BTreeMap<String, Value>,
@@ -51,12 +52,7 @@ impl Book {
     pub(crate) fn copied(&self, ids: Ids) -> Self {
         Self {
             ids,
-            referrals: self.referrals.clone(),
-            by_engagement: self.by_engagement.clone(),
-            by_external: self.by_external.clone(),
-            hidden: self.hidden.clone(),
-            sight: self.sight.clone(),
-            deadlines: self.deadlines.clone(),
+            ..self.clone()
         }
     }
 

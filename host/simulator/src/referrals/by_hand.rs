@@ -65,6 +65,29 @@ impl Referrals {
         Ok(())
     }
 
+    /// Something failed behind the scenes: the substatus says `Error` until the referral is moved on, or answered or closed. With `failed` false it
+    /// is as it was. A closed referral stays as it is.
+    pub(crate) fn fail(&self, id: &str, failed: bool) -> Result<(), Refusal> {
+        let mut book = self.book();
+        let referral = book.get(&id.to_lowercase()).cloned();
+        let mut referral =
+            referral.ok_or_else(|| Refusal::missing(format!("There is no referral '{id}'.")))?;
+        let resting = match referral["status"].as_str() {
+            Some("New") => "Pending",
+            Some("Active") => "Accepted",
+            _ => {
+                return Err(Refusal::invalid(
+                    "referralClosed",
+                    "A closed referral cannot be changed.",
+                ));
+            }
+        };
+        referral["substatus"] = Value::from(if failed { "Error" } else { resting });
+        let change = book.put(referral, self.clock.now());
+        self.notify(&book, &change);
+        Ok(())
+    }
+
     /// Microsoft decides about the registration of a won deal.
     pub(crate) fn review_registration(&self, id: &str, status: &str) -> Result<(), Refusal> {
         let mut book = self.book();

@@ -12,8 +12,8 @@ use crate::clock::fraction;
 pub(crate) const ANSWER_DAYS: i64 = 14;
 /// The enums of the resource.
 pub(crate) const STATUSES: [&str; 4] = ["None", "New", "Active", "Closed"];
-pub(crate) const SUBSTATUSES: [&str; 8] = [
-    "None", "Pending", "Received", "Accepted", "Won", "Lost", "Declined", "Expired",
+pub(crate) const SUBSTATUSES: [&str; 9] = [
+    "None", "Pending", "Received", "Accepted", "Won", "Lost", "Declined", "Expired", "Error",
 ];
 const QUALIFICATIONS: [&str; 4] = ["None", "Direct", "MarketingQualified", "SalesQualified"];
 const HELP_CODES: [&str; 7] = [
@@ -42,7 +42,7 @@ pub(crate) fn create(
     now: Timestamp,
     via: Option<String>,
 ) -> Result<Created, Refusal> {
-    let mut referral = checked(input)?;
+    let mut referral = checked(input, assumptions.unknown_properties_are_refused)?;
     let engagement = referral["engagementId"].as_str().map(str::to_lowercase);
     if let Some(engagement) = &engagement
         && !book.knows_engagement(engagement)
@@ -177,13 +177,19 @@ pub(crate) fn inbound(
     organization: &Organization,
     now: Timestamp,
 ) -> Result<Created, Refusal> {
-    let mut ours = checked(input)?;
+    let mut ours = checked(input, false)?;
     let engagement = book.ids.guid_text();
     let created = fraction(now);
     let invited_by = match input["inviteContext"].get("invitedBy") {
         None => json!({"organizationId": MICROSOFT, "organizationName": "Microsoft"}),
         Some(Value::Null) => json!({"organizationId": null, "organizationName": null}),
-        Some(partner) => partner.clone(),
+        Some(partner) if partner.is_object() => partner.clone(),
+        Some(_) => {
+            return Err(Refusal::invalid(
+                "invalidValue",
+                "The value of '/inviteContext/invitedBy' is not an object.",
+            ));
+        }
     };
     ours["id"] = json!(book.ids.guid_text());
     ours["engagementId"] = json!(engagement);
@@ -230,7 +236,7 @@ fn deadline(now: Timestamp) -> Timestamp {
 }
 
 /// Required blocks, enums and the two-letter country.
-fn checked(input: &Value) -> Result<Value, Refusal> {
+fn checked(input: &Value, strict: bool) -> Result<Value, Refusal> {
     let Some(fields) = input.as_object() else {
         return Err(Refusal::invalid(
             "malformedReferral",
@@ -256,7 +262,13 @@ fn checked(input: &Value) -> Result<Value, Refusal> {
             ));
         }
     }
-    let referral = shape::fill(fields)?;
+    let referral = shape::fill(fields, strict)?;
+    valid(&referral)?;
+    Ok(referral)
+}
+
+/// Enums and the two-letter country.
+pub(super) fn valid(referral: &Value) -> Result<(), Refusal> {
     for (path, known) in [
         ("/type", &["Independent", "Shared"][..]),
         ("/status", &STATUSES),
@@ -283,5 +295,5 @@ fn checked(input: &Value) -> Result<Value, Refusal> {
         let message = format!("'{country}' is not a two-letter country code (ISO 3166-1 alpha-2).");
         return Err(Refusal::invalid("invalidCountry", message));
     }
-    Ok(referral)
+    Ok(())
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::book::{Book, Change};
-use super::create::{STATUSES, SUBSTATUSES};
+use super::create::{self, STATUSES, SUBSTATUSES};
 use super::{MICROSOFT, Refusal, deal_registration, shape};
 use crate::assumptions::Assumptions;
 use crate::clock::fraction;
@@ -102,10 +102,7 @@ pub(crate) fn apply(
         return deal_registration::apply(book, &before, operations, now);
     }
     if before["status"] == "Closed" {
-        return Err(Refusal::invalid(
-            "referralClosed",
-            "A closed referral cannot be changed.",
-        ));
+        return Err(closed());
     }
     let contacts_fixed = contacts_fixed(book, before, assumptions);
     let mut after = before.clone();
@@ -120,10 +117,7 @@ pub(crate) fn apply(
             ));
         }
         if contacts_fixed && path.starts_with("/customerProfile/team") {
-            return Err(Refusal::invalid(
-                "customerContactsReadOnly",
-                "Customer contacts cannot be changed once the deal is shared with Microsoft.",
-            ));
+            return Err(contacts_read_only());
         }
         let value = shape::coerce(path, &operation.value)?;
         let appended = path.strip_suffix("/-");
@@ -136,6 +130,72 @@ pub(crate) fn apply(
             (_, place) => *place = value,
         }
     }
+    settle(before, &mut after, assumptions, now)?;
+    after["lastModifiedVia"] = json!(via);
+    Ok(book.put(after, now))
+}
+
+/// The obsolete whole replacement: what is settable is laid over the referral, under the rules of a patch. (partner-center 3.5)
+pub(crate) fn replace(
+    book: &mut Book,
+    id: &str,
+    body: &Value,
+    assumptions: &Assumptions,
+    now: Timestamp,
+    via: Option<String>,
+) -> Result<Change, Refusal> {
+    let before = book
+        .get(&id.to_lowercase())
+        .ok_or_else(|| Refusal::missing(format!("There is no referral '{id}'.")))?;
+    let malformed = |message: &str| Refusal::invalid("malformedReferral", message);
+    let fields = body
+        .as_object()
+        .ok_or_else(|| malformed("The body is not a referral object."))?;
+    let named = body["id"].as_str().unwrap_or_default();
+    if !named.eq_ignore_ascii_case(id) {
+        return Err(malformed("The body's id is not that of the address."));
+    }
+    if fields.contains_key("links") {
+        return Err(malformed("'links' must be removed from the body."));
+    }
+    if before["status"] == "Closed" {
+        return Err(closed());
+    }
+    let strict = assumptions.unknown_properties_are_refused;
+    let mut after = shape::laid_over(before.clone(), fields, strict)?;
+    for fixed in ["engagementId", "type", "target", "inviteContext"] {
+        after[fixed] = before[fixed].clone();
+    }
+    create::valid(&after)?;
+    let contacts = "/customerProfile/team";
+    if contacts_fixed(book, before, assumptions)
+        && before.pointer(contacts) != after.pointer(contacts)
+    {
+        return Err(contacts_read_only());
+    }
+    settle(before, &mut after, assumptions, now)?;
+    after["lastModifiedVia"] = json!(via);
+    Ok(book.put(after, now))
+}
+
+fn closed() -> Refusal {
+    Refusal::invalid("referralClosed", "A closed referral cannot be changed.")
+}
+
+fn contacts_read_only() -> Refusal {
+    Refusal::invalid(
+        "customerContactsReadOnly",
+        "Customer contacts cannot be changed once the deal is shared with Microsoft.",
+    )
+}
+
+/// What must hold of a change as a whole: consent stays, a shared deal has a solution, the step between the states is one.
+fn settle(
+    before: &Value,
+    after: &mut Value,
+    assumptions: &Assumptions,
+    now: Timestamp,
+) -> Result<(), Refusal> {
     let consent = "/consent/consentToShareReferralWithMicrosoftSellers";
     if before.pointer(consent) == Some(&json!(true)) && after.pointer(consent) != Some(&json!(true))
     {
@@ -154,7 +214,7 @@ pub(crate) fn apply(
             "Solution ID is required to share a deal with Microsoft.",
         ));
     }
-    transition(before, &mut after, now)?;
+    transition(before, after, now)?;
     let given_up = matches!(after["substatus"].as_str(), Some("Lost" | "Declined"));
     if given_up
         && assumptions.closing_needs_reason
@@ -165,8 +225,7 @@ pub(crate) fn apply(
             "A reason is required to close a deal as lost or declined.",
         ));
     }
-    after["lastModifiedVia"] = json!(via);
-    Ok(book.put(after, now))
+    Ok(())
 }
 
 /// Whether the customer's contacts are read-only: since Microsoft sees the deal, or since it was invited.

@@ -1,10 +1,14 @@
 //! Partner Center's webhooks: the registration API, and the signed notifications. (partner-center 5)
 
+mod validation;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::Method;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::COLLECTION;
@@ -18,13 +22,12 @@ use crate::ledger::{Entry, Ledger};
 use crate::signing::WebhookSigner;
 use crate::wire::{Reply, Request};
 use crate::world::Shared;
+use validation::Validation;
 
 /// Path of the registration.
 const REGISTRATION: &str = "/webhooks/v1/registration";
 /// Attempts before an event is given up. (partner-center 5.5)
 const ATTEMPTS_MAX: u32 = 10;
-/// Validation events in a minute.
-const VALIDATIONS_A_MINUTE: usize = 2;
 /// What `GET …/events` lists: ours, and a few of the neighbours that share the registration.
 const EVENTS: [&str; 9] = [
     "referral-created",
@@ -39,7 +42,7 @@ const EVENTS: [&str; 9] = [
 ];
 
 /// One tenant's registration: there is only ever one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Registration {
     subscriber_id: String,
     url: String,
@@ -58,19 +61,12 @@ struct Notice<'a> {
     validation: Option<String>,
 }
 
-#[derive(Debug)]
-struct Books {
+/// Who is registered, and the validation events of late.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Books {
     ids: Ids,
     by_tenant: BTreeMap<String, Registration>,
     validations: BTreeMap<String, Validation>,
-}
-
-#[derive(Clone, Debug)]
-struct Validation {
-    tenant: String,
-    at: Timestamp,
-    callback: String,
-    results: Option<Vec<Value>>,
 }
 
 /// The registration API and the sender behind it.
@@ -120,6 +116,15 @@ impl Registrations {
         };
         url.clone_into(&mut held.url);
         true
+    }
+
+    pub(crate) fn saved(&self) -> Books {
+        let books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        books.clone()
+    }
+
+    pub(crate) fn restore(&self, saved: Books) {
+        *self.books.lock().unwrap_or_else(PoisonError::into_inner) = saved;
     }
 
     /// The same registrations in another world.
@@ -200,7 +205,7 @@ impl Registrations {
         .into_bytes();
         let signature = if self.deliveries.are_posted() {
             match self.signer.sign(&body) {
-                Ok(signature) => signature,
+                Ok(signature) => STANDARD.encode(signature),
                 Err(error) => {
                     tracing::error!(%error, "a notification could not be signed");
                     return;
@@ -263,7 +268,8 @@ impl Registrations {
                 .map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned);
             reply = reply.with(name, id);
         }
-        reply
+        let locale = request.header("x-locale").unwrap_or("en-US").to_owned();
+        reply.with("x-locale", locale)
     }
 
     fn route(self: &Arc<Self>, request: &Request) -> Result<Reply, Reply> {
@@ -383,70 +389,6 @@ impl Registrations {
             merged_away: false,
         });
         Ok(reply)
-    }
-
-    fn validate(self: &Arc<Self>, identity: &Identity) -> Result<Reply, Reply> {
-        let now = self.clock.now();
-        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
-        let registration = books
-            .by_tenant
-            .get(&identity.tenant)
-            .filter(|held| held.events.iter().any(|name| name == "test-created"));
-        let Some(registration) = registration.cloned() else {
-            return Err(error(404, "600034", "Register for 'test-created' first."));
-        };
-        let recent = books.validations.values().filter(|held| {
-            held.tenant == identity.tenant && now.duration_since(held.at).as_secs() < 60
-        });
-        if recent.count() >= VALIDATIONS_A_MINUTE {
-            let body = json!({"statusCode": 429, "message": "Rate limit is exceeded. Try again in 60 seconds."});
-            return Err(Reply::json(429, &body).with("retry-after", "60"));
-        }
-        let id = books.ids.guid_text();
-        let validation = Validation {
-            tenant: identity.tenant.clone(),
-            at: now,
-            callback: registration.url.clone(),
-            results: None,
-        };
-        books.validations.insert(id.clone(), validation);
-        drop(books);
-        // The documented address of a test event is `http:`.
-        let uri =
-            format!("http://api.partnercenter.microsoft.com{REGISTRATION}/validationEvents/{id}");
-        let validation = Some(id.clone());
-        self.send(
-            &registration,
-            Notice {
-                event: "test-created",
-                resource: "test",
-                uri: &uri,
-                record: &id,
-                at: now,
-                validation,
-            },
-        );
-        Ok(Reply::json(200, &json!({ "correlationId": id })))
-    }
-
-    fn validation(&self, id: &str, identity: &Identity) -> Result<Reply, Reply> {
-        let books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = books
-            .validations
-            .get(id)
-            .filter(|held| held.tenant == identity.tenant);
-        let held =
-            held.ok_or_else(|| error(404, "600035", "There is no such validation event."))?;
-        Ok(Reply::json(
-            200,
-            &json!({
-                "correlationId": id,
-                "partnerId": identity.tenant,
-                "status": if held.results.is_some() { "completed" } else { "pending" },
-                "callbackUrl": held.callback,
-                "results": held.results.clone().unwrap_or_default(),
-            }),
-        ))
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{COLLECTION, Refusal};
 use crate::assumptions::Assumptions;
+use crate::html::escape;
 
 /// Fields that the server owns: silently dropped from input. (partner-center 2.1)
 const SERVER_OWNED: [&str; 23] = [
@@ -55,16 +56,24 @@ fn blank_solution() -> Value {
         "publisherName": null, "solutionType": null, "closingDateTime": null})
 }
 
-/// A blank referral with `input` laid over it. Names bind without regard to case; unknown names are ignored.
-pub(crate) fn fill(input: &Map<String, Value>) -> Result<Value, Refusal> {
-    let mut referral = blank();
+/// A blank referral with `input` laid over it. Names bind without regard to case; unknown names are ignored, or refused in a `strict` world.
+pub(crate) fn fill(input: &Map<String, Value>, strict: bool) -> Result<Value, Refusal> {
+    laid_over(blank(), input, strict)
+}
+
+/// `referral` with what of `input` is not the server's laid over it.
+pub(crate) fn laid_over(
+    mut referral: Value,
+    input: &Map<String, Value>,
+    strict: bool,
+) -> Result<Value, Refusal> {
     let mut allowed = input.clone();
     allowed.retain(|name, _| {
         !SERVER_OWNED
             .iter()
             .any(|owned| owned.eq_ignore_ascii_case(name))
     });
-    overlay(&mut referral, &Value::Object(allowed));
+    overlay("", &mut referral, &Value::Object(allowed), strict)?;
     for path in [
         "/customerProfile/team",
         "/team",
@@ -89,36 +98,101 @@ pub(crate) fn fill(input: &Map<String, Value>) -> Result<Value, Refusal> {
     Ok(referral)
 }
 
-/// Lays `input` over `base`, binding names without regard to case and dropping names that `base` does not have.
-fn overlay(base: &mut Value, input: &Value) {
-    match (base, input) {
+/// Lays `input` over `base`, binding names without regard to case. What `base` has says which type belongs there; where it has nothing, text
+/// does, or what [`NOT_TEXT`] says.
+fn overlay(path: &str, base: &mut Value, input: &Value, strict: bool) -> Result<(), Refusal> {
+    let wrong = |expected: &str| Err(mistyped(path, expected, input));
+    match (&mut *base, input) {
         (Value::Object(base), Value::Object(input)) => {
             for (name, value) in input {
                 let held = base
                     .keys()
                     .find(|held| held.eq_ignore_ascii_case(name))
                     .cloned();
-                if let Some(place) = held.and_then(|held| base.get_mut(&held)) {
-                    overlay(place, value);
+                let inner = format!("{path}/{}", held.as_deref().unwrap_or(name));
+                match held.and_then(|held| base.get_mut(&held)) {
+                    Some(place) => overlay(&inner, place, value, strict)?,
+                    // Clients send back what they were shown, annotations included.
+                    None if strict && !name.contains('@') => {
+                        let message =
+                            format!("The property '{inner}' does not exist on type 'Referral'.");
+                        return Err(Refusal::invalid("unknownProperty", message));
+                    }
+                    None => {}
                 }
             }
+            return Ok(());
         }
         // Old documents show `ids: {}` where a list belongs.
-        (Value::Array(list), Value::Object(_)) => list.clear(),
+        (Value::Array(list), Value::Object(_)) => {
+            list.clear();
+            return Ok(());
+        }
         // A null for a block leaves the block blank.
-        (Value::Object(_) | Value::Array(_), Value::Null) => {}
-        (base, input) => *base = input.clone(),
+        (Value::Object(_) | Value::Array(_), Value::Null) => return Ok(()),
+        (Value::Object(_), _) => return wrong("an object"),
+        (Value::Array(_), input) if !input.is_array() => return wrong("a list"),
+        (Value::Bool(_), Value::String(text)) if text.parse::<bool>().is_ok() => {
+            *base = json!(text.parse::<bool>().unwrap_or_default());
+            return Ok(());
+        }
+        (Value::Bool(_), input) if !input.is_boolean() && !input.is_null() => {
+            return wrong("true or false");
+        }
+        // Amounts may come as text; whether it is a number is looked at later.
+        (Value::Number(_), Value::Bool(_) | Value::Array(_) | Value::Object(_)) => {
+            return wrong("a number");
+        }
+        (Value::String(_), input) if !input.is_string() && !input.is_null() => {
+            return wrong("text");
+        }
+        (Value::Null, input) => {
+            let name = path.rsplit('/').next().unwrap_or_default();
+            let listed = NOT_TEXT.iter().find(|(listed, _)| *listed == name);
+            match (listed, input) {
+                (_, Value::Null | Value::String(_)) => {}
+                (Some((_, Type::Bool)), Value::Bool(_)) => {}
+                (Some((_, Type::Number)), Value::Number(_)) => {}
+                (Some((_, Type::Bool)), _) => return wrong("true or false"),
+                (Some((_, Type::Number)), _) => return wrong("a number"),
+                // A number binds to text, as a partner location id often does.
+                (None, Value::Number(number)) => {
+                    *base = json!(number.to_string());
+                    return Ok(());
+                }
+                (None, _) => return wrong("text"),
+            }
+        }
+        _ => {}
     }
+    *base = input.clone();
+    Ok(())
+}
+
+/// What a field without a value holds if it is not text.
+enum Type {
+    Bool,
+    Number,
+}
+
+const NOT_TEXT: [(&str, Type); 5] = [
+    ("consentToMicrosoftToContactSpecificPartners", Type::Bool),
+    ("customerRequestedContact", Type::Bool),
+    ("disableNotifications", Type::Bool),
+    ("price", Type::Number),
+    ("quantity", Type::Number),
+];
+
+fn mistyped(path: &str, expected: &str, value: &Value) -> Refusal {
+    Refusal::invalid(
+        "invalidValue",
+        format!("The value of '{path}' is not {expected}: {value}"),
+    )
 }
 
 /// The value of a path in the type it has on the server: numbers may come as text, members get every key.
 pub(crate) fn coerce(path: &str, value: &Value) -> Result<Value, Refusal> {
-    let wrong = |expected: &str| {
-        Refusal::invalid(
-            "invalidValue",
-            format!("The value of '{path}' is not {expected}: {value}"),
-        )
-    };
+    let wrong = |expected: &str| mistyped(path, expected, value);
     match path {
         "/details/dealValue" => match value {
             Value::Number(_) => Ok(value.clone()),
@@ -166,7 +240,7 @@ pub(crate) fn coerce(path: &str, value: &Value) -> Result<Value, Refusal> {
             } else {
                 blank_member()
             };
-            overlay(&mut whole, value);
+            overlay(path, &mut whole, value, false)?;
             if path.starts_with("/details") && whole["id"].as_str().is_none_or(str::is_empty) {
                 return Err(Refusal::invalid(
                     "solutionIdRequired",
@@ -205,12 +279,4 @@ pub(crate) fn outward(referral: &Value, assumptions: &Assumptions, origin: &str)
         referral["id"].as_str().unwrap_or_default()
     ));
     out
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\'', "&#39;")
 }

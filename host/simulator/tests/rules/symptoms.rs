@@ -171,6 +171,7 @@ async fn leads_of_another_tenant_do_not_arrive() {
         name: name.to_owned(),
         mpn_id: "1".to_owned(),
         user_mail: format!("cosell@{name}.example"),
+        ..OrganizationConfig::default()
     };
     let world = World::with(SimulatorConfig {
         tls: false,

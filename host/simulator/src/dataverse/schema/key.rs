@@ -1,6 +1,7 @@
 //! Alternate keys, and how far the index behind one has come. (dataverse 2.5)
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::Name;
 
@@ -9,7 +10,7 @@ const WAITS: SignedDuration = SignedDuration::from_secs(1);
 const IS_READY_AFTER: SignedDuration = SignedDuration::from_secs(3);
 
 /// An alternate key.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct AlternateKey {
     pub(crate) schema_name: String,
     pub(crate) columns: Vec<Name>,
