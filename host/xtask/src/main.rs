@@ -11,6 +11,7 @@
 mod assumptions;
 mod guests;
 mod plugins;
+mod provide;
 mod report;
 mod scenarios;
 mod steps;

@@ -7,6 +7,7 @@ use anyhow::Result;
 use crate::assumptions;
 use crate::guests::packages;
 use crate::plugins::{self, TARGET};
+use crate::provide::{self, provide};
 use crate::report;
 use crate::steps::{Workspace, answer, built, cargo, need_c_compiler, on_shelves, step};
 
@@ -79,7 +80,8 @@ pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
     report::check(&report)?;
     if width == Width::All {
         assumptions::play(workspace, &[])?;
-        // Clients that we did not write, installed by the test itself.
+        // Clients that we did not write, and a browser.
+        provide(&provide::ALL)?;
         step(
             "other people's clients",
             cargo(workspace).args([
@@ -87,6 +89,8 @@ pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
                 "--workspace",
                 "--test",
                 "clients",
+                "--test",
+                "browser",
                 "--",
                 "--ignored",
             ]),

@@ -1,0 +1,95 @@
+//! What cargo cannot bring along, for `cargo verify --all`: installed where that may be done, else named in the one line to type.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Result, bail};
+
+use crate::steps::step;
+
+/// Something that tests start.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Need {
+    /// Any of these shows that it is there: a program in the path, or a file.
+    shown_by: &'static [&'static str],
+    /// Debian's packages.
+    packages: &'static [&'static str],
+    what_for: &'static str,
+}
+
+/// What the widest tests start.
+pub(crate) const ALL: [Need; 3] = [
+    Need {
+        shown_by: &["python3"],
+        packages: &["python3", "python3-venv"],
+        what_for: "Microsoft's Python client against the simulator",
+    },
+    Need {
+        shown_by: &["npm"],
+        packages: &["nodejs", "npm"],
+        what_for: "the JavaScript client against the simulator",
+    },
+    Need {
+        shown_by: &["chromium", "google-chrome", "chrome"],
+        packages: &["chromium"],
+        what_for: "the simulator's pages in a browser",
+    },
+];
+
+/// Sees that all of it is there.
+///
+/// # Errors
+/// It is not, and may not be installed here: with the line to type.
+pub(crate) fn provide(needs: &[Need]) -> Result<()> {
+    let missing: Vec<&Need> = needs.iter().filter(|need| !is_there(need)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages: Vec<&str> = missing
+        .iter()
+        .flat_map(|need| need.packages)
+        .copied()
+        .collect();
+    if !is_root() || !is_program("apt-get") {
+        bail!(
+            "missing for {}; on Debian and Ubuntu, type: sudo apt-get install -y {}",
+            missing
+                .iter()
+                .map(|need| need.what_for)
+                .collect::<Vec<_>>()
+                .join(", and for "),
+            packages.join(" ")
+        );
+    }
+    step(
+        "apt-get update",
+        Command::new("apt-get").args(["update", "-qq"]),
+    )?;
+    step(
+        "apt-get install",
+        Command::new("apt-get")
+            .args(["install", "-y", "-qq", "--no-install-recommends"])
+            .args(&packages)
+            .env("DEBIAN_FRONTEND", "noninteractive"),
+    )
+}
+
+fn is_there(need: &Need) -> bool {
+    need.shown_by.iter().any(|sign| {
+        if sign.starts_with('/') {
+            Path::new(sign).exists()
+        } else {
+            is_program(sign)
+        }
+    })
+}
+
+fn is_program(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
+}
+
+fn is_root() -> bool {
+    let said = Command::new("id").arg("-u").stderr(Stdio::null()).output();
+    said.is_ok_and(|said| said.stdout.trim_ascii() == b"0")
+}
