@@ -8,6 +8,7 @@ mod demo;
 mod explain;
 mod order;
 mod plan;
+mod plugin_diff;
 mod reconcile;
 mod run;
 mod screen;
@@ -36,6 +37,7 @@ const AFTER: &str = "From nothing to a running host:
   cosell config example > my.toml        every key explained, to fill in
   cosell config check --config my.toml   every mistake at once, with what to do
   cosell plugin check my.wasm            what the host would say if you dropped it into the folder
+  cosell plugin diff my.wasm --all       what it would make of your real deals; writes nothing
   cosell plan --config my.toml --all     what it would do with your real records; writes nothing
   cosell run --config my.toml            keep deals in step
 
@@ -144,6 +146,11 @@ enum PluginCommand {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Show what a plugin would make of your real deals, before you drop it into the folder.
+    ///
+    /// Plans every deal twice, with the folder as it is and with this file in it, and shows deal by deal what would be read, written, held or refused
+    /// otherwise. Writes nothing anywhere. Exits with 1 when more deals differ than --budget allows, or one could not be judged.
+    Diff(plugin_diff::Args),
 }
 
 #[derive(Subcommand)]
@@ -180,6 +187,7 @@ fn main() -> ExitCode {
             Command::Demo(args) => demo::demo(args).await,
             Command::Simulator(args) => simulator::simulator(*args).await,
             Command::Plugin(PluginCommand::Check { file }) => check::plugin(&file),
+            Command::Plugin(PluginCommand::Diff(args)) => plugin_diff::diff(args).await,
             Command::Config(ConfigCommand::Example) => Ok(check::example()),
             Command::Config(ConfigCommand::Check { config }) => check::config(&config),
             Command::Status { on } => status::status(&on).await,

@@ -50,8 +50,20 @@ pub(crate) async fn plan(args: Args) -> anyhow::Result<ExitCode> {
         (None, Some(when)) => Scope::Since(verbs::since(when, desk.now())?),
         (None, None) => Scope::All,
     };
+    let plan = verbs::plan(&desk, args.connection.as_deref(), &scope, &progress()).await?;
+    let one = args.deal.is_some();
+    args.on.say(&plan, |plan| print(plan, one))?;
+    Ok(if plan.summary.unjudged > 0 || !plan.notices.is_empty() {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// Tells a person at a terminal how far it is, when it takes long.
+pub(crate) fn progress() -> impl Fn(usize, usize) + Sync {
     let is_watched = std::io::stderr().is_terminal();
-    let told = |done: usize, all: usize| {
+    move |done, all| {
         if is_watched && all > MANY {
             eprint!("\r{done} of {all} deals looked at");
             if done == all {
@@ -60,15 +72,7 @@ pub(crate) async fn plan(args: Args) -> anyhow::Result<ExitCode> {
             // A progress that cannot be shown is no failure.
             let _ = std::io::stderr().flush();
         }
-    };
-    let plan = verbs::plan(&desk, args.connection.as_deref(), &scope, &told).await?;
-    let one = args.deal.is_some();
-    args.on.say(&plan, |plan| print(plan, one))?;
-    Ok(if plan.summary.unjudged > 0 || !plan.notices.is_empty() {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
+    }
 }
 
 fn print(plan: &Plan, one: bool) {
@@ -135,7 +139,7 @@ fn lane(deal: &Planned) -> String {
         .map_or_else(|| "new".to_owned(), |lane| format!("lane {lane}"))
 }
 
-const fn word(would: Would) -> &'static str {
+pub(crate) const fn word(would: Would) -> &'static str {
     match would {
         Would::Create => "create",
         Would::Update => "update",
@@ -211,7 +215,7 @@ fn print_deal(deal: &Planned) {
     }
 }
 
-fn print_write(write: &PreviewedWrite) {
+pub(crate) fn print_write(write: &PreviewedWrite) {
     let record = write.record.as_ref().map_or_else(
         || format!("a new {}", write.record_kind),
         |id| format!("{} {id}", write.record_kind),

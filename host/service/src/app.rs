@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use cosell_plugins::{
     Engine, EngineError, EngineSettings, FolderError, FolderSettings, Limits, PluginEvent,
-    PluginFolder, What,
+    PluginFolder, PluginSet, What,
 };
 use cosell_remote::auth::FileKeeper;
 use cosell_remote::partner_center::PartnerCenterSettings;
@@ -58,6 +59,9 @@ pub enum StartError {
         "the plugin engine cannot start; check that the plugin cache folder is private and writable"
     )]
     Engine(#[source] EngineError),
+    /// A plugin that is to be tried would be refused.
+    #[error("the plugin folder would refuse it: {0}")]
+    Candidate(Box<cosell_plugins::Rejection>),
     /// The plugin folder could not be watched.
     #[error("the plugin folder cannot be used")]
     Folder(#[source] FolderError),
@@ -227,6 +231,20 @@ pub fn desk(config: &Config) -> Result<Desk, StartError> {
     compose(config, store, system_clock(), |_| {})
 }
 
+/// A desk as [`desk`] makes it, and the set that would serve if this file were dropped into the plugin folder.
+///
+/// # Errors
+/// [`StartError`]; [`StartError::Candidate`] when the folder would refuse the file.
+pub fn desk_and_candidate(
+    config: &Config,
+    candidate: &Path,
+) -> Result<(Desk, Arc<PluginSet>), StartError> {
+    let desk = desk(config)?;
+    let set = cosell_plugins::with_candidate(&engine(config)?, &config.plugins.folder, candidate)
+        .map_err(|rejection| StartError::Candidate(Box::new(rejection)))?;
+    Ok((desk, Arc::new(set)))
+}
+
 fn compose(
     config: &Config,
     store: SqliteStore,
@@ -254,23 +272,27 @@ fn compose(
     })
 }
 
-fn plugins(
-    config: &Config,
-    on_event: impl Fn(&PluginEvent) + Send + Sync + 'static,
-) -> Result<PluginFolder, StartError> {
+fn engine(config: &Config) -> Result<Engine, StartError> {
     let limits = Limits {
         call_ms: u64::try_from(config.limits.plugin_call.as_millis()).unwrap_or(u64::MAX),
         memory_bytes: config.limits.plugin_memory_bytes,
         ..Limits::default()
     };
     let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    let engine = Engine::new(EngineSettings {
+    Engine::new(EngineSettings {
         cache_dir: Some(config.plugins.cache.clone()),
         limits,
         threads,
         compiler: config.plugins.compiler.clone(),
     })
-    .map_err(StartError::Engine)?;
+    .map_err(StartError::Engine)
+}
+
+fn plugins(
+    config: &Config,
+    on_event: impl Fn(&PluginEvent) + Send + Sync + 'static,
+) -> Result<PluginFolder, StartError> {
+    let engine = engine(config)?;
     let settings = FolderSettings {
         settle: config.plugins.settle,
         ..FolderSettings::default()

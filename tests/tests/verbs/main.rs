@@ -6,6 +6,7 @@ mod looking;
 mod ordering;
 mod planning;
 mod reconciling;
+mod trying;
 
 use cosell_host::app;
 use cosell_host::config::Config;

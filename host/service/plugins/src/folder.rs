@@ -5,6 +5,7 @@
 
 mod events;
 mod keeper;
+mod once;
 mod scan;
 
 use std::io;
@@ -20,6 +21,7 @@ use notify::{
 use tokio::sync::oneshot;
 
 pub use events::{PluginEvent, What};
+pub use once::with_candidate;
 
 use crate::engine::Engine;
 use crate::rejection::Rejection;

@@ -50,7 +50,7 @@ mod convert;
 
 pub use compiler::{Compiler, CompilerProcess};
 pub use engine::{Engine, EngineError, EngineSettings};
-pub use folder::{FolderError, FolderSettings, PluginEvent, PluginFolder, What};
+pub use folder::{FolderError, FolderSettings, PluginEvent, PluginFolder, What, with_candidate};
 pub use limits::Limits;
 pub use plugin::Hook;
 pub use question::{

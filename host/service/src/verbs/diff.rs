@@ -1,0 +1,206 @@
+//! `cosell plugin diff`: what another version of a plugin would make of real deals, before it counts. Both plans are made from fresh looks and end
+//! before act, so nothing is written, and what is shown is what would happen.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use cosell_plugins::PluginSet;
+use serde::Serialize;
+
+use super::VerbError;
+use super::plan::{Plan, Planned, Scope, Would, plan};
+use crate::desk::{Desk, Plugins};
+use crate::pipeline::PreviewedWrite;
+
+/// What would be different.
+#[derive(Debug, Clone, Serialize)]
+pub struct SetDiff {
+    /// Deals that would be planned otherwise, in the order of the plan.
+    pub deals: Vec<DealDiff>,
+    /// Deals that would be planned the same.
+    pub same: usize,
+    /// Deals that one of the two sets could not judge, by name.
+    pub unjudged: Vec<String>,
+    /// What concerns more than one deal.
+    pub notices: Vec<String>,
+    /// SHA-256 of the set that serves, hex.
+    pub now: String,
+    /// And of the set with the candidate in it.
+    pub then: String,
+}
+
+/// One deal.
+#[derive(Debug, Clone, Serialize)]
+pub struct DealDiff {
+    /// The connection.
+    pub connection: String,
+    /// The lane; none for a record that has none yet.
+    pub lane: Option<i64>,
+    /// The deal's name, as far as it is known.
+    pub name: Option<String>,
+    /// What would happen with the set that serves, in one word.
+    pub now: Would,
+    /// And with the candidate in it.
+    pub then: Would,
+    /// Why, where the candidate would not write.
+    pub reason: Option<String>,
+    /// What the candidate reads otherwise, and what else it would tell.
+    pub tells: Vec<String>,
+    /// Writes that only the set that serves would make.
+    pub no_longer: Vec<PreviewedWrite>,
+    /// Writes that only the candidate would make.
+    pub only_then: Vec<PreviewedWrite>,
+}
+
+/// Plans every deal of the scope twice: with the set that serves, and with `candidate`. `judged` is called with how many are done, of how many.
+///
+/// # Errors
+/// As [`plan`].
+pub async fn diff(
+    mut desk: Desk,
+    candidate: Arc<PluginSet>,
+    connection: Option<&str>,
+    scope: &Scope,
+    judged: &(dyn Fn(usize, usize) + Sync),
+) -> Result<SetDiff, VerbError> {
+    let serving = desk.plugins.current();
+    let derived = derived(&serving, &candidate);
+    let hashes = [&serving, &candidate].map(|set| set.hash().to_owned());
+    // One set for all of it, also if somebody drops another file meanwhile.
+    desk.plugins = Plugins::Given(Mutex::new(serving));
+    let now = plan(&desk, connection, scope, &|done, all| judged(done, 2 * all)).await?;
+    desk.plugins = Plugins::Given(Mutex::new(candidate));
+    let then = plan(&desk, connection, scope, &|done, all| {
+        judged(all + done, 2 * all);
+    })
+    .await?;
+    let [now_hash, then_hash] = hashes;
+    Ok(SetDiff {
+        now: now_hash,
+        then: then_hash,
+        ..compare(now, then, &derived)
+    })
+}
+
+/// Columns that only the host fills: the time in an audit line is no difference of the mapping.
+fn derived(serving: &PluginSet, candidate: &PluginSet) -> BTreeSet<String> {
+    [serving, candidate]
+        .into_iter()
+        .flat_map(|set| &set.needs().brings)
+        .filter(|own| own.role.is_some())
+        .map(|own| own.column.clone())
+        .collect()
+}
+
+/// What a deal is known by in both plans.
+type Key = (String, Option<i64>, Option<String>, Option<String>);
+
+fn key(deal: &Planned) -> Key {
+    (
+        deal.connection.clone(),
+        deal.lane,
+        deal.preview
+            .referral
+            .clone()
+            .filter(|_| deal.lane.is_none()),
+        deal.preview.crm_row.clone().filter(|_| deal.lane.is_none()),
+    )
+}
+
+fn compare(now: Plan, then: Plan, derived: &BTreeSet<String>) -> SetDiff {
+    let mut before: BTreeMap<Key, Planned> = now
+        .deals
+        .into_iter()
+        .map(|deal| (key(&deal), deal))
+        .collect();
+    let mut diff = SetDiff {
+        deals: Vec::new(),
+        same: 0,
+        unjudged: Vec::new(),
+        notices: now.notices,
+        now: String::new(),
+        then: String::new(),
+    };
+    for notice in then.notices {
+        if !diff.notices.contains(&notice) {
+            diff.notices.push(notice);
+        }
+    }
+    for then in then.deals {
+        // A deal that has come or gone between the two plans says nothing about plugins.
+        let Some(now) = before.remove(&key(&then)) else {
+            continue;
+        };
+        if Would::Unjudged == now.would || Would::Unjudged == then.would {
+            let why = then
+                .preview
+                .reason
+                .or(now.preview.reason)
+                .unwrap_or_default();
+            let name = then
+                .name
+                .or(now.name)
+                .unwrap_or_else(|| "a deal".to_owned());
+            diff.unjudged.push(format!("{name}: {why}"));
+            continue;
+        }
+        match of_deal(now, then, derived) {
+            Some(deal) => diff.deals.push(deal),
+            None => diff.same += 1,
+        }
+    }
+    diff
+}
+
+/// None: the same, but for words that the host itself writes.
+fn of_deal(now: Planned, then: Planned, derived: &BTreeSet<String>) -> Option<DealDiff> {
+    let essence = |write: &PreviewedWrite| {
+        let mut write = write.clone();
+        write.precondition = None;
+        write.fields.retain(|field| !derived.contains(&field.field));
+        for field in &mut write.fields {
+            field.by = None;
+        }
+        write
+    };
+    let is_told = |write: &PreviewedWrite| {
+        let bare = essence(write);
+        !bare.fields.is_empty() || !bare.units.is_empty() || write.kind != "update-row"
+    };
+    let only_in = |these: &Planned, those: &Planned| -> Vec<PreviewedWrite> {
+        let others: Vec<PreviewedWrite> = those.preview.writes.iter().map(essence).collect();
+        these
+            .preview
+            .writes
+            .iter()
+            .filter(|write| is_told(write) && !others.contains(&essence(write)))
+            .cloned()
+            .collect()
+    };
+    let deal = DealDiff {
+        no_longer: only_in(&now, &then),
+        only_then: only_in(&then, &now),
+        tells: then
+            .preview
+            .notes
+            .iter()
+            .filter(|note| !now.preview.notes.contains(note))
+            .cloned()
+            .collect(),
+        now: now.would,
+        then: then.would,
+        reason: then
+            .preview
+            .reason
+            .filter(|reason| now.preview.reason.as_ref() != Some(reason)),
+        connection: then.connection,
+        lane: then.lane,
+        name: then.name.or(now.name),
+    };
+    let is_same = deal.now == deal.then
+        && deal.reason.is_none()
+        && deal.tells.is_empty()
+        && deal.no_longer.is_empty()
+        && deal.only_then.is_empty();
+    (!is_same).then_some(deal)
+}
