@@ -135,7 +135,7 @@ async fn born(set: &PluginSet, kind: RecordKind, deal: &Deal) -> Seen {
     let draft = set.write(&asking(), kind, &order).await.unwrap();
     assert_eq!(draft.refusals, []);
     let state = set
-        .write_state_of(&asking(), kind, &order)
+        .write_state(&asking(), kind, &order)
         .await
         .unwrap()
         .unwrap()

@@ -72,29 +72,11 @@ impl PluginSet {
         .await
     }
 
-    /// State and status reason that the row should have: of the row that is there, else of a new opportunity. None: the state does not
-    /// cross.
+    /// State and status reason that the row should have, which is there or is to be made. None: the state does not cross.
     ///
     /// # Errors
     /// A plugin stopped.
     pub async fn write_state(
-        &self,
-        asking: &Asking,
-        order: &Order,
-    ) -> Result<Option<Spoken<RowState>>, Stop> {
-        let lead = RecordKind::Lead;
-        let kind = match &order.existing {
-            Some(seen) if seen.row.table == lead.table() => lead,
-            _ => RecordKind::Opportunity,
-        };
-        self.write_state_of(asking, kind, order).await
-    }
-
-    /// The same, of a row of this kind that may not be there yet.
-    ///
-    /// # Errors
-    /// A plugin stopped.
-    pub async fn write_state_of(
         &self,
         asking: &Asking,
         kind: RecordKind,

@@ -124,7 +124,7 @@ pub(super) async fn row(
     let draft = rounds!(run, |asking| run.set.write(&asking, kind, &order))?;
     run.tell_refusals("the CRM", &draft.refusals);
     let mut cells = crm::cells(&draft);
-    let state = rounds!(run, |asking| run.set.write_state_of(&asking, kind, &order))?
+    let state = rounds!(run, |asking| run.set.write_state(&asking, kind, &order))?
         .map(|spoken| spoken.value);
     // A row is always born open; a status reason among the open ones can be given at birth, a close follows in the merge.
     if let Some(state) = state.filter(|state| state.statecode == 0) {

@@ -147,10 +147,8 @@ async fn answers(
     let before = rounds!(run, |asking| run.set.write(&asking, sight.kind, &then))?;
     let after = rounds!(run, |asking| run.set.write(&asking, sight.kind, &now))?;
     let state = if carries.iter().any(|carry| carry.unit == Unit::State) {
-        rounds!(run, |asking| run
-            .set
-            .write_state_of(&asking, sight.kind, &now))?
-        .map(|spoken| spoken.value)
+        rounds!(run, |asking| run.set.write_state(&asking, sight.kind, &now))?
+            .map(|spoken| spoken.value)
     } else {
         None
     };
