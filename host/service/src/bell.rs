@@ -9,7 +9,7 @@ use cosell_sync::side::Side;
 use cosell_webhook::{Accept, AcceptError, AcceptOutcome, Source, VerifiedBell};
 
 use crate::desk::Desk;
-use crate::records::{REFERRAL, below};
+use crate::records::{REFERRAL, below, looked_at};
 
 /// A full store is asked again after so long; lanes drain at some hundred a minute.
 const RETRY_AFTER_S: u32 = 30;
@@ -65,11 +65,13 @@ fn record(bell: &VerifiedBell, needs: &Needs) -> Option<RecordKey> {
         Source::Dataverse => {
             let deals = [RecordKind::Opportunity, RecordKind::Lead].map(RecordKind::table);
             let below = below(needs).map(|below| below.table);
+            let looked_at = looked_at(needs).map(|looked| looked.table);
             (
                 Side::Crm,
                 deals
                     .into_iter()
                     .chain(below)
+                    .chain(looked_at)
                     .find(|table| *table == bell.kind)?,
             )
         }

@@ -19,6 +19,7 @@ pub mod trouble;
 pub mod worker;
 
 pub mod link;
+mod looking;
 pub mod raw;
 pub mod status;
 pub mod subscribe;

@@ -56,3 +56,35 @@ pub fn below(needs: &Needs) -> impl Iterator<Item = Below<'_>> {
     let closes = needs.reads.contains_key(CLOSE.above.table());
     children(needs).chain(closes.then_some(CLOSE))
 }
+
+/// A table whose rows a deal's row points to, and that is read with it: other deals may look at the same row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LookedAt<'a> {
+    /// Logical name.
+    pub table: &'a str,
+    /// The column of the deal's row that points to it.
+    pub by: &'a str,
+    /// Of which kind of deal.
+    pub of: RecordKind,
+    /// What the plugins read of it.
+    pub columns: &'a [String],
+}
+
+/// Tables that deals look at directly. What these rows point to in turn (a country in a table of its own) hardly ever changes, and is not followed.
+pub fn looked_at(needs: &Needs) -> impl Iterator<Item = LookedAt<'_>> {
+    let kinds = [RecordKind::Opportunity, RecordKind::Lead];
+    needs.joins.iter().filter_map(move |join| {
+        let of = kinds.into_iter().find(|kind| kind.table() == join.above)?;
+        // A deal rings for itself.
+        let is_a_deal = kinds.iter().any(|kind| kind.table() == join.table);
+        match &join.via {
+            Link::Lookup(by) if !is_a_deal => Some(LookedAt {
+                table: &join.table,
+                by,
+                of,
+                columns: &join.columns,
+            }),
+            _ => None,
+        }
+    })
+}

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 
 use crate::config::{self, Config};
 use crate::desk::Desk;
-use crate::records::{CLOSE, children, kinds};
+use crate::records::{CLOSE, children, kinds, looked_at};
 use crate::throttle;
 use crate::trouble::Trouble;
 
@@ -156,6 +156,19 @@ pub fn steps(needs: &Needs) -> Vec<Step> {
                     columns,
                 }),
             }
+        }
+    }
+    for looked in looked_at(needs).filter(|looked| !looked.columns.is_empty()) {
+        let known = steps.iter_mut().find(|step| {
+            step.table == looked.table && step.message.as_str() == Message::Update.as_str()
+        });
+        match known {
+            Some(step) => step.columns.extend(looked.columns.iter().cloned()),
+            None => steps.push(Step {
+                message: Message::Update,
+                table: looked.table.to_owned(),
+                columns: looked.columns.to_vec(),
+            }),
         }
     }
     // A close is made once, and never changed.

@@ -8,6 +8,7 @@ use cosell_remote::Class;
 use cosell_remote::dataverse::{ChangePage, Changes, Next};
 use cosell_store::{AcceptedEvent, CursorAdvance, RecordKey};
 use cosell_sync::deal::Timestamp;
+use cosell_sync::row::Needs;
 use cosell_sync::side::Side;
 use tokio::sync::watch;
 use tokio::time::Interval;
@@ -15,7 +16,8 @@ use tracing::{info, warn};
 
 use crate::binding;
 use crate::desk::{Connection, Desk};
-use crate::records::{REFERRAL, children, kinds};
+use crate::looking;
+use crate::records::{REFERRAL, children, kinds, looked_at};
 use crate::throttle;
 use crate::trouble::{Trouble, reason};
 
@@ -158,19 +160,75 @@ async fn sweep_tables(desk: &Desk, connection: &Connection) -> Result<usize, Tro
     for table in below {
         match sweep_table(desk, connection, table).await {
             Ok(more) => rung += more,
-            // An organisation's own table may not track changes, or not for us; the others are swept all the same.
-            Err(Trouble::Remote(error))
-                if matches!(
-                    error.class,
-                    Class::Refused | Class::Forbidden | Class::NotFound
-                ) =>
-            {
-                warn!(connection = %connection.id, table, error = %error, "this table cannot be swept: what its webhooks miss stays missed");
-            }
-            Err(trouble) => return Err(trouble),
+            Err(trouble) => cannot_be_swept(connection, table, trouble)?,
+        }
+    }
+    let looked: BTreeSet<&str> = looked_at(set.needs()).map(|looked| looked.table).collect();
+    for table in looked {
+        match sweep_looked_at(desk, connection, set.needs(), table).await {
+            Ok(more) => rung += more,
+            Err(trouble) => cannot_be_swept(connection, table, trouble)?,
         }
     }
     Ok(rung)
+}
+
+/// An organisation may not track changes of a table, or not let us see them; the others are swept all the same.
+fn cannot_be_swept(connection: &Connection, table: &str, trouble: Trouble) -> Result<(), Trouble> {
+    match trouble {
+        Trouble::Remote(error)
+            if matches!(
+                error.class,
+                Class::Refused | Class::Forbidden | Class::NotFound
+            ) =>
+        {
+            warn!(connection = %connection.id, table, error = %error, "this table cannot be swept: what its webhooks miss stays missed");
+            Ok(())
+        }
+        trouble => Err(trouble),
+    }
+}
+
+/// Rows that deals look at: what has changed since the delta link rings those deals. The first time there is nothing to ring about, because every deal
+/// has looked at them itself.
+async fn sweep_looked_at(
+    desk: &Desk,
+    connection: &Connection,
+    needs: &Needs,
+    table: &str,
+) -> Result<usize, Trouble> {
+    throttle::must_be_open(desk, &connection.id).await?;
+    let stream = format!("crm/{table}");
+    let kept = desk.store.cursor(&connection.id, &stream).await?;
+    let (mut page, is_known) = match connection.dataverse.changes(table, kept.as_deref()).await? {
+        Changes::Page(page) => (page, kept.is_some()),
+        Changes::Expired => (first_page(connection, table).await?, false),
+    };
+    let mut rung = 0;
+    loop {
+        if is_known {
+            let ids: Vec<String> = page.changed.iter().map(|row| row.id.clone()).collect();
+            rung += looking::ring(desk, connection, needs, table, &ids).await?;
+        }
+        match page.next {
+            Next::Kept(link) => {
+                let advance = CursorAdvance {
+                    connection: connection.id.clone(),
+                    stream,
+                    value: link,
+                };
+                accept(desk, Vec::new(), Some(advance)).await?;
+                return Ok(rung);
+            }
+            Next::More(link) => {
+                throttle::must_be_open(desk, &connection.id).await?;
+                page = match connection.dataverse.changes(table, Some(&link)).await? {
+                    Changes::Page(page) => page,
+                    Changes::Expired => first_page(connection, table).await?,
+                };
+            }
+        }
+    }
 }
 
 /// Whoever hears that a credential has to rest writes it down, for deals too.

@@ -49,8 +49,8 @@ pub(crate) fn cargo(workspace: &Workspace) -> Command {
     command
 }
 
-/// A program of the workspace, as the last build of all of it left it: a build of its package alone would take other features of the dependencies,
-/// and compile half of them once more.
+/// A program of the workspace, as `cargo test --workspace` has left it beside its tests: a build of its own would take other features of the
+/// dependencies, and compile half of them once more.
 pub(crate) fn built(workspace: &Workspace, program: &str) -> Command {
     let name = format!("{program}{}", std::env::consts::EXE_SUFFIX);
     let mut command = Command::new(workspace.target.join("debug").join(name));

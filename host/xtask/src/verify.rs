@@ -65,10 +65,6 @@ pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
     step("tests", cargo(workspace).args(["test", "--workspace"]))?;
     assumptions::check(workspace)?;
     step(
-        "programs",
-        cargo(workspace).args(["build", "--quiet", "--workspace", "--bins"]),
-    )?;
-    step(
         "histories",
         built(workspace, "simulate").args(["--seeds", HISTORIES]),
     )?;

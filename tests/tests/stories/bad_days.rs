@@ -8,7 +8,7 @@ use cosell_host::desk::LEASE_MS;
 use cosell_host::sweep::{sweep_crm, sweep_partner_center};
 use cosell_host::trouble::Trouble;
 use cosell_simulator::{
-    Fault, FaultKind, Service, SimulatorConfig, WebhookFault, WebhookFaultKind,
+    Control, Fault, FaultKind, Service, SimulatorConfig, WebhookFault, WebhookFaultKind,
 };
 use cosell_store::{AcceptedEvent, RecordKey, SqliteStore, Store as _, Throttle, system_clock};
 use cosell_tests::{World, amount, text};
@@ -199,6 +199,62 @@ async fn s31_a_solution_whose_webhook_was_lost_crosses_by_the_sweep() -> Told {
                 .any(|one| one["id"] == "SOL-67890-XYZ")
                 .then_some(())
         })
+        .await?;
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s31_a_contact_that_is_corrected_rings_the_deals_that_look_at_it() -> Told {
+    let world = World::start().await?;
+    let account = world.account("Contoso Kft.", "HU")?;
+    let row = world.opportunity(&account, &json!({}))?;
+    let referral = text(&world.referral_of(&row).await?, "id");
+    world.row_of(&referral).await?;
+    world.quiet().await?;
+    let desk = world.desk()?;
+    let connection = &desk.connections["simulated"];
+    sweep_crm(desk, connection).await?;
+    world.quiet().await?;
+    let contact = &world.control().rows("contact")[0];
+    let contact = text(contact, "contactid");
+    let phone_is = |phone: &'static str| {
+        let referral = referral.clone();
+        move |control: &Control| {
+            let team = &control.referral(&referral)?["customerProfile"]["team"];
+            team.as_array()?
+                .iter()
+                .any(|one| one["phoneNumber"] == phone)
+                .then_some(())
+        }
+    };
+    // By its webhook: no column of the opportunity has changed.
+    let correct = |phone: &str| {
+        let phone = json!({ "telephone1": phone });
+        world.control().seller_updates("contact", &contact, &phone)
+    };
+    correct("+36 1 111 1111")?;
+    world
+        .until("the first number", phone_is("+36 1 111 1111"))
+        .await?;
+    world.quiet().await?;
+    // And by the sweep, when that is lost.
+    sweep_crm(desk, connection).await?;
+    world.quiet().await?;
+    world.control().webhook_fault(WebhookFault {
+        service: Service::Dataverse,
+        kind: WebhookFaultKind::Drop,
+        count: Some(1),
+    });
+    correct("+36 1 222 2222")?;
+    world.quiet().await?;
+    assert_eq!(
+        sweep_crm(desk, connection).await?,
+        1,
+        "one deal looks at it"
+    );
+    desk.rope.notify_one();
+    world
+        .until("the second number", phone_is("+36 1 222 2222"))
         .await?;
     world.end().await
 }

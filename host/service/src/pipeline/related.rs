@@ -1,17 +1,26 @@
-//! Rows that hang from a deal's row ring for it (S31): a solution that is added completes a deal, and changes no column of its row.
+//! Rows that hang from a deal's row, and rows that it looks at, ring for it (S31): a solution that is added completes a deal, and so does the country
+//! of its account, and neither changes a column of its row.
 
 use cosell_store::{AcceptedEvent, Next, RecordKey};
 use cosell_sync::row::Cell;
 use cosell_sync::side::Side;
 
 use super::run::Run;
-use crate::records::{Below, below};
+use crate::looking;
+use crate::records::{Below, below, looked_at};
 use crate::trouble::Trouble;
 
 /// If the lane is about such rows only, it rings for the row above and hands itself over to that row's lane: from then on the row rings for
 /// its deal itself, also when it is deleted or let go of. None when the lane is a deal's own.
 pub(super) async fn ring(run: &Run<'_>) -> Result<Option<Next>, Trouble> {
     let needs = run.set.needs();
+    if let Some(member) = run.members.first()
+        && looked_at(needs).any(|looked| looked.table == member.kind)
+    {
+        let ids: Vec<String> = run.members.iter().map(|member| member.id.clone()).collect();
+        looking::ring(run.desk, run.connection, needs, &member.kind, &ids).await?;
+        return Ok(Some(Next::Settled));
+    }
     let is_below = |member: &RecordKey| below(needs).any(|below| below.table == member.kind);
     let Some(member) = run
         .members
