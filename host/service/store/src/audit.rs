@@ -66,6 +66,49 @@ pub(crate) fn chained(previous: &str, sequence: i64, at: Millis, line: &AuditLin
     ])
 }
 
+/// Walks along one lane's chain, whichever store it lies in.
+pub(crate) struct Walk {
+    hash: String,
+    sequence: i64,
+    broken: Option<i64>,
+}
+
+impl Walk {
+    /// At the chain's beginning.
+    pub(crate) fn begin(connection: &str, lane: i64) -> Self {
+        Self {
+            hash: chain_start(connection, lane),
+            sequence: 0,
+            broken: None,
+        }
+    }
+
+    /// The next entry, as it is stored.
+    pub(crate) fn see(&mut self, scheme: i64, entry: &AuditEntry) {
+        if self.broken.is_some() {
+            return;
+        }
+        let follows = chained(&self.hash, self.sequence + 1, entry.at, &entry.line);
+        if scheme != SCHEME || entry.sequence != self.sequence + 1 || entry.hash != follows {
+            self.broken = Some(self.sequence + 1);
+        }
+        self.sequence += 1;
+        self.hash = follows;
+    }
+
+    /// Compares the chain's end with what the lane says: entries cut off the end, or added behind it, leave every remaining link whole;
+    /// only the lane knows. The first entry that is wrong or missing.
+    pub(crate) fn end(self, audited: i64, head: Option<&str>) -> Option<i64> {
+        let ends_there = self.sequence == audited
+            && match head {
+                Some(head) => self.hash == head,
+                None => audited == 0,
+            };
+        let cut = (!ends_there).then(|| self.sequence.min(audited) + 1);
+        self.broken.or(cut)
+    }
+}
+
 /// Each part is preceded by its length: no two different lists of parts are the same bytes.
 fn digest(parts: &[&[u8]]) -> String {
     let mut hasher = Sha256::new();

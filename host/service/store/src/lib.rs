@@ -11,8 +11,10 @@ mod bell;
 mod error;
 mod lane;
 mod link;
+mod postgres;
 mod question;
 mod sqlite;
+mod url;
 mod write;
 mod writer;
 
@@ -25,8 +27,10 @@ pub use bell::{Accepted, AcceptedEvent, Bell, CursorAdvance};
 pub use error::StoreError;
 pub use lane::{Census, LaneFilter, LaneState, LaneSummary, Lease, LinkedReferral, Next};
 pub use link::{Base, LinkState};
+pub use postgres::PostgresStore;
 pub use question::{Answer, Card, CardChange, Closed, Hold, HoldChange, HoldVerdict};
 pub use sqlite::{SqliteStore, system_clock};
+pub use url::{PostgresUrl, StoreUrl, StoreUrlError};
 pub use write::{Attempt, AttemptRow, Change, Intent, RECENT_WRITES_MS, RecentWrite, WriteCount};
 pub use writer::{Moment, PowerCut};
 
@@ -65,7 +69,7 @@ pub struct Throttle {
     pub reason: String,
 }
 
-/// The whole door. SQLite implements it today, PostgreSQL will; one conformance suite serves both.
+/// The whole door. SQLite and PostgreSQL implement it; one conformance suite serves both.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// Stores events once each, rings their bells, makes their lanes due; advances a cursor in the same transaction. Durable when it

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use crate::audit::{SCHEME, chain_start, chained};
+use crate::audit::{SCHEME, Walk, chain_start, chained};
 use crate::writer::{Desk, Failure};
 use crate::{AuditEntry, AuditLine, ChainBreak, LaneId};
 
@@ -99,25 +99,11 @@ pub(super) fn check(sql: &Connection) -> Result<Vec<ChainBreak>, Failure> {
     while let Some(row) = rows.next()? {
         let (connection, lane): (String, i64) = (row.get(0)?, row.get(1)?);
         let (audited, head): (i64, Option<String>) = (row.get(2)?, row.get(3)?);
-        let start = chain_start(&connection, lane);
-        let mut hash = start.clone();
-        let mut sequence = 0;
-        let mut broken = None;
+        let mut walk = Walk::begin(&connection, lane);
         each_entry(sql, &connection, lane, |scheme, entry| {
-            if broken.is_some() {
-                return;
-            }
-            let follows = chained(&hash, sequence + 1, entry.at, &entry.line);
-            if scheme != SCHEME || entry.sequence != sequence + 1 || entry.hash != follows {
-                broken = Some(sequence + 1);
-            }
-            sequence += 1;
-            hash = follows;
+            walk.see(scheme, &entry);
         })?;
-        // Entries cut off the end, or added behind it, leave every remaining link whole; only the lane knows.
-        if broken.is_none() && (sequence != audited || hash != head.unwrap_or(start)) {
-            broken = Some(sequence.min(audited) + 1);
-        }
+        let broken = walk.end(audited, head.as_deref());
         breaks.extend(broken.map(|sequence| ChainBreak {
             connection,
             lane,

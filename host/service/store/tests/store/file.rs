@@ -18,7 +18,7 @@ async fn everything_is_there_after_opening_again() {
         stage.lane(lane).await,
         stage.store.census().await.unwrap(),
     );
-    stage.reopen();
+    stage.reopen().await;
     let after = (
         stage.open(&lease).await,
         stage.lane(lane).await,
@@ -60,7 +60,7 @@ async fn a_restarted_host_takes_up_at_once_what_it_left() {
     let mut stage = Stage::in_a_file();
     stage.ring(&referral("r1")).await;
     let left = stage.claim().await;
-    stage.reopen();
+    stage.reopen().await;
     stage.assert_idle().await;
     assert_eq!(stage.store.resume().await.unwrap(), 1);
     let taken = stage.claim().await;

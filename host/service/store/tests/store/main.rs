@@ -9,6 +9,7 @@ mod conformance;
 mod crash;
 mod file;
 mod model;
+mod postgres;
 mod stage;
 mod upgrade;
 
@@ -18,4 +19,8 @@ mod in_memory {
 
 mod in_a_file {
     crate::conformance::conformance!(crate::stage::Stage::in_a_file());
+}
+
+mod on_postgres {
+    crate::conformance::conformance!(crate::stage::Stage::on_postgres().await);
 }

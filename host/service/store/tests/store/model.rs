@@ -56,7 +56,7 @@ enum Step {
     Wake {
         lane: usize,
     },
-    /// Closes the store and opens it again, where there is a file.
+    /// Closes the store and opens it again, unless it is in memory.
     Reopen,
 }
 
@@ -109,7 +109,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn a_store_in_memory_does_what_the_model_does(steps in proptest::collection::vec(step(), 1..80)) {
-        follow(Stage::in_memory(), &steps);
+        follow(async || Stage::in_memory(), &steps);
     }
 }
 
@@ -118,17 +118,30 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn a_store_in_a_file_does_what_the_model_does(steps in proptest::collection::vec(step(), 1..60)) {
-        follow(Stage::in_a_file(), &steps);
+        follow(async || Stage::in_a_file(), &steps);
     }
 }
 
-fn follow(stage: Stage, steps: &[Step]) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
+proptest! {
+    // Few, because every step takes many questions to a server.
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn a_store_on_postgres_does_what_the_model_does(steps in proptest::collection::vec(step(), 1..60)) {
+        follow(Stage::on_postgres, &steps);
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
         .build()
-        .expect("a runtime");
-    runtime.block_on(async move {
+        .expect("a runtime")
+}
+
+fn follow(stage: impl AsyncFnOnce() -> Stage, steps: &[Step]) {
+    runtime().block_on(async move {
         let mut pair = Pair {
-            stage,
+            stage: stage().await,
             model: Model::default(),
             leases: Vec::new(),
         };
@@ -328,8 +341,7 @@ impl Pair {
                 let set = self.stage.store.set_note(HERE, &name, value);
                 set.await.unwrap();
             }
-            Step::Reopen if self.stage.is_in_a_file() => self.stage.reopen(),
-            Step::Reopen => {}
+            Step::Reopen => self.stage.reopen().await,
         }
     }
 

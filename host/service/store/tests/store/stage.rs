@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
+use cosell_local_postgres::LocalPostgres;
 use cosell_store::{
     Accepted, AcceptedEvent, AuditLine, Bell, CardChange, Change, Clock, HoldChange, Intent,
-    LaneId, LaneState, LaneSummary, Lease, LinkState, Millis, Next, RecordKey, SqliteStore, Store,
+    LaneId, LaneState, LaneSummary, Lease, LinkState, Millis, Next, PostgresStore, PostgresUrl,
+    RecordKey, SqliteStore, Store, StoreUrl,
 };
 
 /// The connection of most facts.
@@ -43,8 +45,33 @@ impl Hand {
 pub(crate) struct Stage {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) hand: Hand,
-    // Deleted with the stage.
-    folder: Option<tempfile::TempDir>,
+    place: Place,
+}
+
+/// Where the store keeps what it remembers.
+enum Place {
+    Memory,
+    /// Deleted with the stage.
+    Folder(tempfile::TempDir),
+    Database(Box<PostgresUrl>),
+}
+
+/// Schemas that were used in this process's server: every stage has its own.
+static SCHEMAS: AtomicU32 = AtomicU32::new(0);
+
+/// A schema of the process's own server that nobody has used.
+pub(crate) fn new_schema() -> PostgresUrl {
+    new_schema_with("")
+}
+
+/// The same, with further parameters.
+pub(crate) fn new_schema_with(more: &str) -> PostgresUrl {
+    let server = LocalPostgres::shared().unwrap_or_else(|error| panic!("{error}"));
+    let number = SCHEMAS.fetch_add(1, Ordering::Relaxed);
+    match server.url(&format!("schema=stage_{number}{more}")).parse() {
+        Ok(StoreUrl::Postgres(url)) => *url,
+        other => panic!("not an address: {other:?}"),
+    }
 }
 
 impl Stage {
@@ -54,7 +81,7 @@ impl Stage {
         Self {
             store,
             hand,
-            folder: None,
+            place: Place::Memory,
         }
     }
 
@@ -66,31 +93,58 @@ impl Stage {
         Self {
             store: Arc::new(store),
             hand,
-            folder: Some(folder),
+            place: Place::Folder(folder),
+        }
+    }
+
+    pub(crate) async fn on_postgres() -> Self {
+        Self::at(new_schema()).await
+    }
+
+    pub(crate) async fn at(url: PostgresUrl) -> Self {
+        let hand = Hand::new();
+        let store = PostgresStore::open(&url, Some(hand.clock())).await;
+        Self {
+            store: Arc::new(store.expect("an empty store")),
+            hand,
+            place: Place::Database(Box::new(url)),
         }
     }
 
     /// The file, for facts about files.
     pub(crate) fn path(&self) -> PathBuf {
-        self.folder
-            .as_ref()
-            .expect("a stage in a file")
-            .path()
-            .join("cosell.db")
+        match &self.place {
+            Place::Folder(folder) => folder.path().join("cosell.db"),
+            _ => panic!("no stage in a file"),
+        }
     }
 
-    pub(crate) fn is_in_a_file(&self) -> bool {
-        self.folder.is_some()
+    /// The database, for facts about PostgreSQL.
+    pub(crate) fn url(&self) -> &PostgresUrl {
+        match &self.place {
+            Place::Database(url) => url,
+            _ => panic!("no stage on PostgreSQL"),
+        }
     }
 
-    /// Closes the store and opens its file again.
-    pub(crate) fn reopen(&mut self) {
-        let path = self.path();
-        // The old one goes first, so that nothing is kept but the file.
-        self.store =
-            Arc::new(SqliteStore::in_memory(self.hand.clock()).expect("memory for a store"));
-        self.store =
-            Arc::new(SqliteStore::open(path, self.hand.clock()).expect("the same store again"));
+    /// Closes the store and opens it again where it was. One in memory stays as it is.
+    pub(crate) async fn reopen(&mut self) {
+        if matches!(self.place, Place::Memory) {
+            return;
+        }
+        let clock = self.hand.clock();
+        // The old one goes first, so that nothing is kept but the file or the database.
+        self.store = Arc::new(SqliteStore::in_memory(clock.clone()).expect("memory for a store"));
+        self.store = match &self.place {
+            Place::Memory => return,
+            Place::Folder(_) => {
+                Arc::new(SqliteStore::open(self.path(), clock).expect("the same store again"))
+            }
+            Place::Database(url) => {
+                let again = PostgresStore::open(url, Some(clock)).await;
+                Arc::new(again.expect("the same store again"))
+            }
+        };
     }
 
     /// Rings once, by an event that is like no other.

@@ -1,0 +1,317 @@
+//! The store in PostgreSQL: any number of hosts on one database.
+//!
+//! SQLite has one writer, so its transactions follow one another by themselves. Here they run side by side, and what keeps them apart
+//! is **the lane's row**: whatever changes a lane, its records, bells, links, cards or holds locks it first (`FOR UPDATE`), several in the
+//! order of their numbers. What was read before the lock only says which rows to lock; it is read again under it. Where somebody was
+//! faster all the same (a record or an event that both had never seen, a deadlock), the whole transaction is done again
+//! ([`fault::Fault::Again`]), so that it finds what the other one left.
+//!
+//! **Time is the database's** in everything that a lease hangs on: claiming, prolonging, ending, becoming due. Hosts' own clocks may
+//! differ by minutes and jump; two of them that compared a lease with their own clocks would both believe to hold it. A host that only
+//! wants to know how much of its lease is left asks [`PostgresStore::clock`], which follows the database's clock.
+//!
+//! What is not plain SQL here, all of it: `FOR UPDATE` with `SKIP LOCKED`, lists of parameters as arrays (`unnest`), data-changing `WITH`,
+//! `clock_timestamp()`, the advisory lock of the migration, and `COLLATE "C"` in the tables.
+
+// Macros and not functions that take closures: a future that borrows from a closure's argument cannot be shown to be `Send` today.
+
+/// Does a block again while others are faster.
+macro_rules! insist {
+    ($once:block) => {{
+        let mut tries = Tries::new();
+        loop {
+            let done = async { $once }.await;
+            if let Some(done) = tries.settle(done).await {
+                break done;
+            }
+        }
+    }};
+}
+
+/// Works in a transaction.
+macro_rules! in_transaction {
+    ($store:expr, $doing:literal, |$sql:ident, $given:ident| $work:expr) => {
+        insist!({
+            let mut client = $store.pool.get().await?;
+            let $sql = client.transaction().await?;
+            let $given = $store.time.given();
+            let done = $work.await?;
+            $sql.commit().await.map_err(Fault::of_commit)?;
+            Ok(done)
+        })
+        .map_err(|fault: Fault| fault.explain($doing))
+    };
+}
+
+/// Looks at everything in one snapshot.
+macro_rules! from_snapshot {
+    ($store:expr, $doing:literal, |$sql:ident| $work:expr) => {
+        insist!({
+            let mut client = $store.pool.get().await?;
+            let $sql = client
+                .build_transaction()
+                .isolation_level(tokio_postgres::IsolationLevel::RepeatableRead)
+                .read_only(true)
+                .start()
+                .await?;
+            let found = $work.await?;
+            $sql.commit().await?;
+            Ok(found)
+        })
+        .map_err(|fault: Fault| fault.explain($doing))
+    };
+}
+
+/// Does what is one statement, and so a transaction by itself.
+macro_rules! by_one_statement {
+    ($store:expr, $doing:literal, |$sql:ident| $work:expr) => {
+        insist!({
+            let $sql = $store.pool.get().await?;
+            $work.await
+        })
+        .map_err(|fault: Fault| fault.explain($doing))
+    };
+}
+
+/// The database's clock, in milliseconds since the Unix epoch.
+macro_rules! database_now {
+    () => {
+        "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+    };
+}
+
+mod accept;
+mod arrivals;
+mod cards;
+mod chain;
+mod door;
+mod ending;
+mod facts;
+mod fault;
+mod holds;
+mod lanes;
+mod links;
+mod people;
+mod reads;
+mod schema;
+mod tls;
+mod writes;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use tokio_postgres::NoTls;
+
+use self::arrivals::Arrivals;
+use self::fault::Fault;
+use self::schema::migrate;
+use crate::url::PostgresUrl;
+use crate::{Clock, Millis, StoreError, system_clock};
+
+const OPENING: &str = "open its database";
+
+/// Connections of one host. A transaction takes a millisecond, so some serve all lanes that run at once; many hosts share what the
+/// database has (100 unless somebody raised it).
+const CONNECTIONS: usize = 16;
+
+/// How long a request waits for a connection before the caller is told to come again.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// How long making a connection may take, unless the address says otherwise.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// What a session is given. A host that freezes inside a transaction must not hold a lane's row longer than its lease (60 s): the
+/// database ends its session instead. Nothing that the store asks takes long, except what sets its own limit.
+const SESSION: &str =
+    "-c lock_timeout=10s -c statement_timeout=30s -c idle_in_transaction_session_timeout=15s";
+
+/// Tries of one transaction, and the first pause between two; it doubles. Together less than two seconds.
+const TRIES: u32 = 8;
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// [`crate::Store`] on PostgreSQL. Needs a tokio runtime with timers and I/O.
+pub struct PostgresStore {
+    pool: Pool,
+    time: Arc<Time>,
+    arrivals: Arrivals,
+}
+
+/// Whose time it is.
+struct Time {
+    /// A clock that is turned by hand, in tests.
+    given: Option<Clock>,
+    /// How far the database's clock is ahead of this machine's, at most by the time that a question takes.
+    ahead_ms: AtomicI64,
+    ours: Clock,
+}
+
+impl Time {
+    /// For a statement: none means the database's own.
+    fn given(&self) -> Option<Millis> {
+        self.given.as_ref().map(|clock| clock())
+    }
+
+    /// As well as this machine knows it without asking.
+    fn about(&self) -> Millis {
+        self.given()
+            .unwrap_or_else(|| (self.ours)().saturating_add(self.ahead_ms.load(Ordering::Relaxed)))
+    }
+
+    /// What the database said to a question that was asked at `asked` by this machine's clock. Its answer is later than the question,
+    /// so this clock never runs behind the database's, and a lease never seems longer than it is.
+    fn learn(&self, asked: Millis, said: Millis) {
+        self.ahead_ms
+            .store(said.saturating_sub(asked), Ordering::Relaxed);
+    }
+}
+
+impl PostgresStore {
+    /// Connects, brings the tables up to date and starts to serve. Of hosts that start together one migrates, the others wait for it.
+    ///
+    /// `given` is for tests: a clock instead of the database's.
+    ///
+    /// # Errors
+    /// [`StoreError::Broken`] when the database cannot be reached, refuses, holds something else or was made by a newer cosell. Never says
+    /// the password.
+    pub async fn open(url: &PostgresUrl, given: Option<Clock>) -> Result<Self, StoreError> {
+        Self::open_with(url, given, crate::writer::BELLS_WAITING_MAX).await
+    }
+
+    async fn open_with(
+        url: &PostgresUrl,
+        given: Option<Clock>,
+        bells_max: i64,
+    ) -> Result<Self, StoreError> {
+        let pool = pool(url).map_err(|source| StoreError::Broken {
+            doing: OPENING,
+            source,
+        })?;
+        let time = Arc::new(Time {
+            given,
+            ahead_ms: AtomicI64::new(0),
+            ours: system_clock(),
+        });
+        let prepared = insist!({ prepare(&pool, &url.schema, &time).await });
+        prepared.map_err(|fault| match fault.explain(OPENING) {
+            StoreError::Broken { doing, source } => StoreError::Broken {
+                doing,
+                source: format!("{url}: {source}. Is the server running, does it let this user in, is the address right?").into(),
+            },
+            other => other,
+        })?;
+        let arrivals = Arrivals::start(pool.clone(), Arc::clone(&time), bells_max);
+        Ok(Self {
+            pool,
+            time,
+            arrivals,
+        })
+    }
+
+    /// The database's clock as this machine knows it: measured again with every claim, never behind it, ahead by no more than the time
+    /// that a question to it takes.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        let time = Arc::clone(&self.time);
+        Arc::new(move || time.about())
+    }
+}
+
+/// Tries of one transaction.
+struct Tries {
+    left: u32,
+    pause: Duration,
+}
+
+impl Tries {
+    const fn new() -> Self {
+        Self {
+            left: TRIES - 1,
+            pause: PAUSE,
+        }
+    }
+
+    /// None: another transaction was faster, and it is time to try again.
+    async fn settle<T>(&mut self, done: Result<T, Fault>) -> Option<Result<T, Fault>> {
+        match done {
+            Err(Fault::Again(why)) if self.left > 0 => {
+                tracing::debug!(reason = %why, "a transaction is done again");
+                tokio::time::sleep(self.pause).await;
+                self.left -= 1;
+                self.pause *= 2;
+                None
+            }
+            done => Some(done),
+        }
+    }
+}
+
+fn pool(url: &PostgresUrl) -> Result<Pool, Box<dyn std::error::Error + Send + Sync>> {
+    let mut config = url.config.clone();
+    if let Some(path) = &url.passfile {
+        let password = std::fs::read_to_string(path)
+            .map_err(|error| format!("cannot read the password in {}: {error}", path.display()))?;
+        config.password(password.trim_end_matches(['\r', '\n']));
+    }
+    let theirs = config.get_options().unwrap_or_default();
+    let options = format!("{SESSION} -c search_path={} {theirs}", url.schema);
+    config.options(options);
+    if config.get_application_name().is_none() {
+        config.application_name("cosell");
+    }
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(CONNECT);
+    }
+    let how = ManagerConfig {
+        recycling_method: RecyclingMethod::Fast,
+    };
+    let manager = if url.tls {
+        Manager::from_config(config, tls::connector(url.roots.as_deref())?, how)
+    } else {
+        Manager::from_config(config, NoTls, how)
+    };
+    // An acknowledged event must survive the database's machine. Stricter settings than `on` are an administrator's good right.
+    let durable = Hook::async_fn(|client: &mut deadpool_postgres::ClientWrapper, _| {
+        Box::pin(async move {
+            client
+                .batch_execute(
+                    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
+                )
+                .await
+                .map_err(HookError::Backend)
+        })
+    });
+    Ok(Pool::builder(manager)
+        .max_size(CONNECTIONS)
+        .runtime(Runtime::Tokio1)
+        .wait_timeout(Some(WAIT))
+        .create_timeout(Some(CONNECT))
+        .post_create(durable)
+        .build()?)
+}
+
+async fn prepare(pool: &Pool, schema: &str, time: &Time) -> Result<(), Fault> {
+    let mut client = pool.get().await?;
+    let sql = client.transaction().await?;
+    // Waiting for the host that migrates may take as long as that does.
+    sql.batch_execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
+        .await?;
+    migrate(&sql, schema).await?;
+    sql.commit().await?;
+    let asked = (time.ours)();
+    let row = client
+        .query_one(concat!("SELECT ", database_now!()), &[])
+        .await?;
+    time.learn(asked, row.get(0));
+    Ok(())
+}
+
+impl std::fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PostgresStore").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,521 @@
+//! What only a shared database can show: many hosts at once, a clock of its own, a server that is gone.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use cosell_store::{
+    Accepted, AcceptedEvent, Change, CursorAdvance, Intent, LaneId, Next, PostgresStore,
+    PostgresUrl, Store, StoreError, StoreUrl, system_clock,
+};
+use tokio::task::JoinSet;
+use tokio_postgres::NoTls;
+
+use crate::stage::*;
+
+/// A client of one's own in the stage's schema.
+pub(crate) async fn client(url: &PostgresUrl) -> tokio_postgres::Client {
+    let text = url.to_string();
+    let (_, schema) = text.rsplit_once("schema=").expect("its schema");
+    let server = cosell_local_postgres::LocalPostgres::shared().expect("a server");
+    let address = server.url(&format!("options=-csearch_path%3D{schema}"));
+    let (client, connection) = tokio_postgres::connect(&address, NoTls)
+        .await
+        .expect("connected");
+    tokio::spawn(connection);
+    client
+}
+
+async fn second_host(stage: &Stage) -> PostgresStore {
+    PostgresStore::open(stage.url(), Some(stage.hand.clock()))
+        .await
+        .expect("a second host")
+}
+
+#[tokio::test]
+async fn everything_is_there_after_opening_again() {
+    let mut stage = Stage::on_postgres().await;
+    let lane = stage.ring(&referral("r1")).await;
+    stage.run(linking(pair("r1", "o1")), parked("f")).await;
+    stage.ring(&referral("r1")).await;
+    let lease = stage.claim().await;
+    stage.store.intend(&lease, intent("op-1")).await.unwrap();
+    let before = (stage.open(&lease).await, stage.lane(lane).await);
+    stage.reopen().await;
+    assert_eq!((stage.open(&lease).await, stage.lane(lane).await), before);
+    stage
+        .store
+        .complete_write(&lease, Change::default())
+        .await
+        .expect("the lease outlives the process");
+}
+
+#[tokio::test]
+async fn a_restarted_host_leaves_the_leases_of_others_alone() {
+    let stage = Stage::on_postgres().await;
+    stage.ring(&referral("r1")).await;
+    let lease = stage.claim().await;
+    let second = second_host(&stage).await;
+    assert_eq!(second.resume().await.unwrap(), 0);
+    assert_eq!(second.claim("second", LEASE_MS, 10).await.unwrap(), []);
+    stage.hand.turn(LEASE_MS);
+    let taken = second.claim("second", LEASE_MS, 10).await.unwrap();
+    assert_eq!(
+        (taken[0].lane, taken[0].fence),
+        (lease.lane, lease.fence + 1)
+    );
+    let late = stage
+        .store
+        .complete_run(&lease, &[], Change::default(), Next::Settled)
+        .await;
+    assert!(matches!(late, Err(StoreError::Fenced { .. })), "{late:?}");
+}
+
+/// I2, among hosts that all grab at once: every lane once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i2_hosts_that_claim_at_the_same_moment_share_the_lanes() {
+    const LANES: usize = 200;
+    let stage = Stage::on_postgres().await;
+    let events = (0..LANES)
+        .map(|number| event(&referral(&format!("r{number}"))))
+        .collect();
+    stage.store.accept(events, None).await.unwrap();
+    let mut hosts = JoinSet::new();
+    for host in 0..4 {
+        let store = second_host(&stage).await;
+        hosts.spawn(async move {
+            let mut mine = Vec::new();
+            loop {
+                let leases = store
+                    .claim(&format!("host-{host}"), LEASE_MS, 7)
+                    .await
+                    .unwrap();
+                if leases.is_empty() {
+                    return mine;
+                }
+                mine.extend(leases.into_iter().map(|lease| lease.lane));
+            }
+        });
+    }
+    let claimed = hosts.join_all().await;
+    let all: Vec<LaneId> = claimed.iter().flatten().copied().collect();
+    let distinct: BTreeSet<LaneId> = all.iter().copied().collect();
+    // A lane that another host was just taking is skipped, so that a host may stop early; what is left is due still.
+    let left = stage
+        .store
+        .claim("last", LEASE_MS, LANES)
+        .await
+        .unwrap()
+        .len();
+    assert_eq!(all.len(), distinct.len(), "a lane was leased twice");
+    assert_eq!(all.len() + left, LANES);
+}
+
+/// I1: the same events, at the same time, by three hosts, each event several times and in another order.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i1_events_that_reach_all_hosts_at_once_are_stored_once() {
+    const EVENTS: usize = 60;
+    const RECORDS: usize = 8;
+    let stage = Stage::on_postgres().await;
+    let mut tasks = JoinSet::new();
+    for host in 0..3_usize {
+        let store = Arc::new(second_host(&stage).await);
+        for turn in 0..2_usize {
+            let store = Arc::clone(&store);
+            tasks.spawn(async move {
+                let mut rung = 0;
+                for step in 0..EVENTS {
+                    // Another order for each: seven and sixty share no divisor.
+                    let number = (step * 7 + host * 11 + turn * 23) % EVENTS;
+                    let record = referral(&format!("r{}", number % RECORDS));
+                    let event = event_once(&record, &number.to_string());
+                    let accepted = store.accept(vec![event], None).await.unwrap();
+                    rung += usize::from(matches!(accepted[0], Accepted::Rung(_)));
+                }
+                rung
+            });
+        }
+    }
+    let rung: usize = tasks.join_all().await.into_iter().sum();
+    assert_eq!(rung, EVENTS);
+    let census = stage.store.census().await.unwrap();
+    assert_eq!(census.events, EVENTS as i64);
+    assert_eq!(census.lanes["due"], RECORDS as i64, "one lane per record");
+}
+
+/// Calls that name the same records in opposite orders, with new ones among them, must neither block each other for ever nor fail.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hosts_that_lock_in_opposite_orders_all_get_through() {
+    const ROUNDS: usize = 25;
+    let stage = Stage::on_postgres().await;
+    let mut tasks = JoinSet::new();
+    for host in 0..4_usize {
+        let store = second_host(&stage).await;
+        tasks.spawn(async move {
+            for round in 0..ROUNDS {
+                let mut events: Vec<AcceptedEvent> = (round..round + 6)
+                    .map(|number| event(&referral(&format!("r{number}"))))
+                    .collect();
+                if host % 2 == 1 {
+                    events.reverse();
+                }
+                let cursor = CursorAdvance {
+                    connection: HERE.into(),
+                    stream: "crm".into(),
+                    value: format!("{host}/{round}"),
+                };
+                store.accept(events, Some(cursor)).await.expect("accepted");
+            }
+        });
+    }
+    tasks.join_all().await;
+    let census = stage.store.census().await.unwrap();
+    assert_eq!(census.events, (4 * ROUNDS * 6) as i64);
+    assert_eq!(census.lanes["due"], (ROUNDS + 5) as i64);
+}
+
+/// I4 and I5 under a race: of two lanes that link the same row one wins, and of two intents of a lease one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i4_i5_of_two_at_once_one_is_refused() {
+    for round in 0..10 {
+        let stage = Stage::on_postgres().await;
+        let (first, second) = (
+            Arc::new(second_host(&stage).await),
+            Arc::new(second_host(&stage).await),
+        );
+        stage.ring(&referral("r1")).await;
+        stage.ring(&referral("r2")).await;
+        let leases = first.claim("w", LEASE_MS, 2).await.unwrap();
+        let both = |left, right| async move { tokio::join!(left, right) };
+        let intents = both(
+            first.intend(&leases[0], intent("left")),
+            second.intend(&leases[0], intent("right")),
+        )
+        .await;
+        let refused = match intents {
+            (Ok(()), Err(refused)) | (Err(refused), Ok(())) => refused,
+            other => panic!("{other:?}"),
+        };
+        assert!(matches!(refused, StoreError::IntentOpen { .. }));
+        first.intend(&leases[1], intent("other")).await.unwrap();
+        let links = both(
+            first.complete_write(&leases[0], linking(pair("r1", "o1"))),
+            second.complete_write(&leases[1], linking(pair("r2", "o1"))),
+        )
+        .await;
+        let refused = match links {
+            (Ok(()), Err(refused)) | (Err(refused), Ok(())) => refused,
+            other => panic!("round {round}: {other:?}"),
+        };
+        assert!(matches!(refused, StoreError::Linked { .. }), "{refused:?}");
+    }
+}
+
+/// I7 and I9 under a race: rings and ends of runs from several hosts, and in the end no bell is forgotten.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i9_a_ring_that_meets_the_end_of_a_run_is_never_lost() {
+    const RINGS: usize = 80;
+    let stage = Stage::on_postgres().await;
+    let ringer = second_host(&stage).await;
+    let rings = tokio::spawn(async move {
+        for number in 0..RINGS {
+            let record = referral(&format!("r{}", number % 3));
+            ringer.accept(vec![event(&record)], None).await.unwrap();
+        }
+    });
+    let mut workers = JoinSet::new();
+    let rung = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    for _ in 0..2 {
+        let (store, rung) = (second_host(&stage).await, Arc::clone(&rung));
+        workers.spawn(async move {
+            loop {
+                let done = rung.load(std::sync::atomic::Ordering::SeqCst);
+                let leases = store.claim("w", LEASE_MS, 2).await.unwrap();
+                if leases.is_empty() && done {
+                    return;
+                }
+                for lease in leases {
+                    let bells = store.open(&lease).await.unwrap().bells;
+                    let change = Change {
+                        audit: vec![line("ran")],
+                        ..Change::default()
+                    };
+                    store
+                        .complete_run(&lease, &bells, change, Next::Settled)
+                        .await
+                        .unwrap();
+                }
+            }
+        });
+    }
+    rings.await.unwrap();
+    rung.store(true, std::sync::atomic::Ordering::SeqCst);
+    workers.join_all().await;
+    // Whoever stopped while the other one was ending its last run has left nothing but what is due.
+    while !stage.store.claim("last", 0, 10).await.unwrap().is_empty() {
+        stage.hand.turn(1);
+        for lease in stage.store.claim("last", LEASE_MS, 10).await.unwrap() {
+            let bells = stage.open(&lease).await.bells;
+            stage
+                .store
+                .complete_run(&lease, &bells, Change::default(), Next::Settled)
+                .await
+                .unwrap();
+        }
+    }
+    let census = stage.store.census().await.unwrap();
+    assert_eq!(census.bells_unanswered, 0);
+    assert_eq!(census.events, RINGS as i64);
+    assert_eq!(stage.store.check_audit().await.unwrap(), []);
+}
+
+/// Leases hang on the database's clock: a host whose own clock is wrong gets the same lease as any other.
+#[tokio::test]
+async fn the_databases_clock_judges_and_hosts_follow_it() {
+    let url = new_schema();
+    let store = PostgresStore::open(&url, None).await.unwrap();
+    store
+        .accept(vec![event(&referral("r1"))], None)
+        .await
+        .unwrap();
+    let lease = store.claim("w", LEASE_MS, 1).await.unwrap().remove(0);
+    let row = client(&url)
+        .await
+        .query_one(
+            "SELECT lease_until - (extract(epoch FROM clock_timestamp()) * 1000)::bigint FROM lane",
+            &[],
+        )
+        .await
+        .unwrap();
+    let left: i64 = row.get(0);
+    assert!((0..=LEASE_MS).contains(&left), "{left}");
+    // Here both clocks are the same machine's, so whatever is between them is the way to the database and back.
+    let ahead = (store.clock())() - system_clock()();
+    assert!((-1_000..=1_000).contains(&ahead), "{ahead}");
+    let renewed = store.renew(&lease, 2 * LEASE_MS).await.unwrap();
+    assert!(renewed.until >= lease.until + LEASE_MS);
+}
+
+#[tokio::test]
+async fn of_hosts_that_start_together_one_makes_the_tables() {
+    let url = new_schema();
+    let mut hosts = JoinSet::new();
+    for _ in 0..5 {
+        let url = url.clone();
+        hosts.spawn(async move { PostgresStore::open(&url, None).await.map(drop) });
+    }
+    for opened in hosts.join_all().await {
+        opened.expect("each of them opens");
+    }
+    let row = client(&url)
+        .await
+        .query_one("SELECT version FROM store_version", &[])
+        .await
+        .unwrap();
+    assert_eq!(row.get::<_, i64>(0), 2);
+}
+
+/// What a host says that cannot use its database: the sentence, and what stands behind it.
+async fn refused(url: &PostgresUrl) -> String {
+    let error = PostgresStore::open(url, None).await.expect_err("refused");
+    let source = std::error::Error::source(&error).map(ToString::to_string);
+    format!("{error}: {}", source.unwrap_or_default())
+}
+
+fn address(text: &str) -> PostgresUrl {
+    match text.parse() {
+        Ok(StoreUrl::Postgres(url)) => *url,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_schema_of_a_newer_cosell_or_of_another_program_is_refused_and_left_alone() {
+    let url = new_schema();
+    drop(PostgresStore::open(&url, None).await.unwrap());
+    let sql = client(&url).await;
+    sql.batch_execute("UPDATE store_version SET version = 7")
+        .await
+        .unwrap();
+    let said = refused(&url).await;
+    assert!(
+        said.contains("made by a newer cosell: the schema has version 7"),
+        "{said}"
+    );
+    sql.batch_execute("DROP TABLE store_version").await.unwrap();
+    let said = refused(&url).await;
+    assert!(said.contains("tables of another program"), "{said}");
+    let rows = sql.query("SELECT 1 FROM lane", &[]).await.unwrap();
+    assert!(rows.is_empty(), "it is there still");
+}
+
+#[tokio::test]
+async fn a_schema_that_cannot_be_brought_up_to_date_stays_as_it_was() {
+    let url = new_schema();
+    drop(PostgresStore::open(&url, None).await.unwrap());
+    let sql = client(&url).await;
+    // As version 1 left it, but for a table in the way of the last step.
+    sql.batch_execute(
+        "DROP TABLE card; DROP TABLE hold; DROP INDEX attempt_written; ALTER TABLE lane DROP COLUMN parked_on, DROP COLUMN ran_at;
+         ALTER TABLE intent DROP COLUMN irreversible; ALTER TABLE attempt DROP COLUMN kind, DROP COLUMN side,
+             DROP COLUMN record_kind, DROP COLUMN record, DROP COLUMN irreversible;
+         UPDATE store_version SET version = 1",
+    )
+    .await
+    .unwrap();
+    let said = refused(&url).await;
+    assert!(said.contains("already exists"), "{said}");
+    let there = async |table: &str| {
+        sql.query_one("SELECT to_regclass($1) IS NOT NULL", &[&table])
+            .await
+            .unwrap()
+            .get::<_, bool>(0)
+    };
+    assert!(!there("card").await, "the steps before were taken back");
+    sql.batch_execute("DROP TABLE note").await.unwrap();
+    drop(
+        PostgresStore::open(&url, None)
+            .await
+            .expect("nothing is in the way any more"),
+    );
+    assert!(there("card").await);
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_used_says_where_and_why_and_no_password() {
+    // A port that nobody listens on: it was free a moment ago.
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .unwrap()
+        .port();
+    let said = refused(&address(&format!(
+        "postgres://ada:tell-nobody@127.0.0.1:{port}/sales"
+    )))
+    .await;
+    for part in [
+        "trying to open its database",
+        &format!("postgres://ada@127.0.0.1:{port}/sales"),
+        "refused",
+        "Is the server running",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(!said.contains("tell-nobody"), "{said}");
+
+    let server = cosell_local_postgres::LocalPostgres::shared().unwrap();
+    let elsewhere = server.url("").replace("/postgres?", "/nowhere?");
+    let said = refused(&address(&elsewhere)).await;
+    assert!(said.contains("\"nowhere\" does not exist"), "{said}");
+    let said = refused(&address(&server.url("passfile=/does/not/exist"))).await;
+    assert!(said.contains("/does/not/exist"), "{said}");
+}
+
+/// I7: what somebody did to the table, and where the chain of lane 1 (three entries) breaks.
+#[tokio::test]
+async fn i7_tampering_with_the_audit_is_found() {
+    for (tampering, sequence) in [
+        (
+            "UPDATE audit SET message = 'nothing' WHERE lane = 1 AND sequence = 2",
+            2,
+        ),
+        ("DELETE FROM audit WHERE lane = 1 AND sequence = 3", 3),
+        ("DELETE FROM audit WHERE lane = 1", 1),
+        (
+            "UPDATE audit SET scheme = 2 WHERE lane = 1 AND sequence = 1",
+            1,
+        ),
+    ] {
+        let stage = Stage::on_postgres().await;
+        for id in ["r1", "r2"] {
+            stage.ring(&referral(id)).await;
+            let audit = (1..=3).map(|step| line(&format!("{id}, {step}"))).collect();
+            let change = Change {
+                audit,
+                ..Change::default()
+            };
+            stage.run(change, Next::Settled).await;
+        }
+        assert_eq!(stage.store.check_audit().await.unwrap(), []);
+        let sql = client(stage.url()).await;
+        assert!(sql.execute(tampering, &[]).await.unwrap() > 0);
+        let breaks = stage.store.check_audit().await.unwrap();
+        let found: Vec<_> = breaks
+            .iter()
+            .map(|found| (found.lane, found.sequence))
+            .collect();
+        assert_eq!(found, [(1, sequence)], "{tampering}");
+    }
+}
+
+/// One call that PostgreSQL cannot store must not take its neighbours with it.
+#[tokio::test]
+async fn a_call_that_cannot_be_stored_does_not_spoil_its_group() {
+    let stage = Stage::on_postgres().await;
+    let ring = |cause: &str, id: &str| {
+        let event = AcceptedEvent {
+            cause: cause.into(),
+            ..event(&referral(id))
+        };
+        stage.store.accept(vec![event], None)
+    };
+    // Asked in one breath, so that the last three meet in one group.
+    let (first, good, bad, last) = tokio::join!(
+        ring("x", "r0"),
+        ring("x", "r1"),
+        ring("a\0b", "r2"),
+        ring("x", "r3")
+    );
+    assert!(first.is_ok() && good.is_ok() && last.is_ok());
+    let said = bad.expect_err("PostgreSQL stores no such text");
+    assert!(matches!(said, StoreError::Broken { .. }), "{said:?}");
+    assert_eq!(stage.store.census().await.unwrap().events, 3);
+}
+
+/// A host that is killed in the middle of a transaction has changed nothing, and its lane is not held longer than its lease.
+#[tokio::test]
+async fn a_transaction_that_was_never_ended_is_taken_back() {
+    let stage = Stage::on_postgres().await;
+    stage.ring(&referral("r1")).await;
+    let lease = stage.claim().await;
+    let gone = client(stage.url()).await;
+    gone.batch_execute("BEGIN; UPDATE lane SET state = 'parked', reason = 'half done'; SELECT 1 FROM lane FOR UPDATE")
+        .await
+        .unwrap();
+    let ended = tokio::spawn({
+        let (store, lease) = (Arc::clone(&stage.store), lease.clone());
+        async move {
+            store
+                .complete_run(
+                    &lease,
+                    &[noted(&referral("r1"), 1)],
+                    Change::default(),
+                    Next::Settled,
+                )
+                .await
+        }
+    });
+    drop(gone);
+    ended.await.unwrap().expect("the lane is free again");
+    assert_eq!(stage.lane(lease.lane).await.state, "settled");
+}
+
+#[tokio::test]
+async fn connections_that_were_cut_are_made_anew() {
+    // A name of their own, so that no other fact's connections are cut.
+    let stage = Stage::at(new_schema_with("&application_name=cut-off")).await;
+    stage.ring(&referral("r1")).await;
+    client(stage.url())
+        .await
+        .execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cut-off'",
+            &[],
+        )
+        .await
+        .unwrap();
+    let lease = stage.claim().await;
+    let intent = Intent {
+        irreversible: true,
+        ..intent("op-1")
+    };
+    stage.store.intend(&lease, intent).await.expect("stored");
+    assert_eq!(stage.store.census().await.unwrap().intents, 1);
+}
