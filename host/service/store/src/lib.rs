@@ -8,9 +8,12 @@
 
 mod audit;
 mod bell;
+mod check;
+mod copy;
 mod error;
 mod lane;
 mod link;
+mod open;
 mod postgres;
 mod question;
 mod sqlite;
@@ -24,9 +27,12 @@ use async_trait::async_trait;
 
 pub use audit::{AuditEntry, AuditLine, ChainBreak};
 pub use bell::{Accepted, AcceptedEvent, Bell, CursorAdvance};
+pub use check::Finding;
+pub use copy::{Copied, copy, dump};
 pub use error::StoreError;
 pub use lane::{Census, LaneFilter, LaneState, LaneSummary, Lease, LinkedReferral, Next};
 pub use link::{Base, LinkState};
+pub use open::{Opened, open};
 pub use postgres::PostgresStore;
 pub use question::{Answer, Card, CardChange, Closed, Hold, HoldChange, HoldVerdict};
 pub use sqlite::{SqliteStore, system_clock};
@@ -278,4 +284,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Recomputes the hash chains; empty when all are whole.
     async fn check_audit(&self) -> Result<Vec<ChainBreak>, StoreError>;
+
+    /// Looks for everything in the store that must not be: the invariants that can be seen in its tables, and the hash chains. Empty when all
+    /// is sound. Hosts may go on meanwhile; it reads everything once.
+    async fn check(&self) -> Result<Vec<Finding>, StoreError>;
 }

@@ -84,6 +84,8 @@ mod accept;
 mod arrivals;
 mod cards;
 mod chain;
+mod check;
+mod copying;
 mod door;
 mod ending;
 mod facts;
@@ -92,7 +94,9 @@ mod holds;
 mod lanes;
 mod links;
 mod people;
+mod plan;
 mod reads;
+mod rings;
 mod schema;
 mod tls;
 mod writes;
@@ -255,7 +259,8 @@ fn pool(url: &PostgresUrl) -> Result<Pool, Box<dyn std::error::Error + Send + Sy
         config.password(password.trim_end_matches(['\r', '\n']));
     }
     let theirs = config.get_options().unwrap_or_default();
-    let options = format!("{SESSION} -c search_path={} {theirs}", url.schema);
+    // Quoted: a schema may be called as a word of SQL is.
+    let options = format!("{SESSION} -c search_path=\"{}\" {theirs}", url.schema);
     config.options(options);
     if config.get_application_name().is_none() {
         config.application_name("cosell");

@@ -3,7 +3,9 @@
 mod accept;
 mod cards;
 mod chain;
+mod check;
 pub(crate) mod checkpoint;
+mod copying;
 mod door;
 mod holds;
 mod lanes;

@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 use deadpool_postgres::Pool;
 use tokio::sync::{mpsc, oneshot};
 
-use super::accept::{Answers, Call, Room, accept};
+use super::accept::{Answers, accept};
 use super::fault::Fault;
 use super::lanes::row;
+use super::plan::{Call, Room};
 use super::{Time, Tries};
 use crate::writer::closed;
 use crate::{Accepted, AcceptedEvent, CursorAdvance, StoreError};

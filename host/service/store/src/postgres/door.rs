@@ -4,12 +4,13 @@ use async_trait::async_trait;
 
 use super::fault::Fault;
 use super::{
-    PostgresStore, Tries, cards, chain, ending, facts, holds, lanes, links, people, reads, writes,
+    PostgresStore, Tries, cards, chain, check, ending, facts, holds, lanes, links, people, reads,
+    writes,
 };
 use crate::{
     Accepted, AcceptedEvent, AttemptRow, AuditEntry, Bell, Card, Census, ChainBreak, Change,
-    CursorAdvance, Hold, Intent, LaneFilter, LaneId, LaneState, LaneSummary, Lease, LinkState,
-    LinkedReferral, Millis, Next, RecordKey, Store, StoreError, Throttle, WriteCount,
+    CursorAdvance, Finding, Hold, Intent, LaneFilter, LaneId, LaneState, LaneSummary, Lease,
+    LinkState, LinkedReferral, Millis, Next, RecordKey, Store, StoreError, Throttle, WriteCount,
 };
 
 #[async_trait]
@@ -294,5 +295,9 @@ impl Store for PostgresStore {
 
     async fn check_audit(&self) -> Result<Vec<ChainBreak>, StoreError> {
         from_snapshot!(self, "verify the audit", |sql| chain::check(&sql))
+    }
+
+    async fn check(&self) -> Result<Vec<Finding>, StoreError> {
+        from_snapshot!(self, "check the store", |sql| check::check(&sql))
     }
 }

@@ -279,14 +279,14 @@ pub(super) async fn ring_all(
 ) -> Result<(), Fault> {
     let rings: Vec<_> = records
         .iter()
-        .map(|record| super::accept::Ring {
+        .map(|record| super::rings::Ring {
             connection: desk.connection,
             record,
             cause,
             dedupe: None,
         })
         .collect();
-    super::accept::ring(desk.sql, desk.now, &rings).await
+    super::rings::ring(desk.sql, desk.now, &rings).await
 }
 
 /// A person's order: rings every bell of the locked lane, so that it is not lost on a lane that is running.

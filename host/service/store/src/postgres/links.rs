@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 
 use super::fault::Fault;
 use super::lanes::{Desk, row, rows, run};
-use super::{accept, cards, chain, holds};
+use super::{cards, chain, holds, rings};
 use crate::{Base, Change, LaneId, LinkState, RecordKey, StoreError};
 
 /// Everything of a change but the fence and the write.
@@ -33,7 +33,7 @@ async fn claim_members(desk: &Desk<'_>, records: &[RecordKey]) -> Result<(), Fau
         .iter()
         .map(|record| (desk.connection, record))
         .collect();
-    accept::join(desk.sql, &keys, &vec![desk.lane.0; keys.len()])
+    rings::join(desk.sql, &keys, &vec![desk.lane.0; keys.len()])
         .await
         .map(drop)
 }

@@ -73,7 +73,7 @@ pub(super) async fn migrate(sql: &Transaction<'_>, schema: &str) -> Result<(), F
         .query_opt("SELECT 1 FROM pg_namespace WHERE nspname = $1", &[&schema])
         .await?;
     if there.is_none() {
-        sql.batch_execute(&format!("CREATE SCHEMA {schema}"))
+        sql.batch_execute(&format!("CREATE SCHEMA \"{schema}\""))
             .await?;
     }
     let ours = sql

@@ -3,13 +3,14 @@
 use async_trait::async_trait;
 
 use super::{
-    SqliteStore, accept, cards, chain, holds, lanes, links, notes, people, reads, throttles, writes,
+    SqliteStore, accept, cards, chain, check, holds, lanes, links, notes, people, reads, throttles,
+    writes,
 };
 use crate::writer::WhenFull;
 use crate::{
     Accepted, AcceptedEvent, AttemptRow, AuditEntry, Bell, Card, Census, ChainBreak, Change,
-    CursorAdvance, Hold, Intent, LaneFilter, LaneId, LaneState, LaneSummary, Lease, LinkState,
-    LinkedReferral, Millis, Next, RecordKey, Store, StoreError, Throttle, WriteCount,
+    CursorAdvance, Finding, Hold, Intent, LaneFilter, LaneId, LaneState, LaneSummary, Lease,
+    LinkState, LinkedReferral, Millis, Next, RecordKey, Store, StoreError, Throttle, WriteCount,
 };
 
 #[async_trait]
@@ -333,5 +334,9 @@ impl Store for SqliteStore {
 
     async fn check_audit(&self) -> Result<Vec<ChainBreak>, StoreError> {
         self.read("verify the audit", chain::check).await
+    }
+
+    async fn check(&self) -> Result<Vec<Finding>, StoreError> {
+        self.read("check the store", check::check).await
     }
 }

@@ -5,12 +5,17 @@
     reason = "a fact that cannot be told fails; clippy.toml exempts test functions, not what they share"
 )]
 
+mod check;
 mod conformance;
+mod copying;
 mod crash;
 mod file;
+mod filled;
+mod hosts;
 mod model;
 mod postgres;
 mod stage;
+mod tls;
 mod upgrade;
 
 mod in_memory {

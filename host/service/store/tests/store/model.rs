@@ -2,6 +2,7 @@
 
 mod asked;
 mod compare;
+mod differential;
 mod plain;
 
 use cosell_store::{

@@ -127,6 +127,33 @@ impl Stage {
         }
     }
 
+    /// Where it is.
+    pub(crate) fn address(&self) -> StoreUrl {
+        match &self.place {
+            Place::Memory => panic!("a store in memory has no address"),
+            Place::Folder(_) => StoreUrl::Sqlite(self.path()),
+            Place::Database(url) => StoreUrl::Postgres(url.clone()),
+        }
+    }
+
+    /// Changes tables behind the store's back.
+    pub(crate) async fn by_hand(&self, statements: &str) {
+        match &self.place {
+            Place::Memory => panic!("nobody reaches a store in memory"),
+            Place::Folder(_) => rusqlite::Connection::open(self.path())
+                .and_then(|sql| {
+                    sql.pragma_update(None, "foreign_keys", false)?;
+                    sql.execute_batch(statements)
+                })
+                .expect("changed by hand"),
+            Place::Database(url) => crate::postgres::client(url)
+                .await
+                .batch_execute(statements)
+                .await
+                .expect("changed by hand"),
+        }
+    }
+
     /// Closes the store and opens it again where it was. One in memory stays as it is.
     pub(crate) async fn reopen(&mut self) {
         if matches!(self.place, Place::Memory) {

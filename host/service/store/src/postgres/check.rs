@@ -1,0 +1,24 @@
+//! The invariants, asked of a database.
+
+use deadpool_postgres::Transaction;
+
+use super::chain;
+use super::fault::Fault;
+use crate::Finding;
+use crate::check::{FINDINGS_MAX, INVARIANTS};
+
+/// Everything that must not be.
+pub(super) async fn check(sql: &Transaction<'_>) -> Result<Vec<Finding>, Fault> {
+    let mut findings: Vec<Finding> = chain::check(sql)
+        .await?
+        .into_iter()
+        .map(Finding::from)
+        .collect();
+    for invariant in INVARIANTS {
+        let query = format!("{} LIMIT {FINDINGS_MAX}", invariant.sql);
+        for row in sql.query(&query, &[]).await? {
+            findings.push(invariant.broken(row.get(0), row.get(1)));
+        }
+    }
+    Ok(findings)
+}
