@@ -32,7 +32,7 @@ pub use copy::{Copied, copy, dump};
 pub use error::StoreError;
 pub use lane::{Census, LaneFilter, LaneState, LaneSummary, Lease, LinkedReferral, Next};
 pub use link::{Base, LinkState};
-pub use open::{Opened, open};
+pub use open::{Opened, attach, open};
 pub use postgres::PostgresStore;
 pub use question::{Answer, Card, CardChange, Closed, Hold, HoldChange, HoldVerdict};
 pub use sqlite::{SqliteStore, system_clock};

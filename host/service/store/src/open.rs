@@ -20,6 +20,17 @@ pub struct Opened {
 /// [`StoreError::Broken`] when it cannot be opened, belongs to another program or was made by a newer cosell.
 pub async fn open(url: &StoreUrl, given: Option<Clock>) -> Result<Opened, StoreError> {
     match url {
+        StoreUrl::Sqlite(_) => attach(url, given),
+        StoreUrl::Postgres(url) => Ok(shared(PostgresStore::open(url, given).await?)),
+    }
+}
+
+/// The same without waiting: a database is connected to when something is asked first.
+///
+/// # Errors
+/// As [`open`], as far as it can be known.
+pub fn attach(url: &StoreUrl, given: Option<Clock>) -> Result<Opened, StoreError> {
+    match url {
         StoreUrl::Sqlite(path) => {
             let clock = given.unwrap_or_else(system_clock);
             let store = SqliteStore::open(path, Arc::clone(&clock))?;
@@ -28,14 +39,15 @@ pub async fn open(url: &StoreUrl, given: Option<Clock>) -> Result<Opened, StoreE
                 clock,
             })
         }
-        StoreUrl::Postgres(url) => {
-            let store = PostgresStore::open(url, given).await?;
-            let clock = store.clock();
-            Ok(Opened {
-                store: Arc::new(store),
-                clock,
-            })
-        }
+        StoreUrl::Postgres(url) => Ok(shared(PostgresStore::attach(url, given)?)),
+    }
+}
+
+fn shared(store: PostgresStore) -> Opened {
+    let clock = store.clock();
+    Opened {
+        store: Arc::new(store),
+        clock,
     }
 }
 

@@ -32,7 +32,7 @@ macro_rules! insist {
 macro_rules! in_transaction {
     ($store:expr, $doing:literal, |$sql:ident, $given:ident| $work:expr) => {
         insist!({
-            let mut client = $store.pool.get().await?;
+            let mut client = $store.connection().await?;
             let $sql = client.transaction().await?;
             let $given = $store.time.given();
             let done = $work.await?;
@@ -47,7 +47,7 @@ macro_rules! in_transaction {
 macro_rules! from_snapshot {
     ($store:expr, $doing:literal, |$sql:ident| $work:expr) => {
         insist!({
-            let mut client = $store.pool.get().await?;
+            let mut client = $store.connection().await?;
             let $sql = client
                 .build_transaction()
                 .isolation_level(tokio_postgres::IsolationLevel::RepeatableRead)
@@ -66,7 +66,7 @@ macro_rules! from_snapshot {
 macro_rules! by_one_statement {
     ($store:expr, $doing:literal, |$sql:ident| $work:expr) => {
         insist!({
-            let $sql = $store.pool.get().await?;
+            let $sql = $store.connection().await?;
             $work.await
         })
         .map_err(|fault: Fault| fault.explain($doing))
@@ -101,11 +101,14 @@ mod schema;
 mod tls;
 mod writes;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{
+    Client, Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime,
+};
+use tokio::sync::OnceCell;
 use tokio_postgres::NoTls;
 
 use self::arrivals::Arrivals;
@@ -139,7 +142,12 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub struct PostgresStore {
     pool: Pool,
     time: Arc<Time>,
-    arrivals: Arrivals,
+    url: PostgresUrl,
+    bells_max: i64,
+    /// Set once the tables are up to date.
+    ready: OnceCell<()>,
+    /// Started by the first events.
+    arrivals: OnceLock<Arrivals>,
 }
 
 /// Whose time it is.
@@ -172,7 +180,7 @@ impl Time {
 }
 
 impl PostgresStore {
-    /// Connects, brings the tables up to date and starts to serve. Of hosts that start together one migrates, the others wait for it.
+    /// Connects and brings the tables up to date. Of hosts that start together one migrates, the others wait for it.
     ///
     /// `given` is for tests: a clock instead of the database's.
     ///
@@ -180,10 +188,20 @@ impl PostgresStore {
     /// [`StoreError::Broken`] when the database cannot be reached, refuses, holds something else or was made by a newer cosell. Never says
     /// the password.
     pub async fn open(url: &PostgresUrl, given: Option<Clock>) -> Result<Self, StoreError> {
-        Self::open_with(url, given, crate::writer::BELLS_WAITING_MAX).await
+        let store = Self::attach(url, given)?;
+        store.open_now().await?;
+        Ok(store)
     }
 
-    async fn open_with(
+    /// The same, but connects when something is asked first, and fails then.
+    ///
+    /// # Errors
+    /// [`StoreError::Broken`] when the files that the address names cannot be read.
+    pub fn attach(url: &PostgresUrl, given: Option<Clock>) -> Result<Self, StoreError> {
+        Self::attach_with(url, given, crate::writer::BELLS_WAITING_MAX)
+    }
+
+    fn attach_with(
         url: &PostgresUrl,
         given: Option<Clock>,
         bells_max: i64,
@@ -197,19 +215,42 @@ impl PostgresStore {
             ahead_ms: AtomicI64::new(0),
             ours: system_clock(),
         });
-        let prepared = insist!({ prepare(&pool, &url.schema, &time).await });
-        prepared.map_err(|fault| match fault.explain(OPENING) {
-            StoreError::Broken { doing, source } => StoreError::Broken {
-                doing,
-                source: format!("{url}: {source}. Is the server running, does it let this user in, is the address right?").into(),
-            },
-            other => other,
-        })?;
-        let arrivals = Arrivals::start(pool.clone(), Arc::clone(&time), bells_max);
         Ok(Self {
             pool,
             time,
-            arrivals,
+            url: url.clone(),
+            bells_max,
+            ready: OnceCell::new(),
+            arrivals: OnceLock::new(),
+        })
+    }
+
+    /// Connects, if nobody has yet.
+    ///
+    /// # Errors
+    /// As [`PostgresStore::open`].
+    pub async fn open_now(&self) -> Result<(), StoreError> {
+        insist!({ self.prepared().await }).map_err(|fault: Fault| fault.explain(OPENING))
+    }
+
+    /// Brings the tables up to date, if that has not been done.
+    async fn prepared(&self) -> Result<(), Fault> {
+        let prepare = async || {
+            let prepared = prepare(&self.pool, &self.url.schema, &self.time).await;
+            prepared.map_err(|fault| fault.at(&self.url))
+        };
+        self.ready.get_or_try_init(prepare).await.copied()
+    }
+
+    /// A connection to tables that are up to date.
+    async fn connection(&self) -> Result<Client, Fault> {
+        self.prepared().await?;
+        Ok(self.pool.get().await?)
+    }
+
+    fn arrivals(&self) -> &Arrivals {
+        self.arrivals.get_or_init(|| {
+            Arrivals::start(self.pool.clone(), Arc::clone(&self.time), self.bells_max)
         })
     }
 

@@ -31,7 +31,7 @@ impl PostgresStore {
 
     async fn send_all(&self, at_rest: bool, parcels: &mpsc::Sender<Parcel>) -> Result<(), Fault> {
         let cut = |_| Fault::broken(CopyError::Cut);
-        let mut client = self.pool.get().await?;
+        let mut client = self.connection().await?;
         let sql = client
             .build_transaction()
             .isolation_level(IsolationLevel::RepeatableRead)
@@ -92,7 +92,7 @@ impl PostgresStore {
     }
 
     async fn receive_all(&self, delivery: &mut mpsc::Receiver<Parcel>) -> Result<Copied, Fault> {
-        let mut client = self.pool.get().await?;
+        let mut client = self.connection().await?;
         let sql = client.transaction().await?;
         sql.batch_execute(PATIENT).await?;
         for table in TABLES {

@@ -20,7 +20,8 @@ impl Store for PostgresStore {
         events: Vec<AcceptedEvent>,
         cursor: Option<CursorAdvance>,
     ) -> Result<Vec<Accepted>, StoreError> {
-        self.arrivals.bring(events, cursor).await
+        self.open_now().await?;
+        self.arrivals().bring(events, cursor).await
     }
 
     async fn claim(
@@ -82,7 +83,7 @@ impl Store for PostgresStore {
         let silenced = in_transaction!(self, "end a run", |sql, given| ending::complete_run(
             &sql, given, lease, answered, &change, &next
         ))?;
-        self.arrivals.answered(silenced);
+        self.arrivals().answered(silenced);
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::error::Error;
 use deadpool_postgres::{PoolError, TimeoutType};
 use tokio_postgres::error::SqlState;
 
-use crate::StoreError;
+use crate::{PostgresUrl, StoreError};
 
 /// Why a request did not succeed, before it is said what was being done.
 #[derive(Debug)]
@@ -46,6 +46,18 @@ impl Fault {
     /// Another transaction has changed what this one had read before it held the locks.
     pub(super) fn overtaken(what: &'static str) -> Self {
         Self::Again(what.into())
+    }
+
+    /// Of a database that was not reached before: where it is, and what may be the matter.
+    pub(super) fn at(self, url: &PostgresUrl) -> Self {
+        let advice = |source: &dyn std::fmt::Display| -> Box<dyn Error + Send + Sync> {
+            format!("{url}: {source}. Is the server running, does it let this user in, is the address right?").into()
+        };
+        match self {
+            Self::Again(source) => Self::Again(advice(&source)),
+            Self::Broken(source) => Self::Broken(advice(&source)),
+            other => other,
+        }
     }
 
     /// What a commit said: whether it happened is not known then, so it is never done again by itself.

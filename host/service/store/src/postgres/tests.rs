@@ -28,9 +28,9 @@ fn address(schema: &str) -> PostgresUrl {
 }
 
 async fn full_at(schema: &str, bells_max: i64) -> PostgresStore {
-    PostgresStore::open_with(&address(schema), None, bells_max)
-        .await
-        .unwrap()
+    let store = PostgresStore::attach_with(&address(schema), None, bells_max).unwrap();
+    store.open_now().await.unwrap();
+    store
 }
 
 #[tokio::test]

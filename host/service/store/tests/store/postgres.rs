@@ -97,6 +97,22 @@ async fn the_databases_clock_judges_and_hosts_follow_it() {
 }
 
 #[tokio::test]
+async fn a_database_may_be_connected_to_when_something_is_asked_first() {
+    let url = new_schema();
+    let store = PostgresStore::attach(&url, None).unwrap();
+    let (census, lane) = tokio::join!(
+        store.census(),
+        store.accept(vec![event(&referral("r1"))], None)
+    );
+    assert!(census.is_ok());
+    assert_eq!(lane.unwrap()[0].lane().0, 1);
+    let nowhere = PostgresStore::attach(&address("postgres://u@127.0.0.1:1/d"), None).unwrap();
+    let failed = nowhere.census().await.expect_err("nobody listens there");
+    let source = std::error::Error::source(&failed).unwrap().to_string();
+    assert!(source.contains("127.0.0.1:1/d"), "{source}");
+}
+
+#[tokio::test]
 async fn of_hosts_that_start_together_one_makes_the_tables() {
     let url = new_schema();
     let mut hosts = JoinSet::new();
