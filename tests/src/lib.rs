@@ -632,14 +632,13 @@ impl World {
     /// # Errors
     /// When the store cannot be read, or the row has no lane.
     pub async fn history(&self, row: &str) -> anyhow::Result<Vec<String>> {
-        use cosell_store::{SqliteStore, Store as _};
         let config = Config::load(&self.config)?;
         let deals = self.status().await?.deals;
         let deal = deals
             .iter()
             .find(|deal| deal.crm_row.as_deref() == Some(row))
             .context("the row has no lane")?;
-        let store = SqliteStore::open(&config.store, system_clock())?;
+        let store = cosell_store::open(&config.store, None).await?.store;
         let entries = store.audit(&deal.connection, LaneId(deal.lane)).await?;
         Ok(entries
             .into_iter()

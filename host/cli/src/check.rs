@@ -39,7 +39,7 @@ pub(crate) fn config(path: &Path) -> anyhow::Result<ExitCode> {
         "  listens on  {}, reached as {}",
         config.server.listen, config.server.public_url
     );
-    println!("  remembers   in {}", config.store.display());
+    println!("  remembers   in {}", config.store);
     println!("  plugins     from {}", config.plugins.folder.display());
     for connection in &config.connections {
         println!(

@@ -14,6 +14,7 @@ mod run;
 mod screen;
 mod simulator;
 mod status;
+mod store;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -132,6 +133,9 @@ enum Command {
         #[arg(value_name = "LIMIT", num_args = 2, required = true)]
         limits: Vec<OsString>,
     },
+    /// Look after the store as a whole: verify it, back it up, move it to PostgreSQL or back.
+    #[command(subcommand)]
+    Store(store::StoreCommand),
 }
 
 #[derive(Subcommand)]
@@ -203,6 +207,7 @@ fn main() -> ExitCode {
             Command::Reconcile(args) => reconcile::reconcile(args).await,
             Command::Rebind(args) => order::rebind(args).await,
             Command::CompilePlugin { .. } => unreachable!("answered before the runtime started"),
+            Command::Store(command) => store::store(command).await,
         }
     });
     done.unwrap_or_else(|error| fail(&error))

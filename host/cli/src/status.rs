@@ -16,13 +16,13 @@ const TOLD_MAX: usize = 20;
 pub(crate) async fn status(on: &On) -> anyhow::Result<ExitCode> {
     let config = on.config()?;
     ensure!(
-        config.store.exists(),
+        config.store.file().is_none_or(std::path::Path::exists),
         "there is no store at {} yet: start the host once with `cosell run`",
-        config.store.display()
+        config.store
     );
     let status = read(&config)
         .await
-        .with_context(|| format!("the store {} cannot be read", config.store.display()))?;
+        .with_context(|| format!("the store {} cannot be read", config.store))?;
     on.say(&status, print)?;
     let stuck = status
         .deals

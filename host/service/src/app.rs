@@ -18,7 +18,7 @@ use cosell_remote::partner_center::PartnerCenterSettings;
 use cosell_remote::{
     Credential, Dataverse, Endpoint, Http, HttpSettings, PartnerCenter, SetupError, Tokens,
 };
-use cosell_store::{Clock, SqliteStore, Store, StoreError, system_clock};
+use cosell_store::{Clock, Opened, SqliteStore, StoreError, StoreUrl, system_clock};
 use cosell_sync::delta::Order;
 use cosell_webhook::{ConnectionSettings, Door, DoorError, ServerLimits};
 use tokio::net::TcpListener;
@@ -48,7 +48,7 @@ pub enum StartError {
         "the store {path} cannot be opened; check that this user may write there and that no newer cosell has used it"
     )]
     Store {
-        /// The file.
+        /// The file, or the database without its password.
         path: String,
         /// Why.
         #[source]
@@ -106,7 +106,7 @@ impl Host {
     /// # Errors
     /// [`StartError`].
     pub async fn start(config: &Config) -> Result<Self, StartError> {
-        Self::start_by(config, system_clock()).await
+        Self::start_at(config, None).await
     }
 
     /// The same by a clock that is turned by hand, for tests: leases, waits and throttles follow it.
@@ -114,6 +114,10 @@ impl Host {
     /// # Errors
     /// [`StartError`].
     pub async fn start_by(config: &Config, clock: Clock) -> Result<Self, StartError> {
+        Self::start_at(config, Some(clock)).await
+    }
+
+    async fn start_at(config: &Config, clock: Option<Clock>) -> Result<Self, StartError> {
         let began = Instant::now();
         // Before the store is touched: a host that was started twice by mistake must not call the leases of the first one its own.
         let listener = TcpListener::bind(config.server.listen)
@@ -124,11 +128,13 @@ impl Host {
             })?;
         let address = listener.local_addr().unwrap_or(config.server.listen);
         let unusable = |source| StartError::Store {
-            path: config.store.display().to_string(),
+            path: config.store.to_string(),
             source,
         };
-        let store = SqliteStore::open(&config.store, Arc::clone(&clock)).map_err(unusable)?;
-        let left = store.resume().await.map_err(unusable)?;
+        let opened = cosell_store::open(&config.store, clock)
+            .await
+            .map_err(unusable)?;
+        let left = opened.store.resume().await.map_err(unusable)?;
         if left > 0 {
             info!(lanes = left, "taking up what the last host left unfinished");
         }
@@ -141,7 +147,7 @@ impl Host {
                 );
             }
         };
-        let desk = Arc::new(compose(config, store, clock, on_event)?);
+        let desk = Arc::new(compose(config, opened, on_event)?);
         let doors = config.connections.iter().map(listening).collect();
         let door =
             Door::new(doors, Arc::new(Belfry(Arc::clone(&desk)))).map_err(StartError::Door)?;
@@ -219,16 +225,20 @@ impl Host {
 /// # Errors
 /// [`StartError`].
 pub fn desk(config: &Config) -> Result<Desk, StartError> {
-    let store = if config.store.exists() {
-        SqliteStore::open(&config.store, system_clock())
-    } else {
-        SqliteStore::in_memory(system_clock())
+    let opened = match &config.store {
+        StoreUrl::Sqlite(path) if !path.exists() => {
+            SqliteStore::in_memory(system_clock()).map(|store| Opened {
+                store: Arc::new(store),
+                clock: system_clock(),
+            })
+        }
+        url => cosell_store::attach(url, None),
     };
-    let store = store.map_err(|source| StartError::Store {
-        path: config.store.display().to_string(),
+    let opened = opened.map_err(|source| StartError::Store {
+        path: config.store.to_string(),
         source,
     })?;
-    compose(config, store, system_clock(), |_| {})
+    compose(config, opened, |_| {})
 }
 
 /// A desk as [`desk`] makes it, and the set that would serve if this file were dropped into the plugin folder.
@@ -247,8 +257,7 @@ pub fn desk_and_candidate(
 
 fn compose(
     config: &Config,
-    store: SqliteStore,
-    clock: Clock,
+    opened: Opened,
     on_plugin_event: impl Fn(&PluginEvent) + Send + Sync + 'static,
 ) -> Result<Desk, StartError> {
     let mut connections = BTreeMap::new();
@@ -261,8 +270,8 @@ fn compose(
         connections.insert(settings.id.clone(), connection);
     }
     Ok(Desk {
-        store: Arc::new(store),
-        clock,
+        store: opened.store,
+        clock: opened.clock,
         plugins: Plugins::Folder(plugins(config, on_plugin_event)?),
         connections,
         rope: Arc::new(Notify::new()),

@@ -7,6 +7,7 @@ mod connection;
 mod mistake;
 mod page;
 mod secret;
+mod store;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cosell_plugins::Compiler;
+use cosell_store::StoreUrl;
 use cosell_webhook::Source;
 use url::Url;
 
@@ -45,8 +47,8 @@ const PLUGIN_MEMORY_MB: u64 = 64;
 pub struct Config {
     /// Where the host listens.
     pub server: Server,
-    /// Where it remembers: the SQLite file. Its folder exists.
-    pub store: PathBuf,
+    /// Where it remembers: an SQLite file, whose folder exists, or a PostgreSQL database that hosts share.
+    pub store: StoreUrl,
     /// Where its plugins are.
     pub plugins: Plugins,
     /// How it tells what it does.
@@ -172,8 +174,10 @@ impl Config {
 fn read_root(page: &Page<'_>) -> Option<Config> {
     page.root(|root| {
         let server = root.section("server", server);
-        let store = root.section("store", |section| section.file_to_be("path", None));
-        let plugins = root.section("plugins", |section| plugins(section, store.as_deref()));
+        let store = root.section("store", store::read);
+        let plugins = root.section("plugins", |section| {
+            plugins(section, store.as_ref().and_then(StoreUrl::file))
+        });
         let log = root.section("log", log);
         let limits = root.section("limits", limits);
         let sweep = root.section("sweep", |section| {

@@ -1,6 +1,6 @@
 //! What the store says about the deals, for people and programs. Reads only; a host may be running beside it.
 
-use cosell_store::{Census, LaneSummary, Millis, SqliteStore, Store, StoreError, system_clock};
+use cosell_store::{Census, LaneSummary, Millis, Opened, StoreError};
 use serde::Serialize;
 
 use crate::config::Config;
@@ -64,9 +64,8 @@ pub struct Deal {
 /// # Errors
 /// The store cannot be opened or read.
 pub async fn status(config: &Config) -> Result<Status, StoreError> {
-    let clock = system_clock();
+    let Opened { store, clock } = cosell_store::open(&config.store, None).await?;
     let now = clock();
-    let store = SqliteStore::open(&config.store, clock)?;
     let census: Census = store.census().await?;
     let mut deals = Vec::new();
     for connection in &config.connections {

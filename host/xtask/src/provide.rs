@@ -1,4 +1,4 @@
-//! What cargo cannot bring along, for `cargo verify --all`: installed where that may be done, else named in the one line to type.
+//! What cargo cannot bring along: installed where that may be done, else named in the one line to type.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -16,6 +16,14 @@ pub(crate) struct Need {
     packages: &'static [&'static str],
     what_for: &'static str,
 }
+
+/// What the usual tests start.
+pub(crate) const USUAL: [Need; 1] = [Need {
+    // Debian keeps its programs beside the path.
+    shown_by: &["initdb", "/usr/lib/postgresql"],
+    packages: &["postgresql"],
+    what_for: "the store on PostgreSQL, on a server of the tests' own",
+}];
 
 /// What the widest tests start.
 pub(crate) const ALL: [Need; 3] = [

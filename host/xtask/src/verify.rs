@@ -26,6 +26,7 @@ pub(crate) enum Width {
 pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
     let started = Instant::now();
     need_c_compiler()?;
+    provide(&provide::USUAL)?;
     step("fmt", cargo(workspace).args(["fmt", "--all", "--check"]))?;
     plugins::build(workspace)?;
     step(

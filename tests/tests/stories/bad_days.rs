@@ -10,7 +10,7 @@ use cosell_host::trouble::Trouble;
 use cosell_simulator::{
     Control, Fault, FaultKind, Service, SimulatorConfig, WebhookFault, WebhookFaultKind,
 };
-use cosell_store::{AcceptedEvent, RecordKey, SqliteStore, Store as _, Throttle, system_clock};
+use cosell_store::{AcceptedEvent, RecordKey, Throttle};
 use cosell_tests::{World, amount, text};
 use serde_json::json;
 
@@ -384,7 +384,7 @@ async fn a_host_that_is_started_twice_by_mistake_leaves_the_first_ones_leases_al
     // The first host: it listens, and works on a deal.
     let config = Config::load(&world.config)?;
     let _listening = std::net::TcpListener::bind(config.server.listen)?;
-    let store = SqliteStore::open(&config.store, system_clock())?;
+    let store = cosell_store::open(&config.store, None).await?.store;
     let event = AcceptedEvent {
         connection: "simulated".into(),
         record: RecordKey {

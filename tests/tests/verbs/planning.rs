@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
+use anyhow::Context as _;
 use cosell_host::verbs::{Plan, Planned, Scope, Would, plan, since};
 use cosell_simulator::{Fault, FaultKind, Service, SimulatorConfig};
-use cosell_store::{LaneFilter, Store};
+use cosell_store::{LaneFilter, Store, StoreUrl};
 use cosell_tests::World;
 use serde_json::json;
 
@@ -147,10 +148,15 @@ async fn a_plan_writes_nothing_anywhere() -> Told {
 async fn before_the_first_run_a_plan_shows_what_would_come_and_leaves_no_store_behind() -> Told {
     let (world, busy) = busy().await?;
     let mut config = cosell_host::config::Config::load(&world.config)?;
-    config.store = config.store.with_file_name("never.db");
+    let never = config
+        .store
+        .file()
+        .context("a file")?
+        .with_file_name("never.db");
+    config.store = StoreUrl::Sqlite(never.clone());
     let desk = cosell_host::app::desk(&config)?;
     let plan = plan(&desk, None, &Scope::All, &|_, _| {}).await?;
-    assert!(!config.store.exists(), "a plan leaves nothing behind");
+    assert!(!never.exists(), "a plan leaves nothing behind");
     assert!(plan.deals.iter().all(|deal| deal.lane.is_none()));
     assert_eq!(of(&plan, &busy.new_row).would, Would::Create);
     assert_eq!(of(&plan, &busy.new_referral).would, Would::Create);

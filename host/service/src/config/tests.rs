@@ -435,3 +435,33 @@ fn a_file_that_is_not_there_says_where_to_start() {
         "{error}"
     );
 }
+
+#[test]
+fn a_store_is_a_file_or_a_database_and_no_mistake_repeats_a_password() {
+    let path = "path = \"data/cosell.db\"";
+    let with = |store: &str| Place::new(&example_with(path, store)).load();
+    let config = with("url = \"postgres://cosell:tell-nobody@db.contoso.example/sales\"")
+        .unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(
+        config.store.to_string(),
+        "postgres://cosell@db.contoso.example/sales?schema=cosell"
+    );
+    assert!(!format!("{config:?}").contains("tell-nobody"));
+    for (store, problem) in [
+        ("url = \"mysql://u:tell-nobody@h/d\"", "mysql: is no store"),
+        ("url = \"postgres://u:tell-nobody@h\"", "names no database"),
+        ("url = \"data/cosell.db\"", "no address of a database"),
+        ("url = 5", "expected a text"),
+        (
+            "path = \"data/cosell.db\"\nurl = \"postgres://u:tell-nobody@h/d\"",
+            "there is a path already",
+        ),
+    ] {
+        let said = with(store).unwrap_err().to_string();
+        assert!(
+            said.contains("store.url") && said.contains(problem),
+            "{said}"
+        );
+        assert!(!said.contains("tell-nobody"), "{said}");
+    }
+}

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use cosell_store::{ConnectionId, LaneId, SqliteStore, Store, system_clock};
+use cosell_store::{ConnectionId, LaneId, Store};
 use serde::Serialize;
 
 use super::VerbError;
@@ -46,15 +46,15 @@ impl Archive {
     /// # Errors
     /// [`VerbError::NoStore`], [`VerbError::UnknownConnection`], [`VerbError::Store`].
     pub fn open(config: &Config, connection: Option<&str>) -> Result<Self, VerbError> {
-        if !config.store.exists() {
+        if config.store.file().is_some_and(|path| !path.exists()) {
             return Err(VerbError::NoStore {
-                path: config.store.display().to_string(),
+                path: config.store.to_string(),
             });
         }
         let known = config.connections.iter().map(|one| one.id.clone());
         Ok(Self {
             connections: narrowed(known.collect(), connection)?,
-            store: Arc::new(SqliteStore::open(&config.store, system_clock())?),
+            store: cosell_store::attach(&config.store, None)?.store,
         })
     }
 

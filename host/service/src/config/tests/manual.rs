@@ -7,7 +7,7 @@ fn the_example_loads() {
     let place = Place::new(EXAMPLE);
     let config = place.load().unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
-    assert_eq!(config.store, place.path("data/cosell.db"));
+    assert_eq!(config.store.file(), Some(&*place.path("data/cosell.db")));
     assert_eq!(config.plugins.cache, place.path("data/plugin-cache"));
     assert_eq!(
         config.webhook_address(Source::Dataverse, "contoso"),

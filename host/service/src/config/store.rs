@@ -1,0 +1,38 @@
+//! `[store]`: a file, or a database that hosts share.
+
+use cosell_store::StoreUrl;
+
+use super::page::Section;
+
+/// Advice beside every mistake in an address: it must not be answered by writing a password into the file.
+const PASSWORD: &str =
+    "put the password into a file of its own and name it: ?passfile=/etc/cosell/database-password";
+
+/// `path` or `url`, one of them.
+pub(super) fn read(section: &Section<'_>) -> Option<StoreUrl> {
+    let Some(value) = section.get("url") else {
+        return section.file_to_be("path", None).map(StoreUrl::Sqlite);
+    };
+    // What stands there is never repeated: it may hold a password.
+    let refuse = |problem: String, hint: &str| {
+        section.broken("url", value, problem, hint);
+        None
+    };
+    if section.get("path").is_some() {
+        return refuse(
+            "there is a path already".to_owned(),
+            "the store is a file (path) or a database (url): leave one of them out",
+        );
+    }
+    let Some(text) = value.get_ref().as_str() else {
+        return refuse("expected a text".to_owned(), "write it in quotes");
+    };
+    match text.parse() {
+        Ok(url @ StoreUrl::Postgres(_)) => Some(url),
+        Ok(StoreUrl::Sqlite(_)) => refuse(
+            "that is a file, and no address of a database".to_owned(),
+            "name a file with path",
+        ),
+        Err(error) => refuse(error.to_string(), PASSWORD),
+    }
+}
