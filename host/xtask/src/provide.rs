@@ -19,8 +19,8 @@ pub(crate) struct Need {
 
 /// What the usual tests start.
 pub(crate) const USUAL: [Need; 1] = [Need {
-    // Debian keeps its programs beside the path.
-    shown_by: &["initdb", "/usr/lib/postgresql"],
+    // Debian keeps the server's programs beside the path; what starts them stands in it.
+    shown_by: &["initdb", "pg_ctlcluster"],
     packages: &["postgresql"],
     what_for: "the store on PostgreSQL, on a server of the tests' own",
 }];

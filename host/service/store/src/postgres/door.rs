@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use super::fault::Fault;
+use super::text::{storable, storable_change, storable_next};
 use super::{
     PostgresStore, Tries, cards, chain, check, ending, facts, holds, lanes, links, people, reads,
     writes,
@@ -68,6 +69,7 @@ impl Store for PostgresStore {
     }
 
     async fn complete_write(&self, lease: &Lease, change: Change) -> Result<(), StoreError> {
+        let change = storable_change(change);
         in_transaction!(self, "close a write", |sql, given| writes::complete_write(
             &sql, given, lease, &change
         ))
@@ -80,6 +82,7 @@ impl Store for PostgresStore {
         change: Change,
         next: Next,
     ) -> Result<(), StoreError> {
+        let (change, next) = (storable_change(change), storable_next(next));
         let silenced = in_transaction!(self, "end a run", |sql, given| ending::complete_run(
             &sql, given, lease, answered, &change, &next
         ))?;
@@ -114,6 +117,10 @@ impl Store for PostgresStore {
     }
 
     async fn set_throttle(&self, connection: &str, throttle: Throttle) -> Result<(), StoreError> {
+        let throttle = Throttle {
+            reason: storable(throttle.reason),
+            ..throttle
+        };
         by_one_statement!(self, "close a credential", |sql| facts::close_credential(
             &sql, connection, &throttle
         ))

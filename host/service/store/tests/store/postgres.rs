@@ -287,6 +287,28 @@ async fn a_call_that_cannot_be_stored_does_not_spoil_its_group() {
     assert_eq!(stage.store.census().await.unwrap().events, 3);
 }
 
+/// A vendor's answer with the one letter that PostgreSQL cannot store must not keep a deal from ending its run.
+#[tokio::test]
+async fn a_sentence_with_an_odd_letter_is_kept_without_it() {
+    let stage = Stage::on_postgres().await;
+    let lane = stage.ring(&referral("r1")).await;
+    let change = Change {
+        audit: vec![line("Fabri\0kam")],
+        ..Change::default()
+    };
+    let next = Next::Held {
+        reason: "it says \0".into(),
+    };
+    stage.run(change, next).await;
+    assert_eq!(
+        stage.lane(lane).await.reason.as_deref(),
+        Some("it says \u{fffd}")
+    );
+    let audit = stage.store.audit(HERE, lane).await.unwrap();
+    assert_eq!(audit[0].line.message, "Fabri\u{fffd}kam");
+    assert_eq!(stage.store.check_audit().await.unwrap(), []);
+}
+
 /// A host that is killed in the middle of a transaction has changed nothing, and its lane is not held longer than its lease.
 #[tokio::test]
 async fn a_transaction_that_was_never_ended_is_taken_back() {
