@@ -266,7 +266,7 @@ fn plugins(section: &Section<'_>, store: Option<&Path>) -> Option<Plugins> {
         Some(
             &store
                 .and_then(Path::parent)
-                .unwrap_or(Path::new("."))
+                .map_or_else(|| section.resolve("."), Path::to_owned)
                 .join(PLUGIN_CACHE),
         ),
     );

@@ -18,7 +18,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use cosell_store::{AcceptedEvent, Change, Next, RecordKey, SqliteStore, Store, system_clock};
+use cosell_local_postgres::{LocalPostgres, Wanted};
+use cosell_store::{
+    AcceptedEvent, Change, Next, RecordKey, SqliteStore, Store, StoreUrl, system_clock,
+};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 /// Callers at once: a lone webhook, a busy hour, a burst.
@@ -54,7 +57,7 @@ fn event() -> AcceptedEvent {
     }
 }
 
-fn open(folder: &Path) -> Arc<SqliteStore> {
+fn open(folder: &Path) -> Arc<dyn Store> {
     Arc::new(SqliteStore::open(folder.join("cosell.db"), system_clock()).expect("a new store"))
 }
 
@@ -67,7 +70,7 @@ fn accept(criterion: &mut Criterion) {
         .build()
         .expect("a runtime");
     let store = open(folder.path());
-    let appended = runtime.block_on(bytes_per_accept(&store, folder.path()));
+    let appended = runtime.block_on(bytes_per_accept(store.as_ref(), folder.path()));
     let rates = RefCell::new(Vec::<(String, f64)>::new());
     let note = |name: &str, count: u64, took: Duration| {
         let rate = count as f64 / took.as_secs_f64();
@@ -101,7 +104,31 @@ fn accept(criterion: &mut Criterion) {
         });
     }
     group.bench_function("claim, open and end a run", |bencher| {
-        bencher.iter_custom(|count| runtime.block_on(run_all(&store, count)));
+        bencher.iter_custom(|count| runtime.block_on(run_all(store.as_ref(), count)));
+    });
+    // A server of its own that syncs every commit, beside the file.
+    let server = LocalPostgres::start(&Wanted {
+        durable: true,
+        ..Wanted::default()
+    })
+    .unwrap_or_else(|error| panic!("{error}"));
+    let address: StoreUrl = server.url("").parse().expect("an address");
+    let shared = runtime
+        .block_on(cosell_store::open(&address, None))
+        .expect("an empty database")
+        .store;
+    for callers in CALLERS {
+        let name = format!("PostgreSQL, accept, {callers} callers");
+        group.bench_function(&name, |bencher| {
+            bencher.iter_custom(|count| {
+                let took = runtime.block_on(accept_all(&shared, callers, count));
+                note(&name, count, took);
+                took
+            });
+        });
+    }
+    group.bench_function("PostgreSQL, claim, open and end a run", |bencher| {
+        bencher.iter_custom(|count| runtime.block_on(run_all(shared.as_ref(), count)));
     });
     group.finish();
 
@@ -124,7 +151,7 @@ fn accept(criterion: &mut Criterion) {
 }
 
 /// What one accept adds to the log, once the deals are known.
-async fn bytes_per_accept(store: &SqliteStore, folder: &Path) -> usize {
+async fn bytes_per_accept(store: &dyn Store, folder: &Path) -> usize {
     const ACCEPTS: u64 = 50;
     let log = || {
         metadata(folder.join("cosell.db-wal"))
@@ -162,7 +189,7 @@ fn write_and_sync(folder: &Path, bytes: usize, growing: bool, count: u64) -> Dur
     begin.elapsed()
 }
 
-async fn accept_all(store: &Arc<SqliteStore>, callers: u64, count: u64) -> Duration {
+async fn accept_all(store: &Arc<dyn Store>, callers: u64, count: u64) -> Duration {
     let begin = Instant::now();
     let left = Arc::new(AtomicU64::new(count));
     let mut tasks = Vec::new();
@@ -186,7 +213,7 @@ async fn accept_all(store: &Arc<SqliteStore>, callers: u64, count: u64) -> Durat
 }
 
 /// One run after the other, each with its own commits: the floor of what a lane costs.
-async fn run_all(store: &SqliteStore, count: u64) -> Duration {
+async fn run_all(store: &dyn Store, count: u64) -> Duration {
     let mut took = Duration::ZERO;
     for _ in 0..count {
         let begin = Instant::now();

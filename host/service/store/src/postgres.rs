@@ -102,6 +102,7 @@ mod text;
 mod tls;
 mod writes;
 
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -296,9 +297,7 @@ impl Tries {
 fn pool(url: &PostgresUrl) -> Result<Pool, Box<dyn std::error::Error + Send + Sync>> {
     let mut config = url.config.clone();
     if let Some(path) = &url.passfile {
-        let password = std::fs::read_to_string(path)
-            .map_err(|error| format!("cannot read the password in {}: {error}", path.display()))?;
-        config.password(password.trim_end_matches(['\r', '\n']));
+        config.password(password(path)?.trim_end_matches(['\r', '\n']));
     }
     let theirs = config.get_options().unwrap_or_default();
     // Quoted: a schema may be called as a word of SQL is.
@@ -336,6 +335,31 @@ fn pool(url: &PostgresUrl) -> Result<Pool, Box<dyn std::error::Error + Send + Sy
         .create_timeout(Some(CONNECT))
         .post_create(durable)
         .build()?)
+}
+
+/// The password that a file holds, which nobody else may read.
+fn password(path: &Path) -> Result<String, String> {
+    let unreadable =
+        |error: std::io::Error| format!("cannot read the password in {}: {error}", path.display());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(path)
+            .map_err(unreadable)?
+            .permissions()
+            .mode();
+        // systemd guards the folder of its credentials itself; the mode of the files in it is not ours to judge.
+        let guarded = std::env::var_os("CREDENTIALS_DIRECTORY")
+            .is_some_and(|folder| path.starts_with(folder));
+        if mode & 0o077 != 0 && !guarded {
+            return Err(format!(
+                "the password in {path} can be read by others (mode {:04o}); type: chmod 600 {path}",
+                mode & 0o777,
+                path = path.display()
+            ));
+        }
+    }
+    std::fs::read_to_string(path).map_err(unreadable)
 }
 
 async fn prepare(pool: &Pool, schema: &str, time: &Time) -> Result<(), Fault> {

@@ -30,8 +30,8 @@ pub enum StoreUrl {
 /// * `sslmode=disable` or `verify-full`. Default: `verify-full`, and for a socket or this machine's own addresses `disable`. Halves that
 ///   encrypt without looking at the certificate (`prefer`, `require`) are taken as `verify-full`.
 /// * `sslrootcert=FILE`: PEM certificates that are trusted instead of the system's.
-/// * `passfile=FILE`: a file that holds the password and nothing else, so that it stands neither in the configuration nor in a list of
-///   processes.
+/// * `passfile=FILE`: a file of mode 0600 that holds the password and nothing else, so that it stands neither in the configuration nor in a
+///   list of processes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PostgresUrl {
     pub(crate) config: tokio_postgres::Config,

@@ -224,6 +224,20 @@ async fn a_database_that_cannot_be_used_says_where_and_why_and_no_password() {
     assert!(said.contains("\"nowhere\" does not exist"), "{said}");
     let said = refused(&address(&server.url("passfile=/does/not/exist"))).await;
     assert!(said.contains("/does/not/exist"), "{said}");
+
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let passfile = folder.path().join("password");
+    std::fs::write(&passfile, "tell-nobody\n").unwrap();
+    let with_mode = |mode| {
+        std::fs::set_permissions(&passfile, std::fs::Permissions::from_mode(mode)).unwrap();
+        let more = format!("schema=passfile&passfile={}", passfile.display());
+        address(&server.url(&more))
+    };
+    let said = refused(&with_mode(0o640)).await;
+    assert!(said.contains("(mode 0640); type: chmod 600"), "{said}");
+    let opened = PostgresStore::open(&with_mode(0o600), None).await;
+    drop(opened.expect("a file of one's own"));
 }
 
 /// I7: what somebody did to the table, and where the chain of lane 1 (three entries) breaks.
