@@ -8,6 +8,6 @@
 
 wasmtime::component::bindgen!({
     path: "../../../wit",
-    world: "every-hook",
+    world: "engine",
     additional_derives: [PartialEq],
 });

@@ -6,6 +6,7 @@ use wasmtime::component::Component;
 
 use crate::compiler::{CompileError, Compiler};
 use crate::engine::Engine;
+use crate::offer::Offer;
 use crate::rejection::{Phase, Rejection, RejectionKind};
 
 /// A component, and what it cost.
@@ -15,12 +16,27 @@ pub(crate) struct Compiled {
     pub(crate) from_cache: bool,
 }
 
-/// Compiles bytes that the pre-scan has let through, or takes what this host compiled from the same bytes before.
-pub(crate) fn compile(
-    engine: &Engine,
-    wasm: &[u8],
-    sha256: &[u8; 32],
-) -> Result<Compiled, Rejection> {
+/// Compiles bytes that the pre-scan has let through, or takes what this host compiled from the same bytes before. One compiled engine runs every
+/// script, so a script serves as soon as it is read.
+pub(crate) fn compile(engine: &Engine, offer: &Offer) -> Result<Compiled, Rejection> {
+    let sha256 = offer.wasm_digest();
+    if offer.text.is_none() {
+        return fetch(engine, &offer.wasm, &sha256);
+    }
+    let start = Instant::now();
+    if let Some(component) = engine.running(&sha256) {
+        return Ok(Compiled {
+            component,
+            took: start.elapsed(),
+            from_cache: true,
+        });
+    }
+    let compiled = fetch(engine, &offer.wasm, &sha256)?;
+    engine.keep_running(sha256, compiled.component.clone());
+    Ok(compiled)
+}
+
+fn fetch(engine: &Engine, wasm: &[u8], sha256: &[u8; 32]) -> Result<Compiled, Rejection> {
     let start = Instant::now();
     if let Some(component) = engine
         .cache()

@@ -1,16 +1,16 @@
 //! The engine: wasmtime as we want it, the ticker, the guest threads and the cache of compiled components.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Config, OptLevel, Strategy};
 
 use crate::bindings::cosell::mapping::log;
 use crate::cache::{Cache, CacheError};
 use crate::compiler::Compiler;
 use crate::instance::GuestState;
-use crate::limits::{Limits, WASM_STACK_BYTES};
+use crate::limits::{ENGINES_KEPT_MAX, Limits, WASM_STACK_BYTES};
 use crate::threads::{GuestThreads, Lost};
 use crate::ticker::{Passing, Ticker};
 
@@ -71,6 +71,8 @@ struct Inner {
     cache: Option<Cache>,
     limits: Limits,
     compiler: Compiler,
+    /// Compiled engines of scripts and tables, the latest last.
+    engines: Mutex<Vec<([u8; 32], Component)>>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -109,6 +111,7 @@ impl Engine {
                 cache,
                 limits: settings.limits,
                 compiler: settings.compiler,
+                engines: Mutex::default(),
             }),
         })
     }
@@ -117,6 +120,23 @@ impl Engine {
     #[must_use]
     pub fn limits(&self) -> Limits {
         self.inner.limits
+    }
+
+    /// The engine of scripts or tables with this hash, if it is compiled.
+    pub(crate) fn running(&self, sha256: &[u8; 32]) -> Option<Component> {
+        let engines = self.inner.engines.lock();
+        let engines = engines.unwrap_or_else(PoisonError::into_inner);
+        let found = engines.iter().find(|(known, _)| known == sha256);
+        found.map(|(_, component)| component.clone())
+    }
+
+    pub(crate) fn keep_running(&self, sha256: [u8; 32], component: Component) {
+        let engines = self.inner.engines.lock();
+        let mut engines = engines.unwrap_or_else(PoisonError::into_inner);
+        if engines.len() >= ENGINES_KEPT_MAX {
+            engines.remove(0);
+        }
+        engines.push((sha256, component));
     }
 
     pub(crate) fn compiler(&self) -> &Compiler {

@@ -41,6 +41,14 @@ pub(crate) struct Places {
     pub(crate) decorate: Option<hooks::decorate::GuestIndices>,
 }
 
+/// The text that an engine runs.
+pub(crate) struct Source {
+    pub(crate) place: hooks::source::GuestIndices,
+    /// Name in the folder, for messages.
+    pub(crate) file: String,
+    pub(crate) text: String,
+}
+
 /// A live guest.
 pub(crate) struct Instance {
     store: Store<GuestState>,
@@ -86,8 +94,44 @@ macro_rules! hook_getters {
 }
 
 impl Instance {
-    /// Brings a guest up within its starting budget.
+    /// Brings a guest up within its starting budget, an engine with the text that it is to run.
     pub(crate) fn start(
+        pre: &InstancePre<GuestState>,
+        limits: &Limits,
+        source: Option<&Source>,
+    ) -> Result<Self, PluginFault> {
+        let mut instance = Self::start_empty(pre, limits)?;
+        if let Some(source) = source {
+            // It was taken when the plugin was loaded, by an instance just like this one.
+            instance
+                .take(source, limits.start())?
+                .map_err(|mistakes| PluginFault {
+                    kind: FaultKind::Fault,
+                    message: mistakes.join("; "),
+                    trace: None,
+                    frames: Vec::new(),
+                })?;
+        }
+        Ok(instance)
+    }
+
+    /// Hands an engine its text. Answers the interfaces that the text serves, or every mistake in it.
+    pub(crate) fn take(
+        &mut self,
+        source: &Source,
+        allowance: Allowance,
+    ) -> Result<Result<Vec<String>, Vec<String>>, PluginFault> {
+        let answer = self.ask(allowance, |instance| {
+            let engine = source.place.load(&mut instance.store, &instance.instance)?;
+            engine.call_load(&mut instance.store, &source.file, &source.text)
+        });
+        // Coming up is no question.
+        self.calls = 0;
+        answer
+    }
+
+    /// Brings a guest up, an engine without a text.
+    pub(crate) fn start_empty(
         pre: &InstancePre<GuestState>,
         limits: &Limits,
     ) -> Result<Self, PluginFault> {

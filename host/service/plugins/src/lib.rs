@@ -26,6 +26,7 @@ mod examples;
 pub mod folder;
 mod health;
 mod load;
+mod offer;
 pub mod operator;
 mod prescan;
 pub mod rejection;

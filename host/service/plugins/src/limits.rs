@@ -86,6 +86,10 @@ pub(crate) const LOG_CALL_BYTES: usize = 16 << 10;
 pub const FILE_BYTES_MAX: u64 = 32 << 20;
 /// Compiled code is two to three times as large as the component.
 pub(crate) const COMPILED_BYTES_MAX: u64 = 128 << 20;
+/// A script or a table: a few hundred lines. It is carried into every instance, and read there.
+pub const SOURCE_BYTES_MAX: u64 = 256 << 10;
+/// Compiled engines kept in memory: one runs every script, and a second one comes when it is replaced.
+pub(crate) const ENGINES_KEPT_MAX: usize = 4;
 /// `NAME.toml` is settings, not data.
 pub const OPERATOR_FILE_BYTES_MAX: u64 = 64 << 10;
 /// CPython as a component has about 12 000 functions; 600 000 tiny ones took 33 s and 3 GB to compile.

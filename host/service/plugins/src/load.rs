@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use wasmtime::component::InstancePre;
 
 use crate::bindings::cosell::mapping::types as wit;
@@ -14,8 +13,9 @@ use crate::declared::Declared;
 use crate::engine::Engine;
 use crate::examples;
 use crate::health::Health;
-use crate::instance::{GuestState, Instance, Places};
-use crate::limits::FILE_BYTES_MAX;
+use crate::instance::{GuestState, Instance, Places, Source};
+use crate::limits::{FILE_BYTES_MAX, Limits};
+use crate::offer::{Offer, engine_file, operator_file};
 use crate::operator::Operator;
 use crate::plugin::{Guest, Hook, Plugin};
 use crate::prescan::{Outline, PACKAGE, VERSION, prescan};
@@ -36,20 +36,18 @@ pub(crate) struct Loaded {
     pub(crate) examples: usize,
 }
 
-/// Loads a component; `file` is its name in the folder. The rejection carries all that is known by then.
+/// Loads what a file offers. The rejection carries all that is known by then.
 pub(crate) fn load(
     engine: &Engine,
-    file: &str,
-    bytes: &[u8],
+    offer: &Offer,
     operator: &Operator,
 ) -> Result<Loaded, Rejection> {
-    let digest: [u8; 32] = Sha256::digest(bytes).into();
-    let hash = hex::encode(digest);
+    let hash = hex::encode(offer.digest());
     let mut known = Known { plugin: None };
     known
-        .load(engine, file, bytes, &digest, operator)
+        .load(engine, offer, &hash, operator)
         .map_err(|rejection| Rejection {
-            file: file.to_owned(),
+            file: offer.file.clone(),
             plugin: known.plugin,
             hash: Some(hash),
             ..rejection
@@ -65,23 +63,25 @@ impl Known {
     fn load(
         &mut self,
         engine: &Engine,
-        file: &str,
-        bytes: &[u8],
-        digest: &[u8; 32],
+        offer: &Offer,
+        hash: &str,
         operator: &Operator,
     ) -> Result<Loaded, Rejection> {
-        if bytes.len() as u64 > FILE_BYTES_MAX {
+        if offer.wasm.len() as u64 > FILE_BYTES_MAX {
             return Err(too_big());
         }
-        let outline = prescan(bytes)?;
-        let compiled = compile(engine, bytes, digest)?;
+        let file = offer.file.as_str();
+        let mut outline = prescan(&offer.wasm).map_err(|why| offer.blame(why))?;
+        is_run_by_an_engine(offer, &outline)?;
+        let compiled = compile(engine, offer).map_err(|why| offer.blame(why))?;
         let limits = operator.limits(engine.limits());
         let pre = engine
             .linker()
             .instantiate_pre(&compiled.component)
-            .map_err(|error| incompatible(&error))?;
-        let places = places(&pre, &outline)?;
-        let guest = Guest::new(engine.clone(), pre, places, limits);
+            .map_err(|error| offer.blame(incompatible(&error)))?;
+        let source = source(engine, offer, &pre, &limits, &mut outline)?;
+        let places = places(&pre, &outline).map_err(|why| offer.blame(why))?;
+        let guest = Guest::new(engine.clone(), pre, places, limits, source);
         compare_types(&guest, &outline)?;
 
         let manifest = manifest(&guest)?;
@@ -100,7 +100,6 @@ impl Known {
                 ))
             })?;
         let declared = describe(&guest, &settings)?;
-        let hash = hex::encode(digest);
         let plugin = Plugin {
             speaker: Speaker {
                 plugin: manifest.id.clone(),
@@ -108,7 +107,7 @@ impl Known {
                 hash: hash[..SHORT_HASH].to_owned(),
             },
             file: file.to_owned(),
-            sha256: hash,
+            sha256: hash.to_owned(),
             summary: manifest.summary.clone(),
             hooks: outline.hooks.clone(),
             settings,
@@ -132,9 +131,62 @@ impl Known {
     }
 }
 
-/// `NAME.toml` of `NAME.wasm`.
-pub(crate) fn operator_file(file: &str) -> String {
-    format!("{}.toml", file.strip_suffix(".wasm").unwrap_or(file))
+/// An engine without a text serves nobody, and another component cannot run one.
+fn is_run_by_an_engine(offer: &Offer, outline: &Outline) -> Result<(), Rejection> {
+    let refused = |message: String, hint: &str| {
+        Err(Rejection::new(Phase::Exports, RejectionKind::Export, message).with_hint(hint))
+    };
+    match (engine_file(&offer.file), outline.is_engine) {
+        (None, true) => refused(
+            format!(
+                "exports `{PACKAGE}/source`: it is an engine, which runs scripts or tables and is no mapping itself"
+            ),
+            "leave it its name, NAME.engine.wasm, and drop what it is to run beside it",
+        ),
+        (Some(engine), false) => refused(
+            format!("{engine} is no engine: it does not export `{PACKAGE}/source`"),
+            "copy the engine that belongs to this host over it",
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// Hands an engine its text for the first time: the outline is then what the text serves.
+fn source(
+    engine: &Engine,
+    offer: &Offer,
+    pre: &InstancePre<GuestState>,
+    limits: &Limits,
+    outline: &mut Outline,
+) -> Result<Option<Arc<Source>>, Rejection> {
+    let Some(text) = &offer.text else {
+        return Ok(None);
+    };
+    let source = Source {
+        place: hooks::source::GuestIndices::new(pre)
+            .map_err(|error| offer.blame(incompatible(&error)))?,
+        file: offer.file.clone(),
+        text: text.clone(),
+    };
+    let _passing = engine.pass_time();
+    let served = Instance::start_empty(pre, limits)
+        .and_then(|mut instance| instance.take(&source, limits.start()))
+        .map_err(|fault| rejected(Phase::Scan, "it cannot be read to its end", fault))?
+        .map_err(|mistakes| {
+            Rejection::new(Phase::Scan, RejectionKind::Source, "it has mistakes").because(mistakes)
+        })?;
+    outline.hooks = served.iter().filter_map(|name| Hook::parse(name)).collect();
+    outline.hooks.sort_unstable();
+    outline.hooks.dedup();
+    outline.has_examples = served.iter().any(|name| name == "examples");
+    if outline.hooks.is_empty() {
+        return Err(Rejection::new(
+            Phase::Exports,
+            RejectionKind::Export,
+            "serves no hook",
+        ));
+    }
+    Ok(Some(Arc::new(source)))
 }
 
 pub(crate) fn too_big() -> Rejection {

@@ -10,7 +10,7 @@ use crate::convert::{given, heard};
 use crate::declared::Declared;
 use crate::engine::Engine;
 use crate::health::Health;
-use crate::instance::{GuestState, Instance, LogBook, Places};
+use crate::instance::{GuestState, Instance, LogBook, Places, Source};
 use crate::limits::{Allowance, Limits, REUSE_MAX};
 use crate::question::Asking;
 use crate::stop::{FaultKind, PluginFault, Speaker, Stop, StopKind};
@@ -96,6 +96,8 @@ pub(crate) struct Guest {
     pub(crate) pre: InstancePre<GuestState>,
     pub(crate) places: Arc<Places>,
     pub(crate) limits: Limits,
+    /// What an engine runs; None: the component is the mapping itself.
+    pub(crate) source: Option<Arc<Source>>,
     pub(crate) idle: Arc<Mutex<Vec<Instance>>>,
 }
 
@@ -105,14 +107,21 @@ impl Guest {
         pre: InstancePre<GuestState>,
         places: Places,
         limits: Limits,
+        source: Option<Arc<Source>>,
     ) -> Self {
         Self {
             engine,
             pre,
             places: Arc::new(places),
             limits,
+            source,
             idle: Arc::default(),
         }
+    }
+
+    /// A new instance, ready to be asked.
+    pub(crate) fn start(&self) -> Result<Instance, PluginFault> {
+        Instance::start(&self.pre, &self.limits, self.source.as_deref())
     }
 
     /// One call on a warm or new instance.
@@ -126,7 +135,7 @@ impl Guest {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .pop();
-        let mut instance = match warm.map_or_else(|| Instance::start(&self.pre, &self.limits), Ok) {
+        let mut instance = match warm.map_or_else(|| self.start(), Ok) {
             Ok(instance) => instance,
             Err(fault) => return (Err(fault), LogBook::default()),
         };
@@ -149,7 +158,7 @@ impl Guest {
         question: impl FnOnce(&mut Instance, &Places) -> wasmtime::Result<R>,
     ) -> Result<R, PluginFault> {
         let _passing = self.engine.pass_time();
-        let mut instance = Instance::start(&self.pre, &self.limits)?;
+        let mut instance = self.start()?;
         instance.ask(allowance, |instance| question(instance, &self.places))
     }
 
@@ -169,12 +178,12 @@ impl Guest {
 
     /// Another one in its place, brought up while nobody waits: taking a guest down and bringing one up costs more than most questions.
     fn replace(&self, spent: Instance) {
-        let (pre, limits) = (self.pre.clone(), self.limits);
+        let (pre, limits, source) = (self.pre.clone(), self.limits, self.source.clone());
         let (idle, room) = (Arc::clone(&self.idle), self.engine.thread_count());
         let (passing, places) = (self.engine.pass_time(), Arc::clone(&self.places));
         afterwards(move || {
             // A guest that cannot be brought up is told by the call that needs it.
-            if let Ok(mut fresh) = Instance::start(&pre, &limits) {
+            if let Ok(mut fresh) = Instance::start(&pre, &limits, source.as_deref()) {
                 fresh.prepare_as(&spent, &places);
                 let mut idle = idle.lock().unwrap_or_else(PoisonError::into_inner);
                 if idle.len() < room {

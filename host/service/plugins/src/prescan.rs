@@ -18,6 +18,8 @@ pub(crate) struct Outline {
     pub(crate) exports: Vec<String>,
     pub(crate) hooks: Vec<Hook>,
     pub(crate) has_examples: bool,
+    /// It runs what a text says, and serves nobody without one.
+    pub(crate) is_engine: bool,
     /// Things worth telling that stop nothing.
     pub(crate) notes: Vec<String>,
 }
@@ -249,6 +251,7 @@ fn sort_exports(outline: &mut Outline) -> Result<(), Rejection> {
             (Some(hook), ..) => outline.hooks.push(hook),
             (None, "plugin", _) => has_plugin = true,
             (None, "examples", _) => outline.has_examples = true,
+            (None, "source", _) => outline.is_engine = true,
             (None, "types" | "log", _) => {}
             (None, ..) => outline
                 .notes

@@ -64,6 +64,10 @@ pub enum RejectionKind {
     TooBig,
     /// No component at all.
     NotAComponent,
+    /// A script or a table whose engine is not there.
+    NoEngine,
+    /// Mistakes in a script or a table.
+    Source,
     /// Imports what no plugin gets.
     Import,
     /// Exports no hook, or none of this contract.
@@ -98,6 +102,8 @@ impl RejectionKind {
             Self::NotAFile => "not-a-file",
             Self::TooBig => "too-big",
             Self::NotAComponent => "not-a-component",
+            Self::NoEngine => "no-engine",
+            Self::Source => "source",
             Self::Import => "import",
             Self::Export => "export",
             Self::Incompatible => "incompatible",

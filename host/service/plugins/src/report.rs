@@ -5,14 +5,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use cosell_sync::row::Needs;
-use sha2::{Digest, Sha256};
 
 use crate::bindings::cosell::mapping::types as wit;
 use crate::engine::Engine;
 use crate::examples::{QUESTIONS, answer, answer_warm, undeclared};
-use crate::folder::{read_component, read_operator};
-use crate::instance::Instance;
+use crate::folder::read_operator;
 use crate::load::{Loaded, load};
+use crate::offer::Offer;
 use crate::operator::Operator;
 use crate::plugin::Hook;
 use crate::prescan::prescan;
@@ -29,7 +28,7 @@ pub struct CheckReport {
     pub file: String,
     /// Size in bytes; 0 if it could not be read.
     pub bytes: u64,
-    /// SHA-256 of the component, hex; empty if it could not be read.
+    /// Its version: SHA-256 of the component, or of a script or table together with its engine, hex; empty if it could not be read.
     pub sha256: String,
     /// What it imports.
     pub imports: Vec<String>,
@@ -100,26 +99,21 @@ pub fn check_file(engine: &Engine, path: &Path) -> CheckReport {
         warnings: Vec::new(),
         verdict: Ok(()),
     };
-    report.verdict = check(engine, path, &file, &mut report)
-        .map_err(|rejection| Rejection { file, ..rejection });
+    report.verdict =
+        check(engine, path, &mut report).map_err(|rejection| Rejection { file, ..rejection });
     report
 }
 
-fn check(
-    engine: &Engine,
-    path: &Path,
-    file: &str,
-    report: &mut CheckReport,
-) -> Result<(), Rejection> {
-    let bytes = read_component(path)?;
-    report.bytes = bytes.len() as u64;
-    report.sha256 = hex::encode(Sha256::digest(&bytes));
-    if let Ok(outline) = prescan(&bytes) {
+fn check(engine: &Engine, path: &Path, report: &mut CheckReport) -> Result<(), Rejection> {
+    let offer = Offer::read(path)?;
+    report.bytes = offer.bytes() as u64;
+    report.sha256 = hex::encode(offer.digest());
+    if let Ok(outline) = prescan(&offer.wasm) {
         report.imports = outline.imports;
         report.exports = outline.exports;
     }
     let operator = Operator::read(&read_operator(path)?.unwrap_or_default())?;
-    let loaded = load(engine, file, &bytes, &operator)?;
+    let loaded = load(engine, &offer, &operator)?;
     report.notes.clone_from(&loaded.outline.notes);
     if !operator.enabled {
         report
@@ -162,7 +156,7 @@ fn start_time(loaded: &Loaded) -> Duration {
     let _passing = guest.engine.pass_time();
     let began = Instant::now();
     // It came up before: a failure now is the machine's, and the time says it.
-    let _ = Instance::start(&guest.pre, &guest.limits);
+    let _ = guest.start();
     began.elapsed()
 }
 

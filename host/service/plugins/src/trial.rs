@@ -9,8 +9,9 @@ use crate::bindings::cosell::mapping::types as wit;
 use crate::convert::given;
 use crate::engine::Engine;
 use crate::examples::{QUESTIONS, answer, answer_warm};
-use crate::folder::{read_component, read_operator};
+use crate::folder::read_operator;
 use crate::load::load;
+use crate::offer::Offer;
 use crate::operator::Operator;
 use crate::plugin::Plugin;
 use crate::question::Candidate;
@@ -27,14 +28,13 @@ pub struct Put<'a> {
 }
 
 impl Trial {
-    /// Loads a component, with the operator file beside it.
+    /// Loads a component, a script or a table, with the operator file beside it.
     ///
     /// # Errors
     /// What the folder would say.
     pub fn load(engine: &Engine, path: &Path) -> Result<Self, Rejection> {
-        let file = path.file_name().unwrap_or_default().to_string_lossy();
         let operator = Operator::read(&read_operator(path)?.unwrap_or_default())?;
-        let loaded = load(engine, &file, &read_component(path)?, &operator)?;
+        let loaded = load(engine, &Offer::read(path)?, &operator)?;
         Ok(Self(loaded.plugin))
     }
 

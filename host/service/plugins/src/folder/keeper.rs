@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use arc_swap::ArcSwap;
-use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
 use super::FolderSettings;
 use super::events::{PluginEvent, What};
-use super::scan::{Print, Scan, read_component, read_operator, scan};
+use super::scan::{Print, Scan, read_operator, scan};
 use crate::engine::Engine;
 use crate::health::{Failing, PROVEN_ANSWERS};
 use crate::load::{Loaded, load};
+use crate::offer::Offer;
 use crate::operator::Operator;
 use crate::plugin::Plugin;
 use crate::rejection::{Phase, Rejection, RejectionKind};
@@ -56,7 +56,7 @@ pub(super) struct Keeper {
 struct Held {
     /// None: it moved while it was read, try again whatever it looks like.
     print: Option<Print>,
-    /// Hash of the component and text of the operator file: the same content is not tried twice.
+    /// Which version it was, and the text of the operator file: the same content is not tried twice.
     content: Option<([u8; 32], Option<String>)>,
     /// The last version that passed.
     good: Option<Arc<Plugin>>,
@@ -222,8 +222,8 @@ impl Keeper {
 
     fn try_file(&mut self, file: &str, print: Print) {
         let path = self.dir.join(file);
-        let read = read_operator(&path).and_then(|operator| Ok((read_component(&path)?, operator)));
-        let (bytes, operator_text) = match read {
+        let read = read_operator(&path).and_then(|operator| Ok((Offer::read(&path)?, operator)));
+        let (offer, operator_text) = match read {
             Ok(read) => read,
             Err(rejection) => {
                 // Nobody knows which bytes these were: whatever comes next is tried.
@@ -239,7 +239,7 @@ impl Keeper {
                 );
             }
         };
-        let content = Some((Sha256::digest(&bytes).into(), operator_text));
+        let content = Some((offer.digest(), operator_text));
         let held = self.held(file);
         held.print = Some(print);
         if held.content == content {
@@ -257,7 +257,7 @@ impl Keeper {
             .unwrap_or_default();
         match Operator::read(&operator_text) {
             Ok(operator) if !operator.enabled => self.switch_off(file),
-            Ok(operator) => match self.load(file, &bytes, &operator) {
+            Ok(operator) => match self.load(&offer, &operator) {
                 Ok(loaded) => {
                     let how = if loaded.from_cache {
                         "taken from the cache"
@@ -284,11 +284,11 @@ impl Keeper {
     }
 
     /// A bug in the compiler or in us must not end the watching.
-    fn load(&self, file: &str, bytes: &[u8], operator: &Operator) -> Result<Loaded, Rejection> {
-        let loading = AssertUnwindSafe(|| load(&self.engine, file, bytes, operator));
+    fn load(&self, offer: &Offer, operator: &Operator) -> Result<Loaded, Rejection> {
+        let loading = AssertUnwindSafe(|| load(&self.engine, offer, operator));
         catch_unwind(loading).unwrap_or_else(|_| {
             Err(Rejection {
-                file: file.to_owned(),
+                file: offer.file.clone(),
                 ..Rejection::new(
                     Phase::Compile,
                     RejectionKind::Compile,

@@ -6,8 +6,9 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::time::SystemTime;
 
-use crate::limits::{FILE_BYTES_MAX, OPERATOR_FILE_BYTES_MAX};
-use crate::load::{operator_file, too_big};
+use crate::limits::{FILE_BYTES_MAX, OPERATOR_FILE_BYTES_MAX, SOURCE_BYTES_MAX};
+use crate::load::too_big;
+use crate::offer::{engine_file, is_offered, operator_file};
 use crate::rejection::{Phase, Rejection, RejectionKind};
 
 /// Tells one state of a file from another without reading it.
@@ -19,14 +20,15 @@ struct Stamp {
     is_file: bool,
 }
 
-/// A component and the operator file beside it.
+/// A file and what stands beside it: the operator file, the engine that runs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Print {
-    wasm: Stamp,
+    file: Stamp,
     operator: Option<Stamp>,
+    engine: Option<Stamp>,
 }
 
-/// By file name. Hidden and temporary files are nobody's business.
+/// By file name.
 pub(super) type Scan = BTreeMap<String, Print>;
 
 pub(super) fn scan(dir: &Path) -> io::Result<Scan> {
@@ -39,26 +41,21 @@ pub(super) fn scan(dir: &Path) -> io::Result<Scan> {
             continue;
         }
         // It may be gone again between the two calls.
-        let Ok(wasm) = fs::symlink_metadata(dir.join(&name)) else {
+        let Some(file) = stamp(&dir.join(&name)) else {
             continue;
         };
-        let operator = fs::symlink_metadata(dir.join(operator_file(&name))).ok();
-        found.insert(
-            name,
-            Print {
-                wasm: Stamp::of(&wasm),
-                operator: operator.as_ref().map(Stamp::of),
-            },
-        );
+        let print = Print {
+            file,
+            operator: stamp(&dir.join(operator_file(&name))),
+            engine: engine_file(&name).and_then(|engine| stamp(&dir.join(engine))),
+        };
+        found.insert(name, print);
     }
     Ok(found)
 }
 
-/// `.cwasm` too: whoever drops one should hear why it is not taken.
-fn is_offered(name: &str) -> bool {
-    !name.starts_with('.')
-        && !name.starts_with('~')
-        && (name.ends_with(".wasm") || name.ends_with(".cwasm"))
+fn stamp(path: &Path) -> Option<Stamp> {
+    fs::symlink_metadata(path).ok().as_ref().map(Stamp::of)
 }
 
 impl Stamp {
@@ -88,6 +85,28 @@ pub(crate) fn read_component(path: &Path) -> Result<Vec<u8>, Rejection> {
     read(path, FILE_BYTES_MAX).map_err(|trouble| match trouble {
         Trouble::TooBig => too_big(),
         trouble => trouble.told(Phase::Read, "the file"),
+    })
+}
+
+/// A script's or a table's text.
+pub(crate) fn read_text(path: &Path) -> Result<String, Rejection> {
+    let bytes = read(path, SOURCE_BYTES_MAX).map_err(|trouble| match trouble {
+        Trouble::TooBig => Rejection::new(
+            Phase::Read,
+            RejectionKind::TooBig,
+            format!("the file is larger than {} KiB", SOURCE_BYTES_MAX >> 10),
+        )
+        .with_hint("leave out libraries that it does not need: it is read anew by every instance"),
+        trouble => trouble.told(Phase::Read, "the file"),
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Rejection::new(
+            Phase::Read,
+            RejectionKind::Source,
+            format!("the file is not UTF-8 text (byte {at})"),
+        )
+        .with_hint("save it as UTF-8")
     })
 }
 
