@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 pub(crate) enum Shelf {
     /// The stock mapping: what a plugin folder starts with.
     Stock,
+    /// What runs scripts and tables.
+    Engines,
     /// Things to copy and to drop in.
     Examples,
     /// Guests that misbehave.
@@ -14,11 +16,12 @@ pub(crate) enum Shelf {
 }
 
 impl Shelf {
-    pub(crate) const ALL: [Self; 3] = [Self::Stock, Self::Examples, Self::Hostile];
+    pub(crate) const ALL: [Self; 4] = [Self::Stock, Self::Engines, Self::Examples, Self::Hostile];
 
     pub(crate) const fn folder(self) -> &'static str {
         match self {
             Self::Stock => "plugins",
+            Self::Engines => "engines",
             Self::Examples => "examples",
             Self::Hostile => "hostile",
         }
@@ -32,6 +35,8 @@ pub(crate) struct Guest {
     pub(crate) example: Option<&'static str>,
     pub(crate) shelf: Shelf,
     pub(crate) file: &'static str,
+    /// Parts of it are C: see [`crate::wasm_c`].
+    pub(crate) needs_c: bool,
 }
 
 impl Guest {
@@ -50,6 +55,7 @@ const fn library(shelf: Shelf, package: &'static str, file: &'static str) -> Gue
         example: None,
         shelf,
         file,
+        needs_c: false,
     }
 }
 
@@ -59,6 +65,7 @@ const fn hostile(example: &'static str, file: &'static str) -> Guest {
         example: Some(example),
         shelf: Shelf::Hostile,
         file,
+        needs_c: false,
     }
 }
 
@@ -70,6 +77,11 @@ pub(crate) const GUESTS: &[Guest] = &[
     library(Shelf::Stock, "plugin-country", "30-country.wasm"),
     library(Shelf::Stock, "plugin-status", "40-status.wasm"),
     library(Shelf::Stock, "plugin-decorate", "90-decorate.wasm"),
+    Guest {
+        needs_c: true,
+        ..library(Shelf::Engines, "plugin-script", "script.engine.wasm")
+    },
+    library(Shelf::Engines, "plugin-table", "table.engine.wasm"),
     library(Shelf::Examples, "example-lookup-country", "50-acme.wasm"),
     hostile("deceives", "deceives.wasm"),
     hostile("eats_memory", "eats-memory.wasm"),
@@ -85,7 +97,12 @@ pub(crate) const GUESTS: &[Guest] = &[
     hostile("sets_undeclared", "sets-undeclared.wasm"),
 ];
 
-/// Every package once, as cargo wants them named.
-pub(crate) fn packages() -> BTreeSet<&'static str> {
-    GUESTS.iter().map(|guest| guest.package).collect()
+/// The guests that can be built, with a C compiler for WebAssembly or without.
+pub(crate) fn buildable(has_c: bool) -> impl Iterator<Item = &'static Guest> {
+    GUESTS.iter().filter(move |guest| has_c || !guest.needs_c)
+}
+
+/// Their packages, each once, as cargo wants them named.
+pub(crate) fn packages(has_c: bool) -> BTreeSet<&'static str> {
+    buildable(has_c).map(|guest| guest.package).collect()
 }

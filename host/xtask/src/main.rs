@@ -16,6 +16,7 @@ mod report;
 mod scenarios;
 mod steps;
 mod verify;
+mod wasm_c;
 
 use std::process::{Command, ExitCode};
 
@@ -27,6 +28,7 @@ const USAGE: &str = "\
 The workshop of cosell.
 
   cargo xtask plugins          build every plugin, example and hostile guest into components
+  cargo xtask wasm-c           a C compiler for WebAssembly, if there is none: only the script engine needs it
   cargo xtask demo [ARGS]      the same, then `cosell demo`; ARGS go to it (try --once, or --help)
   cargo xtask simulate [ARGS]  the same, then random histories against the real host; ARGS go to it (--seeds 100000 for a
                                night, --seed 7 --ops OPS to repeat a failure, or --help)
@@ -37,7 +39,7 @@ The workshop of cosell.
                                histories and the demo; --all also plays the assumptions, and builds the release binary and the benches
 
 `cargo demo` and `cargo verify` are short for two of them. Components land in target/plugins (the stock mapping),
-target/examples (things to copy and to drop in) and target/hostile (guests that misbehave, for tests).
+target/engines (what runs scripts and tables), target/examples (things to copy and to drop in) and target/hostile (guests that misbehave, for tests).
 All that is needed is Rust from rustup and a C compiler (`cc`); the WebAssembly target is added when it is missing.
 ";
 
@@ -59,6 +61,10 @@ fn run(arguments: Vec<String>) -> Result<()> {
         Some("plugins") => {
             refuse(&rest)?;
             plugins::build(&Workspace::find()?)
+        }
+        Some("wasm-c") => {
+            refuse(&rest)?;
+            wasm_c::ensure(&Workspace::find()?)
         }
         Some("demo") => talk(rest, steps::demo),
         Some("scenarios") => {

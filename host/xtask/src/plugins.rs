@@ -6,8 +6,9 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use wit_component::{ComponentEncoder, DecodedWasm};
 
-use crate::guests::{GUESTS, Guest, Shelf, packages};
+use crate::guests::{GUESTS, Guest, Shelf, buildable, packages};
 use crate::steps::{Workspace, cargo, step};
+use crate::wasm_c;
 
 /// Guests import nothing from a system, so they are built for the target that has none.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
@@ -17,7 +18,18 @@ const PROFILE: &str = "plugin";
 /// Builds what changed; a component whose bytes are the same is not touched, so nobody who watches the folder is woken.
 pub(crate) fn build(workspace: &Workspace) -> Result<()> {
     ensure_target(workspace)?;
+    let c = wasm_c::find(workspace);
+    if c.is_none() {
+        for guest in GUESTS.iter().filter(|guest| guest.needs_c) {
+            eprintln!(
+                "   {} is not built: it needs a C compiler for WebAssembly, and nothing else does; {}",
+                guest.file,
+                wasm_c::REMEDY
+            );
+        }
+    }
     let mut modules = cargo(workspace);
+    modules.envs(c.iter().flatten().cloned());
     modules.args([
         "build",
         "--quiet",
@@ -28,14 +40,14 @@ pub(crate) fn build(workspace: &Workspace) -> Result<()> {
         "--profile",
         PROFILE,
     ]);
-    for package in packages() {
+    for package in packages(c.is_some()) {
         modules.args(["--package", package]);
     }
     step("plugins", &mut modules)?;
     for shelf in Shelf::ALL {
         std::fs::create_dir_all(workspace.shelf(shelf))?;
     }
-    for guest in GUESTS {
+    for guest in buildable(c.is_some()) {
         encode(workspace, guest)?;
     }
     remove_stale(workspace)

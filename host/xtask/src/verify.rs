@@ -10,6 +10,7 @@ use crate::plugins::{self, TARGET};
 use crate::provide::{self, provide};
 use crate::report;
 use crate::steps::{Workspace, answer, built, cargo, need_c_compiler, on_shelves, step};
+use crate::wasm_c;
 
 /// Random histories that must hold before a push; nights play more.
 const HISTORIES: &str = "10000";
@@ -28,6 +29,7 @@ pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
     need_c_compiler()?;
     provide(&provide::USUAL)?;
     step("fmt", cargo(workspace).args(["fmt", "--all", "--check"]))?;
+    wasm_c::ensure(workspace)?;
     plugins::build(workspace)?;
     step(
         "clippy",
@@ -41,7 +43,9 @@ pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
             "warnings",
         ]),
     )?;
+    let c = wasm_c::find(workspace);
     let mut guests = cargo(workspace);
+    guests.envs(c.iter().flatten().cloned());
     guests.args([
         "clippy",
         "--quiet",
@@ -50,7 +54,7 @@ pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
         "--target",
         TARGET,
     ]);
-    for package in packages() {
+    for package in packages(c.is_some()) {
         guests.args(["--package", package]);
     }
     step(

@@ -26,6 +26,10 @@ impl House {
     }
 
     pub(crate) fn with_settings(files: &[(&str, Vec<u8>)], settings: EngineSettings) -> Self {
+        Self::with_engine(files, Engine::new(settings).unwrap())
+    }
+
+    pub(crate) fn with_engine(files: &[(&str, Vec<u8>)], engine: Engine) -> Self {
         let dir = tempfile::tempdir().unwrap();
         for (name, bytes) in files {
             std::fs::write(dir.path().join(name), bytes).unwrap();
@@ -33,7 +37,7 @@ impl House {
         let (tell, events) = mpsc::channel();
         let tell = Mutex::new(tell);
         let folder = PluginFolder::open(
-            Engine::new(settings).unwrap(),
+            engine,
             dir.path(),
             FolderSettings {
                 settle: Duration::from_millis(5),

@@ -14,3 +14,5 @@ mod limits;
 mod loading;
 mod questions;
 mod rollback;
+mod scripts;
+mod tables;
