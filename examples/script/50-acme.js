@@ -61,6 +61,7 @@ export const country = {
 
   toRow(ctx, order) {
     if (order.table !== "account") return [];
+    /** @type {cosell.RowKey} */
     const key = { table: "new_country", parts: [[ISO2, order.code]], ifMissing: "refuse" };
     return [
       { tag: "withdraw", val: STOCK_COUNTRY },
@@ -78,10 +79,11 @@ export const opportunity = {
   },
 
   toRow(ctx, order) {
-    const dealType = new Map(ctx.settings).get("deal-type");
+    const setting = new Map(ctx.settings).get("deal-type");
+    const dealType = setting?.tag === "text" ? setting.val : "";
     const value = order.deal.value;
     return [
-      { tag: "set", val: [DEAL_TYPE, { tag: "text", val: dealType.val }] },
+      { tag: "set", val: [DEAL_TYPE, { tag: "text", val: dealType }] },
       { tag: "withdraw", val: STOCK_VALUE },
       { tag: "set", val: [VALUE, value ? { tag: "money", val: value } : { tag: "empty" }] },
     ];

@@ -15,6 +15,7 @@ mod provide;
 mod report;
 mod scenarios;
 mod steps;
+mod typings;
 mod verify;
 mod wasm_c;
 
@@ -32,6 +33,7 @@ The workshop of cosell.
   cargo xtask demo [ARGS]      the same, then `cosell demo`; ARGS go to it (try --once, or --help)
   cargo xtask simulate [ARGS]  the same, then random histories against the real host; ARGS go to it (--seeds 100000 for a
                                night, --seed 7 --ops OPS to repeat a failure, or --help)
+  cargo xtask typings          examples/script/cosell.d.ts anew, the contract in TypeScript
   cargo xtask scenarios        SCENARIOS.md anew, from what the scenarios answer
   cargo xtask assumptions [FACT]...  every story in the other reading of each doubtful fact about the vendors, or of
                                these; ASSUMPTIONS.md anew
@@ -61,6 +63,10 @@ fn run(arguments: Vec<String>) -> Result<()> {
         Some("plugins") => {
             refuse(&rest)?;
             plugins::build(&Workspace::find()?)
+        }
+        Some("typings") => {
+            refuse(&rest)?;
+            typings::write(&Workspace::find()?)
         }
         Some("wasm-c") => {
             refuse(&rest)?;

@@ -12,7 +12,7 @@ use serde::de::{
 };
 use serde_json::Value;
 
-use crate::interfaces::{camel, kebab};
+use crate::interfaces::{camel, camel_letters, kebab, kebab_letters};
 
 /// Reads an answer. None is `undefined`.
 ///
@@ -200,10 +200,11 @@ impl<'de> Deserializer<'de> for Heard<'_> {
         let Some(Value::Object(object)) = self.0 else {
             return Err(self.is_not(&format!("an object with {}", names(fields))));
         };
-        if let Some(unknown) = object
-            .keys()
-            .find(|key| fields.iter().all(|field| camel(field) != **key))
-        {
+        if let Some(unknown) = object.keys().find(|key| {
+            !fields
+                .iter()
+                .any(|field| camel_letters(field).eq(key.chars()))
+        }) {
             return Err(Mistake::new(format!(
                 "`{unknown}` is unknown here; there are {}",
                 names(fields)
@@ -236,7 +237,9 @@ impl<'de> Deserializer<'de> for Heard<'_> {
             }
             _ => return Err(self.is_not("an object with tag and val")),
         };
-        let variant = variants.iter().find(|variant| kebab(variant) == tag);
+        let variant = variants
+            .iter()
+            .find(|variant| kebab_letters(variant).eq(tag.chars()));
         let variant = variant.ok_or_else(|| {
             let known: Vec<_> = variants.iter().map(|variant| kebab(variant)).collect();
             Mistake::new(format!(

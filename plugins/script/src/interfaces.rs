@@ -39,30 +39,51 @@ pub fn find(javascript: &str) -> Option<&'static Interface> {
 /// `should-sync` or `should_sync` → `shouldSync`
 #[must_use]
 pub fn camel(name: &str) -> String {
-    let mut camel = String::with_capacity(name.len());
-    let mut is_start = false;
-    for letter in name.chars() {
-        match letter {
-            '-' | '_' => is_start = true,
-            letter if is_start => {
-                camel.push(letter.to_ascii_uppercase());
-                is_start = false;
-            }
-            letter => camel.push(letter),
-        }
-    }
-    camel
+    camel_letters(name).collect()
 }
 
 /// `CompanyName` → `company-name`, as Rust's names were made of the contract's.
 #[must_use]
 pub fn kebab(variant: &str) -> String {
-    let mut kebab = String::with_capacity(variant.len() + 4);
-    for (at, letter) in variant.chars().enumerate() {
-        if letter.is_ascii_uppercase() && at > 0 {
-            kebab.push('-');
+    kebab_letters(variant).collect()
+}
+
+/// The letters of [`camel`], for whoever needs no text of its own: names are written and compared hundreds of times in a question.
+pub fn camel_letters(name: &str) -> impl Iterator<Item = char> {
+    let mut is_start = false;
+    name.chars().filter_map(move |letter| match letter {
+        '-' | '_' => {
+            is_start = true;
+            None
         }
-        kebab.push(letter.to_ascii_lowercase());
+        letter if is_start => {
+            is_start = false;
+            Some(letter.to_ascii_uppercase())
+        }
+        letter => Some(letter),
+    })
+}
+
+/// The letters of [`kebab`].
+pub fn kebab_letters(variant: &str) -> impl Iterator<Item = char> {
+    variant.char_indices().flat_map(|(at, letter)| {
+        let dash = (letter.is_ascii_uppercase() && at > 0).then_some('-');
+        dash.into_iter().chain([letter.to_ascii_lowercase()])
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_spelt_as_javascript_and_the_contract_do() {
+        assert_eq!(camel("should-sync"), "shouldSync");
+        assert_eq!(camel("postal_code"), "postalCode");
+        assert_eq!(camel("line1"), "line1");
+        assert_eq!(kebab("CompanyName"), "company-name");
+        assert_eq!(kebab("Empty"), "empty");
+        assert!(find("shouldSync").is_some_and(|found| found.name == "should-sync"));
+        assert!(find("should-sync").is_none());
     }
-    kebab
 }

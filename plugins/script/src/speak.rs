@@ -15,7 +15,7 @@ use serde::ser::{
     Impossible, Serialize, SerializeSeq, SerializeStruct, SerializeTuple, Serializer,
 };
 
-use crate::interfaces::{camel, kebab};
+use crate::interfaces::{camel_letters, kebab_letters};
 
 /// Enums of the contract: a plain text in JavaScript. To serde they look like variants that carry nothing.
 const ENUMS: [&str; 8] = [
@@ -168,11 +168,11 @@ impl<'a> Serializer for Writer<'a> {
         _: u32,
         variant: &'static str,
     ) -> Result<bool, Unknown> {
-        let tag = kebab(variant);
-        if ENUMS.contains(&name) {
-            return self.quoted(&tag);
-        }
-        self.text.push_str(&format!("{{\"tag\":\"{tag}\"}}"));
+        let is_enum = ENUMS.contains(&name);
+        self.text
+            .push_str(if is_enum { "\"" } else { "{\"tag\":\"" });
+        self.text.extend(kebab_letters(variant));
+        self.text.push_str(if is_enum { "\"" } else { "\"}" });
         Ok(true)
     }
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
@@ -189,8 +189,9 @@ impl<'a> Serializer for Writer<'a> {
         variant: &'static str,
         value: &T,
     ) -> Result<bool, Unknown> {
-        self.text
-            .push_str(&format!("{{\"tag\":\"{}\"", kebab(variant)));
+        self.text.push_str("{\"tag\":\"");
+        self.text.extend(kebab_letters(variant));
+        self.text.push('"');
         let before = self.text.len();
         self.text.push_str(",\"val\":");
         if !value.serialize(Writer { text: self.text })? {
@@ -306,7 +307,9 @@ impl SerializeStruct for Record<'_> {
         if !self.is_first {
             self.text.push(',');
         }
-        self.text.push_str(&format!("\"{}\":", camel(name)));
+        self.text.push('"');
+        self.text.extend(camel_letters(name));
+        self.text.push_str("\":");
         if value.serialize(Writer { text: self.text })? {
             self.is_first = false;
         } else {
