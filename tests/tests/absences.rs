@@ -133,7 +133,11 @@ fn plugins_know_the_sdk_and_nothing_else_of_ours() {
             .into_iter()
             .filter(|name| name.starts_with("cosell"))
             .collect();
-        assert_eq!(ours, set(&["cosell-guest-sdk"]), "{room}");
+        // The script engine takes the contract's types as serde reads them, and so makes its own from `wit/`.
+        assert!(
+            ours.is_subset(&set(&["cosell-guest-sdk"])),
+            "{room}: {ours:?}"
+        );
     }
 }
 
