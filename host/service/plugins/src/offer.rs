@@ -82,6 +82,11 @@ pub(crate) struct Offer {
 impl Offer {
     /// Reads the file, and the engine beside it.
     pub(crate) fn read(path: &Path) -> Result<Self, Rejection> {
+        Self::read_with(path, path)
+    }
+
+    /// Reads the file, and the engine that lies beside another one.
+    pub(crate) fn read_with(path: &Path, beside: &Path) -> Result<Self, Rejection> {
         let file = path
             .file_name()
             .map(|name| name.to_string_lossy().into_owned())
@@ -94,7 +99,7 @@ impl Offer {
             });
         };
         let text = read_text(path)?;
-        let wasm = read_component(&path.with_file_name(engine)).map_err(|rejection| {
+        let wasm = read_component(&beside.with_file_name(engine)).map_err(|rejection| {
             Rejection::new(
                 Phase::Read,
                 RejectionKind::NoEngine,

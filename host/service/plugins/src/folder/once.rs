@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::scan::{read_component, read_operator, scan};
+use super::scan::{read_operator, scan};
 use crate::engine::Engine;
-use crate::load::{load, operator_file};
+use crate::load::load;
+use crate::offer::{Offer, engine_file, operator_file};
 use crate::operator::Operator;
 use crate::plugin::Plugin;
 use crate::rejection::{Phase, Rejection, RejectionKind};
@@ -47,19 +48,24 @@ pub fn with_candidate(
     let mut plugins: Vec<Arc<Plugin>> = Vec::new();
     for (file, path) in &files {
         let is_candidate = *file == name;
-        let has_own = candidate.with_file_name(operator_file(file)).exists();
-        let operator = if is_candidate && !has_own {
-            folder.join(file)
-        } else {
-            path.clone()
+        // What does not lie beside the candidate is the folder's.
+        let beside = |other: &str| {
+            let has_own = !is_candidate || candidate.with_file_name(other).exists();
+            if has_own {
+                path.clone()
+            } else {
+                folder.join(file)
+            }
         };
+        let operator = beside(&operator_file(file));
+        let engine_at = engine_file(file).map_or_else(|| path.clone(), &beside);
         let taken = |plugin: &Arc<Plugin>| {
             plugins
                 .iter()
                 .find(|earlier| earlier.id() == plugin.id())
                 .map(|earlier| earlier.file.clone())
         };
-        match one(engine, file, path, &operator) {
+        match one(engine, path, &operator, &engine_at) {
             Ok(Some(plugin)) => match taken(&plugin) {
                 None => plugins.push(plugin),
                 Some(earlier) if is_candidate => return Err(clash(&plugin, &earlier)),
@@ -92,16 +98,16 @@ pub fn with_candidate(
 /// None: switched off.
 fn one(
     engine: &Engine,
-    file: &str,
     path: &Path,
-    beside: &Path,
+    operator: &Path,
+    engine_at: &Path,
 ) -> Result<Option<Arc<Plugin>>, Rejection> {
-    let operator = Operator::read(&read_operator(beside)?.unwrap_or_default())?;
+    let operator = Operator::read(&read_operator(operator)?.unwrap_or_default())?;
     if !operator.enabled {
         return Ok(None);
     }
-    let bytes = read_component(path)?;
-    load(engine, file, &bytes, &operator).map(|loaded| Some(loaded.plugin))
+    let offer = Offer::read_with(path, engine_at)?;
+    load(engine, &offer, &operator).map(|loaded| Some(loaded.plugin))
 }
 
 fn clash(plugin: &Plugin, other: &str) -> Rejection {
