@@ -74,7 +74,7 @@ fn what_takes_too_long_to_compile_is_killed_and_refused() {
 #[cfg(target_os = "linux")]
 fn what_takes_too_much_memory_to_compile_is_refused() {
     let rejection = refused(CompilerProcess {
-        memory_bytes: 160 << 20,
+        memory_bytes: 80 << 20,
         ..process()
     });
     assert_eq!(rejection.kind, RejectionKind::Memory, "{rejection:?}");

@@ -202,7 +202,14 @@ impl CompilerProcess {
             }
             return CompileError::Memory(self.memory_bytes, last);
         }
-        if complaint.contains("memory allocation") || complaint.contains("Cannot allocate memory") {
+        let is_short = [
+            "memory allocation",
+            "out of memory",
+            "Cannot allocate memory",
+        ]
+        .iter()
+        .any(|words| complaint.contains(words));
+        if is_short {
             return CompileError::Memory(self.memory_bytes, last);
         }
         CompileError::Process(format!(

@@ -444,7 +444,7 @@ fn a_store_is_a_file_or_a_database_and_no_mistake_repeats_a_password() {
         .unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(
         config.store.to_string(),
-        "postgres://cosell@db.contoso.example/sales?schema=cosell"
+        "postgres://cosell@db.contoso.example:5432/sales?schema=cosell"
     );
     assert!(!format!("{config:?}").contains("tell-nobody"));
     for (store, problem) in [
