@@ -202,7 +202,7 @@ pub(super) async fn won(stage: &mut Stage, samples: &mut Samples) -> anyhow::Res
         &json!([{ "op": "replace", "path": "/details/notes", "value": "too late" }]),
     );
     ensure!(patched.is_err(), "a closed referral could be edited");
-    stage.cosell(&["retry", &row]).await?;
+    stage.cosell(&["retry", &row, "--by", "operator"]).await?;
     stage.settled(&row).await?;
     ensure!(
         stage.control().ledger(0).len() == written,
