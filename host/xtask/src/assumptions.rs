@@ -70,20 +70,13 @@ pub(crate) fn play(workspace: &Workspace, only: &[String]) -> Result<()> {
         if !only.is_empty() && !only.contains(&fact.name) {
             continue;
         }
-        let mut stories = cargo(workspace);
-        stories
-            .args(["test", "--quiet", "--workspace", "--test", "stories", "--"])
-            // They wait for each other more than they compute.
-            .args(["--test-threads", "8"])
-            .env(FLIP, &fact.name);
-        let said = heard(&format!("stories, {} turned over", fact.name), &mut stories)?;
-        let otherwise = ended_otherwise(&said).with_context(|| {
-            format!(
-                "{}: the stories did not come to their end:\n{said}",
-                fact.name
-            )
-        })?;
         let expected = &verdicts[&fact.name].otherwise;
+        let (mut otherwise, mut said) = stories(workspace, fact)?;
+        if otherwise != *expected {
+            // So many worlds at once may have disturbed one; what the fact does, it does again.
+            eprintln!("   {otherwise:?} ended otherwise: once more");
+            (otherwise, said) = stories(workspace, fact)?;
+        }
         if otherwise != *expected {
             wrong.push(format!(
                 "{}: {VERDICTS} expects {expected:?} to end otherwise, and it was {otherwise:?}\n{said}",
@@ -94,6 +87,24 @@ pub(crate) fn play(workspace: &Workspace, only: &[String]) -> Result<()> {
     ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
     fs::write(workspace.root().join(DOCUMENT), render(&facts, &verdicts))
         .with_context(|| format!("cannot write {DOCUMENT}"))
+}
+
+/// Plays every story with the fact turned over: which ended otherwise, and all that was said.
+fn stories(workspace: &Workspace, fact: &Fact) -> Result<(BTreeSet<String>, String)> {
+    let mut stories = cargo(workspace);
+    stories
+        .args(["test", "--quiet", "--workspace", "--test", "stories", "--"])
+        // They wait for each other more than they compute.
+        .args(["--test-threads", "6"])
+        .env(FLIP, &fact.name);
+    let said = heard(&format!("stories, {} turned over", fact.name), &mut stories)?;
+    let otherwise = ended_otherwise(&said).with_context(|| {
+        format!(
+            "{}: the stories did not come to their end:\n{said}",
+            fact.name
+        )
+    })?;
+    Ok((otherwise, said))
 }
 
 /// Whether every fact has a verdict, and the document says what they are.
