@@ -97,7 +97,7 @@ fn is_program(name: &str) -> bool {
     std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     let said = Command::new("id").arg("-u").stderr(Stdio::null()).output();
     said.is_ok_and(|said| said.stdout.trim_ascii() == b"0")
 }

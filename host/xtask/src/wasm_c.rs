@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::provide::is_root;
 use crate::steps::{Workspace, step};
 
 /// What the C build scripts of cargo ask for.
@@ -102,10 +103,6 @@ fn make_executable(path: &Path) -> Result<()> {
 #[cfg(not(unix))]
 fn make_executable(_: &Path) -> Result<()> {
     bail!("zig is wrapped by a shell script, and there is no shell here: use clang")
-}
-
-fn is_root() -> bool {
-    said(Command::new("id").arg("-u")).trim() == "0"
 }
 
 /// Empty where the program is not there or does not succeed.
