@@ -10,6 +10,7 @@ mod audit;
 mod bell;
 mod check;
 mod copy;
+mod end;
 mod error;
 mod lane;
 mod link;

@@ -5,6 +5,7 @@ use deadpool_postgres::Transaction;
 use super::fault::Fault;
 use super::lanes::{self, Desk, lock_in_order, make_due, ring_all, rows, run};
 use super::{cards, holds, links, reads, writes};
+use crate::end::End;
 use crate::{Bell, Change, LaneId, Lease, Millis, Next, StoreError};
 
 /// The words after a retirement rang the bells of the records that moved.
@@ -32,113 +33,46 @@ pub(super) async fn complete_run(
         writes::keep_attempt(&desk, attempt, None).await?;
     }
     links::apply(&desk, change).await?;
-    let end = match next {
-        Next::Retired { into } => return retire(&desk, *into, elder).await.map(|()| 0),
-        Next::Settled => End {
-            state: "settled",
-            reason: None,
-            due_at: None,
-            failed: false,
-            failure: Mark::Clear,
-        },
-        Next::Wait {
-            until,
-            failed,
-            reason,
-        } => End {
-            state: "waiting",
-            reason: Some(reason),
-            due_at: Some(*until),
-            failed: *failed,
-            failure: Mark::Keep,
-        },
-        Next::Parked { reasons, state } => End {
-            state: "parked",
-            reason: Some(reasons),
-            due_at: None,
-            failed: false,
-            failure: Mark::Set {
-                failure: reasons,
-                state: state.as_deref(),
-            },
-        },
-        Next::Held { reason } => End::at_rest("held", reason),
-        Next::Orphaned { reason } => End::at_rest("orphaned", reason),
-        Next::Paused { reason } => End::at_rest("paused", reason),
+    let end = match End::of(next) {
+        Ok(end) => end,
+        Err(into) => return retire(&desk, into, elder).await.map(|()| 0),
     };
     let (rang_meanwhile, silenced) = answer(&desk, answered).await?;
-    end.write(&desk, rang_meanwhile).await?;
+    free(&end, &desk, rang_meanwhile).await?;
     Ok(silenced)
 }
 
-/// How a run leaves its lane.
-struct End<'a> {
-    state: &'static str,
-    reason: Option<&'a str>,
-    due_at: Option<Millis>,
-    failed: bool,
-    failure: Mark<'a>,
-}
-
-/// What happens to the failure that parked the lane last, and to what the lane stood on then.
-enum Mark<'a> {
-    /// The lane is not in step again: the same failure is still the one that was told.
-    Keep,
-    /// In step; the same failure would be a new one.
-    Clear,
-    Set {
-        failure: &'a str,
-        state: Option<&'a str>,
-    },
-}
-
-impl<'a> End<'a> {
-    const fn at_rest(state: &'static str, reason: &'a str) -> Self {
-        Self {
-            state,
-            reason: Some(reason),
-            due_at: None,
-            failed: false,
-            failure: Mark::Keep,
-        }
-    }
-
-    /// Frees the lane. A bell that rang meanwhile beats whatever the run had in mind (I9).
-    async fn write(&self, desk: &Desk<'_>, rang_meanwhile: bool) -> Result<(), Fault> {
-        let (set_failure, failure, parked_on) = match self.failure {
-            Mark::Keep => (false, None, None),
-            Mark::Clear => (true, None, None),
-            Mark::Set { failure, state } => (true, Some(failure), state),
-        };
-        let due_at = if rang_meanwhile {
-            Some(desk.now)
-        } else {
-            self.due_at
-        };
-        run(
-            desk.sql,
-            "UPDATE lane SET state = $3, reason = $4, due_at = $5, lease_owner = NULL, lease_until = NULL,
-                 attempts = CASE WHEN $6 THEN attempts + 1 WHEN $3 = 'parked' THEN attempts ELSE 0 END,
-                 failure = CASE WHEN $7 THEN $8 ELSE failure END,
-                 parked_on = CASE WHEN $7 THEN $9 ELSE parked_on END,
-                 ran_at = $10
-             WHERE connection = $1 AND lane = $2",
-            &[
-                &desk.connection,
-                &desk.lane.0,
-                &self.state,
-                &self.reason,
-                &due_at,
-                &self.failed,
-                &set_failure,
-                &failure,
-                &parked_on,
-                &desk.now,
-            ],
-        )
-        .await
-        .map(drop)
-    }
+/// Frees the lane. A bell that rang meanwhile beats whatever the run had in mind (I9).
+async fn free(end: &End<'_>, desk: &Desk<'_>, rang_meanwhile: bool) -> Result<(), Fault> {
+    let (set_failure, failure, parked_on) = end.failure_columns();
+    let due_at = if rang_meanwhile {
+        Some(desk.now)
+    } else {
+        end.due_at
+    };
+    run(
+        desk.sql,
+        "UPDATE lane SET state = $3, reason = $4, due_at = $5, lease_owner = NULL, lease_until = NULL,
+             attempts = CASE WHEN $6 THEN attempts + 1 WHEN $3 = 'parked' THEN attempts ELSE 0 END,
+             failure = CASE WHEN $7 THEN $8 ELSE failure END,
+             parked_on = CASE WHEN $7 THEN $9 ELSE parked_on END,
+             ran_at = $10
+         WHERE connection = $1 AND lane = $2",
+        &[
+            &desk.connection,
+            &desk.lane.0,
+            &end.state,
+            &end.reason,
+            &due_at,
+            &end.failed,
+            &set_failure,
+            &failure,
+            &parked_on,
+            &desk.now,
+        ],
+    )
+    .await
+    .map(drop)
 }
 
 /// Moves the answered counters up to what the run had noted, never down and never past a later ring (I7). Whether something rang that the
@@ -210,14 +144,7 @@ async fn retire(desk: &Desk<'_>, into: LaneId, elder: Option<LaneId>) -> Result<
     };
     if elder == desk.lane {
         // The elder retired into this lane meanwhile. One of them has to stay: this one, and it looks again.
-        let end = End {
-            state: "settled",
-            reason: None,
-            due_at: None,
-            failed: false,
-            failure: Mark::Keep,
-        };
-        return end.write(desk, true).await;
+        return free(&End::not_told(), desk, true).await;
     }
     links::drop_half(desk).await?;
     let why = format!("lane {} became one with lane {}", desk.lane.0, elder.0);

@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::accept::Ring;
 use super::{cards, chain, holds, links, reads, writes};
+use crate::end::End;
 use crate::writer::{Desk, Failure};
 use crate::{Bell, Change, LaneId, Lease, Millis, Next, RecordKey, StoreError};
 
@@ -185,111 +186,49 @@ pub(super) fn complete_run(
         writes::keep_attempt(desk, lease, attempt, None)?;
     }
     links::apply(desk, lease, change)?;
-    let end = match next {
-        Next::Retired { into } => return retire(desk, lease, *into),
-        Next::Settled => End {
-            state: "settled",
-            reason: None,
-            due_at: None,
-            failed: false,
-            failure: Mark::Clear,
-        },
-        Next::Wait {
-            until,
-            failed,
-            reason,
-        } => End {
-            state: "waiting",
-            reason: Some(reason),
-            due_at: Some(*until),
-            failed: *failed,
-            failure: Mark::Keep,
-        },
-        Next::Parked { reasons, state } => End {
-            state: "parked",
-            reason: Some(reasons),
-            due_at: None,
-            failed: false,
-            failure: Mark::Set {
-                failure: reasons,
-                state: state.as_deref(),
-            },
-        },
-        Next::Held { reason } => End::at_rest("held", reason),
-        Next::Orphaned { reason } => End::at_rest("orphaned", reason),
-        Next::Paused { reason } => End::at_rest("paused", reason),
+    let end = match End::of(next) {
+        Ok(end) => end,
+        Err(into) => return retire(desk, lease, into),
     };
     let rang_meanwhile = answer(desk, lease, answered)?;
-    end.write(desk, lease, rang_meanwhile)
+    free(&end, desk, lease, rang_meanwhile)
 }
 
-/// How a run leaves its lane.
-struct End<'a> {
-    state: &'static str,
-    reason: Option<&'a str>,
-    due_at: Option<Millis>,
-    failed: bool,
-    failure: Mark<'a>,
-}
-
-/// What happens to the failure that parked the lane last, and to what the lane stood on then.
-enum Mark<'a> {
-    /// The lane is not in step again: the same failure is still the one that was told.
-    Keep,
-    /// In step; the same failure would be a new one.
-    Clear,
-    Set {
-        failure: &'a str,
-        state: Option<&'a str>,
-    },
-}
-
-impl<'a> End<'a> {
-    const fn at_rest(state: &'static str, reason: &'a str) -> Self {
-        Self {
-            state,
-            reason: Some(reason),
-            due_at: None,
-            failed: false,
-            failure: Mark::Keep,
-        }
-    }
-
-    /// Frees the lane. A bell that rang meanwhile beats whatever the run had in mind (I9).
-    fn write(&self, desk: &Desk<'_>, lease: &Lease, rang_meanwhile: bool) -> Result<(), Failure> {
-        let (set_failure, failure, parked_on) = match self.failure {
-            Mark::Keep => (false, None, None),
-            Mark::Clear => (true, None, None),
-            Mark::Set { failure, state } => (true, Some(failure), state),
-        };
-        let due_at = if rang_meanwhile {
-            Some(desk.now)
-        } else {
-            self.due_at
-        };
-        desk.sql
-            .prepare_cached(
-                "UPDATE lane SET state = ?3, reason = ?4, due_at = ?5, lease_owner = NULL, lease_until = NULL,
-                     attempts = CASE WHEN ?6 THEN attempts + 1 WHEN ?3 = 'parked' THEN attempts ELSE 0 END,
-                     failure = CASE WHEN ?7 THEN ?8 ELSE failure END,
-                     parked_on = CASE WHEN ?7 THEN ?9 ELSE parked_on END,
-                     ran_at = ?10
-                 WHERE connection = ?1 AND lane = ?2",
-            )?
-            .execute(params![
-                lease.connection,
-                lease.lane.0,
-                self.state,
-                self.reason,
-                due_at,
-                self.failed,
-                set_failure,
-                failure,
-                parked_on,
-                desk.now
-            ])?;
-        Ok(())
-    }
+/// Frees the lane. A bell that rang meanwhile beats whatever the run had in mind (I9).
+fn free(
+    end: &End<'_>,
+    desk: &Desk<'_>,
+    lease: &Lease,
+    rang_meanwhile: bool,
+) -> Result<(), Failure> {
+    let (set_failure, failure, parked_on) = end.failure_columns();
+    let due_at = if rang_meanwhile {
+        Some(desk.now)
+    } else {
+        end.due_at
+    };
+    desk.sql
+        .prepare_cached(
+            "UPDATE lane SET state = ?3, reason = ?4, due_at = ?5, lease_owner = NULL, lease_until = NULL,
+                 attempts = CASE WHEN ?6 THEN attempts + 1 WHEN ?3 = 'parked' THEN attempts ELSE 0 END,
+                 failure = CASE WHEN ?7 THEN ?8 ELSE failure END,
+                 parked_on = CASE WHEN ?7 THEN ?9 ELSE parked_on END,
+                 ran_at = ?10
+             WHERE connection = ?1 AND lane = ?2",
+        )?
+        .execute(params![
+            lease.connection,
+            lease.lane.0,
+            end.state,
+            end.reason,
+            due_at,
+            end.failed,
+            set_failure,
+            failure,
+            parked_on,
+            desk.now
+        ])?;
+    Ok(())
 }
 
 /// Moves the answered counters up to what the run had noted, never down and never past a later ring (I7). True: something rang
@@ -346,14 +285,7 @@ fn retire(desk: &mut Desk<'_>, lease: &Lease, into: LaneId) -> Result<(), Failur
     };
     if elder == *lane {
         // The elder retired into this lane meanwhile. One of them has to stay: this one, and it looks again.
-        let end = End {
-            state: "settled",
-            reason: None,
-            due_at: None,
-            failed: false,
-            failure: Mark::Keep,
-        };
-        return end.write(desk, lease, true);
+        return free(&End::not_told(), desk, lease, true);
     }
     links::drop_half(desk, lease)?;
     let why = format!("lane {} became one with lane {}", lane.0, elder.0);
