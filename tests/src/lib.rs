@@ -18,6 +18,7 @@ use cosell_host::config::Config;
 use cosell_host::desk::Desk;
 use cosell_host::pipeline::PERSON;
 use cosell_host::status::{Status, status};
+use cosell_plugins::Compiler;
 use cosell_simulator::{Assumptions, Control, Running, Service, Simulator, SimulatorConfig};
 use cosell_store::{Card, Clock, Hold, LaneId, system_clock};
 use serde_json::{Value, json};
@@ -30,7 +31,7 @@ const PORTS_MAX: usize = 20;
 /// A running host drains within seconds.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// Where `cargo xtask plugins` leaves a kind of component: `plugins`, `examples`, `hostile`.
+/// Where `cargo xtask plugins` leaves a kind of component: `plugins`, `engines`, `examples`, `hostile`.
 ///
 /// # Errors
 /// When they were not built yet.
@@ -42,6 +43,25 @@ pub fn components(shelf: &str) -> anyhow::Result<PathBuf> {
         folder.display()
     );
     Ok(folder)
+}
+
+/// A program of this workspace, as `cargo test --workspace` leaves it beside the tests.
+///
+/// # Errors
+/// When it was not built yet.
+pub fn program(name: &str) -> anyhow::Result<PathBuf> {
+    let test = std::env::current_exe()?;
+    let found = test
+        .ancestors()
+        .skip(1)
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file());
+    found.with_context(|| {
+        format!(
+            "no program \"{name}\" beside {}: run `cargo test --workspace --no-run` first",
+            test.display()
+        )
+    })
 }
 
 fn target() -> PathBuf {
@@ -77,6 +97,10 @@ pub struct Setup<'a> {
     pub settings: &'a [(&'a str, &'a str)],
     /// Further tables of the configuration, such as `[sweep]`.
     pub sections: &'a str,
+    /// What runs scripts and tables, by file name: goes into the folder beside the stock plugins.
+    pub engines: &'a [&'a str],
+    /// What compiles plugins; None: the host itself.
+    pub compiler: Option<Compiler>,
 }
 
 /// A simulator, a host, and a folder of their own.
@@ -87,6 +111,7 @@ pub struct World {
     pub config: PathBuf,
     running: Running,
     host: Option<Host>,
+    compiler: Compiler,
     /// How far the host's clock is ahead, in milliseconds.
     ahead: Arc<AtomicI64>,
     _dir: tempfile::TempDir,
@@ -124,6 +149,8 @@ impl World {
             policy,
             settings,
             sections,
+            engines,
+            compiler,
         } = setup;
         if let Ok(switch) = std::env::var(FLIP) {
             simulator.assumptions = flipped(&simulator.assumptions, &switch)?;
@@ -136,6 +163,9 @@ impl World {
             if path.extension().is_some_and(|ending| ending == "wasm") {
                 std::fs::copy(&path, folder.join(path.file_name().unwrap_or_default()))?;
             }
+        }
+        for file in engines {
+            std::fs::copy(components("engines")?.join(file), folder.join(file))?;
         }
         for (file, text) in settings {
             std::fs::write(folder.join(file), text)?;
@@ -166,6 +196,7 @@ impl World {
             config,
             running,
             host: None,
+            compiler: compiler.unwrap_or(Compiler::Here),
             ahead: Arc::default(),
             _dir: dir,
         };
@@ -199,7 +230,9 @@ impl World {
         for _ in 0..PORTS_MAX {
             let (ahead, now) = (Arc::clone(&self.ahead), system_clock());
             let clock: Clock = Arc::new(move || now() + ahead.load(Ordering::Relaxed));
-            match Host::start_by(&Config::load(&self.config)?, clock).await {
+            let mut config = Config::load(&self.config)?;
+            config.plugins.compiler = self.compiler.clone();
+            match Host::start_by(&config, clock).await {
                 Ok(host) => {
                     self.host = Some(host);
                     return Ok(());

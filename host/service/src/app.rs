@@ -33,7 +33,7 @@ use crate::link::fingerprint;
 use crate::subscribe::{RETRY, Registered, subscribe};
 use crate::sweep::{Every, sweep};
 use crate::trouble::Trouble;
-use crate::worker::work;
+use crate::worker::{PLUGINS_CHANGED, work};
 
 /// Plugin events that wait for the host to act on them; they come by hand, a few a day.
 const EVENTS_MAX: usize = 256;
@@ -479,7 +479,7 @@ pub async fn wake_parked(desk: &Desk) {
         }) {
             if let Err(error) = desk
                 .store
-                .wake(connection, lane.lane, "plugins changed")
+                .wake(connection, lane.lane, PLUGINS_CHANGED)
                 .await
             {
                 error!(error = %error, lane = lane.lane.0, "a parked deal could not be woken");

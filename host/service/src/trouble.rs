@@ -85,14 +85,8 @@ impl Trouble {
                     false,
                 ),
                 StopKind::Fault(fault) => parked(vec![plugin_fault(stop, fault)]),
-                StopKind::Ask(_) => parked(vec![reason(
-                    "too-many-questions",
-                    &format!(
-                        "plugin \"{}\" asked for more rows in every round",
-                        stop.plugin.plugin
-                    ),
-                    "it may ask four times per question: ask for everything at once, or declare a join",
-                )]),
+                // Every question of a run is asked in rounds, and the last one is a fault.
+                StopKind::Ask(_) => again(self.to_string(), failures, random, now, None),
             },
             Self::Store(_) | Self::Restless { .. } => {
                 again(self.to_string(), failures, random, now, None)

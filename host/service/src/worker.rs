@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cosell_plugins::PluginSet;
 use cosell_store::{Change, LaneState, Lease, Millis, Next, StoreError};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -15,6 +16,8 @@ use crate::trouble::{Trouble, reasons_of, sentences};
 
 /// A run that ended badly with a write under way is followed by another so soon.
 const OPEN_WRITE_MS: Millis = 5_000;
+/// Why a lane is looked at that no record rang for.
+pub(crate) const PLUGINS_CHANGED: &str = "plugins changed";
 /// The worker looks at least so often, in case a wake-up was lost.
 const IDLE_MAX: Duration = Duration::from_secs(5);
 
@@ -108,6 +111,8 @@ async fn pause(desk: &Desk) -> Duration {
 
 /// One run, whatever comes: its lane is free again when this returns, or its lease runs out.
 async fn run(desk: &Desk, lease: &Lease) {
+    // The very set that the run begins with, or one that served before it: then there is one wake-up too many, and never one too few.
+    let began_with = desk.plugins.current();
     let state = match desk.store.open(lease).await {
         Ok(state) => state,
         Err(error) => return given_up(&error),
@@ -129,6 +134,10 @@ async fn run(desk: &Desk, lease: &Lease) {
             Change::default(),
         ),
     };
+    let stands_on_plugins = matches!(
+        next,
+        Next::Parked { .. } | Next::Held { .. } | Next::Paused { .. }
+    );
     let mut ended = desk
         .store
         .complete_run(lease, &state.bells, change, next)
@@ -146,8 +155,24 @@ async fn run(desk: &Desk, lease: &Lease) {
             .complete_run(lease, &state.bells, Change::default(), next)
             .await;
     }
-    if let Err(error) = ended {
-        given_up(&error);
+    match ended {
+        Ok(()) if stands_on_plugins => wake_if_swapped(desk, lease, &began_with).await,
+        Ok(()) => {}
+        Err(error) => given_up(&error),
+    }
+}
+
+/// A swap wakes the lanes that it finds parked. One that was still running then parks afterwards, on a set that serves no more.
+async fn wake_if_swapped(desk: &Desk, lease: &Lease, began_with: &PluginSet) {
+    if desk.plugins.current().hash() == began_with.hash() {
+        return;
+    }
+    let woken = desk
+        .store
+        .wake(&lease.connection, lease.lane, PLUGINS_CHANGED)
+        .await;
+    if let Err(error) = woken {
+        error!(error = %error, "a deal could not be woken after a change of plugins");
     }
 }
 

@@ -83,6 +83,7 @@ pub(crate) const GUESTS: &[Guest] = &[
     },
     library(Shelf::Engines, "plugin-table", "table.engine.wasm"),
     library(Shelf::Examples, "example-lookup-country", "50-acme.wasm"),
+    hostile("acts_up", "acts-up.wasm"),
     hostile("deceives", "deceives.wasm"),
     hostile("eats_memory", "eats-memory.wasm"),
     hostile("exports_nothing", "exports-nothing.wasm"),

@@ -35,6 +35,7 @@ The workshop of cosell.
                                night, --seed 7 --ops OPS to repeat a failure, or --help)
   cargo xtask typings          examples/script/cosell.d.ts anew, the contract in TypeScript
   cargo xtask scenarios        SCENARIOS.md anew, from what the scenarios answer
+  cargo xtask hostile          HOSTILE-PLUGINS.md anew, from what hostile plugins come to
   cargo xtask assumptions [FACT]...  every story in the other reading of each doubtful fact about the vendors, or of
                                these; ASSUMPTIONS.md anew
   cargo xtask verify [--all]   everything that must hold before a push: plugins, fmt, clippy, rustdoc, tests,
@@ -75,7 +76,11 @@ fn run(arguments: Vec<String>) -> Result<()> {
         Some("demo") => talk(rest, steps::demo),
         Some("scenarios") => {
             refuse(&rest)?;
-            scenarios::write(&Workspace::find()?)
+            scenarios::write(&Workspace::find()?, &scenarios::SCENARIOS)
+        }
+        Some("hostile") => {
+            refuse(&rest)?;
+            scenarios::write(&Workspace::find()?, &scenarios::HOSTILE)
         }
         Some("assumptions") => assumptions::play(&Workspace::find()?, &rest),
         Some("simulate") => talk(rest, steps::simulate),

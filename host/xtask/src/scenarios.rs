@@ -1,17 +1,36 @@
-//! `SCENARIOS.md`: the scenarios write it themselves, when they are asked to.
+//! Pages that the tests write themselves, when they are asked to.
 
 use anyhow::Result;
 
 use crate::plugins;
 use crate::steps::{Workspace, cargo, step};
 
-/// Runs every scenario and lets it write down what it answered. `cargo verify` runs the same and compares.
-pub(crate) fn write(workspace: &Workspace) -> Result<()> {
+/// A test that keeps a page, and the variable that makes it write instead of compare.
+pub(crate) struct Page {
+    test: &'static str,
+    write: &'static str,
+}
+
+/// `SCENARIOS.md`
+pub(crate) const SCENARIOS: Page = Page {
+    test: "scenarios",
+    write: "COSELL_WRITE_SCENARIOS",
+};
+
+/// `HOSTILE-PLUGINS.md`
+pub(crate) const HOSTILE: Page = Page {
+    test: "hostile",
+    write: "COSELL_WRITE_HOSTILE",
+};
+
+/// Runs the test and lets it write down what it saw. `cargo verify` runs the same and compares.
+pub(crate) fn write(workspace: &Workspace, page: &Page) -> Result<()> {
     plugins::build(workspace)?;
+    // With the whole workspace: a test that starts a program finds it, and nothing is built with other features.
     step(
-        "scenarios",
+        page.test,
         cargo(workspace)
-            .args(["test", "--package", "cosell-tests", "--test", "scenarios"])
-            .env("COSELL_WRITE_SCENARIOS", "1"),
+            .args(["test", "--workspace", "--test", page.test])
+            .env(page.write, "1"),
     )
 }

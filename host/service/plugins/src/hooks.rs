@@ -211,7 +211,9 @@ impl PluginSet {
             let fault = match stop {
                 Some(stop) if stop.plugin == plugin.speaker => match &stop.kind {
                     StopKind::Fault(fault) if fault.kind != FaultKind::Host => fault,
-                    // It refuses, or asks for more: it is well.
+                    // The question is not at its end.
+                    StopKind::Ask(_) => return,
+                    // It refuses: it is well.
                     _ => return plugin.health.is_well(question),
                 },
                 _ => {

@@ -173,7 +173,9 @@ fn source(
         .and_then(|mut instance| instance.take(&source, limits.start()))
         .map_err(|fault| rejected(Phase::Scan, "it cannot be read to its end", fault))?
         .map_err(|mistakes| {
-            Rejection::new(Phase::Scan, RejectionKind::Source, "it has mistakes").because(mistakes)
+            Rejection::new(Phase::Scan, RejectionKind::Source, "it has mistakes")
+                .because(mistakes)
+                .with_hint("mend each of them and save the file: it is read again by itself; what may stand in it is in examples/script and examples/table")
         })?;
     outline.hooks = served.iter().filter_map(|name| Hook::parse(name)).collect();
     outline.hooks.sort_unstable();
@@ -333,7 +335,8 @@ fn manifest(guest: &Guest) -> Result<wit::PluginManifest, Rejection> {
         RejectionKind::Output,
         "its manifest is not right",
     )
-    .because(mistakes))
+    .because(mistakes)
+    .with_hint("mend what `manifest` answers; the contract (wit/types.wit, plugin-manifest) says what each field holds"))
 }
 
 fn is_version(text: &str) -> bool {
@@ -397,6 +400,25 @@ pub(crate) fn rejected(phase: Phase, what: &str, fault: PluginFault) -> Rejectio
     let frames = fault.frames.into_iter().map(|frame| format!("in {frame}"));
     Rejection::new(phase, kind, what)
         .because(std::iter::once(fault.message).chain(trace).chain(frames))
+        .with_hint(hint_of(fault.kind))
+}
+
+fn hint_of(kind: FaultKind) -> &'static str {
+    match kind {
+        FaultKind::Timeout => {
+            "find what loops, or what is worked out anew at every start; a guest that needs longer gets it with `start_ms` under [limits] in its operator file"
+        }
+        FaultKind::Memory => {
+            "let it keep less; a guest that needs more gets it with `memory_mb` under [limits] in its operator file"
+        }
+        FaultKind::Trap | FaultKind::Panic => {
+            "mend it and build it with names (not stripped), so that the frames say where; what it logs before it fails stands here as well"
+        }
+        FaultKind::Output | FaultKind::Fault => {
+            "mend it: what is told here is what it said itself, or what the contract does not allow"
+        }
+        FaultKind::Host => "try again; if it stays, report it with the file",
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! A plugin in service: who it is, what it declared, and its warm instances.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,7 +12,7 @@ use crate::declared::Declared;
 use crate::engine::Engine;
 use crate::health::Health;
 use crate::instance::{GuestState, Instance, LogBook, Places, Source};
-use crate::limits::{Allowance, Limits, REUSE_MAX};
+use crate::limits::{ASK_ROUNDS_MAX, Allowance, Limits, REUSE_MAX};
 use crate::question::Asking;
 use crate::stop::{FaultKind, PluginFault, Speaker, Stop, StopKind};
 use crate::threads::afterwards;
@@ -98,7 +99,31 @@ pub(crate) struct Guest {
     pub(crate) limits: Limits,
     /// What an engine runs; None: the component is the mapping itself.
     pub(crate) source: Option<Arc<Source>>,
-    pub(crate) idle: Arc<Mutex<Vec<Instance>>>,
+    idle: Arc<Idle>,
+}
+
+/// Warm instances by connection: what a guest remembers of one partner's deals, it never tells another's.
+#[derive(Default)]
+struct Idle(Mutex<BTreeMap<String, Vec<Instance>>>);
+
+impl Idle {
+    fn of_all(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Vec<Instance>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, connection: &str) -> Option<Instance> {
+        self.of_all().get_mut(connection)?.pop()
+    }
+
+    /// Drops it when there are `most` already.
+    fn put(&self, connection: &str, instance: Instance, most: usize) {
+        let mut all = self.of_all();
+        match all.get_mut(connection) {
+            Some(idle) if idle.len() >= most => {}
+            Some(idle) => idle.push(instance),
+            None => drop(all.insert(connection.to_owned(), vec![instance])),
+        }
+    }
 }
 
 impl Guest {
@@ -124,17 +149,14 @@ impl Guest {
         Instance::start(&self.pre, &self.limits, self.source.as_deref())
     }
 
-    /// One call on a warm or new instance.
+    /// One call on a warm instance of this connection, or on a new one.
     pub(crate) fn call<R>(
         &self,
+        connection: &str,
         question: impl FnOnce(&mut Instance, &Places) -> wasmtime::Result<R>,
     ) -> (Result<R, PluginFault>, LogBook) {
         let _passing = self.engine.pass_time();
-        let warm = self
-            .idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop();
+        let warm = self.idle.take(connection);
         let mut instance = match warm.map_or_else(|| self.start(), Ok) {
             Ok(instance) => instance,
             Err(fault) => return (Err(fault), LogBook::default()),
@@ -144,7 +166,7 @@ impl Guest {
         });
         let log = instance.take_log();
         if answer.is_ok() {
-            self.keep(instance);
+            self.keep(connection, instance);
         } else {
             afterwards(move || drop(instance));
         }
@@ -163,42 +185,35 @@ impl Guest {
     }
 
     /// Back to the warm ones, unless it has served long or grown fat.
-    fn keep(&self, instance: Instance) {
+    fn keep(&self, connection: &str, instance: Instance) {
         let spent = self.limits.fresh_per_call
             || instance.calls() >= REUSE_MAX
             || instance.memory_bytes() > self.limits.memory_bytes / 2;
         if spent {
-            return self.replace(instance);
+            return self.replace(connection, instance);
         }
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < self.engine.thread_count() {
-            idle.push(instance);
-        }
+        self.idle
+            .put(connection, instance, self.engine.thread_count());
     }
 
     /// Another one in its place, brought up while nobody waits: taking a guest down and bringing one up costs more than most questions.
-    fn replace(&self, spent: Instance) {
+    fn replace(&self, connection: &str, spent: Instance) {
         let (pre, limits, source) = (self.pre.clone(), self.limits, self.source.clone());
         let (idle, room) = (Arc::clone(&self.idle), self.engine.thread_count());
         let (passing, places) = (self.engine.pass_time(), Arc::clone(&self.places));
+        let connection = connection.to_owned();
         afterwards(move || {
             // A guest that cannot be brought up is told by the call that needs it.
             if let Ok(mut fresh) = Instance::start(&pre, &limits, source.as_deref()) {
                 fresh.prepare_as(&spent, &places);
-                let mut idle = idle.lock().unwrap_or_else(PoisonError::into_inner);
-                if idle.len() < room {
-                    idle.push(fresh);
-                }
+                idle.put(&connection, fresh, room);
             }
             drop((spent, passing));
         });
     }
 
     fn drop_warm(&self) {
-        self.idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        self.idle.of_all().clear();
     }
 }
 
@@ -230,17 +245,28 @@ impl Plugin {
     /// Asks, and books a stop to this plugin.
     pub(crate) fn ask<R>(
         &self,
+        asking: &Asking,
         question: &'static str,
         call: impl FnOnce(&mut Instance, &Places) -> wasmtime::Result<Result<R, wit::Stop>>,
     ) -> Result<R, Stop> {
-        let (answer, log) = self.guest.call(call);
+        let (answer, log) = self.guest.call(&asking.connection, call);
         self.tell(question, &log);
         let kind = match answer {
             Ok(Ok(answer)) => {
                 self.health.answered();
                 return Ok(answer);
             }
-            Ok(Err(stop)) => heard::stop(&self.declared, self.id(), stop),
+            Ok(Err(stop)) => match heard::stop(&self.declared, self.id(), stop) {
+                StopKind::Ask(_) if asking.round >= ASK_ROUNDS_MAX => {
+                    StopKind::Fault(Box::new(PluginFault::new(
+                        FaultKind::Output,
+                        format!(
+                            "asked for more rows in every round, and may ask {ASK_ROUNDS_MAX} times per question: ask for everything at once, or declare a join"
+                        ),
+                    )))
+                }
+                kind => kind,
+            },
             Err(fault) => StopKind::Fault(Box::new(fault)),
         };
         if matches!(&kind, StopKind::Fault(fault) if fault.kind == FaultKind::Fault) {

@@ -20,6 +20,10 @@ pub struct Asking {
     /// Which deal it is about, as the host counts them: so that a plugin that fails over one deal is told from one that fails over all. No plugin
     /// sees it.
     pub about: u64,
+    /// Whose deal it is: a warm instance serves one connection only. No plugin sees it.
+    pub connection: String,
+    /// How often this very question was answered with one back: after [`ASK_ROUNDS_MAX`](crate::limits::ASK_ROUNDS_MAX) another one is a fault.
+    pub round: usize,
     /// Rows that plugins asked for in this very question, all rounds together. The labels are those of
     /// [`StopKind::Ask`](crate::StopKind::Ask), unchanged (`plugin-id/label`); each plugin is shown its own.
     pub found: Vec<Found>,
@@ -33,6 +37,8 @@ impl Asking {
             now,
             language: language.into(),
             about: 0,
+            connection: String::new(),
+            round: 0,
             found: Vec::new(),
         }
     }

@@ -165,6 +165,16 @@ impl Rejection {
         self
     }
 
+    /// The command that shows it again to its author, without a running host.
+    #[must_use]
+    pub fn reproduce(&self) -> String {
+        match self.phase {
+            // What it did over deals, the deals show.
+            Phase::Service => format!("cosell plugin diff {} --all", self.file),
+            _ => format!("cosell plugin check {}", self.file),
+        }
+    }
+
     /// What is written to `NAME.rejected.json`.
     #[must_use]
     pub fn to_json(&self) -> String {
@@ -177,6 +187,7 @@ impl Rejection {
             "message": self.message,
             "causes": self.causes,
             "hint": self.hint,
+            "reproduce": self.reproduce(),
         });
         format!("{value:#}\n")
     }

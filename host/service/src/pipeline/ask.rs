@@ -7,18 +7,17 @@ use futures_util::future::try_join_all;
 use super::run::Run;
 use crate::trouble::Trouble;
 
-/// Asks, fetches what is asked back, and asks again: at most as many rounds as the contract allows. The last answer counts.
+/// Asks, fetches what is asked back, and asks again; whoever asks in more rounds than the contract allows is faulty.
 macro_rules! rounds {
     ($run:expr, |$asking:ident| $question:expr) => {{
         let mut $asking = $run.asking();
-        let mut round = 0;
         loop {
             match $question.await {
                 Err(cosell_plugins::Stop {
                     kind: cosell_plugins::StopKind::Ask(queries),
                     ..
-                }) if round < cosell_plugins::limits::ASK_ROUNDS_MAX => {
-                    round += 1;
+                }) => {
+                    $asking.round += 1;
                     super::ask::fetch($run, &mut $asking, &queries).await?;
                 }
                 other => break other.map_err(crate::trouble::Trouble::from),

@@ -165,6 +165,7 @@ impl<'a> Run<'a> {
         let now = Timestamp::from_millisecond(self.desk.now()).unwrap_or(Timestamp::UNIX_EPOCH);
         Asking {
             about: self.lease.lane.0.unsigned_abs(),
+            connection: self.lease.connection.to_string(),
             ..Asking::new(now, self.desk.language.clone())
         }
     }

@@ -25,7 +25,7 @@ impl Opportunity for Hostile {
                 "x".repeat(2_000)
             ));
         }
-        Ok(vec![Change::set("name", "flooded")])
+        Ok(Vec::new())
     }
 }
 

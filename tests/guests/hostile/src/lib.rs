@@ -2,6 +2,7 @@
 //!
 //! | component | what it does | when |
 //! |---|---|---|
+//! | `acts-up` | what its setting `deed` says | `opportunity.to-row` |
 //! | `deceives` | exports `country` with functions of other types | when it is linked |
 //! | `eats-memory` | allocates until it is stopped | `opportunity.to-row` |
 //! | `exports-nothing` | serves no hook at all | when it is looked at |

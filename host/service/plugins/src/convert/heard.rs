@@ -278,13 +278,14 @@ pub(crate) fn reason(reason: &wit::Reason) -> Reason {
     }
 }
 
+/// One line that steers no terminal and forges no other line.
 pub(super) fn short(text: &str) -> String {
-    let visible = |character: char| {
-        if character.is_control() && character != '\n' {
-            ' '
-        } else {
-            character
-        }
+    let visible = |character: char| match character {
+        '\u{2028}' | '\u{2029}' => ' ',
+        // What turns the direction of what follows.
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        character if character.is_control() => ' ',
+        character => character,
     };
     let mut cut: String = text.chars().take(REASON_CHARS).map(visible).collect();
     if text.chars().nth(REASON_CHARS).is_some() {

@@ -56,6 +56,7 @@ pub(super) fn account_choose(
 ) -> Choice {
     let deal = given::deal(deal);
     last_word(
+        asking,
         chain.of(Hook::Account),
         "account.choose",
         |plugin| {
@@ -84,6 +85,7 @@ pub(super) fn contact_choose(
 ) -> Choice {
     let question = given::contact_question(question);
     last_word(
+        asking,
         chain.of(Hook::Contact),
         "contact.choose",
         |plugin| {
@@ -119,7 +121,7 @@ pub(super) fn account_row(
             existing.map(|row| plugin.row(row)),
             desk.draft(),
         );
-        let answer = plugin.ask(QUESTION, |instance, places| {
+        let answer = plugin.ask(asking, QUESTION, |instance, places| {
             let (hook, store) = instance.account(places)?;
             hook.call_to_row(store, &context, &shown, row.as_ref(), &draft)
         })?;
@@ -145,7 +147,7 @@ pub(super) fn contact_row(
             existing.map(|row| plugin.row(row)),
             desk.draft(),
         );
-        let answer = plugin.ask(QUESTION, |instance, places| {
+        let answer = plugin.ask(asking, QUESTION, |instance, places| {
             let (hook, store) = instance.contact(places)?;
             hook.call_to_row(store, &context, &shown, row.as_ref(), &draft)
         })?;
@@ -169,7 +171,7 @@ fn searches(
     let mut last: Option<Spoken<Vec<Search>>> = None;
     for plugin in chain.of(hook) {
         let context = plugin.context(asking);
-        let answer = plugin.ask(question, |instance, places| {
+        let answer = plugin.ask(asking, question, |instance, places| {
             call(instance, places, &context, &draft)
         })?;
         let Some(list) = answer else { continue };

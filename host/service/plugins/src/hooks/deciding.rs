@@ -15,6 +15,7 @@ pub(super) fn decide(
     arrival: &Arrival,
 ) -> Result<Option<Spoken<Verdict>>, Stop> {
     last_word(
+        asking,
         chain.of(Hook::ShouldSync),
         "should-sync.decide",
         |plugin| {
@@ -42,6 +43,7 @@ pub(super) fn mark(
 ) -> Result<Option<Spoken<String>>, Stop> {
     let shown = given::report(report);
     last_word(
+        asking,
         chain.of(Hook::Decorate),
         "decorate.mark",
         |plugin| {
@@ -58,6 +60,7 @@ pub(super) fn mark(
 
 /// `ask` prepares one plugin's question; `hear` checks its answer. The next plugin sees the answer as it was given.
 pub(super) fn last_word<'p, Word, T, Question>(
+    asking: &Asking,
     plugins: impl Iterator<Item = &'p Plugin>,
     question: &'static str,
     ask: impl Fn(&Plugin) -> Question,
@@ -74,7 +77,9 @@ where
     for plugin in plugins {
         let ask = ask(plugin);
         let draft = last.as_ref().map(|(word, _)| word);
-        let Some(word) = plugin.ask(question, |instance, places| ask(instance, places, draft))?
+        let Some(word) = plugin.ask(asking, question, |instance, places| {
+            ask(instance, places, draft)
+        })?
         else {
             continue;
         };

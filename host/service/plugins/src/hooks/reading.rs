@@ -69,7 +69,7 @@ fn state_facts(
     };
     for plugin in chain.of(hook) {
         let (context, seen, draft) = (plugin.context(asking), plugin.seen(seen), facts.draft());
-        let answer = plugin.ask(question(kind), |instance, places| match kind {
+        let answer = plugin.ask(asking, question(kind), |instance, places| match kind {
             RecordKind::Opportunity => {
                 let (hook, store) = instance.opportunity(places)?;
                 hook.call_to_deal(store, &context, &seen, &draft)
@@ -160,7 +160,7 @@ fn read_country(
     for plugin in chain.of(Hook::Country) {
         let (context, shown) = (plugin.context(asking), plugin.seen(seen));
         let draft = address.country.clone();
-        let answer = plugin.ask(QUESTION, |instance, places| {
+        let answer = plugin.ask(asking, QUESTION, |instance, places| {
             let (hook, store) = instance.country(places)?;
             hook.call_to_deal(store, &context, &shown, draft.as_deref())
         })?;
@@ -206,6 +206,7 @@ fn read_state(
     reading: &mut Reading,
 ) -> Result<(), Stop> {
     let state = last_word(
+        asking,
         chain.of(Hook::Status),
         "status.to-deal",
         |plugin| {

@@ -41,7 +41,7 @@ pub(super) fn write(
             order_shown(plugin, kind, order),
             desk.draft(),
         );
-        let answer = plugin.ask(question(kind), |instance, places| match kind {
+        let answer = plugin.ask(asking, question(kind), |instance, places| match kind {
             RecordKind::Opportunity => {
                 let (hook, store) = instance.opportunity(places)?;
                 hook.call_to_row(store, &context, &shown, &draft)
@@ -68,6 +68,7 @@ pub(super) fn state(
     order: &Order,
 ) -> Result<Option<Spoken<RowState>>, Stop> {
     last_word(
+        asking,
         chain.of(Hook::Status),
         "status.to-row",
         |plugin| {
@@ -104,7 +105,7 @@ pub(super) fn write_country(
             existing: existing.map(|row| plugin.row(row)),
             more: Vec::new(),
         };
-        let answer = plugin.ask(QUESTION, |instance, places| {
+        let answer = plugin.ask(asking, QUESTION, |instance, places| {
             let (hook, store) = instance.country(places)?;
             hook.call_to_row(store, &context, &shown, &draft)
         })?;

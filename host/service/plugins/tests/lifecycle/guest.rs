@@ -20,6 +20,8 @@ pub(crate) use lower::Val;
 /// 20 MiB: room for a thousand calls of a guest that never frees.
 const PAGES: u64 = 320;
 const PAGE: u64 = 65_536;
+/// The global that remembers whether this instance was asked before; the first one is the end of the heap.
+const ASKED: u32 = 1;
 
 /// What an exported function does.
 #[derive(Clone)]
@@ -29,6 +31,8 @@ pub(crate) enum Does {
     Panics,
     EatsMemory,
     Recurses,
+    /// An instance answers the first time, and panics when it is asked again.
+    SaysOnce(Val),
     /// Logs this so often, then panics.
     LogsAndPanics(&'static str, i32),
     /// Logs this so often, then says that.
@@ -274,8 +278,17 @@ impl Core {
                 .br_if(0)
                 .end();
         }
+        if let Does::SaysOnce(_) = does {
+            body.instructions()
+                .global_get(ASKED)
+                .if_(wasm_encoder::BlockType::Empty)
+                .unreachable()
+                .end()
+                .i32_const(1)
+                .global_set(ASKED);
+        }
         match does {
-            Does::Says(answer) | Does::LogsAndSays(_, _, answer) => {
+            Does::Says(answer) | Does::SaysOnce(answer) | Does::LogsAndSays(_, _, answer) => {
                 let at = self
                     .memory
                     .value(resolve, function.result.as_ref().unwrap(), answer);
@@ -340,6 +353,14 @@ impl Core {
                 shared: false,
             },
             &ConstExpr::i32_const(self.memory.end()),
+        );
+        globals.global(
+            GlobalType {
+                val_type: ValType::I32,
+                mutable: true,
+                shared: false,
+            },
+            &ConstExpr::i32_const(0),
         );
         let mut data = DataSection::new();
         data.active(

@@ -197,3 +197,22 @@ async fn an_instance_is_renewed_before_it_grows_old() {
         ask(&house).await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_warm_instance_serves_one_connection_only() {
+    let answer = Val::ok(Val::list([Val::with("name", Val::s("Deal"))]));
+    let house = house(Does::SaysOnce(answer));
+    let set = house.set();
+    let of = async |connection: &str| {
+        let asking = cosell_plugins::Asking {
+            connection: connection.to_owned(),
+            ..asking()
+        };
+        set.read(&asking, RecordKind::Opportunity, &seen()).await
+    };
+    assert!(of("contoso").await.is_ok());
+    // Had it been given the instance that is warm, it would have panicked.
+    assert!(of("fabrikam").await.is_ok());
+    assert!(of("contoso").await.is_err(), "its own instance is warm");
+    assert!(of("contoso").await.is_ok(), "and is gone after a fault");
+}

@@ -1,0 +1,149 @@
+//! `HOSTILE-PLUGINS.md`: attack → what stands in its way → what its author is told.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, ensure};
+
+use crate::attacks::Part;
+
+const FILE: &str = "HOSTILE-PLUGINS.md";
+/// Set by `cargo xtask hostile`: the page is written and not compared.
+const WRITE: &str = "COSELL_WRITE_HOSTILE";
+
+/// Attacks that need no whole host, and the tests that play them.
+const CLOSER: [(&str, &str, &str, &str); 9] = [
+    (
+        "a loop on every plugin thread at once",
+        "guests run on threads of their own; the host's go on",
+        "host/service/plugins/tests/lifecycle/limits.rs",
+        "while_guests_loop_on_every_thread_the_runtime_goes_on",
+    ),
+    (
+        "what one partner's deals left in a guest's memory",
+        "a warm instance serves one connection only",
+        "host/service/plugins/tests/lifecycle/limits.rs",
+        "a_warm_instance_serves_one_connection_only",
+    ),
+    (
+        "a leak that grows with every deal",
+        "an instance is renewed after a thousand calls, or at half its memory",
+        "host/service/plugins/tests/lifecycle/limits.rs",
+        "an_instance_is_renewed_before_it_grows_old",
+    ),
+    (
+        "compiled code slipped into the host's cache",
+        "the cache is sealed with a key of this host; what does not fit is compiled anew",
+        "host/service/plugins/tests/lifecycle/cache.rs",
+        "a_forged_or_damaged_file_is_never_run",
+    ),
+    (
+        "bytes that were taken out, dropped again, also after a restart",
+        "quarantine is by content and outlives the host",
+        "host/service/plugins/tests/lifecycle/rollback.rs",
+        "a_quarantine_outlives_the_host_until_a_person_ends_it",
+    ),
+    (
+        "a settings file with keys of its own",
+        "unknown keys are mistakes",
+        "host/service/plugins/tests/lifecycle/loading.rs",
+        "an_operator_file_with_an_unknown_key_is_refused",
+    ),
+    (
+        "tables and columns with names that are no names",
+        "names are checked when they are declared",
+        "host/service/plugins/tests/lifecycle/loading.rs",
+        "needs_with_impossible_names_are_refused",
+    ),
+    (
+        "the host's own columns: mark, link, audit line",
+        "columns with a role are filled by the host alone",
+        "host/service/plugins/tests/lifecycle/questions.rs",
+        "a_column_with_a_role_is_the_hosts_own",
+    ),
+    (
+        "time, chance or code from a text, in a script",
+        "a script's clock is the question's, there is no chance, and nothing is evaluated",
+        "host/service/plugins/tests/lifecycle/scripts.rs",
+        "a_script_knows_no_time_but_the_questions_no_chance_and_no_evaluation",
+    ),
+];
+
+/// Compares the page with what was told, or writes it.
+pub(crate) fn keep(parts: &[Part], told: &BTreeMap<&'static str, String>) -> anyhow::Result<()> {
+    for (_, _, file, test) in CLOSER {
+        let text = std::fs::read_to_string(root().join(file)).with_context(|| file.to_owned())?;
+        ensure!(
+            text.contains(&format!("fn {test}(")),
+            "{file} has no test {test}: name the one that plays this attack now"
+        );
+    }
+    let text = render(parts, told)?;
+    let path = root().join(FILE);
+    if std::env::var_os(WRITE).is_some() {
+        return Ok(std::fs::write(path, text)?);
+    }
+    let there = std::fs::read_to_string(path).unwrap_or_default();
+    let line_of = |text: &str, at: usize| text.lines().nth(at).unwrap_or("(nothing)").to_owned();
+    let differs = (0..there.lines().count().max(text.lines().count()))
+        .map(|at| (line_of(&there, at), line_of(&text, at)))
+        .find(|(old, new)| old != new);
+    if let Some((old, new)) = differs {
+        anyhow::bail!(
+            "{FILE} is not what the attacks came to; `cargo xtask hostile` writes it anew. It says:\n    {old}\nThey came to:\n    {new}"
+        );
+    }
+    Ok(())
+}
+
+fn render(parts: &[Part], told: &BTreeMap<&'static str, String>) -> anyhow::Result<String> {
+    let mut text = String::from(
+        "# Hostile plugins\n\n\
+         Everything that a plugin can try against its host, as far as we know, and what comes of it. Each row is played against the real host by \
+         `cargo test --workspace --test hostile ROW`: the attack is contained, a deal crosses meanwhile with the set that works, and a `.rejected.json` beside \
+         the file says what is wrong, where, what to do and which command shows it again. `cargo xtask hostile` writes this page from what was told; \
+         `cargo verify` fails when it is not what is told now. Long numbers, offsets and frames are left out here: they are those of our own guests.\n",
+    );
+    for part in parts {
+        write!(
+            text,
+            "\n## {}\n\n{}\n\n| row | attack | what stands in its way | what is told |\n|---|---|---|---|\n",
+            part.title, part.about
+        )?;
+        for attack in &part.attacks {
+            let answer = told.get(attack.id).map_or("", String::as_str);
+            writeln!(
+                text,
+                "| `{}` | {} | {} | {} |",
+                attack.id,
+                cell(attack.tries),
+                cell(attack.defence),
+                cell(answer)
+            )?;
+        }
+    }
+    text.push_str(
+        "\n## Closer to the engine\n\nPlayed without a whole host.\n\n| attack | what stands in its way | test |\n|---|---|---|\n",
+    );
+    for (attack, defence, file, test) in CLOSER {
+        writeln!(
+            text,
+            "| {} | {} | `{test}` in `{file}` |",
+            cell(attack),
+            cell(defence)
+        )?;
+    }
+    Ok(text)
+}
+
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace('\n', " ")
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap_or(Path::new("."))
+        .to_owned()
+}
