@@ -28,6 +28,8 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Ports that are tried for a host; two stories rarely draw the same one.
 const PORTS_MAX: usize = 20;
+/// Stories do not wait for a quarter of a minute.
+const ALERT_EVERY: Duration = Duration::from_millis(50);
 /// A running host drains within seconds.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -232,6 +234,7 @@ impl World {
             let clock: Clock = Arc::new(move || now() + ahead.load(Ordering::Relaxed));
             let mut config = Config::load(&self.config)?;
             config.plugins.compiler = self.compiler.clone();
+            config.alerts.every = Some(ALERT_EVERY);
             match Host::start_by(&config, clock).await {
                 Ok(host) => {
                     self.host = Some(host);

@@ -33,6 +33,7 @@ use crate::link::fingerprint;
 use crate::subscribe::{RETRY, Registered, subscribe};
 use crate::sweep::{Every, sweep};
 use crate::trouble::Trouble;
+use crate::watch::alerts::alert;
 use crate::worker::{PLUGINS_CHANGED, work};
 
 /// Plugin events that wait for the host to act on them; they come by hand, a few a day.
@@ -172,6 +173,20 @@ impl Host {
             config.limits.deals_at_once,
             stopping.clone(),
         ));
+        if let Some(address) = config.metrics {
+            let listener = TcpListener::bind(address)
+                .await
+                .map_err(|source| StartError::Listen { address, source })?;
+            let mut closing = stopping.clone();
+            let router = crate::watch::metrics::router(Arc::clone(&desk));
+            tasks.spawn(async move {
+                cosell_webhook::serve(listener, router, limits, async move {
+                    let _ = closing.wait_for(|stop| *stop).await;
+                })
+                .await;
+            });
+        }
+        tasks.spawn(alert(Arc::clone(&desk), config.clone(), stopping.clone()));
         let every = Every {
             partner_center: config.sweep.partner_center,
             crm: config.sweep.crm,

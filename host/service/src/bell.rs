@@ -20,6 +20,27 @@ pub struct Belfry(pub Arc<Desk>);
 #[async_trait]
 impl Accept for Belfry {
     async fn accept(&self, bell: VerifiedBell) -> Result<AcceptOutcome, AcceptError> {
+        let (connection, side) = (bell.connection.to_string(), bell.source);
+        let outcome = self.take(bell).await;
+        let side = match side {
+            Source::PartnerCenter => "partner-center",
+            Source::Dataverse => "dataverse",
+        };
+        let told = match &outcome {
+            Ok(AcceptOutcome::Rung) => "rung",
+            Ok(AcceptOutcome::Duplicate) => "duplicate",
+            Ok(AcceptOutcome::Unknown) => "unknown",
+            Err(AcceptError::Full { .. }) => "full",
+            Err(AcceptError::Broken { .. }) => "broken",
+        };
+        metrics::counter!("cosell_events_total", "connection" => connection, "side" => side, "outcome" => told)
+            .increment(1);
+        outcome
+    }
+}
+
+impl Belfry {
+    async fn take(&self, bell: VerifiedBell) -> Result<AcceptOutcome, AcceptError> {
         let Some(record) = record(&bell, self.0.plugins.current().needs()) else {
             return Ok(AcceptOutcome::Unknown);
         };

@@ -17,6 +17,7 @@ use std::time::Duration;
 use cosell_plugins::Compiler;
 use cosell_store::StoreUrl;
 use cosell_webhook::Source;
+use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 pub use connection::{Connection, Dataverse, Entra, PartnerCenter, Policy};
@@ -39,6 +40,10 @@ const HEADER_S: u64 = 10;
 const DRAIN_S: u64 = 10;
 const CALL_S: u64 = 60;
 const DEALS_AT_ONCE: u64 = 24;
+/// Microsoft's own flows took minutes; a quarter of an hour is noticed by sellers.
+const LATE_MINUTES: u64 = 15;
+/// One parked deal is a seller's business, ten are the operator's.
+const PARKED: u64 = 10;
 const PLUGIN_CALL_MS: u64 = 50;
 const PLUGIN_MEMORY_MB: u64 = 64;
 
@@ -57,6 +62,10 @@ pub struct Config {
     pub limits: Limits,
     /// How often it looks without being rung.
     pub sweep: Sweep,
+    /// Where `/metrics` is served; None: nowhere.
+    pub metrics: Option<SocketAddr>,
+    /// Whom it tells when something is wrong.
+    pub alerts: Alerts,
     /// PEM of private roots that are trusted beside the system's, for all calls.
     pub extra_roots: Option<String>,
     /// Each partner tenant with its CRM environment. At least one.
@@ -133,6 +142,19 @@ pub struct Sweep {
     pub crm: Duration,
 }
 
+/// `[alerts]`
+#[derive(Debug, Clone)]
+pub struct Alerts {
+    /// Where they are posted, as JSON; None: they stand in the log only. An address of a chat service is a secret.
+    pub webhook: Option<SecretString>,
+    /// A record that rang may wait so long.
+    pub late: Duration,
+    /// So many parked deals are too many.
+    pub parked: u64,
+    /// Between two looks; None: every 15 seconds. Not in the file: tests look more often.
+    pub every: Option<Duration>,
+}
+
 impl Config {
     /// Reads the file, the files it points to, and the environment variables it names.
     ///
@@ -188,6 +210,14 @@ fn read_root(page: &Page<'_>) -> Option<Config> {
                 crm: crm?,
             })
         });
+        let metrics = root.section("metrics", |section| {
+            section.optional(
+                "listen",
+                "an address and a port such as \"127.0.0.1:9464\"",
+                |text| text.parse().ok(),
+            )
+        });
+        let alerts = root.section("alerts", alerts);
         let tls = root.section("tls", |section| Some(section.pem("extra_roots")));
         let extra_roots = tls.flatten();
         let mut ids = BTreeSet::new();
@@ -201,6 +231,8 @@ fn read_root(page: &Page<'_>) -> Option<Config> {
             log: log?,
             limits: limits?,
             sweep: sweep?,
+            metrics: metrics?,
+            alerts: alerts?,
             extra_roots,
             connections: connections?,
         })
@@ -276,6 +308,33 @@ fn plugins(section: &Section<'_>, store: Option<&Path>) -> Option<Plugins> {
         cache: cache?,
         settle: Duration::from_millis(settle?),
         compiler: Compiler::Here,
+    })
+}
+
+fn alerts(section: &Section<'_>) -> Option<Alerts> {
+    let webhook = secret::optional(section, "webhook").and_then(|address| {
+        let is_address = |secret: &SecretString| {
+            Url::parse(secret.expose_secret())
+                .is_ok_and(|url| matches!(url.scheme(), "https" | "http"))
+        };
+        match address {
+            Some(secret) if !is_address(&secret) => {
+                section.missing(
+                    "webhook",
+                    "what the secret holds is an address that begins with https://",
+                );
+                None
+            }
+            address => Some(address),
+        }
+    });
+    let late = section.number("late_minutes", 1..=10_080, LATE_MINUTES);
+    let parked = section.number("parked", 1..=1_000_000, PARKED);
+    Some(Alerts {
+        webhook: webhook?,
+        late: Duration::from_secs(late? * 60),
+        parked: parked?,
+        every: None,
     })
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cosell_plugins::{PluginFolder, PluginSet};
+use cosell_plugins::{PluginFolder, PluginSet, Rejection};
 use cosell_remote::{Dataverse, PartnerCenter};
 use cosell_store::{Clock, ConnectionId, Millis, Store};
 use cosell_sync::brake::MassLimits;
@@ -62,6 +62,15 @@ impl Plugins {
         match self {
             Self::Folder(folder) => folder.current(),
             Self::Given(set) => Arc::clone(&set.lock().unwrap_or_else(PoisonError::into_inner)),
+        }
+    }
+
+    /// Files that are refused now, and why.
+    #[must_use]
+    pub fn refused(&self) -> Vec<Rejection> {
+        match self {
+            Self::Folder(folder) => folder.refused(),
+            Self::Given(_) => Vec::new(),
         }
     }
 }

@@ -25,3 +25,4 @@ pub mod status;
 pub mod subscribe;
 mod throttle;
 pub mod verbs;
+mod watch;

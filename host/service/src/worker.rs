@@ -134,6 +134,8 @@ async fn run(desk: &Desk, lease: &Lease) {
             Change::default(),
         ),
     };
+    metrics::counter!("cosell_runs_total", "connection" => lease.connection.to_string(), "ending" => ending(&next))
+        .increment(1);
     let stands_on_plugins = matches!(
         next,
         Next::Parked { .. } | Next::Held { .. } | Next::Paused { .. }
@@ -173,6 +175,20 @@ async fn wake_if_swapped(desk: &Desk, lease: &Lease, began_with: &PluginSet) {
         .await;
     if let Err(error) = woken {
         error!(error = %error, "a deal could not be woken after a change of plugins");
+    }
+}
+
+/// For metrics.
+fn ending(next: &Next) -> &'static str {
+    match next {
+        Next::Settled => "settled",
+        Next::Wait { failed: true, .. } => "failed",
+        Next::Wait { .. } => "waits",
+        Next::Parked { .. } => "parked",
+        Next::Held { .. } => "held",
+        Next::Orphaned { .. } => "orphaned",
+        Next::Paused { .. } => "paused",
+        Next::Retired { .. } => "retired",
     }
 }
 

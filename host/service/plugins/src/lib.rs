@@ -32,6 +32,7 @@ mod prescan;
 pub mod rejection;
 pub mod report;
 mod settings;
+pub mod signature;
 mod standard;
 pub mod trial;
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use wasmtime::component::InstancePre;
 
@@ -249,7 +250,10 @@ impl Plugin {
         question: &'static str,
         call: impl FnOnce(&mut Instance, &Places) -> wasmtime::Result<Result<R, wit::Stop>>,
     ) -> Result<R, Stop> {
+        let started = Instant::now();
         let (answer, log) = self.guest.call(&asking.connection, call);
+        metrics::histogram!("cosell_plugin_call_seconds", "plugin" => self.id().to_owned(), "question" => question)
+            .record(started.elapsed());
         self.tell(question, &log);
         let kind = match answer {
             Ok(Ok(answer)) => {
@@ -269,6 +273,10 @@ impl Plugin {
             },
             Err(fault) => StopKind::Fault(Box::new(fault)),
         };
+        if let StopKind::Fault(fault) = &kind {
+            metrics::counter!("cosell_plugin_faults_total", "plugin" => self.id().to_owned(), "kind" => fault.kind.as_str())
+                .increment(1);
+        }
         if matches!(&kind, StopKind::Fault(fault) if fault.kind == FaultKind::Fault) {
             // It says itself that it is broken: whatever state it is in, nobody else should meet it.
             self.guest.drop_warm();

@@ -90,6 +90,8 @@ pub enum RejectionKind {
     Example,
     /// Another plugin has the same id.
     Duplicate,
+    /// Nobody who is trusted has signed it.
+    Unsigned,
     /// It failed over one deal after the other, and was taken out of service. These very bytes are not taken again.
     Quarantined,
 }
@@ -115,6 +117,7 @@ impl RejectionKind {
             Self::Settings => "settings",
             Self::Example => "example",
             Self::Duplicate => "duplicate",
+            Self::Unsigned => "unsigned",
             Self::Quarantined => "quarantined",
         }
     }

@@ -73,6 +73,11 @@ impl Http {
         Self { carrier }
     }
 
+    /// Sends what is no call to Microsoft.
+    pub(crate) async fn carry(&self, parcel: Parcel) -> Result<http::Response<Bytes>, Broken> {
+        self.carrier.carry(parcel).await
+    }
+
     /// The clock by which tokens and what is known about an organisation grow old.
     pub(crate) fn now(&self) -> Instant {
         self.carrier.now()
@@ -114,6 +119,15 @@ impl Http {
         };
         let started = Instant::now();
         let answer = self.carrier.carry(parcel).await;
+        let status = match &answer {
+            Ok(answer) => answer.status().as_str().to_owned(),
+            Err(_) => "none".to_owned(),
+        };
+        metrics::histogram!(
+            "cosell_remote_request_seconds",
+            "service" => call.service.to_string(), "method" => call.method.to_string(), "status" => status
+        )
+        .record(started.elapsed());
         let (head, body) = answer.map_err(|broken| call.broken(broken))?.into_parts();
         tracing::debug!(
             http.service = %call.service, http.method = %call.method, http.path = call.url.path(), http.status = head.status.as_u16(),

@@ -10,6 +10,7 @@ pub mod dataverse;
 mod error;
 mod http;
 mod json;
+pub mod notice;
 pub mod partner_center;
 
 pub use crate::auth::{Credential, Tokens};

@@ -354,11 +354,17 @@ impl<'a> Run<'a> {
 
     /// Closes the open intent, and remembers what its write showed, in one transaction (S6).
     pub(super) async fn close(&mut self, outcome: &str, detail: &str) -> Result<(), Trouble> {
-        let attempt = self.intent.take().map(|intent| Attempt {
+        let attempt = self.intent.take().map(|intent| {
+            metrics::counter!(
+                "cosell_writes_total",
+                "connection" => self.lease.connection.to_string(), "kind" => intent.kind, "outcome" => outcome.to_owned()
+            )
+            .increment(1);
+            Attempt {
             operation: intent.operation,
             outcome: outcome.to_owned(),
             detail: detail.to_owned(),
-        });
+        }});
         if let (Some(mark), "done" | "adopted") = (self.mark.take(), outcome) {
             self.link.mark = Some(mark);
         }

@@ -1,0 +1,59 @@
+//! One look at everything that an operator watches.
+
+use std::collections::BTreeMap;
+
+use cosell_store::{Census, Millis, StoreError};
+
+use crate::desk::Desk;
+
+/// What was seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Vitals {
+    /// By the store's clock, milliseconds since the epoch.
+    pub(crate) now: Millis,
+    /// Lanes, bells, cards and holds. None: the store does not answer.
+    pub(crate) census: Option<Census>,
+    /// Credentials that rest: connection and credential, until when, and why.
+    pub(crate) resting: BTreeMap<(String, String), (Millis, String)>,
+    /// Files of the plugin folder that are refused, and why.
+    pub(crate) refused: BTreeMap<String, String>,
+    /// Plugins in service.
+    pub(crate) plugins: usize,
+    /// Why the store does not answer.
+    pub(crate) store_trouble: Option<String>,
+}
+
+/// Looks. A store that does not answer is something to be told, and no error.
+pub(crate) async fn look(desk: &Desk) -> Vitals {
+    let mut vitals = Vitals {
+        now: desk.now(),
+        plugins: desk.plugins.current().plugins().len(),
+        refused: desk
+            .plugins
+            .refused()
+            .into_iter()
+            .map(|rejection| (rejection.file.clone(), rejection.to_string()))
+            .collect(),
+        ..Vitals::default()
+    };
+    if let Err(error) = ask_the_store(desk, &mut vitals).await {
+        vitals.census = None;
+        vitals.store_trouble = Some(error.to_string());
+    }
+    vitals
+}
+
+async fn ask_the_store(desk: &Desk, vitals: &mut Vitals) -> Result<(), StoreError> {
+    vitals.census = Some(desk.store.census().await?);
+    for connection in desk.connections.keys() {
+        for throttle in desk.store.throttles(connection).await? {
+            if throttle.until > vitals.now {
+                vitals.resting.insert(
+                    (connection.clone(), throttle.credential),
+                    (throttle.until, throttle.reason),
+                );
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! What an operator's own programs see: numbers, and alerts that begin and end.
+
+use std::net::TcpListener as StdListener;
+use std::os::unix::fs::PermissionsExt as _;
+
+use anyhow::{Context as _, ensure};
+use cosell_tests::{Setup, World};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+
+use crate::Told;
+
+/// A place that takes whatever is posted to it.
+async fn mailbox() -> anyhow::Result<(String, mpsc::UnboundedReceiver<Value>)> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = format!("http://{}/alerts", listener.local_addr()?);
+    let (put, posts) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            // A caller that breaks off has posted nothing.
+            if let Ok(post) = take(socket).await {
+                drop(put.send(post));
+            }
+        }
+    });
+    Ok((address, posts))
+}
+
+async fn take(mut socket: TcpStream) -> anyhow::Result<Value> {
+    let mut text = String::new();
+    let mut bytes = [0; 4096];
+    loop {
+        let count = socket.read(&mut bytes).await?;
+        ensure!(count > 0, "cut off");
+        text.push_str(std::str::from_utf8(&bytes[..count])?);
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            continue;
+        };
+        let length = head
+            .lines()
+            .find_map(|line| {
+                line.to_ascii_lowercase()
+                    .strip_prefix("content-length: ")?
+                    .parse::<usize>()
+                    .ok()
+            })
+            .context("a post has a length")?;
+        if body.len() >= length {
+            let post = serde_json::from_str(body)?;
+            socket
+                .write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n")
+                .await?;
+            return Ok(post);
+        }
+    }
+}
+
+async fn scrape(address: &str) -> anyhow::Result<String> {
+    let mut socket = TcpStream::connect(address).await?;
+    socket
+        .write_all(b"GET /metrics HTTP/1.1\r\nhost: metrics\r\nconnection: close\r\n\r\n")
+        .await?;
+    let mut text = String::new();
+    socket.read_to_string(&mut text).await?;
+    Ok(text)
+}
+
+/// The sum of all lines of a metric with these labels.
+fn count(page: &str, metric: &str, labels: &str) -> f64 {
+    page.lines()
+        .filter(|line| line.starts_with(metric) && line.contains(labels))
+        .filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok())
+        .sum()
+}
+
+async fn next(posts: &mut mpsc::UnboundedReceiver<Value>, alert: &str) -> anyhow::Result<Value> {
+    tokio::time::timeout(cosell_tests::PATIENCE, async {
+        loop {
+            let post = posts.recv().await.context("the mailbox is gone")?;
+            if post["alert"] == alert {
+                return Ok(post);
+            }
+        }
+    })
+    .await
+    .with_context(|| format!("no alert \"{alert}\" came"))?
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_are_read_and_alerts_are_posted_when_they_begin_and_when_they_end() -> Told {
+    let (address, mut posts) = mailbox().await?;
+    let secrets = tempfile::tempdir()?;
+    let secret = secrets.path().join("alerts");
+    std::fs::write(&secret, &address)?;
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600))?;
+    let metrics = StdListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+    let world = World::set_up(Setup {
+        sections: &format!(
+            "[metrics]\nlisten = \"{metrics}\"\n\n[alerts]\nwebhook = {{ file = {:?} }}\n",
+            secret.display().to_string()
+        ),
+        ..Setup::default()
+    })
+    .await?;
+    let referral = world.referral("Rollout", "Fabrikam", "DE")?;
+    world.row_of(&referral).await?;
+    world.quiet().await?;
+    let page = scrape(&metrics).await?;
+    ensure!(page.starts_with("HTTP/1.1 200"), "{page}");
+    for (metric, labels, least) in [
+        ("cosell_linked_deals", "", 1.0),
+        ("cosell_lanes", "state=\"settled\"", 1.0),
+        ("cosell_store_up", "", 1.0),
+        ("cosell_plugins", "", 7.0),
+        ("cosell_events_total", "side=\"partner-center\"", 1.0),
+        ("cosell_runs_total", "ending=\"settled\"", 1.0),
+        (
+            "cosell_writes_total",
+            "kind=\"create-row\",outcome=\"done\"",
+            1.0,
+        ),
+        ("cosell_remote_request_seconds_count", "status=\"200\"", 2.0),
+        (
+            "cosell_plugin_call_seconds_count",
+            "question=\"opportunity.to-row\"",
+            1.0,
+        ),
+    ] {
+        ensure!(
+            count(&page, metric, labels) >= least,
+            "{metric}{{{labels}}}: {page}"
+        );
+    }
+    for name in ["Fabrikam", "Rollout", referral.as_str()] {
+        ensure!(
+            !page.contains(name),
+            "metrics name a customer or a deal: {name}"
+        );
+    }
+    std::fs::write(world.folder.join("60-bad.wasm"), b"no component")?;
+    let begins = next(&mut posts, "plugin-refused:60-bad.wasm").await?;
+    ensure!(
+        begins["state"] == "firing"
+            && begins["text"]
+                .as_str()
+                .is_some_and(|text| text.contains("not WebAssembly")),
+        "{begins}"
+    );
+    std::fs::remove_file(world.folder.join("60-bad.wasm"))?;
+    let ends = next(&mut posts, "plugin-refused:60-bad.wasm").await?;
+    ensure!(
+        ends["state"] == "resolved",
+        "told twice, or never over: {ends}"
+    );
+    world.end().await
+}
