@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod deploy;
 mod manual;
 mod secrets;
 
