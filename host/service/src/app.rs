@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 use cosell_plugins::{
-    Engine, EngineError, EngineSettings, FolderError, FolderSettings, Limits, PluginEvent,
-    PluginFolder, PluginSet, What,
+    Engine, EngineError, EngineSettings, FolderError, FolderSettings, Ledger, Limits, PluginEvent,
+    PluginFolder, PluginSet, Serving, What,
 };
 use cosell_remote::auth::FileKeeper;
 use cosell_remote::partner_center::PartnerCenterSettings;
@@ -30,6 +30,8 @@ use crate::bell::Belfry;
 use crate::config::{self, Config};
 use crate::desk::{Connection, Desk, Plugins, fair_dice};
 use crate::link::fingerprint;
+use crate::set::{StoreLedger, Voice, folder_name};
+use crate::shadow::judge_shadows;
 use crate::subscribe::{RETRY, Registered, subscribe};
 use crate::sweep::{Every, sweep};
 use crate::trouble::Trouble;
@@ -37,6 +39,8 @@ use crate::worker::{PLUGINS_CHANGED, work};
 
 /// Plugin events that wait for the host to act on them; they come by hand, a few a day.
 const EVENTS_MAX: usize = 256;
+/// How often a host looks whether another one, or a person, has changed the set of plugins.
+const FOLLOW: Duration = Duration::from_secs(2);
 /// Lanes that are woken when the set of plugins changes, and once after each start, when the configuration may have changed.
 const PARKED_MAX: usize = 100_000;
 
@@ -62,6 +66,9 @@ pub enum StartError {
     /// A plugin that is to be tried would be refused.
     #[error("the plugin folder would refuse it: {0}")]
     Candidate(Box<cosell_plugins::Rejection>),
+    /// The set of the store cannot be loaded here.
+    #[error("the plugins that serve cannot be loaded: {0}")]
+    Set(String),
     /// The plugin folder could not be watched.
     #[error("the plugin folder cannot be used")]
     Folder(#[source] FolderError),
@@ -147,7 +154,8 @@ impl Host {
                 );
             }
         };
-        let desk = Arc::new(compose(config, opened, on_event)?);
+        let plugins = keep_plugins(config, &opened, on_event).await?;
+        let desk = Arc::new(compose(config, opened, plugins)?);
         let doors = config.connections.iter().map(listening).collect();
         let door =
             Door::new(doors, Arc::new(Belfry(Arc::clone(&desk)))).map_err(StartError::Door)?;
@@ -184,6 +192,8 @@ impl Host {
                 stopping.clone(),
             ));
         }
+        tasks.spawn(follow_set(Arc::clone(&desk), stopping.clone()));
+        tasks.spawn(judge_shadows(Arc::clone(&desk), stopping.clone()));
         tasks.spawn(follow_plugins(
             Arc::clone(&desk),
             config.clone(),
@@ -238,7 +248,77 @@ pub fn desk(config: &Config) -> Result<Desk, StartError> {
         path: config.store.to_string(),
         source,
     })?;
-    compose(config, opened, |_| {})
+    let plugins = match serving_beside(config)? {
+        Some(serving) => Plugins::Given(Mutex::new(Arc::clone(&serving.set))),
+        // No host has ever run: what would serve is what lies in the folder.
+        None => Plugins::Folder(
+            PluginFolder::open(
+                engine(config)?,
+                &config.plugins.folder,
+                folder_settings(config),
+                |_| {},
+            )
+            .map_err(StartError::Folder)?,
+        ),
+    };
+    compose(config, opened, plugins)
+}
+
+/// The set of the store, loaded beside a host that may be running. None: there is none. It has a runtime and a handle on the store of its own, so
+/// that any thread may wait for it.
+fn serving_beside(config: &Config) -> Result<Option<Serving>, StartError> {
+    if config.store.file().is_some_and(|path| !path.exists()) {
+        return Ok(None);
+    }
+    let load = || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| StartError::Set(error.to_string()))?;
+        let within = runtime.enter();
+        let opened =
+            cosell_store::attach(&config.store, None).map_err(|source| StartError::Store {
+                path: config.store.to_string(),
+                source,
+            })?;
+        drop(within);
+        let ledger = StoreLedger::beside(opened.store, opened.clock, runtime);
+        if ledger.newest().map_err(|error| StartError::Set(error.0))? == 0 {
+            return Ok(None);
+        }
+        cosell_plugins::serving(&engine(config)?, &ledger)
+            .map(Some)
+            .map_err(StartError::Set)
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(load).join().unwrap_or_else(|_| {
+            Err(StartError::Set(
+                "this is a bug, please report it".to_owned(),
+            ))
+        })
+    })
+}
+
+/// Proposes everything that lies in the plugin folder, as if all of it had just been dropped; nothing is taken away by what does not lie there. For
+/// a folder that is new to a store where another set serves, and for pipelines that deploy one. Answers the generation that serves then, and what
+/// was refused.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn propose_folder(
+    config: &Config,
+) -> Result<(u64, Vec<cosell_plugins::Rejection>), StartError> {
+    let opened = cosell_store::open(&config.store, None)
+        .await
+        .map_err(|source| StartError::Store {
+            path: config.store.to_string(),
+            source,
+        })?;
+    let Plugins::Folder(folder) = keep_plugins_as(config, &opened, Voice::All, |_| {}).await?
+    else {
+        return Ok((0, Vec::new()));
+    };
+    Ok((folder.current().generation(), folder.refused()))
 }
 
 /// A desk as [`desk`] makes it, and the set that would serve if this file were dropped into the plugin folder.
@@ -250,16 +330,17 @@ pub fn desk_and_candidate(
     candidate: &Path,
 ) -> Result<(Desk, Arc<PluginSet>), StartError> {
     let desk = desk(config)?;
-    let set = cosell_plugins::with_candidate(&engine(config)?, &config.plugins.folder, candidate)
-        .map_err(|rejection| StartError::Candidate(Box::new(rejection)))?;
+    let set = cosell_plugins::with_candidate(
+        &engine(config)?,
+        &desk.plugins.current(),
+        &config.plugins.folder,
+        candidate,
+    )
+    .map_err(|rejection| StartError::Candidate(Box::new(rejection)))?;
     Ok((desk, Arc::new(set)))
 }
 
-fn compose(
-    config: &Config,
-    opened: Opened,
-    on_plugin_event: impl Fn(&PluginEvent) + Send + Sync + 'static,
-) -> Result<Desk, StartError> {
+fn compose(config: &Config, opened: Opened, plugins: Plugins) -> Result<Desk, StartError> {
     let mut connections = BTreeMap::new();
     for (place, settings) in config.connections.iter().enumerate() {
         let connection =
@@ -272,7 +353,7 @@ fn compose(
     Ok(Desk {
         store: opened.store,
         clock: opened.clock,
-        plugins: Plugins::Folder(plugins(config, on_plugin_event)?),
+        plugins,
         connections,
         rope: Arc::new(Notify::new()),
         owner: format!("{}-{}", std::process::id(), uuid::Uuid::new_v4()),
@@ -297,17 +378,61 @@ fn engine(config: &Config) -> Result<Engine, StartError> {
     .map_err(StartError::Engine)
 }
 
-fn plugins(
-    config: &Config,
-    on_event: impl Fn(&PluginEvent) + Send + Sync + 'static,
-) -> Result<PluginFolder, StartError> {
-    let engine = engine(config)?;
-    let settings = FolderSettings {
+fn folder_settings(config: &Config) -> FolderSettings {
+    FolderSettings {
         settle: config.plugins.settle,
+        shadow_first: config.plugins.shadow_first,
         ..FolderSettings::default()
-    };
-    PluginFolder::open(engine, &config.plugins.folder, settings, on_event)
-        .map_err(StartError::Folder)
+    }
+}
+
+/// The folder proposes, and the store says what serves. Compiling takes seconds and asks the store, so it has a thread of its own.
+async fn keep_plugins(
+    config: &Config,
+    opened: &Opened,
+    on_event: impl Fn(&PluginEvent) + Send + Sync + 'static,
+) -> Result<Plugins, StartError> {
+    keep_plugins_as(config, opened, Voice::News, on_event).await
+}
+
+async fn keep_plugins_as(
+    config: &Config,
+    opened: &Opened,
+    voice: Voice,
+    on_event: impl Fn(&PluginEvent) + Send + Sync + 'static,
+) -> Result<Plugins, StartError> {
+    let engine = engine(config)?;
+    let is_shared = matches!(config.store, StoreUrl::Postgres(_));
+    let name = folder_name(is_shared, &config.plugins.folder, &config.plugins.cache);
+    let ledger = Arc::new(StoreLedger::of_host(
+        Arc::clone(&opened.store),
+        Arc::clone(&opened.clock),
+        name,
+        voice,
+    ));
+    let (folder, settings) = (config.plugins.folder.clone(), folder_settings(config));
+    tokio::task::spawn_blocking(move || {
+        PluginFolder::open_with(engine, folder, settings, ledger, on_event)
+    })
+    .await
+    .map_err(|error| StartError::Set(error.to_string()))?
+    .map(Plugins::Folder)
+    .map_err(StartError::Folder)
+}
+
+/// Another host or a person changes the set in the store: every few seconds the keeper looks there.
+async fn follow_set(desk: Arc<Desk>, mut stop: watch::Receiver<bool>) {
+    let mut look = tokio::time::interval(FOLLOW);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = stop.changed() => return,
+            _ = look.tick() => {}
+        }
+        if let Plugins::Folder(folder) = &desk.plugins {
+            folder.follow();
+        }
+    }
 }
 
 fn connection(
@@ -381,6 +506,12 @@ fn health(desk: Arc<Desk>) -> Router {
     let ready = move || {
         let desk = Arc::clone(&desk);
         async move {
+            if desk.plugins.behind().is_some() {
+                return (
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "the plugins that the store says cannot be loaded here: see the log, or `cosell plugin list`\n",
+                );
+            }
             if desk.plugins.current().plugins().is_empty() {
                 return (
                     StatusCode::SERVICE_UNAVAILABLE,
@@ -415,7 +546,9 @@ async fn follow_plugins(
     doubt.reset();
     loop {
         let mut again = None;
-        for settings in &config.connections {
+        // Without the set it is not known what to follow; it is, with the swap that loads it.
+        let known = desk.plugins.behind().is_none();
+        for settings in config.connections.iter().filter(|_| known) {
             if let Err(error) = subscribe(&desk, &config, settings, &mut subscribed).await {
                 let soon = retry_after(&desk, &error);
                 again = Some(again.map_or(soon, |sooner| soon.min(sooner)));
@@ -441,6 +574,8 @@ async fn follow_plugins(
                         wake_parked(&desk).await;
                         break;
                     }
+                    // What is tried on some deals may read other columns.
+                    Some(event) if event.what == What::Candidate && event.file.is_empty() => break,
                     // A component that was looked at, and changed nothing.
                     Some(_) => {}
                     None => return,

@@ -18,6 +18,8 @@ use crate::trouble::{Trouble, reasons_of, sentences};
 const OPEN_WRITE_MS: Millis = 5_000;
 /// Why a lane is looked at that no record rang for.
 pub(crate) const PLUGINS_CHANGED: &str = "plugins changed";
+/// How often a host that has not the set of the store looks whether it has it.
+const BEHIND: Duration = Duration::from_secs(1);
 /// The worker looks at least so often, in case a wake-up was lost.
 const IDLE_MAX: Duration = Duration::from_secs(5);
 
@@ -31,6 +33,14 @@ pub async fn work(desk: Arc<Desk>, lanes_at_once: usize, mut stop: watch::Receiv
         if free.available_permits() == 0 {
             tokio::select! {
                 permit = free.acquire() => drop(permit),
+                _ = stop.changed() => {}
+            }
+            continue;
+        }
+        // S29: no lane without the set that the store says. The keeper of the plugins has told why.
+        if desk.plugins.behind().is_some() {
+            tokio::select! {
+                () = tokio::time::sleep(BEHIND) => {}
                 _ = stop.changed() => {}
             }
             continue;

@@ -56,7 +56,9 @@ pub enum StoreError {
         closed: Option<String>,
     },
     /// Somebody else has changed the set of plugins since it was looked at; nothing was changed.
-    #[error("the set of plugins is at generation {now} already, and this was meant to follow {base}; look again")]
+    #[error(
+        "the set of plugins is at generation {now} already, and this was meant to follow {base}; look again"
+    )]
     Overtaken {
         /// What it was made from.
         base: i64,

@@ -84,9 +84,11 @@ impl Sets for PostgresStore {
 
     async fn tell(&self, events: Vec<SetEvent>) -> Result<(), StoreError> {
         let events: Vec<SetEvent> = events.into_iter().map(storable_event).collect();
-        in_transaction!(self, "write into the journal of plugins", |sql, given| tell(
-            &sql, given, &events, None
-        ))
+        in_transaction!(
+            self,
+            "write into the journal of plugins",
+            |sql, given| tell(&sql, given, &events, None)
+        )
     }
 
     async fn set_events(&self, limit: usize) -> Result<Vec<SetEvent>, StoreError> {
@@ -190,12 +192,7 @@ fn member(row: &Row) -> Member {
 }
 
 async fn component(sql: &impl GenericClient, hash: &str) -> Result<Option<Vec<u8>>, Fault> {
-    let found = row(
-        sql,
-        "SELECT bytes FROM component WHERE hash = $1",
-        &[&hash],
-    )
-    .await?;
+    let found = row(sql, "SELECT bytes FROM component WHERE hash = $1", &[&hash]).await?;
     Ok(found.map(|row| row.get(0)))
 }
 
@@ -346,9 +343,13 @@ async fn quarantine(
         &[sha256, file, plugin, why, by, &now],
     )
     .await?;
-    run(sql, "UPDATE proposal SET sha256 = '' WHERE sha256 = $1", &[sha256])
-        .await
-        .map(drop)
+    run(
+        sql,
+        "UPDATE proposal SET sha256 = '' WHERE sha256 = $1",
+        &[sha256],
+    )
+    .await
+    .map(drop)
 }
 
 async fn quarantines(sql: &impl GenericClient) -> Result<Vec<Quarantined>, Fault> {

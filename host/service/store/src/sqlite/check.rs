@@ -23,10 +23,11 @@ pub(super) fn check(sql: &Connection) -> Result<Vec<Finding>, Failure> {
         .query_map([], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     for hash in names {
-        let bytes: Vec<u8> =
-            sql.query_row("SELECT bytes FROM component WHERE hash = ?1", [&hash], |row| {
-                row.get(0)
-            })?;
+        let bytes: Vec<u8> = sql.query_row(
+            "SELECT bytes FROM component WHERE hash = ?1",
+            [&hash],
+            |row| row.get(0),
+        )?;
         findings.extend(damaged(&hash, &bytes));
     }
     Ok(findings)

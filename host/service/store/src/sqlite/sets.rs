@@ -313,7 +313,11 @@ fn said(sql: &Connection, folder: &str) -> Result<Option<Vec<SaidFile>>, Failure
         })?
         .collect::<Result<_, _>>()?;
     let was_heard = !rows.is_empty();
-    Ok(was_heard.then(|| rows.into_iter().filter(|one| !one.file.is_empty()).collect()))
+    Ok(was_heard.then(|| {
+        rows.into_iter()
+            .filter(|one| !one.file.is_empty())
+            .collect()
+    }))
 }
 
 /// A row without a file says that the folder was heard, also of one that is empty.

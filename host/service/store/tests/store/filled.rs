@@ -10,9 +10,29 @@ use crate::stage::*;
 
 /// Tables of the store.
 pub(crate) const TABLES: [&str; 23] = [
-    "counter", "lane", "member", "bell", "event", "link", "base", "raw", "intent", "attempt",
-    "audit", "cursor", "throttle", "card", "hold", "note", "component", "active_set", "set_member",
-    "quarantine", "proposal", "plugin_event", "judgement",
+    "counter",
+    "lane",
+    "member",
+    "bell",
+    "event",
+    "link",
+    "base",
+    "raw",
+    "intent",
+    "attempt",
+    "audit",
+    "cursor",
+    "throttle",
+    "card",
+    "hold",
+    "note",
+    "component",
+    "active_set",
+    "set_member",
+    "quarantine",
+    "proposal",
+    "plugin_event",
+    "judgement",
 ];
 
 /// Fills it: lane 1 is linked and asks a person; lane 2 is being worked on, its write open; lane 3 has retired into lane 1; lane 4 waits,
@@ -103,7 +123,12 @@ async fn fill_sets(stage: &Stage) {
     let mut script = member_of("50-acme.js", b"engine");
     script.source = Some(hash_of(b"text"));
     let next = Activation {
-        components: vec![bytes(b"base-1"), bytes(b"engine"), bytes(b"text"), bytes(b"\0\xff")],
+        components: vec![
+            bytes(b"base-1"),
+            bytes(b"engine"),
+            bytes(b"text"),
+            bytes(b"\0\xff"),
+        ],
         said: Some(said("host-a", &[("50-acme.js", "v1")])),
         ..activation(1, vec![member_of("10-base.wasm", b"base-1"), script])
     };

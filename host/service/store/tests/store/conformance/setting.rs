@@ -213,7 +213,10 @@ pub(crate) async fn a_quarantined_version_is_known_by_its_hash_until_a_person_re
     assert_eq!(released[0].released, Some(("ada".into(), BEGIN + 3)));
     store.quarantine(out("v9", "again")).await.unwrap();
     let again = store.quarantines().await.unwrap();
-    assert_eq!((again[0].why.as_str(), &again[0].released), ("again", &None));
+    assert_eq!(
+        (again[0].why.as_str(), &again[0].released),
+        ("again", &None)
+    );
 }
 
 pub(crate) async fn old_generations_and_their_bytes_are_dropped(stage: &Stage) {
@@ -257,7 +260,10 @@ pub(crate) async fn the_journal_is_read_backwards(stage: &Stage) {
     store.activate(activation(0, vec![])).await.unwrap();
     store.tell(Vec::new()).await.unwrap();
     let told = store.set_events(10).await.unwrap();
-    assert_eq!((told[0].what.as_str(), told[0].generation), ("activated", Some(1)));
+    assert_eq!(
+        (told[0].what.as_str(), told[0].generation),
+        ("activated", Some(1))
+    );
     assert_eq!(
         told[1],
         SetEvent {
@@ -270,7 +276,10 @@ pub(crate) async fn the_journal_is_read_backwards(stage: &Stage) {
 
 pub(crate) async fn s30_judgements_are_about_one_pair_of_sets(stage: &Stage) {
     let store = &stage.store;
-    let lanes = [stage.ring(&referral("r1")).await, stage.ring(&referral("r2")).await];
+    let lanes = [
+        stage.ring(&referral("r1")).await,
+        stage.ring(&referral("r2")).await,
+    ];
     let judged = |place: usize, verdict: &str| Judgement {
         connection: HERE.into(),
         lane: lanes[place],
@@ -286,8 +295,14 @@ pub(crate) async fn s30_judgements_are_about_one_pair_of_sets(stage: &Stage) {
         .await
         .unwrap();
     let known = store.judgements("a/b").await.unwrap();
-    let shown: Vec<_> = known.iter().map(|one| (one.lane, one.verdict.as_str(), one.at)).collect();
-    assert_eq!(shown, [(lanes[0], "same", BEGIN + 1), (lanes[1], "same", BEGIN)]);
+    let shown: Vec<_> = known
+        .iter()
+        .map(|one| (one.lane, one.verdict.as_str(), one.at))
+        .collect();
+    assert_eq!(
+        shown,
+        [(lanes[0], "same", BEGIN + 1), (lanes[1], "same", BEGIN)]
+    );
     let kept = ["a/b".to_owned()];
     store
         .judge("a/c", vec![judged(0, "same")], &kept)
