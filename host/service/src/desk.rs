@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cosell_plugins::{Judged, PluginFolder, PluginSet};
+use cosell_plugins::{Judged, PluginFolder, PluginSet, Serving};
 use cosell_remote::{Dataverse, PartnerCenter};
 use cosell_store::{Clock, ConnectionId, LaneId, LaneState, Millis, Store};
 use cosell_sync::brake::MassLimits;
@@ -52,6 +52,8 @@ pub fn fair_dice() -> Dice {
 pub enum Plugins {
     /// A folder that is watched.
     Folder(PluginFolder),
+    /// What the store says, loaded once beside the hosts.
+    Beside(Arc<Serving>),
     /// Sets that were loaded before, and are swapped by hand: what thousands of histories share.
     Given(Mutex<Arc<PluginSet>>),
 }
@@ -62,6 +64,7 @@ impl Plugins {
     pub fn current(&self) -> Arc<PluginSet> {
         match self {
             Self::Folder(folder) => folder.current(),
+            Self::Beside(serving) => Arc::clone(&serving.set),
             Self::Given(set) => Arc::clone(&set.lock().unwrap_or_else(PoisonError::into_inner)),
         }
     }
@@ -69,7 +72,7 @@ impl Plugins {
     /// The set that a run of this deal begins with: what serves, and what is tried on it.
     #[must_use]
     pub fn for_deal(&self, lane: LaneId, state: &LaneState) -> Arc<PluginSet> {
-        let Self::Folder(folder) = self else {
+        let Some(serving) = self.serving() else {
             return self.current();
         };
         let number = lane.0.to_string();
@@ -78,38 +81,44 @@ impl Plugins {
         let linked = linked.into_iter().flatten().flatten();
         let members = state.members.iter().map(|member| &member.id);
         let ids = linked.chain(members).map(String::as_str);
-        folder
-            .serving()
-            .for_deal(std::iter::once(number.as_str()).chain(ids))
+        serving.for_deal(std::iter::once(number.as_str()).chain(ids))
     }
 
     /// Shadows, each with the set that would serve.
     #[must_use]
     pub fn shadows(&self) -> Vec<Judged> {
+        self.serving()
+            .map(|serving| serving.shadows())
+            .unwrap_or_default()
+    }
+
+    /// The generation that serves, with what is tried and judged beside it. None: only a set was given.
+    #[must_use]
+    pub fn serving(&self) -> Option<Arc<Serving>> {
         match self {
-            Self::Folder(folder) => folder.serving().shadows(),
-            Self::Given(_) => Vec::new(),
+            Self::Folder(folder) => Some(folder.serving()),
+            Self::Beside(serving) => Some(Arc::clone(serving)),
+            Self::Given(_) => None,
         }
     }
 
     /// What is to be followed in the CRM (S31), and a name of it: all that some deal may be read with.
     #[must_use]
     pub fn followed(&self) -> (String, Needs) {
-        let serving = match self {
-            Self::Folder(folder) => folder.serving(),
-            Self::Given(_) => {
-                let set = self.current();
-                return (set.hash().to_owned(), set.needs().clone());
-            }
+        let Some(serving) = self.serving() else {
+            let set = self.current();
+            return (set.hash().to_owned(), set.needs().clone());
         };
         let mut all = Needs::default();
         let mut name = String::new();
         for set in serving.sets() {
             name = format!("{name}/{}", set.hash());
             let needs = set.needs();
-            for (table, columns) in &needs.reads {
-                let known = all.reads.entry(table.clone()).or_default();
-                known.extend(columns.iter().cloned());
+            for (from, to) in [(&needs.reads, &mut all.reads), (&needs.asks, &mut all.asks)] {
+                for (table, columns) in from {
+                    let known = to.entry(table.clone()).or_default();
+                    known.extend(columns.iter().cloned());
+                }
             }
             for join in &needs.joins {
                 if !all.joins.contains(join) {
@@ -130,7 +139,7 @@ impl Plugins {
     pub fn behind(&self) -> Option<String> {
         match self {
             Self::Folder(folder) => folder.behind().map(|behind| behind.why),
-            Self::Given(_) => None,
+            Self::Beside(_) | Self::Given(_) => None,
         }
     }
 }

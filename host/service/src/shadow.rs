@@ -52,10 +52,9 @@ pub(crate) async fn judge_shadows(desk: Arc<Desk>, mut stop: watch::Receiver<boo
 
 /// Some deals; and what follows when all are judged.
 async fn slice(desk: &Desk, shadow: &Shadow) -> Result<(), VerbError> {
-    let Plugins::Folder(folder) = &desk.plugins else {
+    let Some(serving) = desk.plugins.serving() else {
         return Ok(());
     };
-    let serving = folder.serving();
     let Some(generation) = &serving.generation else {
         return Ok(());
     };

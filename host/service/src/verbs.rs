@@ -19,6 +19,7 @@ mod history;
 mod holds;
 mod moment;
 mod plan;
+mod plugin_orders;
 mod plugins;
 mod rebind;
 mod reconcile;
@@ -41,11 +42,15 @@ pub use holds::{HoldView, Settled, VerdictView, holds, release_mass, settle};
 pub use moment::{Moment, since};
 pub(crate) use plan::is_shut;
 pub use plan::{Plan, Planned, PlannedAsk, PlannedHold, Scope, Summary, Would, plan};
-pub use plugins::{
-    CandidateView, GenerationView, OutView, PluginLine, PluginList, RefusedView, SetChanged,
-    ShadowView, plugin_list, promote_plugin, quarantine_plugin, release_plugin, roll_back_plugins,
+pub(crate) use plugin_orders::promote;
+pub use plugin_orders::{
+    SetChanged, promote_plugin, quarantine_plugin, release_plugin, roll_back_plugins,
 };
-pub(crate) use plugins::{deals_to_judge, promote};
+pub(crate) use plugins::deals_to_judge;
+pub use plugins::{
+    CandidateView, GenerationView, OutView, PluginLine, PluginList, RefusedView, ShadowView,
+    plugin_list,
+};
 pub use rebind::{Rebound, rebind};
 pub use reconcile::{Exception, Reconciliation, What, reconcile};
 pub use retry::{Woken, retry, retry_parked};

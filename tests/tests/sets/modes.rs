@@ -70,7 +70,9 @@ async fn s30_a_shadow_is_judged_deal_by_deal_writes_nothing_and_serves_when_a_pe
         "value by value: {told}"
     );
     ensure!(
-        list.plugins.iter().any(|one| one.plugin == "opportunity"),
+        list.plugins
+            .iter()
+            .any(|one| one.plugin == "stock-opportunity"),
         "what serves goes on serving: {list:#?}"
     );
     ensure!(
@@ -82,7 +84,7 @@ async fn s30_a_shadow_is_judged_deal_by_deal_writes_nothing_and_serves_when_a_pe
         "and nothing was written anywhere"
     );
 
-    let changed = promote_plugin(&archive(&world)?, "opportunity", "ada").await?;
+    let changed = promote_plugin(&archive(&world)?, "stock-opportunity", "ada").await?;
     ensure!(changed.message.contains("promoted by ada"), "{changed:?}");
     world
         .until("the value of the other column", |_| {
@@ -93,7 +95,7 @@ async fn s30_a_shadow_is_judged_deal_by_deal_writes_nothing_and_serves_when_a_pe
     let line = list
         .plugins
         .iter()
-        .find(|one| one.plugin == "opportunity")
+        .find(|one| one.plugin == "stock-opportunity")
         .context("it serves")?;
     ensure!(
         list.candidates.is_empty() && line.by == "ada" && line.generation == changed.generation,

@@ -26,11 +26,11 @@ async fn s29_a_set_is_rolled_back_by_a_person_and_no_folder_brings_it_forward_ag
         .find(|one| one.file == "10-opportunity.wasm")
         .context("it serves")?;
     ensure!(
-        plugin.plugin == "opportunity" && plugin.mode == "live" && plugin.generation == 1,
+        plugin.plugin == "stock-opportunity" && plugin.mode == "live" && plugin.generation == 1,
         "{plugin:?}"
     );
     ensure!(
-        plugin.hooks == ["opportunity"] && plugin.sha256.len() == 64,
+        plugin.hooks == ["should-sync", "opportunity"] && plugin.sha256.len() == 64,
         "{plugin:?}"
     );
 

@@ -108,7 +108,11 @@ fn put(
     shadow_first: bool,
     proposal: &mut Proposal,
 ) -> bool {
-    if members.iter().any(|other| other.is_version(member)) {
+    if let Some(same) = members.iter().find(|other| other.is_version(member)) {
+        if !same.is_candidate() {
+            // What serves is what the file says again: whatever was judged or tried in its place is not wanted any more.
+            members.retain(|other| other.file != member.file || !other.is_candidate());
+        }
         return true;
     }
     let twin = members
@@ -287,6 +291,23 @@ mod tests {
     fn what_was_quarantined_is_news_once_it_passes_again() {
         let back = check(Some(&[("a", "1")]), Some(&[("a", "")]), &[("a", "2")]);
         assert_eq!(back, (some(&["a 2"]), list(&["a 2"])));
+    }
+
+    #[test]
+    fn a_file_that_says_what_serves_again_takes_its_candidate_back() {
+        let live = member("a", "1");
+        let mut tried = member("a", "2");
+        tried.detail.mode = Mode::TryOn;
+        let generation = Generation {
+            number: 1,
+            members: vec![live.clone(), tried],
+            by: String::new(),
+            note: String::new(),
+            at_ms: 0,
+        };
+        let holds = [("a", (Some(says("a", "1")), Held::Good(&live)))].into();
+        let proposal = propose(Some(&generation), Some(&[says("a", "2")]), &holds, false);
+        assert_eq!(proposal.members, Some(vec![live.clone()]));
     }
 
     #[test]
