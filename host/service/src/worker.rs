@@ -166,15 +166,15 @@ async fn run(desk: &Desk, lease: &Lease) {
             .await;
     }
     match ended {
-        Ok(()) if stands_on_plugins => wake_if_swapped(desk, lease, &began_with).await,
+        Ok(()) if stands_on_plugins => wake_if_swapped(desk, lease, &state, &began_with).await,
         Ok(()) => {}
         Err(error) => given_up(&error),
     }
 }
 
 /// A swap wakes the lanes that it finds parked. One that was still running then parks afterwards, on a set that serves no more.
-async fn wake_if_swapped(desk: &Desk, lease: &Lease, began_with: &PluginSet) {
-    if desk.plugins.current().hash() == began_with.hash() {
+async fn wake_if_swapped(desk: &Desk, lease: &Lease, state: &LaneState, began_with: &PluginSet) {
+    if desk.plugins.for_deal(lease.lane, state).hash() == began_with.hash() {
         return;
     }
     let woken = desk
