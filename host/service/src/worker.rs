@@ -121,12 +121,12 @@ async fn pause(desk: &Desk) -> Duration {
 
 /// One run, whatever comes: its lane is free again when this returns, or its lease runs out.
 async fn run(desk: &Desk, lease: &Lease) {
-    // The very set that the run begins with, or one that served before it: then there is one wake-up too many, and never one too few.
-    let began_with = desk.plugins.current();
     let state = match desk.store.open(lease).await {
         Ok(state) => state,
         Err(error) => return given_up(&error),
     };
+    // The very set that the run begins with, or one that served before it: then there is one wake-up too many, and never one too few.
+    let began_with = desk.plugins.for_deal(lease.lane, &state);
     let (next, change) = match Run::begin(desk, lease, &state).await {
         Ok(mut run) => {
             let next = match pipeline::pass(&mut run).await {
