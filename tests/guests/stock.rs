@@ -67,6 +67,7 @@ impl Stock {
         let settings = FolderSettings {
             settle: Duration::from_millis(5),
             rescan: Duration::from_secs(3600),
+            ..FolderSettings::default()
         };
         let folder = PluginFolder::open(engine(), dir.path(), settings, |_| {}).unwrap();
         assert_eq!(folder.refused().len(), 0, "{:#?}", folder.refused());

@@ -9,6 +9,7 @@ mod explain;
 mod order;
 mod plan;
 mod plugin_diff;
+mod plugin_set;
 mod reconcile;
 mod run;
 mod screen;
@@ -155,6 +156,16 @@ enum PluginCommand {
     /// Plans every deal twice, with the folder as it is and with this file in it, and shows deal by deal what would be read, written, held or refused
     /// otherwise. Writes nothing anywhere. Exits with 1 when more deals differ than --budget allows, or one could not be judged.
     Diff(plugin_diff::Args),
+    /// What serves, since when and by whom; what is judged or tried; what was refused or taken out, and why.
+    List(plugin_set::ListArgs),
+    /// Let a candidate serve all deals.
+    Promote(plugin_set::PromoteArgs),
+    /// Go back to an older set.
+    Rollback(plugin_set::RollbackArgs),
+    /// Take a version out of service by its bytes, or let it in again.
+    Quarantine(plugin_set::QuarantineArgs),
+    /// Propose everything in the plugin folder, as if it had just been dropped: for a folder that is new to a store, and for pipelines.
+    Propose(plugin_set::ProposeArgs),
 }
 
 #[derive(Subcommand)]
@@ -192,6 +203,11 @@ fn main() -> ExitCode {
             Command::Simulator(args) => simulator::simulator(*args).await,
             Command::Plugin(PluginCommand::Check { file }) => check::plugin(&file),
             Command::Plugin(PluginCommand::Diff(args)) => plugin_diff::diff(args).await,
+            Command::Plugin(PluginCommand::List(args)) => plugin_set::list(args).await,
+            Command::Plugin(PluginCommand::Promote(args)) => plugin_set::promote(args).await,
+            Command::Plugin(PluginCommand::Rollback(args)) => plugin_set::rollback(args).await,
+            Command::Plugin(PluginCommand::Quarantine(args)) => plugin_set::quarantine(args).await,
+            Command::Plugin(PluginCommand::Propose(args)) => plugin_set::propose(args).await,
             Command::Config(ConfigCommand::Example) => Ok(check::example()),
             Command::Config(ConfigCommand::Check { config }) => check::config(&config),
             Command::Status { on } => status::status(&on).await,

@@ -1,45 +1,42 @@
 //! The composition root: config → build → announce → run → drain with a deadline. A plain list of what the process owns.
 
+mod plugins;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
-use cosell_plugins::{
-    Engine, EngineError, EngineSettings, FolderError, FolderSettings, Limits, PluginEvent,
-    PluginFolder, PluginSet, What,
-};
+use cosell_plugins::{EngineError, FolderError, PluginEvent, PluginFolder};
 use cosell_remote::auth::FileKeeper;
 use cosell_remote::partner_center::PartnerCenterSettings;
 use cosell_remote::{
     Credential, Dataverse, Endpoint, Http, HttpSettings, PartnerCenter, SetupError, Tokens,
 };
 use cosell_store::{Clock, Opened, SqliteStore, StoreError, StoreUrl, system_clock};
-use cosell_sync::delta::Order;
 use cosell_webhook::{ConnectionSettings, Door, DoorError, ServerLimits};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, OnceCell, mpsc, watch};
 use tokio::task::JoinSet;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
+
+pub use plugins::{desk_and_candidate, propose_folder, wake_parked};
+use plugins::{engine, folder_settings, follow_plugins, follow_set, keep_plugins, serving_beside};
 
 use crate::bell::Belfry;
 use crate::config::{self, Config};
 use crate::desk::{Connection, Desk, Plugins, fair_dice};
 use crate::link::fingerprint;
-use crate::subscribe::{RETRY, Registered, subscribe};
+use crate::shadow::judge_shadows;
 use crate::sweep::{Every, sweep};
-use crate::trouble::Trouble;
 use crate::watch::alerts::alert;
-use crate::worker::{PLUGINS_CHANGED, work};
+use crate::worker::work;
 
 /// Plugin events that wait for the host to act on them; they come by hand, a few a day.
 const EVENTS_MAX: usize = 256;
-/// Lanes that are woken when the set of plugins changes, and once after each start, when the configuration may have changed.
-const PARKED_MAX: usize = 100_000;
 
 /// Why the host did not start. Each says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +60,9 @@ pub enum StartError {
     /// A plugin that is to be tried would be refused.
     #[error("the plugin folder would refuse it: {0}")]
     Candidate(Box<cosell_plugins::Rejection>),
+    /// The set of the store cannot be loaded here.
+    #[error("the plugins that serve cannot be loaded: {0}")]
+    Set(String),
     /// The plugin folder could not be watched.
     #[error("the plugin folder cannot be used")]
     Folder(#[source] FolderError),
@@ -148,7 +148,8 @@ impl Host {
                 );
             }
         };
-        let desk = Arc::new(compose(config, opened, on_event)?);
+        let plugins = keep_plugins(config, &opened, on_event).await?;
+        let desk = Arc::new(compose(config, opened, plugins)?);
         let doors = config.connections.iter().map(listening).collect();
         let door =
             Door::new(doors, Arc::new(Belfry(Arc::clone(&desk)))).map_err(StartError::Door)?;
@@ -199,6 +200,8 @@ impl Host {
                 stopping.clone(),
             ));
         }
+        tasks.spawn(follow_set(Arc::clone(&desk), stopping.clone()));
+        tasks.spawn(judge_shadows(Arc::clone(&desk), stopping.clone()));
         tasks.spawn(follow_plugins(
             Arc::clone(&desk),
             config.clone(),
@@ -253,28 +256,23 @@ pub fn desk(config: &Config) -> Result<Desk, StartError> {
         path: config.store.to_string(),
         source,
     })?;
-    compose(config, opened, |_| {})
+    let plugins = match serving_beside(config)? {
+        Some(serving) => Plugins::Beside(Arc::new(serving)),
+        // No host has ever run: what would serve is what lies in the folder.
+        None => Plugins::Folder(
+            PluginFolder::open(
+                engine(config)?,
+                &config.plugins.folder,
+                folder_settings(config),
+                |_| {},
+            )
+            .map_err(StartError::Folder)?,
+        ),
+    };
+    compose(config, opened, plugins)
 }
 
-/// A desk as [`desk`] makes it, and the set that would serve if this file were dropped into the plugin folder.
-///
-/// # Errors
-/// [`StartError`]; [`StartError::Candidate`] when the folder would refuse the file.
-pub fn desk_and_candidate(
-    config: &Config,
-    candidate: &Path,
-) -> Result<(Desk, Arc<PluginSet>), StartError> {
-    let desk = desk(config)?;
-    let set = cosell_plugins::with_candidate(&engine(config)?, &config.plugins.folder, candidate)
-        .map_err(|rejection| StartError::Candidate(Box::new(rejection)))?;
-    Ok((desk, Arc::new(set)))
-}
-
-fn compose(
-    config: &Config,
-    opened: Opened,
-    on_plugin_event: impl Fn(&PluginEvent) + Send + Sync + 'static,
-) -> Result<Desk, StartError> {
+fn compose(config: &Config, opened: Opened, plugins: Plugins) -> Result<Desk, StartError> {
     let mut connections = BTreeMap::new();
     for (place, settings) in config.connections.iter().enumerate() {
         let connection =
@@ -287,42 +285,13 @@ fn compose(
     Ok(Desk {
         store: opened.store,
         clock: opened.clock,
-        plugins: Plugins::Folder(plugins(config, on_plugin_event)?),
+        plugins,
         connections,
         rope: Arc::new(Notify::new()),
         owner: format!("{}-{}", std::process::id(), uuid::Uuid::new_v4()),
         language: config.server.language.clone(),
         dice: fair_dice(),
     })
-}
-
-fn engine(config: &Config) -> Result<Engine, StartError> {
-    let limits = Limits {
-        call_ms: u64::try_from(config.limits.plugin_call.as_millis()).unwrap_or(u64::MAX),
-        memory_bytes: config.limits.plugin_memory_bytes,
-        ..Limits::default()
-    };
-    let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    Engine::new(EngineSettings {
-        cache_dir: Some(config.plugins.cache.clone()),
-        limits,
-        threads,
-        compiler: config.plugins.compiler.clone(),
-    })
-    .map_err(StartError::Engine)
-}
-
-fn plugins(
-    config: &Config,
-    on_event: impl Fn(&PluginEvent) + Send + Sync + 'static,
-) -> Result<PluginFolder, StartError> {
-    let engine = engine(config)?;
-    let settings = FolderSettings {
-        settle: config.plugins.settle,
-        ..FolderSettings::default()
-    };
-    PluginFolder::open(engine, &config.plugins.folder, settings, on_event)
-        .map_err(StartError::Folder)
 }
 
 fn connection(
@@ -396,6 +365,12 @@ fn health(desk: Arc<Desk>) -> Router {
     let ready = move || {
         let desk = Arc::clone(&desk);
         async move {
+            if desk.plugins.behind().is_some() {
+                return (
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "the plugins that the store says cannot be loaded here: see the log, or `cosell plugin list`\n",
+                );
+            }
             if desk.plugins.current().plugins().is_empty() {
                 return (
                     StatusCode::SERVICE_UNAVAILABLE,
@@ -414,92 +389,4 @@ fn health(desk: Arc<Desk>) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-}
-
-/// After each swap: what the new set reads is subscribed to first (S31), and what was parked is tried again (S26). The first round is the start itself.
-async fn follow_plugins(
-    desk: Arc<Desk>,
-    config: Config,
-    mut events: mpsc::Receiver<PluginEvent>,
-    mut stop: watch::Receiver<bool>,
-) {
-    let mut subscribed = Registered::default();
-    // With every sweep: what is told elsewhere is found by the sweep, and told to us again from then on.
-    let mut doubt = tokio::time::interval(config.sweep.partner_center);
-    doubt.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    doubt.reset();
-    loop {
-        let mut again = None;
-        for settings in &config.connections {
-            if let Err(error) = subscribe(&desk, &config, settings, &mut subscribed).await {
-                let soon = retry_after(&desk, &error);
-                again = Some(again.map_or(soon, |sooner| soon.min(sooner)));
-                warn!(
-                    connection = %settings.id,
-                    error = %error,
-                    retry_ms = u64::try_from(soon.as_millis()).unwrap_or(u64::MAX),
-                    "webhooks are not registered yet; the sweep finds changes meanwhile, and registration is tried again"
-                );
-            }
-        }
-        let again = again.map(|wait| tokio::time::Instant::now() + wait);
-        loop {
-            tokio::select! {
-                _ = stop.changed() => return,
-                () = tokio::time::sleep_until(again.unwrap_or_else(tokio::time::Instant::now)), if again.is_some() => break,
-                _ = doubt.tick() => {
-                    subscribed.doubt();
-                    break;
-                }
-                event = events.recv() => match event {
-                    Some(event) if matches!(event.what, What::Swapped { .. }) => {
-                        wake_parked(&desk).await;
-                        break;
-                    }
-                    // A component that was looked at, and changed nothing.
-                    Some(_) => {}
-                    None => return,
-                },
-            }
-        }
-    }
-}
-
-/// The moment that a resting credential may be used again, else a while.
-fn retry_after(desk: &Desk, error: &Trouble) -> Duration {
-    match error {
-        Trouble::NotYet { until, .. } => {
-            let ms = until.saturating_sub(desk.now()).max(1);
-            Duration::from_millis(ms.unsigned_abs())
-        }
-        _ => RETRY,
-    }
-}
-
-/// Lanes that a person has to look at are tried again: what stood in their way may be gone (S26).
-pub async fn wake_parked(desk: &Desk) {
-    for connection in desk.connections.keys() {
-        let lanes = match desk.store.lanes(connection, PARKED_MAX).await {
-            Ok(lanes) => lanes,
-            Err(error) => {
-                return error!(error = %error, "parked deals could not be woken after a change of plugins");
-            }
-        };
-        // A changed mapping concerns every deal when the operator has ordered so (S8).
-        let all = desk.connections[connection].mapping_changes == Order::All;
-        for lane in lanes.into_iter().filter(|lane| match lane.state.as_str() {
-            "parked" | "held" | "paused" => true,
-            "settled" => all,
-            _ => false,
-        }) {
-            if let Err(error) = desk
-                .store
-                .wake(connection, lane.lane, PLUGINS_CHANGED)
-                .await
-            {
-                error!(error = %error, lane = lane.lane.0, "a parked deal could not be woken");
-            }
-        }
-    }
-    desk.rope.notify_one();
 }

@@ -92,6 +92,8 @@ pub struct Plugins {
     pub cache: PathBuf,
     /// A file must have been left alone for so long before it is read.
     pub settle: Duration,
+    /// What is new in the folder is judged before it serves, unless its operator file says otherwise.
+    pub shadow_first: bool,
     /// Where they are compiled. Not in the file: a program that can start itself says so.
     pub compiler: Compiler,
 }
@@ -303,10 +305,12 @@ fn plugins(section: &Section<'_>, store: Option<&Path>) -> Option<Plugins> {
         ),
     );
     let settle = section.number("settle_ms", 0..=60_000, SETTLE_MS);
+    let shadow_first = section.flag("shadow_first", false);
     Some(Plugins {
         folder: folder?,
         cache: cache?,
         settle: Duration::from_millis(settle?),
+        shadow_first: shadow_first?,
         compiler: Compiler::Here,
     })
 }

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cosell_plugins::{PluginFolder, PluginSet, Rejection};
+use cosell_plugins::{Judged, PluginFolder, PluginSet, Rejection, Serving};
 use cosell_remote::{Dataverse, PartnerCenter};
-use cosell_store::{Clock, ConnectionId, Millis, Store};
+use cosell_store::{Clock, ConnectionId, LaneId, LaneState, Millis, Store};
 use cosell_sync::brake::MassLimits;
 use cosell_sync::course::Patience;
 use cosell_sync::delta::Order;
 use cosell_sync::hold::Rules;
 use cosell_sync::merge::Policies;
 use cosell_sync::route::Rule;
+use cosell_sync::row::Needs;
 use tokio::sync::{Notify, OnceCell};
 
 /// Every write begins with a fresh lease, and the slowest call that a configuration allows takes two minutes: no write outlives its lease
@@ -51,6 +52,8 @@ pub fn fair_dice() -> Dice {
 pub enum Plugins {
     /// A folder that is watched.
     Folder(PluginFolder),
+    /// What the store says, loaded once beside the hosts.
+    Beside(Arc<Serving>),
     /// Sets that were loaded before, and are swapped by hand: what thousands of histories share.
     Given(Mutex<Arc<PluginSet>>),
 }
@@ -61,6 +64,7 @@ impl Plugins {
     pub fn current(&self) -> Arc<PluginSet> {
         match self {
             Self::Folder(folder) => folder.current(),
+            Self::Beside(serving) => Arc::clone(&serving.set),
             Self::Given(set) => Arc::clone(&set.lock().unwrap_or_else(PoisonError::into_inner)),
         }
     }
@@ -70,7 +74,81 @@ impl Plugins {
     pub fn refused(&self) -> Vec<Rejection> {
         match self {
             Self::Folder(folder) => folder.refused(),
-            Self::Given(_) => Vec::new(),
+            Self::Beside(_) | Self::Given(_) => Vec::new(),
+        }
+    }
+
+    /// The set that a run of this deal begins with: what serves, and what is tried on it.
+    #[must_use]
+    pub fn for_deal(&self, lane: LaneId, state: &LaneState) -> Arc<PluginSet> {
+        let Some(serving) = self.serving() else {
+            return self.current();
+        };
+        let number = lane.0.to_string();
+        let link = state.link.as_ref();
+        let linked = link.map(|link| [&link.referral, &link.crm_row]);
+        let linked = linked.into_iter().flatten().flatten();
+        let members = state.members.iter().map(|member| &member.id);
+        let ids = linked.chain(members).map(String::as_str);
+        serving.for_deal(std::iter::once(number.as_str()).chain(ids))
+    }
+
+    /// Shadows, each with the set that would serve.
+    #[must_use]
+    pub fn shadows(&self) -> Vec<Judged> {
+        self.serving()
+            .map(|serving| serving.shadows())
+            .unwrap_or_default()
+    }
+
+    /// The generation that serves, with what is tried and judged beside it. None: only a set was given.
+    #[must_use]
+    pub fn serving(&self) -> Option<Arc<Serving>> {
+        match self {
+            Self::Folder(folder) => Some(folder.serving()),
+            Self::Beside(serving) => Some(Arc::clone(serving)),
+            Self::Given(_) => None,
+        }
+    }
+
+    /// What is to be followed in the CRM (S31), and a name of it: all that some deal may be read with.
+    #[must_use]
+    pub fn followed(&self) -> (String, Needs) {
+        let Some(serving) = self.serving() else {
+            let set = self.current();
+            return (set.hash().to_owned(), set.needs().clone());
+        };
+        let mut all = Needs::default();
+        let mut name = String::new();
+        for set in serving.sets() {
+            name = format!("{name}/{}", set.hash());
+            let needs = set.needs();
+            for (from, to) in [(&needs.reads, &mut all.reads), (&needs.asks, &mut all.asks)] {
+                for (table, columns) in from {
+                    let known = to.entry(table.clone()).or_default();
+                    known.extend(columns.iter().cloned());
+                }
+            }
+            for join in &needs.joins {
+                if !all.joins.contains(join) {
+                    all.joins.push(join.clone());
+                }
+            }
+            for own in &needs.brings {
+                if !all.brings.contains(own) {
+                    all.brings.push(own.clone());
+                }
+            }
+        }
+        (name, all)
+    }
+
+    /// Why no run may begin here: what serves by the store cannot be loaded (S29). Runs that have begun keep their set.
+    #[must_use]
+    pub fn behind(&self) -> Option<String> {
+        match self {
+            Self::Folder(folder) => folder.behind().map(|behind| behind.why),
+            Self::Beside(_) | Self::Given(_) => None,
         }
     }
 }

@@ -3,13 +3,15 @@
 //!
 //! The rooms beside this package (`store`, `remote`, `plugins`, `webhook`) do one thing each; what is decided is decided in `cosell-sync`. Here is
 //! the line that connects them: [`app`] composes, [`bell`] writes down, [`worker`] takes turns, [`pipeline`] runs the line, [`sweep`] rings for events
-//! that never came. What people ask and order is in [`verbs`].
+//! that never came, `set` keeps the plugins that the store says, `shadow` judges those that are to come. What people ask and order is in [`verbs`].
 #![forbid(unsafe_code)]
 
 pub mod app;
 pub mod config;
 pub mod desk;
 pub mod records;
+mod set;
+mod shadow;
 
 pub mod bell;
 pub mod binding;

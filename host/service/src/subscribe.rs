@@ -58,8 +58,8 @@ async fn subscribe_both(
     settings: &config::Connection,
     done: &mut Registered,
 ) -> Result<(), Trouble> {
-    let set = desk.plugins.current();
-    let mark = format!("{}/{}", settings.id, set.hash());
+    let (name, needs) = desk.plugins.followed();
+    let mark = format!("{}/{name}", settings.id);
     let Some(connection) = desk
         .connections
         .get(&settings.id)
@@ -85,7 +85,7 @@ async fn subscribe_both(
             .dataverse
             .ensure_endpoint(&name, &url, &webhook.secret_header, &webhook.secret)
             .await?;
-        let steps = steps(set.needs());
+        let steps = steps(&needs);
         connection.dataverse.ensure_steps(&endpoint, &steps).await?;
         if done.told.insert(mark.clone()) {
             info!(connection = %settings.id, steps = steps.len(), "the CRM posts its changes to us");

@@ -19,6 +19,8 @@ mod history;
 mod holds;
 mod moment;
 mod plan;
+mod plugin_orders;
+mod plugins;
 mod rebind;
 mod reconcile;
 mod retry;
@@ -31,13 +33,24 @@ pub use cards::{Answered, CardView, Choice, ClosedView, answer, cards};
 pub use deal::{DealView, Pair, Shown, UnitLine, deal};
 pub use deals::{Asked, DealLine, Deals, STATES, deals};
 pub use diff::{DealDiff, SetDiff, diff};
+pub(crate) use diff::{Judged, diff_lane};
 pub use error::VerbError;
 pub use explain::{Event, Explanation, UnitExplained, explain};
 pub use find::find;
 pub use history::{HistoryLine, WriteLine, reason_in_words};
 pub use holds::{HoldView, Settled, VerdictView, holds, release_mass, settle};
 pub use moment::{Moment, since};
+pub(crate) use plan::is_shut;
 pub use plan::{Plan, Planned, PlannedAsk, PlannedHold, Scope, Summary, Would, plan};
+pub(crate) use plugin_orders::promote;
+pub use plugin_orders::{
+    SetChanged, promote_plugin, quarantine_plugin, release_plugin, roll_back_plugins,
+};
+pub(crate) use plugins::deals_to_judge;
+pub use plugins::{
+    CandidateView, GenerationView, OutView, PluginLine, PluginList, RefusedView, ShadowView,
+    plugin_list,
+};
 pub use rebind::{Rebound, rebind};
 pub use reconcile::{Exception, Reconciliation, What, reconcile};
 pub use retry::{Woken, retry, retry_parked};

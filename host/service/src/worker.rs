@@ -18,6 +18,8 @@ use crate::trouble::{Trouble, reasons_of, sentences};
 const OPEN_WRITE_MS: Millis = 5_000;
 /// Why a lane is looked at that no record rang for.
 pub(crate) const PLUGINS_CHANGED: &str = "plugins changed";
+/// How often a host that has not the set of the store looks whether it has it.
+const BEHIND: Duration = Duration::from_secs(1);
 /// The worker looks at least so often, in case a wake-up was lost.
 const IDLE_MAX: Duration = Duration::from_secs(5);
 
@@ -31,6 +33,14 @@ pub async fn work(desk: Arc<Desk>, lanes_at_once: usize, mut stop: watch::Receiv
         if free.available_permits() == 0 {
             tokio::select! {
                 permit = free.acquire() => drop(permit),
+                _ = stop.changed() => {}
+            }
+            continue;
+        }
+        // S29: no lane without the set that the store says. The keeper of the plugins has told why.
+        if desk.plugins.behind().is_some() {
+            tokio::select! {
+                () = tokio::time::sleep(BEHIND) => {}
                 _ = stop.changed() => {}
             }
             continue;
@@ -111,12 +121,12 @@ async fn pause(desk: &Desk) -> Duration {
 
 /// One run, whatever comes: its lane is free again when this returns, or its lease runs out.
 async fn run(desk: &Desk, lease: &Lease) {
-    // The very set that the run begins with, or one that served before it: then there is one wake-up too many, and never one too few.
-    let began_with = desk.plugins.current();
     let state = match desk.store.open(lease).await {
         Ok(state) => state,
         Err(error) => return given_up(&error),
     };
+    // The very set that the run begins with, or one that served before it: then there is one wake-up too many, and never one too few.
+    let began_with = desk.plugins.for_deal(lease.lane, &state);
     let (next, change) = match Run::begin(desk, lease, &state).await {
         Ok(mut run) => {
             let next = match pipeline::pass(&mut run).await {
@@ -158,15 +168,15 @@ async fn run(desk: &Desk, lease: &Lease) {
             .await;
     }
     match ended {
-        Ok(()) if stands_on_plugins => wake_if_swapped(desk, lease, &began_with).await,
+        Ok(()) if stands_on_plugins => wake_if_swapped(desk, lease, &state, &began_with).await,
         Ok(()) => {}
         Err(error) => given_up(&error),
     }
 }
 
 /// A swap wakes the lanes that it finds parked. One that was still running then parks afterwards, on a set that serves no more.
-async fn wake_if_swapped(desk: &Desk, lease: &Lease, began_with: &PluginSet) {
-    if desk.plugins.current().hash() == began_with.hash() {
+async fn wake_if_swapped(desk: &Desk, lease: &Lease, state: &LaneState, began_with: &PluginSet) {
+    if desk.plugins.for_deal(lease.lane, state).hash() == began_with.hash() {
         return;
     }
     let woken = desk

@@ -5,6 +5,7 @@
 mod compiling;
 mod errors;
 mod help;
+mod sets;
 mod simulator;
 mod verbs;
 

@@ -6,10 +6,10 @@ use cosell_tests::{World, text};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-type Told = Result<(), Box<dyn std::error::Error>>;
+pub(crate) type Told = Result<(), Box<dyn std::error::Error>>;
 
 /// Runs `cosell` on the world's configuration.
-async fn cosell(world: &World, words: &[&str]) -> std::io::Result<Output> {
+pub(crate) async fn cosell(world: &World, words: &[&str]) -> std::io::Result<Output> {
     Command::new(env!("CARGO_BIN_EXE_cosell"))
         .args(words)
         .env("COSELL_CONFIG", &world.config)
@@ -19,7 +19,7 @@ async fn cosell(world: &World, words: &[&str]) -> std::io::Result<Output> {
 }
 
 /// What it says on stdout, when it ends with `code`.
-async fn says(
+pub(crate) async fn says(
     world: &World,
     words: &[&str],
     code: i32,
@@ -36,7 +36,7 @@ async fn says(
 }
 
 /// The same for programs.
-async fn json_of(
+pub(crate) async fn json_of(
     world: &World,
     words: &[&str],
     code: i32,

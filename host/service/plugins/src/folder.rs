@@ -1,12 +1,15 @@
 //! The folder of plugins: drop a file, it is checked and put into service while deals flow; a bad one changes nothing and says why.
 //!
-//! Watch → settle → scan → load → swap. Events of the file system only wake the keeper; the truth is a scan by name, size, time and inode,
+//! Watch → settle → scan → load → propose → follow what the ledger says → swap. Events of the file system only wake the keeper; the truth is a scan by name, size, time and inode,
 //! and then by content. A file is read once, and only those bytes are used.
 
 mod events;
 mod keeper;
 mod once;
+mod propose;
+mod rejected;
 mod scan;
+mod served;
 
 use std::io;
 use std::path::PathBuf;
@@ -22,8 +25,10 @@ use tokio::sync::oneshot;
 
 pub use events::{PluginEvent, What};
 pub use once::with_candidate;
+pub use served::{Behind, Judged, Serving, serving};
 
 use crate::engine::Engine;
+use crate::ledger::{Ledger, LedgerError, Slate};
 use crate::rejection::Rejection;
 use crate::set::{Alarm, PluginSet};
 use keeper::{Keeper, Shared, Wake};
@@ -37,6 +42,8 @@ pub struct FolderSettings {
     pub settle: Duration,
     /// The folder is scanned so often even if nothing was heard: network and container mounts lose events.
     pub rescan: Duration,
+    /// What is new is judged before it serves, unless its operator file says otherwise.
+    pub shadow_first: bool,
 }
 
 impl Default for FolderSettings {
@@ -44,6 +51,7 @@ impl Default for FolderSettings {
         Self {
             settle: Duration::from_millis(300),
             rescan: Duration::from_secs(30),
+            shadow_first: false,
         }
     }
 }
@@ -60,6 +68,9 @@ pub enum FolderError {
         #[source]
         source: io::Error,
     },
+    /// What serves could not be asked.
+    #[error("it is not known which plugins serve")]
+    Ledger(#[source] LedgerError),
     /// The operating system gave no thread.
     #[error("cannot start the thread that keeps the plugin folder")]
     Thread(#[source] io::Error),
@@ -80,6 +91,8 @@ impl PluginFolder {
     ///
     /// `on_event` is called from the keeper's thread (and during `open` from the caller's) with every transition.
     ///
+    /// The folder serves by itself, and what it has learned is forgotten with it.
+    ///
     /// # Errors
     /// The folder cannot be read, or there is no thread.
     pub fn open(
@@ -88,25 +101,39 @@ impl PluginFolder {
         settings: FolderSettings,
         on_event: impl Fn(&PluginEvent) + Send + Sync + 'static,
     ) -> Result<Self, FolderError> {
+        Self::open_with(engine, dir, settings, Arc::new(Slate::default()), on_event)
+    }
+
+    /// The same, and the folder only proposes: what serves is what the ledger says. Where that cannot be loaded, [`PluginFolder::behind`] says so.
+    ///
+    /// # Errors
+    /// As [`PluginFolder::open`]; or the ledger does not answer.
+    pub fn open_with(
+        engine: Engine,
+        dir: impl Into<PathBuf>,
+        settings: FolderSettings,
+        ledger: Arc<dyn Ledger>,
+        on_event: impl Fn(&PluginEvent) + Send + Sync + 'static,
+    ) -> Result<Self, FolderError> {
         let dir = dir.into();
         let (wakes, woken) = mpsc::channel();
         // Watching starts before the first scan: what arrives in between rings.
         let watcher = watch(&dir, wakes.clone());
         let shared = Arc::new(Shared {
-            current: ArcSwap::from_pointee(PluginSet::new(engine.clone(), 0, Vec::new(), None)),
+            current: ArcSwap::from_pointee(Serving::nothing(&engine)),
             refused: Mutex::new(Vec::new()),
+            behind: Mutex::new(None),
         });
         let mut keeper = Keeper::new(
             engine,
-            dir.clone(),
+            dir,
             settings,
+            ledger,
             Arc::clone(&shared),
             alarm(wakes.clone()),
             Box::new(on_event),
         );
-        keeper
-            .first_look()
-            .map_err(|source| FolderError::Unreadable { path: dir, source })?;
+        keeper.first_look()?;
         let keeper = std::thread::Builder::new()
             .name("plugin-folder".to_owned())
             .spawn(move || keeper.keep(&woken))
@@ -122,7 +149,29 @@ impl PluginFolder {
     /// The set in service. A run takes it once and uses it to its end.
     #[must_use]
     pub fn current(&self) -> Arc<PluginSet> {
+        Arc::clone(&self.shared.current.load().set)
+    }
+
+    /// The same with everything beside it: what is tried on some deals, and what is judged.
+    #[must_use]
+    pub fn serving(&self) -> Arc<Serving> {
         self.shared.current.load_full()
+    }
+
+    /// What should serve and cannot be loaded here. While there is something, nobody should begin a run.
+    #[must_use]
+    pub fn behind(&self) -> Option<Behind> {
+        self.shared
+            .behind
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Asks the ledger soon whether something else serves; returns at once.
+    pub fn follow(&self) {
+        // The keeper only goes away with the folder.
+        let _ = self.wakes.send(Wake::Follow);
     }
 
     /// Files that are refused now, in file-name order.

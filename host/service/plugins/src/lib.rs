@@ -1,15 +1,16 @@
 //! The plugin engine: wasmtime lives here and nowhere else.
 //!
-//! A [`PluginFolder`] watches a directory of components and keeps an immutable [`PluginSet`] ready; a run takes the set once and uses it
-//! to its end, so a reload is a swap and no deal ever meets two versions. The set's hooks are the questions of the contract
+//! A [`PluginFolder`] watches a directory of components and proposes what it finds; what serves is written down in a [`Ledger`], which hosts may
+//! share. It keeps an immutable [`PluginSet`] of that ready; a run takes the set once and uses it to its end, so a reload is a swap and no deal
+//! ever meets two versions. The set's hooks are the questions of the contract
 //! (`wit/`), asked of every plugin that serves them, in file-name order, the last word winning. Questions and answers are the domain's words;
 //! what `bindgen!` generates stays inside.
 //!
 //! A guest is not trusted: it gets no clock, file, network or environment; every call has a budget of time, memory and output
 //! ([`limits`]), and every answer is checked against what the plugin declared before anybody acts on it.
 //!
-//! Reading order: [`question`] (what is asked), [`stop`] (why there may be no answer), [`set`] and `hooks` (the chain), [`folder`] and
-//! `load` (how a file becomes a plugin), `plugin`, `instance`, `engine` (how a guest is run).
+//! Reading order: [`question`] (what is asked), [`stop`] (why there may be no answer), [`set`] and `hooks` (the chain), [`generation`] and
+//! [`ledger`] (what serves, and who says so), [`folder`] and `load` (how a file becomes a plugin), `plugin`, `instance`, `engine` (how a guest is run).
 
 #![allow(
     clippy::result_large_err,
@@ -24,7 +25,9 @@ pub mod set;
 
 mod examples;
 pub mod folder;
+pub mod generation;
 mod health;
+pub mod ledger;
 mod load;
 mod offer;
 pub mod operator;
@@ -52,7 +55,12 @@ mod convert;
 
 pub use compiler::{Compiler, CompilerProcess};
 pub use engine::{Engine, EngineError, EngineSettings};
-pub use folder::{FolderError, FolderSettings, PluginEvent, PluginFolder, What, with_candidate};
+pub use folder::{
+    Behind, FolderError, FolderSettings, Judged, PluginEvent, PluginFolder, Serving, What, serving,
+    with_candidate,
+};
+pub use generation::{Generation, Member, Mode, Promote};
+pub use ledger::{Ledger, LedgerError, Slate};
 pub use limits::Limits;
 pub use plugin::Hook;
 pub use question::{

@@ -111,6 +111,8 @@ impl Known {
             summary: manifest.summary.clone(),
             hooks: outline.hooks.clone(),
             settings,
+            operator: operator.text.clone(),
+            imports: outline.imports.clone(),
             declared,
             guest,
             health: Health::default(),

@@ -115,6 +115,27 @@ impl Offer {
         })
     }
 
+    /// Of bytes that are kept elsewhere.
+    pub(crate) fn of(file: &str, wasm: Vec<u8>, text: Option<Vec<u8>>) -> Result<Self, Rejection> {
+        let text = text.map(String::from_utf8).transpose().map_err(|_| {
+            Rejection::new(
+                Phase::Read,
+                RejectionKind::Source,
+                "the kept text is not UTF-8",
+            )
+        })?;
+        Ok(Self {
+            file: file.to_owned(),
+            wasm,
+            text,
+        })
+    }
+
+    /// Of the text alone.
+    pub(crate) fn text_digest(&self) -> Option<[u8; 32]> {
+        self.text.as_ref().map(|text| Sha256::digest(text).into())
+    }
+
     /// Which version this is: the component's hash, or one of engine and text together.
     pub(crate) fn digest(&self) -> [u8; 32] {
         let wasm = self.wasm_digest();

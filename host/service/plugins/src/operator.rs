@@ -2,6 +2,9 @@
 //!
 //! ```toml
 //! enabled = true            # false: the file stays, nobody asks it
+//! mode = "shadow"           # "live": it serves; "shadow": it is judged by what it would write; "try-on": it serves the deals below
+//! deals = ["17", "7f3c…"]   # try-on: lane numbers, ids of referrals and rows
+//! promote = "by-person"     # a shadow goes live: "no-difference", { budget = 5 } (deals that may differ), "by-person"
 //!
 //! [settings]                # as the plugin's manifest names them
 //! check-mark = true
@@ -19,6 +22,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::generation::{Mode, Promote};
 use crate::limits::Limits;
 use crate::rejection::{Phase, Rejection, RejectionKind};
 
@@ -32,7 +36,13 @@ const MEMORY_MB_MAX: u64 = 512;
 /// What the operator said, or what holds when there is no file.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Operator {
+    /// As it was written.
+    pub(crate) text: String,
     pub(crate) enabled: bool,
+    /// None: as the configuration says for what is new.
+    pub(crate) mode: Option<Mode>,
+    pub(crate) deals: Vec<String>,
+    pub(crate) promote: Promote,
     pub(crate) settings: BTreeMap<String, toml::Value>,
     pub(crate) limits: LimitsSaid,
 }
@@ -50,6 +60,9 @@ pub(crate) struct LimitsSaid {
 #[serde(deny_unknown_fields, default)]
 struct File {
     enabled: bool,
+    mode: Option<Mode>,
+    deals: Vec<String>,
+    promote: Option<Promote>,
     settings: BTreeMap<String, toml::Value>,
     limits: LimitsSaid,
 }
@@ -58,6 +71,9 @@ impl Default for File {
     fn default() -> Self {
         Self {
             enabled: true,
+            mode: None,
+            deals: Vec::new(),
+            promote: None,
             settings: BTreeMap::new(),
             limits: LimitsSaid::default(),
         }
@@ -67,7 +83,11 @@ impl Default for File {
 impl Default for Operator {
     fn default() -> Self {
         Self {
+            text: String::new(),
             enabled: true,
+            mode: None,
+            deals: Vec::new(),
+            promote: Promote::default(),
             settings: BTreeMap::new(),
             limits: LimitsSaid::default(),
         }
@@ -81,7 +101,7 @@ impl Operator {
         let file: File = toml::from_str(text).map_err(|error| {
             refused("the operator file beside it cannot be read".to_owned())
                 .because([error.to_string().trim_end().to_owned()])
-                .with_hint("it has the keys `enabled`, [settings] and [limits] with call_ms, start_ms, memory_mb, fresh_per_call")
+                .with_hint("it has the keys `enabled`, `mode`, `deals`, `promote`, [settings] and [limits] with call_ms, start_ms, memory_mb, fresh_per_call")
         })?;
         let mut mistakes = Vec::new();
         for (name, said, max) in [
@@ -93,15 +113,32 @@ impl Operator {
                 mistakes.push(format!("limits.{name} is 1 to {max}"));
             }
         }
+        let is_tried = file.mode == Some(Mode::TryOn);
+        if is_tried == file.deals.is_empty() {
+            mistakes.push(
+                "`deals` names the deals on which it is tried, and belongs to mode = \"try-on\""
+                    .to_owned(),
+            );
+        }
+        if file.promote.is_some_and(|rule| rule.budget().is_some())
+            && (is_tried || file.mode == Some(Mode::Live))
+        {
+            mistakes
+                .push("`promote` is about mode = \"shadow\": nothing else is judged".to_owned());
+        }
         if mistakes.is_empty() {
             return Ok(Self {
+                text: text.to_owned(),
                 enabled: file.enabled,
+                mode: file.mode,
+                deals: file.deals,
+                promote: file.promote.unwrap_or_default(),
                 settings: file.settings,
                 limits: file.limits,
             });
         }
         Err(
-            refused("the operator file beside it asks for impossible limits".to_owned())
+            refused("the operator file beside it asks for what cannot be".to_owned())
                 .because(mistakes),
         )
     }
@@ -141,6 +178,37 @@ mod tests {
                 "limits.memory_mb is 1 to 512"
             ]
         );
+    }
+
+    #[test]
+    fn modes_and_rules_of_promotion_are_read() {
+        let read = |text| {
+            Operator::read(text).map(|operator| (operator.mode, operator.deals, operator.promote))
+        };
+        let shadow = |rule| Ok((Some(Mode::Shadow), Vec::new(), rule));
+        assert_eq!(read("mode = \"shadow\""), shadow(Promote::ByPerson));
+        assert_eq!(
+            read("mode = \"shadow\"\npromote = \"no-difference\""),
+            shadow(Promote::NoDifference)
+        );
+        assert_eq!(
+            read("mode = \"shadow\"\npromote = { budget = 5 }"),
+            shadow(Promote::Budget(5))
+        );
+        assert_eq!(
+            read("mode = \"try-on\"\ndeals = [\"17\"]"),
+            Ok((Some(Mode::TryOn), vec!["17".to_owned()], Promote::ByPerson))
+        );
+        for (text, word) in [
+            ("mode = \"try-on\"", "`deals` names"),
+            ("deals = [\"17\"]", "`deals` names"),
+            ("mode = \"live\"\npromote = { budget = 1 }", "is about mode"),
+            ("mode = \"shade\"", "shade"),
+            ("promote = \"sometimes\"", "sometimes"),
+        ] {
+            let refused = Operator::read(text).unwrap_err();
+            assert!(refused.causes[0].contains(word), "{text}: {refused}");
+        }
     }
 
     #[test]

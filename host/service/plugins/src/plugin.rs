@@ -87,6 +87,10 @@ pub(crate) struct Plugin {
     pub(crate) hooks: Vec<Hook>,
     /// Every setting that has a value, defaults filled in, in the manifest's order.
     pub(crate) settings: Vec<wit::Setting>,
+    /// Text of the operator file; empty without one.
+    pub(crate) operator: String,
+    /// What the component imports.
+    pub(crate) imports: Vec<String>,
     pub(crate) declared: Declared,
     pub(crate) guest: Guest,
     pub(crate) health: Health,

@@ -74,10 +74,19 @@ impl PluginSet {
         }
     }
 
-    /// Counts the swaps of this process, from 1.
+    /// The generation of the set that is written down, from 1; 0 when nothing is.
     #[must_use]
     pub const fn generation(&self) -> u64 {
         self.generation
+    }
+
+    /// The same with a plugin in the place of the one of its file, or beside the others.
+    pub(crate) fn with(&self, plugin: &Arc<Plugin>, alarm: Option<Alarm>) -> Self {
+        let mut plugins: Vec<Arc<Plugin>> = self.chain.plugins.clone();
+        plugins.retain(|other| other.file != plugin.file);
+        plugins.push(Arc::clone(plugin));
+        plugins.sort_by(|a, b| a.file.cmp(&b.file));
+        Self::new(self.engine.clone(), self.generation, plugins, alarm)
     }
 
     /// SHA-256 over ids, components and settings in order, hex: the same set has the same hash in every process.

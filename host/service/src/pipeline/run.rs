@@ -107,6 +107,13 @@ impl<'a> Run<'a> {
         })
     }
 
+    /// The same with another set of plugins than this deal's.
+    #[must_use]
+    pub fn with_set(mut self, set: Arc<PluginSet>) -> Self {
+        self.set = set;
+        self
+    }
+
     fn connection(desk: &'a Desk, id: &str) -> Result<&'a Connection, Trouble> {
         desk.connections.get(id).ok_or_else(|| Trouble::NotYet {
             until: desk.now() + 60_000,
@@ -124,7 +131,7 @@ impl<'a> Run<'a> {
         Self {
             desk,
             connection,
-            set: desk.plugins.current(),
+            set: desk.plugins.for_deal(lease.lane, state),
             lease: lease.clone(),
             cards: state.cards.clone(),
             holds: state.holds.clone(),

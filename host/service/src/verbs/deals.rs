@@ -130,7 +130,7 @@ pub async fn deals(archive: &Archive, asked: &Asked) -> Result<Deals, VerbError>
 }
 
 /// Not a lane that became one with another, nor a record that nobody keeps in step.
-pub(super) fn is_a_deal(summary: &LaneSummary) -> bool {
+pub(crate) fn is_a_deal(summary: &LaneSummary) -> bool {
     match summary.state.as_str() {
         "retired" => false,
         "paused" | "settled" => summary.link.is_some(),

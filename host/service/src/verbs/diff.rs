@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use cosell_plugins::PluginSet;
+use cosell_store::LaneId;
 use serde::Serialize;
 
 use super::VerbError;
-use super::plan::{Plan, Planned, Scope, Would, plan};
+use super::plan::{Plan, Planned, Scope, Would, plan, plan_lane};
 use crate::desk::{Desk, Plugins};
 use crate::pipeline::PreviewedWrite;
 
@@ -82,6 +83,54 @@ pub async fn diff(
     })
 }
 
+/// One deal that has a lane, as it would be planned with each of two sets, by the judgement of [`diff`].
+///
+/// # Errors
+/// As [`plan`].
+pub(crate) async fn diff_lane(
+    desk: &Desk,
+    serving: &Arc<PluginSet>,
+    candidate: &Arc<PluginSet>,
+    connection: &str,
+    lane: LaneId,
+) -> Result<Judged, VerbError> {
+    let now = plan_lane(desk, serving, connection, lane).await?;
+    let then = plan_lane(desk, candidate, connection, lane).await?;
+    let (Some(now), Some(then)) = (now, then) else {
+        return Ok(Judged::Same);
+    };
+    Ok(judge(now, then, &derived(serving, candidate)))
+}
+
+/// What two plans of a deal come to.
+pub(crate) enum Judged {
+    /// They are the same.
+    Same,
+    /// They are not.
+    Differs(Box<DealDiff>),
+    /// One of them could not be made: the deal's name, and why.
+    Unjudged(String),
+}
+
+fn judge(now: Planned, then: Planned, derived: &BTreeSet<String>) -> Judged {
+    if Would::Unjudged == now.would || Would::Unjudged == then.would {
+        let why = then
+            .preview
+            .reason
+            .or(now.preview.reason)
+            .unwrap_or_default();
+        let name = then
+            .name
+            .or(now.name)
+            .unwrap_or_else(|| "a deal".to_owned());
+        return Judged::Unjudged(format!("{name}: {why}"));
+    }
+    match of_deal(now, then, derived) {
+        Some(deal) => Judged::Differs(Box::new(deal)),
+        None => Judged::Same,
+    }
+}
+
 /// Columns that only the host fills: the time in an audit line is no difference of the mapping.
 fn derived(serving: &PluginSet, candidate: &PluginSet) -> BTreeSet<String> {
     [serving, candidate]
@@ -131,22 +180,10 @@ fn compare(now: Plan, then: Plan, derived: &BTreeSet<String>) -> SetDiff {
         let Some(now) = before.remove(&key(&then)) else {
             continue;
         };
-        if Would::Unjudged == now.would || Would::Unjudged == then.would {
-            let why = then
-                .preview
-                .reason
-                .or(now.preview.reason)
-                .unwrap_or_default();
-            let name = then
-                .name
-                .or(now.name)
-                .unwrap_or_else(|| "a deal".to_owned());
-            diff.unjudged.push(format!("{name}: {why}"));
-            continue;
-        }
-        match of_deal(now, then, derived) {
-            Some(deal) => diff.deals.push(deal),
-            None => diff.same += 1,
+        match judge(now, then, derived) {
+            Judged::Same => diff.same += 1,
+            Judged::Differs(deal) => diff.deals.push(*deal),
+            Judged::Unjudged(why) => diff.unjudged.push(why),
         }
     }
     diff

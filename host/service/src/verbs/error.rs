@@ -100,6 +100,56 @@ pub enum VerbError {
         /// Which side.
         side: String,
     },
+    /// No candidate is called so.
+    #[error("no candidate is called \"{asked}\"; {}", one_of("there is", "there is none: `cosell plugin list` shows what serves", .known))]
+    NoCandidate {
+        /// What was asked.
+        asked: String,
+        /// Files of those that there are.
+        known: Vec<String>,
+    },
+    /// Nothing in the set is called so.
+    #[error("no plugin of the set is called \"{asked}\"; {}; a version that is not in it is named by its whole SHA-256", one_of("there is", "there is none", .known))]
+    NoPlugin {
+        /// What was asked.
+        asked: String,
+        /// Files of those that there are.
+        known: Vec<String>,
+    },
+    /// No such generation, or none to go back to.
+    #[error("{}; {}", .asked.map_or_else(|| "there is no older set to go back to".to_owned(), |number| format!("there is no older generation {number}")), one_of("there is", "nothing older is kept", &.known.iter().map(ToString::to_string).collect::<Vec<_>>()))]
+    NoGeneration {
+        /// What was asked.
+        asked: Option<u64>,
+        /// What there is.
+        known: Vec<u64>,
+    },
+    /// Something of the older set was taken out of service.
+    #[error(
+        "{plugin} is quarantined ({why}): let it in with `cosell plugin quarantine --release` first, or name another generation with --to"
+    )]
+    Out {
+        /// Whose version.
+        plugin: String,
+        /// Why it is out.
+        why: String,
+    },
+    /// Without it nothing would be known to serve.
+    #[error(
+        "nothing older is known to serve in the place of {plugin}: delete its file, or drop a better one over it"
+    )]
+    NothingOlder {
+        /// Which.
+        plugin: String,
+    },
+    /// Not exactly one quarantined version is called so.
+    #[error("\"{asked}\" does not name one quarantined version; {}", one_of("there is", "there is none", .known))]
+    NotOut {
+        /// What was asked.
+        asked: String,
+        /// What there is.
+        known: Vec<String>,
+    },
     /// A moment that cannot be read.
     #[error(
         "\"{text}\" is no moment: give a day (2026-01-31), a moment (2026-01-31T08:00:00Z), or how long ago (90m, 24h, 7d, 2w)"
@@ -108,6 +158,13 @@ pub enum VerbError {
         /// What was given.
         text: String,
     },
+}
+
+fn one_of(some: &str, none: &str, known: &[String]) -> String {
+    match known {
+        [] => none.to_owned(),
+        known => format!("{some} {}", known.join(", ")),
+    }
 }
 
 fn in_words(choices: &[Choice]) -> String {

@@ -3,8 +3,11 @@
 
 pub(super) mod candidates;
 
+use std::sync::Arc;
+
+use cosell_plugins::PluginSet;
 use cosell_remote::{Class, RemoteError};
-use cosell_store::{CardChange, Change, HoldChange, LaneState, Millis, Next};
+use cosell_store::{CardChange, Change, HoldChange, LaneId, LaneState, Millis, Next};
 use cosell_sync::row::RecordKind;
 use cosell_sync::side::Side;
 use futures_util::StreamExt as _;
@@ -178,7 +181,7 @@ pub async fn plan(
     let judging = found
         .into_iter()
         .enumerate()
-        .map(|(place, one)| Box::pin(async move { (place, judge(desk, one).await) }));
+        .map(|(place, one)| Box::pin(async move { (place, judge(desk, None, one).await) }));
     let mut judging = stream::iter(judging).buffer_unordered(AT_ONCE);
     while let Some((place, planned)) = judging.next().await {
         deals.push((place, planned?));
@@ -218,8 +221,27 @@ async fn take_turn(desk: &Desk, connection: &str) {
     }
 }
 
+/// Why nothing can be said about deals of a connection just now, as a plan would say.
+pub(crate) async fn is_shut(desk: &Desk, connection: &str) -> Result<Option<String>, VerbError> {
+    shut(desk, connection).await
+}
+
+/// One deal that has a lane, with another set of plugins than its own. None: there is nothing to be said about it.
+pub(crate) async fn plan_lane(
+    desk: &Desk,
+    set: &Arc<PluginSet>,
+    connection: &str,
+    lane: LaneId,
+) -> Result<Option<Planned>, VerbError> {
+    judge(desk, Some(set), Candidate::of_lane(connection, lane)).await
+}
+
 /// None: the record belongs to another lane, which is judged itself, or the lane is about nothing that could be a deal.
-async fn judge(desk: &Desk, candidate: Candidate) -> Result<Option<Planned>, VerbError> {
+async fn judge(
+    desk: &Desk,
+    set: Option<&Arc<PluginSet>>,
+    candidate: Candidate,
+) -> Result<Option<Planned>, VerbError> {
     let key = candidate.key();
     let summary = desk.store.lane(&key.connection, key.id()).await?;
     let is_new = summary.is_none();
@@ -230,7 +252,10 @@ async fn judge(desk: &Desk, candidate: Candidate) -> Result<Option<Planned>, Ver
     let (preview, change, unjudged) = loop {
         tries += 1;
         let mut run = match Run::preview(desk, &key.connection, key.id(), &state) {
-            Ok(run) => run,
+            Ok(run) => match set {
+                Some(set) => run.with_set(Arc::clone(set)),
+                None => run,
+            },
             // Only connections of this configuration are asked about.
             Err(trouble) => return Err(VerbError::Store(broken(&trouble))),
         };

@@ -31,6 +31,7 @@ pub(crate) enum Alarm {
     CredentialRests(String, String),
     PluginRefused(String),
     NoPlugins,
+    HostBehind,
 }
 
 impl Alarm {
@@ -45,6 +46,7 @@ impl Alarm {
             }
             Self::PluginRefused(file) => format!("plugin-refused:{file}"),
             Self::NoPlugins => "no-plugins".to_owned(),
+            Self::HostBehind => "host-behind".to_owned(),
         }
     }
 }
@@ -62,6 +64,12 @@ pub(crate) fn conditions(vitals: &Vitals, settings: &config::Alerts) -> BTreeMap
         holds.insert(
             Alarm::NoPlugins,
             "no plugin is in service, so no deal is worked on: put the stock plugins into the plugin folder".to_owned(),
+        );
+    }
+    if let Some(why) = &vitals.behind {
+        holds.insert(
+            Alarm::HostBehind,
+            format!("this host works on no deal, because it cannot load the plugins that serve: {why}; other hosts go on"),
         );
     }
     for (file, why) in &vitals.refused {

@@ -17,6 +17,8 @@ pub(crate) struct Vitals {
     pub(crate) resting: BTreeMap<(String, String), (Millis, String)>,
     /// Files of the plugin folder that are refused, and why.
     pub(crate) refused: BTreeMap<String, String>,
+    /// Why this host cannot work with the set that serves by the store (S29).
+    pub(crate) behind: Option<String>,
     /// Plugins in service.
     pub(crate) plugins: usize,
     /// Why the store does not answer.
@@ -34,6 +36,7 @@ pub(crate) async fn look(desk: &Desk) -> Vitals {
             .into_iter()
             .map(|rejection| (rejection.file.clone(), rejection.to_string()))
             .collect(),
+        behind: desk.plugins.behind(),
         ..Vitals::default()
     };
     if let Err(error) = ask_the_store(desk, &mut vitals).await {

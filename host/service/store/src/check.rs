@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use sha2::Digest as _;
+
 use crate::ChainBreak;
 
 /// Findings of one rule that are told: whoever has more needs a backup and not a list.
@@ -215,7 +217,47 @@ pub(crate) const INVARIANTS: &[Invariant] = &[
         sql: "SELECT connection, 'lane ' || CAST(lane AS TEXT) || ', ' || kind || ' ' || subject FROM hold
               WHERE closed_at IS NULL GROUP BY connection, lane, kind, subject HAVING count(*) > 1",
     },
+    Invariant {
+        rule: "S29",
+        says: "a generation of the set is missing between the oldest and the newest",
+        sql: "SELECT 'plugins', 'generation ' || CAST(generation + 1 AS TEXT) FROM active_set AS one
+              WHERE generation < (SELECT max(generation) FROM active_set)
+                  AND NOT EXISTS (SELECT 1 FROM active_set AS next WHERE next.generation = one.generation + 1)",
+    },
+    Invariant {
+        rule: "S29",
+        says: "a file belongs to a generation that is not there",
+        sql: "SELECT DISTINCT 'plugins', 'generation ' || CAST(generation AS TEXT) FROM set_member
+              WHERE NOT EXISTS (SELECT 1 FROM active_set WHERE active_set.generation = set_member.generation)",
+    },
+    Invariant {
+        rule: "S29",
+        says: "its bytes are not there",
+        sql: "SELECT 'plugins', file || ' of generation ' || CAST(generation AS TEXT) FROM set_member
+              WHERE NOT EXISTS (SELECT 1 FROM component WHERE component.hash = set_member.component)
+                  OR (source IS NOT NULL AND NOT EXISTS (SELECT 1 FROM component WHERE component.hash = set_member.source))",
+    },
+    Invariant {
+        rule: "S29",
+        says: "it is quarantined and in the set",
+        sql: "SELECT 'plugins', set_member.file FROM set_member JOIN quarantine ON quarantine.sha256 = set_member.sha256
+              WHERE released_at IS NULL AND generation = (SELECT max(generation) FROM active_set)",
+    },
 ];
+
+/// Names of all bytes, in SQL that both stores speak; each is looked at by itself, because together they are large.
+pub(crate) const COMPONENTS: &str = "SELECT hash FROM component ORDER BY hash";
+
+/// Bytes that are not what their name says.
+pub(crate) fn damaged(hash: &str, bytes: &[u8]) -> Option<Finding> {
+    let is_sound = hex::encode(sha2::Sha256::digest(bytes)) == hash;
+    (!is_sound).then(|| Finding {
+        rule: "S29",
+        says: "the bytes have another hash than their name",
+        connection: "plugins".to_owned(),
+        subject: format!("component {hash}"),
+    })
+}
 
 impl Invariant {
     /// What a question found.

@@ -9,8 +9,8 @@ use crate::{PostgresStore, SqliteStore, StoreError, StoreUrl};
 
 const DOING: &str = "copy a store";
 
-/// Rows that travel together.
-pub(crate) const BATCH: usize = 1_000;
+/// Rows that travel together, where they are small.
+const BATCH: usize = 1_000;
 /// Batches that may wait for the slower side.
 const AHEAD: usize = 4;
 
@@ -18,6 +18,8 @@ const AHEAD: usize = 4;
 pub(crate) struct Table {
     pub(crate) name: &'static str,
     pub(crate) key: &'static str,
+    /// Rows that travel together.
+    pub(crate) batch: usize,
 }
 
 /// All tables, parents first.
@@ -39,16 +41,31 @@ pub(crate) const TABLES: &[Table] = &[
     table("card", "connection, card"),
     table("hold", "connection, hold"),
     table("note", "connection, name"),
+    Table {
+        // Megabytes each.
+        batch: 1,
+        ..table("component", "hash")
+    },
+    table("active_set", "generation"),
+    table("set_member", "generation, file, candidate"),
+    table("quarantine", "sha256"),
+    table("proposal", "folder, file"),
+    table("plugin_event", "number"),
+    table("judgement", "pair, connection, lane"),
 ];
 
 const fn table(name: &'static str, key: &'static str) -> Table {
-    Table { name, key }
+    Table {
+        name,
+        key,
+        batch: BATCH,
+    }
 }
 
 impl Table {
     /// Its rows in an order in which they can be inserted, in SQL that both stores speak.
     pub(crate) fn rows(&self) -> String {
-        let Self { name, key } = self;
+        let Self { name, key, .. } = self;
         if *name != "lane" {
             return format!("SELECT * FROM {name} ORDER BY {key}");
         }
@@ -68,6 +85,7 @@ pub(crate) enum Cell {
     Null,
     Integer(i64),
     Text(String),
+    Bytes(Vec<u8>),
 }
 
 /// What travels.
@@ -143,6 +161,7 @@ pub async fn dump(from: &StoreUrl) -> Result<Vec<String>, StoreError> {
                         Cell::Null => format!("{column}=-"),
                         Cell::Integer(number) => format!("{column}={number}"),
                         Cell::Text(text) => format!("{column}={text:?}"),
+                        Cell::Bytes(bytes) => format!("{column}=x{}", hex::encode(bytes)),
                     })
                     .collect();
                 cells.sort();
@@ -207,7 +226,7 @@ pub(crate) enum CopyError {
     Busy { lanes: i64 },
     #[error("the other side ended before everything was copied")]
     Cut,
-    #[error("a value is neither a number nor a text: column {column} of {table}")]
+    #[error("a value is neither a number nor a text nor bytes: column {column} of {table}")]
     Odd { table: String, column: String },
 }
 

@@ -55,6 +55,24 @@ pub enum StoreError {
         /// Why it was closed; none when there never was such a hold.
         closed: Option<String>,
     },
+    /// Somebody else has changed the set of plugins since it was looked at; nothing was changed.
+    #[error(
+        "the set of plugins is at generation {now} already, and this was meant to follow {base}; look again"
+    )]
+    Overtaken {
+        /// What it was made from.
+        base: i64,
+        /// What there is.
+        now: i64,
+    },
+    /// A generation names bytes that nobody gave.
+    #[error("the bytes of {file} are not in the store ({hash})")]
+    NoBytes {
+        /// Whose.
+        file: String,
+        /// Which.
+        hash: String,
+    },
     /// Too much is waiting; the caller shall come again.
     #[error("the store is full: {what}")]
     Full {

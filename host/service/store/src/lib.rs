@@ -17,6 +17,7 @@ mod link;
 mod open;
 mod postgres;
 mod question;
+mod sets;
 mod sqlite;
 mod url;
 mod write;
@@ -36,6 +37,10 @@ pub use link::{Base, LinkState};
 pub use open::{Opened, attach, open};
 pub use postgres::PostgresStore;
 pub use question::{Answer, Card, CardChange, Closed, Hold, HoldChange, HoldVerdict};
+pub use sets::{
+    Activation, Component, EVENTS_KEPT, GENERATIONS_KEPT, Generation, Judgement, Member,
+    Quarantined, Said, SaidFile, SetEvent, Sets,
+};
 pub use sqlite::{SqliteStore, system_clock};
 pub use url::{PostgresUrl, StoreUrl, StoreUrlError};
 pub use write::{Attempt, AttemptRow, Change, Intent, RECENT_WRITES_MS, RecentWrite, WriteCount};
@@ -76,9 +81,9 @@ pub struct Throttle {
     pub reason: String,
 }
 
-/// The whole door. SQLite and PostgreSQL implement it; one conformance suite serves both.
+/// The whole door, with [`Sets`] for what is about plugins. SQLite and PostgreSQL implement it; one conformance suite serves both.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Sets {
     /// Stores events once each, rings their bells, makes their lanes due; advances a cursor in the same transaction. Durable when it
     /// returns. All or nothing: when it fails, no event of the call is stored.
     ///

@@ -98,6 +98,7 @@ mod plan;
 mod reads;
 mod rings;
 mod schema;
+mod sets;
 mod text;
 mod tls;
 mod writes;

@@ -15,6 +15,7 @@ mod people;
 mod readers;
 mod reads;
 mod schema;
+mod sets;
 mod throttles;
 mod writes;
 

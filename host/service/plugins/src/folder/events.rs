@@ -2,6 +2,7 @@
 
 use cosell_sync::deal::Timestamp;
 
+use crate::generation::Member;
 use crate::plugin::Plugin;
 use crate::rejection::Rejection;
 
@@ -39,6 +40,14 @@ pub enum What {
     Refused,
     /// The file is gone or switched off.
     Retired,
+    /// It passed every check and does not serve: it is judged, or tried on some deals.
+    Candidate,
+    /// A version that was judged or tried serves from now on.
+    Promoted,
+    /// What serves by the store cannot be loaded here: this host takes up no deal.
+    Behind,
+    /// A quarantined version may come back.
+    Released,
     /// Another set is in service.
     Swapped {
         /// Of the new set.
@@ -57,6 +66,10 @@ impl What {
             Self::Failing => "failing",
             Self::Refused => "refused",
             Self::Retired => "retired",
+            Self::Candidate => "candidate",
+            Self::Promoted => "promoted",
+            Self::Behind => "behind",
+            Self::Released => "released",
             Self::Swapped { .. } => "swapped",
         }
     }
@@ -87,6 +100,18 @@ impl PluginEvent {
         }
     }
 
+    pub(super) fn of(member: &Member, what: What, message: String) -> Self {
+        Self {
+            at: Timestamp::now(),
+            file: member.file.clone(),
+            id: Some(member.detail.plugin.clone()),
+            version: Some(member.detail.version.clone()),
+            hash: Some(member.sha256.clone()),
+            what,
+            message,
+        }
+    }
+
     pub(super) fn nameless(file: &str, what: What, message: String) -> Self {
         Self {
             at: Timestamp::now(),
@@ -105,13 +130,18 @@ impl PluginEvent {
         let (plugin, version) = (self.id.as_deref(), self.version.as_deref());
         let hash = self.hash.as_deref();
         match self.what {
-            What::RolledBack | What::Failing => {
+            What::RolledBack | What::Failing | What::Behind => {
                 tracing::error!(file, what, plugin, version, hash, "{}", self.message)
             }
             What::Refused | What::Kept => {
                 tracing::warn!(file, what, plugin, version, hash, "{}", self.message)
             }
-            What::Loaded | What::Retired | What::Swapped { .. } => {
+            What::Loaded
+            | What::Candidate
+            | What::Promoted
+            | What::Released
+            | What::Retired
+            | What::Swapped { .. } => {
                 tracing::info!(file, what, plugin, version, hash, "{}", self.message)
             }
         }

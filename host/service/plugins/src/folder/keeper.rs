@@ -1,40 +1,51 @@
-//! The one thread that knows which file is good, and which set follows from it.
+//! The one thread that knows which file is good, proposes what follows from it, and loads what the ledger says.
+
+mod service;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use arc_swap::ArcSwap;
+use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
-use super::FolderSettings;
 use super::events::{PluginEvent, What};
+use super::propose::{Held as Holding, Proposal, propose};
 use super::scan::{Print, Scan, read_operator, scan};
+use super::served::{Behind, Key, Loaded as Kept, Serving};
+use super::{FolderError, FolderSettings, rejected};
 use crate::engine::Engine;
-use crate::health::{Failing, PROVEN_ANSWERS};
+use crate::generation::{Approved, Detail, Generation, Member, Mode};
+use crate::health::Failing;
+use crate::ledger::{Ledger, LedgerError, Quarantine, Said, Step};
 use crate::load::{Loaded, load};
 use crate::offer::Offer;
 use crate::operator::Operator;
-use crate::plugin::Plugin;
 use crate::rejection::{Phase, Rejection, RejectionKind};
-use crate::set::{Alarm, PluginSet};
+use crate::set::Alarm;
 
 /// What ends a quarantine.
-const UNTIL: &str = "mend it and drop the new file over it: these very bytes are not taken again, unless this .rejected.json is removed";
+const UNTIL: &str = "mend it and drop the new file over it: these very bytes are not taken again, unless a person releases them (`cosell plugin quarantine --release`, or removes this .rejected.json)";
 /// A file that keeps changing for so many settle periods does not hold up the others any longer.
 const SETTLE_ROUNDS_MAX: usize = 20;
+/// How often a proposal is made anew because another one was faster.
+const OVERTAKEN_MAX: usize = 16;
 
 /// What the folder's owner and the keeper share.
 pub(super) struct Shared {
-    pub(super) current: ArcSwap<PluginSet>,
+    pub(super) current: ArcSwap<Serving>,
     pub(super) refused: Mutex<Vec<Rejection>>,
+    pub(super) behind: Mutex<Option<Behind>>,
 }
 
 /// Why the keeper should look.
 pub(super) enum Wake {
     Changed,
+    /// Something else may serve.
+    Follow,
     /// A plugin fails over one deal after the other.
     Failing(Failing),
     Reload(oneshot::Sender<()>),
@@ -45,11 +56,15 @@ pub(super) struct Keeper {
     engine: Engine,
     dir: PathBuf,
     settings: FolderSettings,
+    ledger: Arc<dyn Ledger>,
     shared: Arc<Shared>,
     alarm: Alarm,
     on_event: Box<dyn Fn(&PluginEvent) + Send + Sync>,
     files: BTreeMap<String, Held>,
-    generation: u64,
+    /// Versions that are loaded: those of the generation that serves.
+    loaded: BTreeMap<Key, Kept>,
+    /// Something serves, be it nothing.
+    has_begun: bool,
 }
 
 /// One file, as it was when last tried.
@@ -58,13 +73,27 @@ struct Held {
     print: Option<Print>,
     /// Which version it was, and the text of the operator file: the same content is not tried twice.
     content: Option<([u8; 32], Option<String>)>,
-    /// The last version that passed.
-    good: Option<Arc<Plugin>>,
-    /// It came while the host was running, and this was good before it: None was nothing at all. What is there at the start has no before.
-    before: Option<Option<Arc<Plugin>>>,
-    rejection: Option<Rejection>,
-    /// Good by itself, and its id is taken by an earlier file.
-    duplicate: Option<Rejection>,
+    state: State,
+    /// A verdict lies beside it.
+    is_told: bool,
+}
+
+enum State {
+    /// As it was when the folder was last heard.
+    Old,
+    Off,
+    Good(Box<Version>),
+    Refused(Rejection),
+}
+
+/// A version that passed every check here.
+struct Version {
+    member: Member,
+    plugin: Kept,
+    /// Its bytes, until they are written down.
+    bytes: BTreeMap<String, Vec<u8>>,
+    /// Good by itself, and its id is taken by another file.
+    clash: Option<Rejection>,
 }
 
 impl Keeper {
@@ -72,6 +101,7 @@ impl Keeper {
         engine: Engine,
         dir: PathBuf,
         settings: FolderSettings,
+        ledger: Arc<dyn Ledger>,
         shared: Arc<Shared>,
         alarm: Alarm,
         on_event: Box<dyn Fn(&PluginEvent) + Send + Sync>,
@@ -80,19 +110,24 @@ impl Keeper {
             engine,
             dir,
             settings,
+            ledger,
             shared,
             alarm,
             on_event,
             files: BTreeMap::new(),
-            generation: 0,
+            loaded: BTreeMap::new(),
+            has_begun: false,
         }
     }
 
     /// Loads what is there without waiting: at the start nobody is copying, and whoever is rings again.
-    pub(super) fn first_look(&mut self) -> io::Result<()> {
-        let found = scan(&self.dir)?;
-        self.look(&found, &BTreeSet::new());
-        Ok(())
+    pub(super) fn first_look(&mut self) -> Result<(), FolderError> {
+        let found = scan(&self.dir).map_err(|source| FolderError::Unreadable {
+            path: self.dir.clone(),
+            source,
+        })?;
+        self.look(&found, &BTreeSet::new())
+            .map_err(FolderError::Ledger)
     }
 
     pub(super) fn keep(&mut self, woken: &mpsc::Receiver<Wake>) {
@@ -101,6 +136,11 @@ impl Keeper {
             match woken.recv_timeout(self.settings.rescan) {
                 Ok(Wake::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => return,
                 Ok(Wake::Reload(done)) => waiting.push(done),
+                Ok(Wake::Follow) => {
+                    let followed = self.follow();
+                    self.say_if_lost(followed);
+                    continue;
+                }
                 Ok(Wake::Failing(failing)) => {
                     self.roll_back(&failing);
                     continue;
@@ -109,7 +149,10 @@ impl Keeper {
             }
             let failing = &mut Vec::new();
             match self.settled(woken, &mut waiting, failing) {
-                Ok(Some((found, moving))) => self.look(&found, &moving),
+                Ok(Some((found, moving))) => {
+                    let looked = self.look(&found, &moving);
+                    self.say_if_lost(looked);
+                }
                 Ok(None) => return,
                 // The folder is away for a moment (a mount, a redeployment): what serves goes on serving.
                 Err(error) => {
@@ -123,6 +166,13 @@ impl Keeper {
                 // Whoever asked may have gone.
                 let _ = done.send(());
             }
+        }
+    }
+
+    /// What serves goes on serving while nobody can be asked.
+    fn say_if_lost(&self, done: Result<(), LedgerError>) {
+        if let Err(error) = done {
+            tracing::warn!(why = %error, "it is not known which plugins should serve; the set stays as it is, and is asked for again");
         }
     }
 
@@ -145,7 +195,7 @@ impl Keeper {
                     Ok(Wake::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(None),
                     Ok(Wake::Reload(done)) => waiting.push(done),
                     Ok(Wake::Failing(one)) => failing.push(one),
-                    Ok(Wake::Changed) => {}
+                    Ok(Wake::Changed | Wake::Follow) => {}
                     Err(mpsc::RecvTimeoutError::Timeout) => break,
                 }
             }
@@ -172,7 +222,7 @@ impl Keeper {
             })
     }
 
-    fn look(&mut self, found: &Scan, moving: &BTreeSet<String>) {
+    fn look(&mut self, found: &Scan, moving: &BTreeSet<String>) -> Result<(), LedgerError> {
         let gone: Vec<_> = self
             .files
             .keys()
@@ -180,47 +230,45 @@ impl Keeper {
             .cloned()
             .collect();
         for file in gone {
-            self.retire(&file);
+            rejected::remove(&self.dir, &file);
+            self.files.remove(&file);
         }
-        for (file, held) in &mut self.files {
-            let is_quarantined =
-                |rejection: &Rejection| rejection.kind == RejectionKind::Quarantined;
-            if held.rejection.as_ref().is_some_and(is_quarantined)
-                && !rejection_file(&self.dir, file).exists()
-            {
-                // A person has taken the verdict away: the bytes get another chance.
-                held.rejection = None;
-                held.content = None;
-                held.print = None;
-            }
-        }
+        let said = self.ledger.said()?;
+        self.judge_quarantines()?;
+        // A folder that was never heard has nothing to say where something serves: its files are known by their content alone.
+        let is_stranger = said.is_none()
+            && self
+                .newest_members()?
+                .is_some_and(|members| !members.is_empty());
         for (file, print) in found {
             let known = self
                 .files
                 .get(file)
                 .is_some_and(|held| held.print == Some(*print));
             if !known && !moving.contains(file) {
-                self.try_file(file, *print);
+                self.try_file(file, *print, said.as_deref(), is_stranger)?;
             }
         }
-        self.assemble();
+        self.propose()?;
+        self.follow()
     }
 
-    fn retire(&mut self, file: &str) {
-        remove_rejection(&self.dir, file);
-        if let Some(Held {
-            good: Some(plugin), ..
-        }) = self.files.remove(file)
-        {
-            self.tell(&PluginEvent::about(
-                &plugin,
-                What::Retired,
-                format!("{file} is gone: plugin \"{}\" retires", plugin.id()),
-            ));
-        }
+    fn newest_members(&self) -> Result<Option<Vec<Member>>, LedgerError> {
+        Ok(self
+            .ledger
+            .history(1)?
+            .into_iter()
+            .next()
+            .map(|generation| generation.members))
     }
 
-    fn try_file(&mut self, file: &str, print: Print) {
+    fn try_file(
+        &mut self,
+        file: &str,
+        print: Print,
+        said: Option<&[Said]>,
+        is_stranger: bool,
+    ) -> Result<(), LedgerError> {
         let path = self.dir.join(file);
         let read = read_operator(&path).and_then(|operator| Ok((Offer::read(&path)?, operator)));
         let (offer, operator_text) = match read {
@@ -243,33 +291,34 @@ impl Keeper {
         let held = self.held(file);
         held.print = Some(print);
         if held.content == content {
-            return;
+            return Ok(());
         }
         held.content = content;
-        if let Some(rejection) = self.quarantined(file) {
+        let now = self.content(file);
+        let is_old = said.is_some_and(|said| now.as_ref().is_some_and(|now| said.contains(now)));
+        if is_old || is_stranger {
+            self.held(file).state = State::Old;
+            return Ok(());
+        }
+        if let Some(rejection) = self.quarantined(file)? {
             return self.refuse(file, rejection);
         }
-        let held = self.held(file);
-        let operator_text = held
+        let operator_text = self
+            .held(file)
             .content
             .as_ref()
             .and_then(|(_, text)| text.clone())
             .unwrap_or_default();
         match Operator::read(&operator_text) {
-            Ok(operator) if !operator.enabled => self.switch_off(file),
+            Ok(operator) if !operator.enabled => {
+                rejected::remove(&self.dir, file);
+                self.held(file).state = State::Off;
+                Ok(())
+            }
             Ok(operator) => match self.load(&offer, &operator) {
                 Ok(loaded) => {
-                    let how = if loaded.from_cache {
-                        "taken from the cache"
-                    } else {
-                        "compiled"
-                    };
-                    let took = loaded.compile.as_millis();
-                    self.accept(
-                        file,
-                        loaded.plugin,
-                        &format!("{how} in {took} ms, {} examples passed", loaded.examples),
-                    );
+                    self.accept(file, offer, &operator, &loaded);
+                    Ok(())
                 }
                 Err(rejection) => self.refuse(file, rejection),
             },
@@ -303,271 +352,194 @@ impl Keeper {
         self.files.entry(file.to_owned()).or_insert(Held {
             print: None,
             content: None,
-            good: None,
-            before: None,
-            rejection: None,
-            duplicate: None,
+            state: State::Old,
+            is_told: false,
         })
     }
 
-    fn accept(&mut self, file: &str, plugin: Arc<Plugin>, how: &str) {
-        remove_rejection(&self.dir, file);
-        let is_running = self.generation > 0;
+    /// What the file is, in the words of the ledger. None: it could not be read.
+    fn content(&self, file: &str) -> Option<Said> {
+        let (digest, operator) = self.files.get(file)?.content.as_ref()?;
+        Some(Said {
+            file: file.to_owned(),
+            sha256: hex::encode(digest),
+            operator: operator
+                .as_ref()
+                .map(|text| hex::encode(Sha256::digest(text)))
+                .unwrap_or_default(),
+        })
+    }
+
+    /// It may serve. Whether it does is decided with all others.
+    fn accept(&mut self, file: &str, offer: Offer, operator: &Operator, loaded: &Loaded) {
+        rejected::remove(&self.dir, file);
+        let plugin = &loaded.plugin;
+        let how = if loaded.from_cache {
+            "taken from the cache"
+        } else {
+            "compiled"
+        };
         let hooks: Vec<_> = plugin.hooks.iter().map(|hook| hook.as_str()).collect();
         let message = format!(
-            "{file}: plugin \"{}\" {} passed ({}; {how})",
+            "{file}: plugin \"{}\" {} passed ({}; {how} in {} ms, {} examples passed)",
             plugin.id(),
             plugin.speaker.version,
-            hooks.join(", ")
+            hooks.join(", "),
+            loaded.compile.as_millis(),
+            loaded.examples
         );
-        let event = PluginEvent::about(&plugin, What::Loaded, message);
+        let event = PluginEvent::about(plugin, What::Loaded, message);
+        let member = Member {
+            file: file.to_owned(),
+            sha256: plugin.sha256.clone(),
+            component: hex::encode(offer.wasm_digest()),
+            source: offer.text_digest().map(hex::encode),
+            operator: operator.text.clone(),
+            detail: Detail {
+                plugin: plugin.id().to_owned(),
+                version: plugin.speaker.version.clone(),
+                mode: operator.mode.unwrap_or(Mode::Live),
+                deals: operator.deals.clone(),
+                promote: operator.promote,
+                approved: Approved::of(plugin, &plugin.imports),
+                ..Detail::default()
+            },
+        };
+        let text = member
+            .source
+            .clone()
+            .zip(offer.text.map(String::into_bytes));
+        let bytes = std::iter::once((member.component.clone(), offer.wasm)).chain(text);
+        let version = Version {
+            bytes: bytes.collect(),
+            plugin: Kept(Arc::clone(plugin)),
+            member,
+            clash: None,
+        };
         let held = self.held(file);
-        held.rejection = None;
-        held.duplicate = None;
-        let is_other = held
-            .good
-            .as_ref()
-            .is_none_or(|good| !Arc::ptr_eq(good, &plugin));
-        let before = held.good.replace(plugin);
-        // At the very start nothing serves yet, so there is nothing to go back to.
-        if is_running && is_other {
-            held.before = Some(before);
-        }
-        self.tell(&event);
+        held.state = State::Good(Box::new(version));
+        held.is_told = false;
+        self.tell(&[event]);
     }
 
-    fn refuse(&mut self, file: &str, rejection: Rejection) {
-        write_rejection(&self.dir, &rejection);
-        self.tell(&PluginEvent::refused(&rejection));
+    fn refuse(&mut self, file: &str, rejection: Rejection) -> Result<(), LedgerError> {
+        let is_told = rejected::write(&self.dir, &rejection);
+        let mut events = vec![PluginEvent::refused(&rejection)];
         let held = self.held(file);
-        held.rejection = Some(rejection);
-        if let Some(good) = held.good.clone() {
+        held.is_told = is_told;
+        held.state = State::Refused(rejection);
+        let serves = self.newest_members()?.unwrap_or_default();
+        if let Some(good) = serves
+            .iter()
+            .find(|one| one.file == file && !one.is_candidate())
+        {
             let message = format!(
                 "{file}: plugin \"{}\" {} goes on serving",
-                good.id(),
-                good.speaker.version
+                good.detail.plugin, good.detail.version
             );
-            self.tell(&PluginEvent::about(&good, What::Kept, message));
+            events.push(PluginEvent::of(good, What::Kept, message));
         }
+        self.tell(&events);
+        Ok(())
     }
 
-    /// What a person finds beside the file says that these very bytes were taken out of service, by this host or by one before it.
-    fn quarantined(&self, file: &str) -> Option<Rejection> {
-        let (sha256, _) = self.files.get(file)?.content.as_ref()?;
-        let text = std::fs::read_to_string(rejection_file(&self.dir, file)).ok()?;
-        let verdict: serde_json::Value = serde_json::from_str(&text).ok()?;
-        let says = |name: &str| verdict[name].as_str();
-        let is_it = says("kind") == Some(RejectionKind::Quarantined.as_str())
-            && says("hash") == Some(hex::encode(sha256).as_str());
-        is_it.then(|| Rejection {
-            file: file.to_owned(),
-            plugin: says("plugin").map(str::to_owned),
-            hash: says("hash").map(str::to_owned),
-            ..Rejection::new(
-                Phase::Service,
-                RejectionKind::Quarantined,
-                says("message").unwrap_or_default(),
-            )
-            .with_hint(UNTIL)
-        })
+    /// Whether these very bytes were taken out of service: by the ledger, or, where that has never heard of them, by what lies beside the file.
+    fn quarantined(&mut self, file: &str) -> Result<Option<Rejection>, LedgerError> {
+        let Some(content) = self.content(file) else {
+            return Ok(None);
+        };
+        let known = self.ledger.quarantines()?;
+        let known = known.into_iter().find(|one| one.sha256 == content.sha256);
+        let out = match known {
+            Some(released) if released.is_released => {
+                rejected::remove(&self.dir, file);
+                return Ok(None);
+            }
+            Some(out) => out,
+            None => {
+                let beside = rejected::quarantine(&self.dir, file, &content.sha256);
+                let Some((plugin, why)) = beside else {
+                    return Ok(None);
+                };
+                let out = Quarantine {
+                    sha256: content.sha256,
+                    file: file.to_owned(),
+                    plugin,
+                    why,
+                    is_released: false,
+                };
+                self.ledger.quarantine(out.clone())?;
+                out
+            }
+        };
+        Ok(Some(verdict(file, out)))
     }
 
-    /// The plugin fails over one deal after the other. If it is new, what was there before its file came serves again, and its bytes are
-    /// quarantined. A version that has proven itself, or was there from the start, stays: without it deals would be mapped otherwise than their owner
-    /// wants, and with it they are parked and say why.
-    fn roll_back(&mut self, failing: &Failing) {
-        let Failing {
-            file,
-            sha256,
-            question,
-            faults,
-            deals,
-            answers,
-            last,
-        } = failing;
-        let Some(held) = self.files.get_mut(file) else {
-            return;
+    /// People quarantine and release elsewhere, and by taking away what lies beside a file.
+    fn judge_quarantines(&mut self) -> Result<(), LedgerError> {
+        let out = self.ledger.quarantines()?;
+        let out_now = |sha256: &str| {
+            out.iter()
+                .find(|one| !one.is_released && one.sha256 == sha256)
         };
-        // Told of a version that has been replaced meanwhile.
-        let Some(good) = held.good.clone().filter(|good| good.sha256 == *sha256) else {
-            return;
-        };
-        let (id, version) = (good.id().to_owned(), good.speaker.version.clone());
-        let story =
-            format!("it failed {faults} times in a row at {question}, over {deals} deals: {last}");
-        let before = held.before.take_if(|_| *answers < PROVEN_ANSWERS);
-        let Some(before) = before else {
-            let message = format!(
-                "{file}: plugin \"{id}\" {version} is failing: {story}; no version is known that would do better, so the deals that need it are parked until another one is dropped"
-            );
-            return self.tell(&PluginEvent::about(&good, What::Failing, message));
-        };
-        let instead = match &before {
-            Some(before) => format!("version {} serves again", before.speaker.version),
-            None => "the set from before it came serves again".to_owned(),
-        };
-        held.good = before;
-        let message = format!(
-            "{file}: plugin \"{id}\" {version} is taken out of service: {story}; {instead}"
-        );
-        self.tell(&PluginEvent::about(&good, What::RolledBack, message));
-        self.refuse(
-            file,
-            Rejection {
-                file: file.clone(),
-                plugin: Some(id),
-                hash: Some(sha256.clone()),
-                ..Rejection::new(Phase::Service, RejectionKind::Quarantined, story).with_hint(UNTIL)
-            },
-        );
-        self.assemble();
-    }
-
-    fn switch_off(&mut self, file: &str) {
-        remove_rejection(&self.dir, file);
-        let held = self.held(file);
-        held.rejection = None;
-        held.duplicate = None;
-        let message = format!("{file} is switched off in its operator file");
-        let event = match held.good.take() {
-            Some(good) => PluginEvent::about(&good, What::Retired, message),
-            None => PluginEvent::nameless(file, What::Retired, message),
-        };
-        self.tell(&event);
-    }
-
-    /// From good files to a set; another set than before is swapped in.
-    fn assemble(&mut self) {
-        let mut taken: BTreeMap<String, String> = BTreeMap::new();
-        let mut plugins: Vec<Arc<Plugin>> = Vec::new();
-        let mut clashes = Vec::new();
-        let mut cleared = Vec::new();
+        let mut caught = Vec::new();
+        let mut freed = Vec::new();
         for (file, held) in &self.files {
-            let Some(plugin) = &held.good else { continue };
-            if let Some(earlier) = taken.get(plugin.id()) {
-                if held.duplicate.is_none() {
-                    clashes.push((file.clone(), duplicate(plugin, earlier)));
-                }
+            let Some(sha256) = held.content.as_ref().map(|(digest, _)| hex::encode(digest)) else {
                 continue;
+            };
+            let is_out = matches!(&held.state, State::Refused(why) if why.kind == RejectionKind::Quarantined);
+            match (is_out, out_now(&sha256)) {
+                (false, Some(why)) => caught.push((file.clone(), verdict(file, why.clone()))),
+                (true, None) => freed.push((file.clone(), None)),
+                (true, Some(_)) if held.is_told && !rejected::path(&self.dir, file).exists() => {
+                    freed.push((file.clone(), Some(sha256)));
+                }
+                _ => {}
             }
-            if held.duplicate.is_some() {
-                cleared.push((file.clone(), Arc::clone(plugin)));
+        }
+        for (file, rejection) in caught {
+            self.refuse(&file, rejection)?;
+        }
+        for (file, by_hand) in freed {
+            // A person has taken the verdict away: the bytes get another chance.
+            if let Some(sha256) = by_hand {
+                self.ledger.release(&sha256)?;
+                let message = format!(
+                    "{file}: its verdict was taken away, so the same bytes are tried again"
+                );
+                self.tell(&[PluginEvent::nameless(&file, What::Released, message)]);
             }
-            taken.insert(plugin.id().to_owned(), file.clone());
-            plugins.push(Arc::clone(plugin));
+            let held = self.held(&file);
+            held.content = None;
+            held.print = None;
+            held.is_told = false;
         }
-        for (file, rejection) in clashes {
-            write_rejection(&self.dir, &rejection);
-            self.tell(&PluginEvent::refused(&rejection));
-            self.held(&file).duplicate = Some(rejection);
-        }
-        for (file, plugin) in cleared {
-            self.accept(&file, plugin, "its id is free now");
-        }
-        *self
-            .shared
-            .refused
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = self
-            .files
-            .values()
-            .filter_map(|held| held.rejection.clone().or_else(|| held.duplicate.clone()))
-            .collect();
-        self.swap(plugins);
+        Ok(())
     }
 
-    fn swap(&mut self, plugins: Vec<Arc<Plugin>>) {
-        let current = self.shared.current.load();
-        let is_same = current.chain.plugins.len() == plugins.len()
-            && current
-                .chain
-                .plugins
-                .iter()
-                .zip(&plugins)
-                .all(|(a, b)| Arc::ptr_eq(a, b));
-        // The very first set counts as a swap even when it is empty: there was none before.
-        if is_same && self.generation > 0 {
-            return;
+    fn tell(&self, events: &[PluginEvent]) {
+        self.announce(events);
+        let told = self.ledger.tell(events.to_vec());
+        if let Err(error) = told {
+            tracing::warn!(why = %error, "the journal of plugins misses a line");
         }
-        self.generation += 1;
-        let set = PluginSet::new(
-            self.engine.clone(),
-            self.generation,
-            plugins,
-            Some(Arc::clone(&self.alarm)),
-        );
-        let names: Vec<_> = set
-            .plugins()
-            .iter()
-            .map(|plugin| format!("{} {}", plugin.id, plugin.version))
-            .collect();
-        let message = match names.as_slice() {
-            [] => format!("set {} is in service: no plugins", self.generation),
-            names => format!(
-                "set {} is in service: {}",
-                self.generation,
-                names.join(", ")
-            ),
-        };
-        let mut event = PluginEvent::nameless(
-            "",
-            What::Swapped {
-                generation: self.generation,
-            },
-            message,
-        );
-        event.hash = Some(set.hash().to_owned());
-        self.shared.current.store(Arc::new(set));
-        self.tell(&event);
     }
 
-    fn tell(&self, event: &PluginEvent) {
-        event.log();
-        (self.on_event)(event);
+    /// Without the journal, which has it already.
+    fn announce(&self, events: &[PluginEvent]) {
+        for event in events {
+            event.log();
+            (self.on_event)(event);
+        }
     }
 }
 
-fn duplicate(plugin: &Plugin, earlier: &str) -> Rejection {
-    let id = plugin.id();
+fn verdict(file: &str, out: Quarantine) -> Rejection {
     Rejection {
-        file: plugin.file.clone(),
-        plugin: Some(id.to_owned()),
-        hash: Some(plugin.sha256.clone()),
-        ..Rejection::new(
-            Phase::Set,
-            RejectionKind::Duplicate,
-            format!("its id \"{id}\" is taken by {earlier}, which comes first"),
-        )
-        .with_hint("keep one of the two files; to replace a plugin, overwrite its file")
-    }
-}
-
-/// `50-acme.wasm` → `50-acme.rejected.json`
-fn rejection_file(dir: &Path, file: &str) -> PathBuf {
-    dir.join(format!(
-        "{}.rejected.json",
-        file.strip_suffix(".wasm").unwrap_or(file)
-    ))
-}
-
-/// Best effort: the folder may be read-only, and the event and the log say the same.
-fn write_rejection(dir: &Path, rejection: &Rejection) {
-    let path = rejection_file(dir, &rejection.file);
-    let unfinished = dir.join(format!(".{}.rejected.part", rejection.file));
-    let written = std::fs::write(&unfinished, rejection.to_json())
-        .and_then(|()| std::fs::rename(&unfinished, &path));
-    if let Err(error) = written {
-        tracing::debug!(file = %path.display(), why = %error, "the reason cannot be written beside the plugin");
-    }
-}
-
-fn remove_rejection(dir: &Path, file: &str) {
-    let path = rejection_file(dir, file);
-    match std::fs::remove_file(&path) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => {
-            tracing::debug!(file = %path.display(), why = %error, "an old rejection cannot be removed")
-        }
+        file: file.to_owned(),
+        plugin: Some(out.plugin),
+        hash: Some(out.sha256),
+        ..Rejection::new(Phase::Service, RejectionKind::Quarantined, out.why).with_hint(UNTIL)
     }
 }

@@ -42,6 +42,7 @@ impl House {
             FolderSettings {
                 settle: Duration::from_millis(5),
                 rescan: Duration::from_secs(3600),
+                ..FolderSettings::default()
             },
             // The test may have ended before the last event.
             move |event| drop(tell.lock().unwrap().send(event.clone())),

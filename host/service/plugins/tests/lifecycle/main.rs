@@ -12,6 +12,7 @@ mod guest;
 mod house;
 mod limits;
 mod loading;
+mod modes;
 mod questions;
 mod rollback;
 mod scripts;

@@ -34,6 +34,16 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
+    /// A deal that has a lane.
+    pub(super) fn of_lane(connection: &str, lane: LaneId) -> Self {
+        Self {
+            connection: connection.to_owned(),
+            lane: Some(lane),
+            members: Vec::new(),
+            name: None,
+        }
+    }
+
     pub(super) fn key(&self) -> DealKey {
         DealKey {
             connection: self.connection.clone(),

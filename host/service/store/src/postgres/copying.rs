@@ -11,7 +11,7 @@ use tokio_postgres::{IsolationLevel, Row};
 use super::PostgresStore;
 use super::fault::Fault;
 use crate::StoreError;
-use crate::copy::{BATCH, Cell, Copied, CopyError, LEASED, Parcel, TABLES, broken};
+use crate::copy::{Cell, Copied, CopyError, LEASED, Parcel, TABLES, broken};
 
 /// A copy takes as long as it takes.
 const PATIENT: &str =
@@ -55,7 +55,7 @@ impl PostgresStore {
                 .collect();
             let portal = sql.bind(&statement, &[]).await?;
             loop {
-                let page = sql.query_portal(&portal, BATCH as i32).await?;
+                let page = sql.query_portal(&portal, table.batch as i32).await?;
                 if page.is_empty() {
                     break;
                 }
@@ -157,6 +157,9 @@ fn cells(table: &str, row: &Row) -> Result<Vec<Cell>, Fault> {
             Type::TEXT => Ok(row
                 .get::<_, Option<String>>(place)
                 .map_or(Cell::Null, Cell::Text)),
+            Type::BYTEA => Ok(row
+                .get::<_, Option<Vec<u8>>>(place)
+                .map_or(Cell::Null, Cell::Bytes)),
             _ => Err(Fault::broken(CopyError::Odd {
                 table: table.to_owned(),
                 column: column.name().to_owned(),
@@ -175,11 +178,12 @@ impl ToSql for Cell {
             Self::Null => Ok(IsNull::Yes),
             Self::Integer(number) => number.to_sql(kind, out),
             Self::Text(text) => text.to_sql(kind, out),
+            Self::Bytes(bytes) => bytes.to_sql(kind, out),
         }
     }
 
     fn accepts(kind: &Type) -> bool {
-        matches!(*kind, Type::INT8 | Type::TEXT)
+        matches!(*kind, Type::INT8 | Type::TEXT | Type::BYTEA)
     }
 
     to_sql_checked!();

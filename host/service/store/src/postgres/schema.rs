@@ -6,9 +6,10 @@ use super::fault::Fault;
 
 /// Each entry leads from the version before it to its own. The files are SQLite's, so that the tables of both stores cannot grow apart;
 /// [`translated`] says how they differ.
-const VERSIONS: [&str; 2] = [
+const VERSIONS: [&str; 3] = [
     include_str!("../sqlite/schema-1.sql"),
     include_str!("../sqlite/schema-2.sql"),
+    include_str!("../sqlite/schema-3.sql"),
 ];
 
 /// `cosell` in ASCII: who holds it migrates, all others wait. Of hosts that start together one brings the tables up to date.
@@ -42,10 +43,12 @@ pub(super) enum SchemaError {
 ///
 /// * INTEGER has 64 bits in SQLite and 32 here.
 /// * Texts compare by their bytes in both: the order of a page must not depend on where the database was made.
+/// * Bytes have another name.
 /// * STRICT and WITHOUT ROWID are how SQLite is asked for what PostgreSQL does anyway.
 fn translated(step: &str) -> String {
     step.replace(" INTEGER", " BIGINT")
         .replace(" TEXT", " TEXT COLLATE \"C\"")
+        .replace(" BLOB", " BYTEA")
         .replace(") STRICT, WITHOUT ROWID;", ");")
         .replace(") STRICT;", ");")
 }
@@ -134,6 +137,7 @@ mod tests {
             for line in said {
                 assert!(
                     !line.contains("INTEGER")
+                        && !line.contains("BLOB")
                         && !line.contains("STRICT")
                         && !line.contains("ROWID"),
                     "{line}"

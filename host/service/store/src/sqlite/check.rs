@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::chain;
 use crate::Finding;
-use crate::check::{FINDINGS_MAX, INVARIANTS};
+use crate::check::{COMPONENTS, FINDINGS_MAX, INVARIANTS, damaged};
 use crate::writer::Failure;
 
 /// Everything that must not be.
@@ -17,6 +17,18 @@ pub(super) fn check(sql: &Connection) -> Result<Vec<Finding>, Failure> {
         for finding in found {
             findings.push(finding?);
         }
+    }
+    let names: Vec<String> = sql
+        .prepare(COMPONENTS)?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for hash in names {
+        let bytes: Vec<u8> = sql.query_row(
+            "SELECT bytes FROM component WHERE hash = ?1",
+            [&hash],
+            |row| row.get(0),
+        )?;
+        findings.extend(damaged(&hash, &bytes));
     }
     Ok(findings)
 }

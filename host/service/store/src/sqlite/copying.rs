@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::{SqliteStore, schema, system_clock};
 use crate::StoreError;
-use crate::copy::{BATCH, Cell, Copied, CopyError, LEASED, Parcel, TABLES, broken};
+use crate::copy::{Cell, Copied, CopyError, LEASED, Parcel, TABLES, Table, broken};
 
 impl SqliteStore {
     /// Sends everything from one snapshot. Blocks.
@@ -36,7 +36,7 @@ impl SqliteStore {
             }
         }
         for table in TABLES {
-            send_table(&snapshot, table.name, &table.rows(), parcels)?;
+            send_table(&snapshot, table, parcels)?;
         }
         parcels
             .blocking_send(Parcel::End)
@@ -95,11 +95,11 @@ impl SqliteStore {
 
 fn send_table(
     sql: &Connection,
-    table: &'static str,
-    query: &str,
+    asked: &Table,
     parcels: &mpsc::Sender<Parcel>,
 ) -> Result<(), StoreError> {
-    let mut query = sql.prepare(query).map_err(broken)?;
+    let (table, batch) = (asked.name, asked.batch);
+    let mut query = sql.prepare(&asked.rows()).map_err(broken)?;
     let columns: Vec<String> = query
         .column_names()
         .into_iter()
@@ -116,7 +116,7 @@ fn send_table(
             .map_err(|_| broken(CopyError::Cut))
     };
     let mut found = query.query([]).map_err(broken)?;
-    let mut rows = Vec::with_capacity(BATCH);
+    let mut rows = Vec::with_capacity(batch);
     while let Some(row) = found.next().map_err(broken)? {
         let cell = |(place, column): (usize, &String)| match row.get_ref(place) {
             Ok(ValueRef::Null) => Ok(Cell::Null),
@@ -124,6 +124,7 @@ fn send_table(
             Ok(ValueRef::Text(text)) => String::from_utf8(text.to_vec())
                 .map(Cell::Text)
                 .map_err(broken),
+            Ok(ValueRef::Blob(bytes)) => Ok(Cell::Bytes(bytes.to_vec())),
             Ok(_) => Err(broken(CopyError::Odd {
                 table: table.to_owned(),
                 column: column.clone(),
@@ -137,8 +138,8 @@ fn send_table(
                 .map(cell)
                 .collect::<Result<_, _>>()?,
         );
-        if rows.len() == BATCH {
-            send(std::mem::replace(&mut rows, Vec::with_capacity(BATCH)))?;
+        if rows.len() == batch {
+            send(std::mem::replace(&mut rows, Vec::with_capacity(batch)))?;
         }
     }
     if rows.is_empty() {
@@ -153,6 +154,7 @@ impl ToSql for Cell {
             Self::Null => ToSqlOutput::Owned(Value::Null),
             Self::Integer(number) => ToSqlOutput::Owned(Value::Integer(*number)),
             Self::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
+            Self::Bytes(bytes) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
         })
     }
 }

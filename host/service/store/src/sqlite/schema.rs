@@ -6,7 +6,11 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 /// Each entry leads from the version before it to its own (1, 2, …). Released entries are frozen.
-const VERSIONS: [&str; 2] = [include_str!("schema-1.sql"), include_str!("schema-2.sql")];
+const VERSIONS: [&str; 3] = [
+    include_str!("schema-1.sql"),
+    include_str!("schema-2.sql"),
+    include_str!("schema-3.sql"),
+];
 
 /// `cose` in ASCII: marks the file as ours, so that somebody else's database is refused instead of extended.
 const APPLICATION_ID: i32 = 0x636f_7365;

@@ -8,6 +8,7 @@ mod holding;
 mod leasing;
 mod paging;
 mod seeing;
+mod setting;
 mod writing;
 
 pub(crate) use accepting::*;
@@ -18,6 +19,7 @@ pub(crate) use holding::*;
 pub(crate) use leasing::*;
 pub(crate) use paging::*;
 pub(crate) use seeing::*;
+pub(crate) use setting::*;
 pub(crate) use writing::*;
 
 /// Makes a test of each fact, on the stage that the expression sets up.
@@ -102,6 +104,15 @@ macro_rules! conformance {
             the_census_counts_what_is_there
             lanes_are_listed_youngest_first
             a_lane_is_found_by_record_and_by_engagement
+            // setting
+            s29_the_set_is_the_newest_generation_and_its_bytes_are_there
+            s29_of_two_that_follow_one_generation_the_second_is_overtaken
+            s29_a_member_without_bytes_is_refused_whole
+            a_folder_that_was_heard_is_told_from_one_that_was_not
+            a_quarantined_version_is_known_by_its_hash_until_a_person_releases_it
+            old_generations_and_their_bytes_are_dropped
+            the_journal_is_read_backwards
+            s30_judgements_are_about_one_pair_of_sets
         );
     };
     ($stage:expr; $($fact:ident)*) => {

@@ -1,15 +1,38 @@
 //! A store that holds something of everything.
 
 use cosell_store::{
-    AcceptedEvent, Attempt, Base, Change, CursorAdvance, LaneId, LinkState, Next, Throttle,
+    AcceptedEvent, Activation, Attempt, Base, Change, CursorAdvance, Judgement, LaneId, LinkState,
+    Next, Throttle,
 };
 
+use crate::conformance::{activation, bytes, hash_of, member_of, out, said};
 use crate::stage::*;
 
 /// Tables of the store.
-pub(crate) const TABLES: [&str; 16] = [
-    "counter", "lane", "member", "bell", "event", "link", "base", "raw", "intent", "attempt",
-    "audit", "cursor", "throttle", "card", "hold", "note",
+pub(crate) const TABLES: [&str; 23] = [
+    "counter",
+    "lane",
+    "member",
+    "bell",
+    "event",
+    "link",
+    "base",
+    "raw",
+    "intent",
+    "attempt",
+    "audit",
+    "cursor",
+    "throttle",
+    "card",
+    "hold",
+    "note",
+    "component",
+    "active_set",
+    "set_member",
+    "quarantine",
+    "proposal",
+    "plugin_event",
+    "judgement",
 ];
 
 /// Fills it: lane 1 is linked and asks a person; lane 2 is being worked on, its write open; lane 3 has retired into lane 1; lane 4 waits,
@@ -87,4 +110,36 @@ pub(crate) async fn fill(stage: &Stage) {
     store.set_throttle(HERE, throttle).await.unwrap();
     let bound = Some("organisation".to_owned());
     store.set_note(HERE, "bound", bound).await.unwrap();
+    fill_sets(stage).await;
+}
+
+/// Two generations, one of them of a script; a version that was taken out of service; a candidate that was judged.
+async fn fill_sets(stage: &Stage) {
+    let store = &stage.store;
+    store
+        .activate(activation(0, vec![member_of("10-base.wasm", b"base-1")]))
+        .await
+        .unwrap();
+    let mut script = member_of("50-acme.js", b"engine");
+    script.source = Some(hash_of(b"text"));
+    let next = Activation {
+        components: vec![
+            bytes(b"base-1"),
+            bytes(b"engine"),
+            bytes(b"text"),
+            bytes(b"\0\xff"),
+        ],
+        said: Some(said("host-a", &[("50-acme.js", "v1")])),
+        ..activation(1, vec![member_of("10-base.wasm", b"base-1"), script])
+    };
+    store.activate(next).await.unwrap();
+    store.quarantine(out("v9", "it failed")).await.unwrap();
+    let judged = Judgement {
+        connection: HERE.into(),
+        lane: LaneId(1),
+        verdict: "same".into(),
+        body: "{}".into(),
+        at: 0,
+    };
+    store.judge("a/b", vec![judged], &[]).await.unwrap();
 }

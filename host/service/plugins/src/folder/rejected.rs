@@ -1,0 +1,51 @@
+//! `NAME.rejected.json`: why a file does not serve, beside the file. Best effort: the folder may be read-only, and the event, the log and the
+//! store say the same.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::rejection::{Rejection, RejectionKind};
+
+/// `50-acme.wasm` → `50-acme.rejected.json`
+pub(super) fn path(dir: &Path, file: &str) -> PathBuf {
+    dir.join(format!(
+        "{}.rejected.json",
+        file.strip_suffix(".wasm").unwrap_or(file)
+    ))
+}
+
+/// False: it could not be written.
+pub(super) fn write(dir: &Path, rejection: &Rejection) -> bool {
+    let path = path(dir, &rejection.file);
+    let unfinished = dir.join(format!(".{}.rejected.part", rejection.file));
+    let written = std::fs::write(&unfinished, rejection.to_json())
+        .and_then(|()| std::fs::rename(&unfinished, &path));
+    if let Err(error) = &written {
+        tracing::debug!(file = %path.display(), why = %error, "the reason cannot be written beside the plugin");
+    }
+    written.is_ok()
+}
+
+pub(super) fn remove(dir: &Path, file: &str) {
+    let path = path(dir, file);
+    match std::fs::remove_file(&path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => {
+            tracing::debug!(file = %path.display(), why = %error, "an old rejection cannot be removed")
+        }
+    }
+}
+
+/// What the file says about a quarantine of these very bytes: whose plugin it was, and why.
+pub(super) fn quarantine(dir: &Path, file: &str, sha256: &str) -> Option<(String, String)> {
+    let text = std::fs::read_to_string(path(dir, file)).ok()?;
+    let verdict: serde_json::Value = serde_json::from_str(&text).ok()?;
+    let says = |name: &str| verdict[name].as_str();
+    let is_it =
+        says("kind") == Some(RejectionKind::Quarantined.as_str()) && says("hash") == Some(sha256);
+    is_it.then(|| {
+        let text = |name| says(name).unwrap_or_default().to_owned();
+        (text("plugin"), text("message"))
+    })
+}

@@ -1,0 +1,362 @@
+//! The set as it is written down: which versions serve, which are candidates, and what follows from an order about one of them. Plain data and
+//! pure functions; where it is written down is the [`Ledger`](crate::Ledger)'s business.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::plugin::Plugin;
+
+/// The set from one moment to the next. What follows the newest generation is the next one; none is ever changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Generation {
+    /// From 1.
+    pub number: u64,
+    /// By file name, what serves before what does not.
+    pub members: Vec<Member>,
+    /// A folder, a host or a person.
+    pub by: String,
+    /// What changed, for people.
+    pub note: String,
+    /// Since when: milliseconds since the Unix epoch, by the ledger's clock.
+    pub at_ms: i64,
+}
+
+/// One version of one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Its name in the folder that it came from.
+    pub file: String,
+    /// Which version: SHA-256 of the component, or of engine and text together, hex.
+    pub sha256: String,
+    /// Of the component's bytes, or of the engine's.
+    pub component: String,
+    /// Of the text that an engine runs.
+    pub source: Option<String>,
+    /// Text of the operator file; empty without one.
+    pub operator: String,
+    /// The rest.
+    pub detail: Detail,
+}
+
+/// What was known of a version when it came into the set.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Detail {
+    /// The plugin's id.
+    pub plugin: String,
+    /// The plugin's own version.
+    pub version: String,
+    /// Whether it serves.
+    pub mode: Mode,
+    /// Deals on which it is tried: lane numbers and ids of records.
+    pub deals: Vec<String>,
+    /// What ends being a candidate.
+    pub promote: Promote,
+    /// The generation with which it came in this mode.
+    pub since: u64,
+    /// When that was, as [`Generation::at_ms`].
+    pub since_ms: i64,
+    /// Who brought it.
+    pub by: String,
+    /// What it had then, and so was let have.
+    pub approved: Approved,
+}
+
+/// What a plugin says it needs.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Approved {
+    /// Hooks that it serves.
+    pub hooks: Vec<String>,
+    /// What its component imports.
+    pub imports: Vec<String>,
+    /// Columns that it reads, by table.
+    pub reads: BTreeMap<String, BTreeSet<String>>,
+    /// Columns that it writes, by table.
+    pub writes: BTreeMap<String, BTreeSet<String>>,
+    /// Columns that it asks for in other rows, by table.
+    pub asks: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// Whether a version serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// All deals.
+    #[default]
+    Live,
+    /// None: it is judged by what it would write.
+    Shadow,
+    /// The deals that are named.
+    TryOn,
+}
+
+impl Mode {
+    /// The spelling in operator files and `--json`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Shadow => "shadow",
+            Self::TryOn => "try-on",
+        }
+    }
+}
+
+/// When a version that is judged comes to serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Promote {
+    /// When a person says so.
+    #[default]
+    ByPerson,
+    /// When every deal was judged and none would be different.
+    NoDifference,
+    /// When every deal was judged and not more than so many would be different.
+    Budget(u64),
+}
+
+impl Promote {
+    /// How many deals may differ; none: only a person promotes.
+    #[must_use]
+    pub const fn budget(self) -> Option<u64> {
+        match self {
+            Self::ByPerson => None,
+            Self::NoDifference => Some(0),
+            Self::Budget(deals) => Some(deals),
+        }
+    }
+}
+
+impl Member {
+    /// It does not serve all deals.
+    #[must_use]
+    pub fn is_candidate(&self) -> bool {
+        self.detail.mode != Mode::Live
+    }
+
+    /// The same bytes under the same operator file.
+    pub(crate) fn is_version(&self, other: &Self) -> bool {
+        self.file == other.file && self.sha256 == other.sha256 && self.operator == other.operator
+    }
+
+    /// Whether a person means this one: by file, by the file's name without its ending, by plugin id, or by the beginning of its hash.
+    #[must_use]
+    pub fn is_called(&self, name: &str) -> bool {
+        let stem = self.file.split('.').next().unwrap_or_default();
+        self.file == name
+            || stem == name
+            || self.detail.plugin == name
+            || (name.len() >= HASH_MIN && self.sha256.starts_with(name))
+    }
+}
+
+/// Hex digits that name a version.
+pub const HASH_MIN: usize = 8;
+
+impl Approved {
+    pub(crate) fn of(plugin: &Plugin, imports: &[String]) -> Self {
+        Self {
+            hooks: plugin
+                .hooks
+                .iter()
+                .map(|hook| hook.as_str().to_owned())
+                .collect(),
+            imports: imports.to_vec(),
+            reads: plugin.declared.reads.clone(),
+            writes: plugin.declared.writes.clone(),
+            asks: plugin.declared.asks.clone(),
+        }
+    }
+}
+
+/// The members with this one in its place: of its file, what serves or the candidate. A version that serves takes the place of both.
+#[must_use]
+pub fn with(members: &[Member], member: Member) -> Vec<Member> {
+    let is_replaced = |other: &&Member| {
+        other.file == member.file && (!member.is_candidate() || other.is_candidate())
+    };
+    let mut all: Vec<Member> = members
+        .iter()
+        .filter(|other| !is_replaced(other))
+        .cloned()
+        .collect();
+    all.push(member);
+    all.sort_by(|a, b| (&a.file, a.is_candidate()).cmp(&(&b.file, b.is_candidate())));
+    all
+}
+
+/// The members without those of a file.
+#[must_use]
+pub fn without(members: &[Member], file: &str) -> Vec<Member> {
+    members
+        .iter()
+        .filter(|member| member.file != file)
+        .cloned()
+        .collect()
+}
+
+/// The members with a candidate serving.
+#[must_use]
+pub fn promoted(members: &[Member], candidate: &Member) -> Vec<Member> {
+    let mut live = candidate.clone();
+    live.detail.mode = Mode::Live;
+    // Set with the generation that it makes.
+    live.detail.since = 0;
+    with(members, live)
+}
+
+/// The members with a version taken away. In the place of one that served comes what served before it, as `history` has it (the newest first);
+/// the second value says which, if any. None: no older generation is known that would do.
+#[must_use]
+pub fn without_version(
+    history: &[Generation],
+    out: &Member,
+    is_banned: impl Fn(&str) -> bool,
+) -> Option<(Vec<Member>, Option<Member>)> {
+    let members = &history.first()?.members;
+    let rest: Vec<Member> = members
+        .iter()
+        .filter(|member| *member != out)
+        .cloned()
+        .collect();
+    if out.is_candidate() {
+        return Some((rest, None));
+    }
+    let older = history
+        .iter()
+        .filter(|generation| generation.number < out.detail.since)
+        .find_map(|generation| {
+            let served = generation
+                .members
+                .iter()
+                .find(|member| member.file == out.file && !member.is_candidate());
+            match served {
+                Some(one) if is_banned(&one.sha256) || one.sha256 == out.sha256 => None,
+                found => Some(found.cloned()),
+            }
+        })?;
+    let members = match &older {
+        Some(older) => {
+            let mut again = older.clone();
+            again.detail.since = 0;
+            with(&rest, again)
+        }
+        None => rest,
+    };
+    Some((members, older))
+}
+
+/// Names what serves together with one candidate: what was judged about the two is true as long as this is the same.
+#[must_use]
+pub fn pair(members: &[Member], candidate: &Member) -> String {
+    let mut hash = Sha256::new();
+    let live = members.iter().filter(|member| !member.is_candidate());
+    for one in live.chain(std::iter::once(candidate)) {
+        // Debug text of plain data: every text is quoted and escaped, so no two pairs run together.
+        hash.update(format!(
+            "{:?} {:?} {:?}\n",
+            one.file, one.sha256, one.operator
+        ));
+    }
+    hex::encode(hash.finalize())
+}
+
+/// Members of the next generation, with the moment in those that came with it.
+#[must_use]
+pub fn dated(mut members: Vec<Member>, number: u64, at_ms: i64, by: &str) -> Vec<Member> {
+    for member in members.iter_mut().filter(|one| one.detail.since == 0) {
+        member.detail.since = number;
+        member.detail.since_ms = at_ms;
+        by.clone_into(&mut member.detail.by);
+    }
+    members
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(file: &str, sha256: &str, mode: Mode, since: u64) -> Member {
+        Member {
+            file: file.to_owned(),
+            sha256: sha256.to_owned(),
+            component: sha256.to_owned(),
+            source: None,
+            operator: String::new(),
+            detail: Detail {
+                plugin: file.to_owned(),
+                mode,
+                since,
+                ..Detail::default()
+            },
+        }
+    }
+
+    fn generation(number: u64, members: Vec<Member>) -> Generation {
+        Generation {
+            number,
+            members,
+            by: String::new(),
+            note: String::new(),
+            at_ms: 0,
+        }
+    }
+
+    fn shown(members: &[Member]) -> Vec<String> {
+        members
+            .iter()
+            .map(|one| format!("{} {} {}", one.file, one.sha256, one.detail.mode.as_str()))
+            .collect()
+    }
+
+    #[test]
+    fn a_candidate_stands_beside_what_serves_and_takes_its_place_when_promoted() {
+        let live = vec![
+            member("a", "1", Mode::Live, 1),
+            member("b", "1", Mode::Live, 1),
+        ];
+        let both = with(&live, member("a", "2", Mode::Shadow, 0));
+        assert_eq!(shown(&both), ["a 1 live", "a 2 shadow", "b 1 live"]);
+        let again = with(&both, member("a", "3", Mode::TryOn, 0));
+        assert_eq!(shown(&again), ["a 1 live", "a 3 try-on", "b 1 live"]);
+        let done = promoted(&again, &again[1]);
+        assert_eq!(shown(&done), ["a 3 live", "b 1 live"]);
+        assert_eq!(shown(&without(&again, "a")), ["b 1 live"]);
+    }
+
+    #[test]
+    fn what_served_before_comes_back_unless_it_is_banned() {
+        let history = [
+            generation(4, vec![member("a", "3", Mode::Live, 4)]),
+            generation(3, vec![member("a", "2", Mode::Live, 3)]),
+            generation(2, vec![member("a", "1", Mode::Live, 2)]),
+            generation(1, Vec::new()),
+        ];
+        let out = &history[0].members[0];
+        let back = |banned: &[&str]| {
+            let found = without_version(&history, out, |hash| banned.contains(&hash));
+            found.map(|(members, _)| shown(&members))
+        };
+        assert_eq!(back(&[]), Some(vec!["a 2 live".to_owned()]));
+        assert_eq!(back(&["2"]), Some(vec!["a 1 live".to_owned()]));
+        assert_eq!(back(&["1", "2"]), Some(Vec::new()), "nothing was before it");
+        let known = without_version(&history[..1], out, |_| false);
+        assert_eq!(known, None, "nothing older is known");
+    }
+
+    #[test]
+    fn only_what_is_new_is_dated() {
+        let members = vec![
+            member("a", "1", Mode::Live, 1),
+            member("b", "1", Mode::Live, 0),
+        ];
+        let since: Vec<_> = dated(members, 7, 70, "ada")
+            .into_iter()
+            .map(|one| (one.detail.since, one.detail.since_ms, one.detail.by))
+            .collect();
+        assert_eq!(since, [(1, 0, String::new()), (7, 70, "ada".to_owned())]);
+    }
+}

@@ -1,0 +1,268 @@
+//! The plugins of a host: an engine, a folder that proposes, a store that says what serves; and what follows when something else serves.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cosell_plugins::{
+    Engine, EngineSettings, FolderSettings, Ledger, Limits, PluginEvent, PluginFolder, PluginSet,
+    Serving, What,
+};
+use cosell_store::{Opened, StoreUrl};
+use cosell_sync::delta::Order;
+use tokio::sync::{mpsc, watch};
+use tracing::{error, warn};
+
+use super::{StartError, desk};
+use crate::config::Config;
+use crate::desk::{Desk, Plugins};
+use crate::set::{StoreLedger, Voice, folder_name};
+use crate::subscribe::{RETRY, Registered, subscribe};
+use crate::trouble::Trouble;
+use crate::worker::PLUGINS_CHANGED;
+
+/// How often a host looks whether another one, or a person, has changed the set of plugins.
+const FOLLOW: Duration = Duration::from_secs(2);
+/// Lanes that are woken when the set of plugins changes, and once after each start, when the configuration may have changed.
+const PARKED_MAX: usize = 100_000;
+
+/// A desk as [`desk`] makes it, and the set that would serve if this file were dropped into the plugin folder.
+///
+/// # Errors
+/// [`StartError`]; [`StartError::Candidate`] when the folder would refuse the file.
+pub fn desk_and_candidate(
+    config: &Config,
+    candidate: &Path,
+) -> Result<(Desk, Arc<PluginSet>), StartError> {
+    let desk = desk(config)?;
+    let set = cosell_plugins::with_candidate(
+        &engine(config)?,
+        &desk.plugins.current(),
+        &config.plugins.folder,
+        candidate,
+    )
+    .map_err(|rejection| StartError::Candidate(Box::new(rejection)))?;
+    Ok((desk, Arc::new(set)))
+}
+
+/// Proposes everything that lies in the plugin folder, as if all of it had just been dropped; nothing is taken away by what does not lie there. For
+/// a folder that is new to a store where another set serves, and for pipelines that deploy one. Answers the generation that serves then, and what
+/// was refused.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn propose_folder(
+    config: &Config,
+) -> Result<(u64, Vec<cosell_plugins::Rejection>), StartError> {
+    let opened = cosell_store::open(&config.store, None)
+        .await
+        .map_err(|source| StartError::Store {
+            path: config.store.to_string(),
+            source,
+        })?;
+    let Plugins::Folder(folder) = keep_plugins_as(config, &opened, Voice::All, |_| {}).await?
+    else {
+        return Ok((0, Vec::new()));
+    };
+    Ok((folder.current().generation(), folder.refused()))
+}
+
+/// The set of the store, loaded beside a host that may be running. None: there is none. It has a runtime and a handle on the store of its own, so
+/// that any thread may wait for it.
+pub(super) fn serving_beside(config: &Config) -> Result<Option<Serving>, StartError> {
+    if config.store.file().is_some_and(|path| !path.exists()) {
+        return Ok(None);
+    }
+    let load = || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| StartError::Set(error.to_string()))?;
+        let within = runtime.enter();
+        let opened =
+            cosell_store::attach(&config.store, None).map_err(|source| StartError::Store {
+                path: config.store.to_string(),
+                source,
+            })?;
+        drop(within);
+        let ledger = StoreLedger::beside(opened.store, opened.clock, runtime);
+        if ledger.newest().map_err(|error| StartError::Set(error.0))? == 0 {
+            return Ok(None);
+        }
+        cosell_plugins::serving(&engine(config)?, &ledger)
+            .map(Some)
+            .map_err(StartError::Set)
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(load).join().unwrap_or_else(|_| {
+            Err(StartError::Set(
+                "this is a bug, please report it".to_owned(),
+            ))
+        })
+    })
+}
+
+pub(super) fn engine(config: &Config) -> Result<Engine, StartError> {
+    let limits = Limits {
+        call_ms: u64::try_from(config.limits.plugin_call.as_millis()).unwrap_or(u64::MAX),
+        memory_bytes: config.limits.plugin_memory_bytes,
+        ..Limits::default()
+    };
+    let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    Engine::new(EngineSettings {
+        cache_dir: Some(config.plugins.cache.clone()),
+        limits,
+        threads,
+        compiler: config.plugins.compiler.clone(),
+    })
+    .map_err(StartError::Engine)
+}
+
+pub(super) fn folder_settings(config: &Config) -> FolderSettings {
+    FolderSettings {
+        settle: config.plugins.settle,
+        shadow_first: config.plugins.shadow_first,
+        ..FolderSettings::default()
+    }
+}
+
+/// The folder proposes, and the store says what serves. Compiling takes seconds and asks the store, so it has a thread of its own.
+pub(super) async fn keep_plugins(
+    config: &Config,
+    opened: &Opened,
+    on_event: impl Fn(&PluginEvent) + Send + Sync + 'static,
+) -> Result<Plugins, StartError> {
+    keep_plugins_as(config, opened, Voice::News, on_event).await
+}
+
+async fn keep_plugins_as(
+    config: &Config,
+    opened: &Opened,
+    voice: Voice,
+    on_event: impl Fn(&PluginEvent) + Send + Sync + 'static,
+) -> Result<Plugins, StartError> {
+    let engine = engine(config)?;
+    let is_shared = matches!(config.store, StoreUrl::Postgres(_));
+    let name = folder_name(is_shared, &config.plugins.folder, &config.plugins.cache);
+    let ledger = Arc::new(StoreLedger::of_host(
+        Arc::clone(&opened.store),
+        Arc::clone(&opened.clock),
+        name,
+        voice,
+    ));
+    let (folder, settings) = (config.plugins.folder.clone(), folder_settings(config));
+    tokio::task::spawn_blocking(move || {
+        PluginFolder::open_with(engine, folder, settings, ledger, on_event)
+    })
+    .await
+    .map_err(|error| StartError::Set(error.to_string()))?
+    .map(Plugins::Folder)
+    .map_err(StartError::Folder)
+}
+
+/// Another host or a person changes the set in the store: every few seconds the keeper looks there.
+pub(super) async fn follow_set(desk: Arc<Desk>, mut stop: watch::Receiver<bool>) {
+    let mut look = tokio::time::interval(FOLLOW);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = stop.changed() => return,
+            _ = look.tick() => {}
+        }
+        if let Plugins::Folder(folder) = &desk.plugins {
+            folder.follow();
+        }
+    }
+}
+
+/// After each swap: what the new set reads is subscribed to first (S31), and what was parked is tried again (S26). The first round is the start itself.
+pub(super) async fn follow_plugins(
+    desk: Arc<Desk>,
+    config: Config,
+    mut events: mpsc::Receiver<PluginEvent>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut subscribed = Registered::default();
+    // With every sweep: what is told elsewhere is found by the sweep, and told to us again from then on.
+    let mut doubt = tokio::time::interval(config.sweep.partner_center);
+    doubt.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    doubt.reset();
+    loop {
+        let mut again = None;
+        // Without the set it is not known what to follow; it is, with the swap that loads it.
+        let known = desk.plugins.behind().is_none();
+        for settings in config.connections.iter().filter(|_| known) {
+            if let Err(error) = subscribe(&desk, &config, settings, &mut subscribed).await {
+                let soon = retry_after(&desk, &error);
+                again = Some(again.map_or(soon, |sooner| soon.min(sooner)));
+                warn!(
+                    connection = %settings.id,
+                    error = %error,
+                    retry_ms = u64::try_from(soon.as_millis()).unwrap_or(u64::MAX),
+                    "webhooks are not registered yet; the sweep finds changes meanwhile, and registration is tried again"
+                );
+            }
+        }
+        let again = again.map(|wait| tokio::time::Instant::now() + wait);
+        loop {
+            tokio::select! {
+                _ = stop.changed() => return,
+                () = tokio::time::sleep_until(again.unwrap_or_else(tokio::time::Instant::now)), if again.is_some() => break,
+                _ = doubt.tick() => {
+                    subscribed.doubt();
+                    break;
+                }
+                event = events.recv() => match event {
+                    Some(event) if matches!(event.what, What::Swapped { .. }) => {
+                        wake_parked(&desk).await;
+                        break;
+                    }
+                    // What is tried on some deals may read other columns.
+                    Some(event) if event.what == What::Candidate && event.file.is_empty() => break,
+                    // A component that was looked at, and changed nothing.
+                    Some(_) => {}
+                    None => return,
+                },
+            }
+        }
+    }
+}
+
+/// The moment that a resting credential may be used again, else a while.
+fn retry_after(desk: &Desk, error: &Trouble) -> Duration {
+    match error {
+        Trouble::NotYet { until, .. } => {
+            let ms = until.saturating_sub(desk.now()).max(1);
+            Duration::from_millis(ms.unsigned_abs())
+        }
+        _ => RETRY,
+    }
+}
+
+/// Lanes that a person has to look at are tried again: what stood in their way may be gone (S26).
+pub async fn wake_parked(desk: &Desk) {
+    for connection in desk.connections.keys() {
+        let lanes = match desk.store.lanes(connection, PARKED_MAX).await {
+            Ok(lanes) => lanes,
+            Err(error) => {
+                return error!(error = %error, "parked deals could not be woken after a change of plugins");
+            }
+        };
+        // A changed mapping concerns every deal when the operator has ordered so (S8).
+        let all = desk.connections[connection].mapping_changes == Order::All;
+        for lane in lanes.into_iter().filter(|lane| match lane.state.as_str() {
+            "parked" | "held" | "paused" => true,
+            "settled" => all,
+            _ => false,
+        }) {
+            if let Err(error) = desk
+                .store
+                .wake(connection, lane.lane, PLUGINS_CHANGED)
+                .await
+            {
+                error!(error = %error, lane = lane.lane.0, "a parked deal could not be woken");
+            }
+        }
+    }
+    desk.rope.notify_one();
+}

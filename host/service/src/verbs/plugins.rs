@@ -1,0 +1,275 @@
+//! `cosell plugin list`: what serves by the store, what is to come, what was refused, and how it came to that.
+
+use std::collections::BTreeMap;
+
+use cosell_plugins::generation::pair;
+use cosell_plugins::{Generation, Member};
+use cosell_store::{LaneFilter, LaneId, Quarantined, SetEvent};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::deals::is_a_deal;
+use super::{Archive, Moment, VerbError};
+use crate::set::generation;
+use crate::shadow::{DIFFERS, SAME, UNJUDGED};
+
+/// Lines of the journal that are read for what was refused.
+const EVENTS: usize = 500;
+/// Generations that are listed.
+const LISTED: usize = 10;
+/// Lanes of one read.
+const PAGE: usize = 500;
+
+/// The set, and everything around it.
+#[derive(Debug, Clone, Serialize)]
+pub struct PluginList {
+    /// The generation that serves; none when no host has ever found a plugin.
+    pub generation: Option<GenerationView>,
+    /// What serves, in the order of asking.
+    pub plugins: Vec<PluginLine>,
+    /// What is judged, or tried on some deals.
+    pub candidates: Vec<CandidateView>,
+    /// Files that some host refused last.
+    pub refused: Vec<RefusedView>,
+    /// Versions that are not taken any more.
+    pub quarantined: Vec<OutView>,
+    /// Generations before, the newest first.
+    pub history: Vec<GenerationView>,
+}
+
+/// One generation.
+#[derive(Debug, Clone, Serialize)]
+pub struct GenerationView {
+    /// Its number.
+    pub generation: u64,
+    /// Since when.
+    pub at: Moment,
+    /// Who made it.
+    pub by: String,
+    /// What changed with it.
+    pub note: String,
+}
+
+/// One version in the set.
+#[derive(Debug, Clone, Serialize)]
+pub struct PluginLine {
+    /// The plugin's id.
+    pub plugin: String,
+    /// Its own version.
+    pub version: String,
+    /// The file that it came from.
+    pub file: String,
+    /// Which bytes.
+    pub sha256: String,
+    /// `live`, `shadow` or `try-on`.
+    pub mode: String,
+    /// The generation with which it came so.
+    pub generation: u64,
+    /// When that was.
+    pub since: Moment,
+    /// Who brought it.
+    pub by: String,
+    /// Hooks that it serves.
+    pub hooks: Vec<String>,
+}
+
+/// A version that does not serve all deals.
+#[derive(Debug, Clone, Serialize)]
+pub struct CandidateView {
+    /// Which.
+    #[serde(flatten)]
+    pub line: PluginLine,
+    /// Deals on which it is tried.
+    pub deals: Vec<String>,
+    /// So many deals may differ for it to be promoted by itself; none: a person promotes it.
+    pub budget: Option<u64>,
+    /// How it is judged; none for one that is tried.
+    pub shadow: Option<ShadowView>,
+}
+
+/// How far a shadow is judged.
+#[derive(Debug, Clone, Serialize)]
+pub struct ShadowView {
+    /// Deals that were judged.
+    pub judged: usize,
+    /// Deals that there are to judge.
+    pub deals: usize,
+    /// Deals that would be planned the same.
+    pub same: usize,
+    /// Deals that would be planned otherwise, as `cosell plugin diff --json` shows each.
+    pub differs: Vec<Value>,
+    /// Deals that could not be judged, with why.
+    pub unjudged: Vec<String>,
+}
+
+/// A file that a host did not take.
+#[derive(Debug, Clone, Serialize)]
+pub struct RefusedView {
+    /// Its name.
+    pub file: String,
+    /// When.
+    pub at: Moment,
+    /// Which folder.
+    pub by: String,
+    /// Why, and what to do.
+    pub why: String,
+}
+
+/// A version that is out.
+#[derive(Debug, Clone, Serialize)]
+pub struct OutView {
+    /// The plugin's id.
+    pub plugin: String,
+    /// The file that had it.
+    pub file: String,
+    /// Which bytes.
+    pub sha256: String,
+    /// Why.
+    pub why: String,
+    /// Who took it out.
+    pub by: String,
+    /// When.
+    pub at: Moment,
+}
+
+/// What serves, what is to come, what was refused, and how it came to that.
+///
+/// # Errors
+/// [`VerbError::Store`].
+pub async fn plugin_list(archive: &Archive) -> Result<PluginList, VerbError> {
+    let store = &*archive.store;
+    let history: Vec<Generation> = store
+        .set_history(LISTED + 1)
+        .await?
+        .into_iter()
+        .map(generation)
+        .collect();
+    let members = history
+        .first()
+        .map_or(&[][..], |newest| newest.members.as_slice());
+    let mut candidates = Vec::new();
+    for member in members.iter().filter(|member| member.is_candidate()) {
+        let is_judged = member.detail.deals.is_empty();
+        candidates.push(CandidateView {
+            line: line(member),
+            deals: member.detail.deals.clone(),
+            budget: member.detail.promote.budget(),
+            shadow: if is_judged {
+                Some(shadow(archive, &pair(members, member)).await?)
+            } else {
+                None
+            },
+        });
+    }
+    let live = members.iter().filter(|member| !member.is_candidate());
+    let out = store.quarantines().await?;
+    Ok(PluginList {
+        generation: history.first().map(view),
+        plugins: live.map(line).collect(),
+        candidates,
+        refused: refused(&store.set_events(EVENTS).await?),
+        quarantined: out
+            .into_iter()
+            .filter(|one| one.released.is_none())
+            .map(out_view)
+            .collect(),
+        history: history.iter().skip(1).map(view).collect(),
+    })
+}
+
+/// Deals that candidates are judged by.
+pub(crate) async fn deals_to_judge(archive: &Archive) -> Result<Vec<(String, LaneId)>, VerbError> {
+    let mut all = Vec::new();
+    for connection in &archive.connections {
+        let mut after = None;
+        loop {
+            let filter = LaneFilter {
+                after,
+                limit: PAGE,
+                ..LaneFilter::default()
+            };
+            let page = archive.store.lanes_page(connection, &filter).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.lane);
+            let deals = page.iter().filter(|lane| is_a_deal(lane));
+            all.extend(deals.map(|lane| (connection.clone(), lane.lane)));
+        }
+    }
+    Ok(all)
+}
+
+fn view(one: &Generation) -> GenerationView {
+    GenerationView {
+        generation: one.number,
+        at: Moment(one.at_ms),
+        by: one.by.clone(),
+        note: one.note.clone(),
+    }
+}
+
+fn line(member: &Member) -> PluginLine {
+    let detail = &member.detail;
+    PluginLine {
+        plugin: detail.plugin.clone(),
+        version: detail.version.clone(),
+        file: member.file.clone(),
+        sha256: member.sha256.clone(),
+        mode: detail.mode.as_str().to_owned(),
+        generation: detail.since,
+        since: Moment(detail.since_ms),
+        by: detail.by.clone(),
+        hooks: detail.approved.hooks.clone(),
+    }
+}
+
+fn out_view(one: Quarantined) -> OutView {
+    OutView {
+        plugin: one.plugin,
+        file: one.file,
+        sha256: one.sha256,
+        why: one.why,
+        by: one.by,
+        at: Moment(one.at),
+    }
+}
+
+async fn shadow(archive: &Archive, pair: &str) -> Result<ShadowView, VerbError> {
+    let judged = archive.store.judgements(pair).await?;
+    let of = |verdict: &'static str| judged.iter().filter(move |one| one.verdict == verdict);
+    let body = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
+    Ok(ShadowView {
+        judged: judged.len(),
+        deals: deals_to_judge(archive).await?.len(),
+        same: of(SAME).count(),
+        differs: of(DIFFERS).map(|one| body(&one.body)).collect(),
+        unjudged: of(UNJUDGED)
+            .map(|one| {
+                body(&one.body)["why"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned()
+            })
+            .collect(),
+    })
+}
+
+/// What was said last about each file, where that is a refusal. The journal is read backwards.
+fn refused(events: &[SetEvent]) -> Vec<RefusedView> {
+    let mut last: BTreeMap<(&str, &str), &SetEvent> = BTreeMap::new();
+    let telling = ["refused", "loaded", "candidate", "retired", "released"];
+    for event in events {
+        if !event.file.is_empty() && telling.contains(&event.what.as_str()) {
+            last.entry((event.by.as_str(), event.file.as_str()))
+                .or_insert(event);
+        }
+    }
+    let refused = last.into_values().filter(|event| event.what == "refused");
+    refused
+        .map(|event| RefusedView {
+            file: event.file.clone(),
+            at: Moment(event.at),
+            by: event.by.clone(),
+            why: event.message.clone(),
+        })
+        .collect()
+}
