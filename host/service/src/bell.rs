@@ -30,8 +30,10 @@ impl Accept for Belfry {
             dedupe: bell.dedupe,
             lane: None,
         };
+        failpoint!("accept.before");
         match self.0.store.accept(vec![event], None).await {
             Ok(outcomes) => {
+                failpoint!("accept.after");
                 self.0.rope.notify_one();
                 let rung = outcomes
                     .iter()

@@ -76,6 +76,7 @@ pub async fn pass(run: &mut Run<'_>) -> Result<Next, Trouble> {
             Round::Again => continue,
             Round::Do(scene) => *scene,
         };
+        failpoint!("plan.after");
         if let Some(next) = permit::brake(run, &scene.script).await? {
             return Ok(next);
         }

@@ -13,6 +13,8 @@ pub struct Scope {
     pub ops_max: usize,
     /// Faults, lost webhooks and power cuts, too.
     pub rough: bool,
+    /// Not only half of all histories are rough.
+    pub always_rough: bool,
     /// Highest number of a set of plugins.
     pub sets: u8,
 }
@@ -22,6 +24,7 @@ impl Default for Scope {
         Self {
             ops_max: 18,
             rough: true,
+            always_rough: false,
             sets: 4,
         }
     }
@@ -36,7 +39,7 @@ pub fn history(seed: u64, scope: Scope) -> Vec<Op> {
         scope,
     };
     // Half of all histories have nothing but people in them: those show mistakes of the merge.
-    draw.scope.rough &= draw.one_in(2);
+    draw.scope.rough &= draw.one_in(2) || scope.always_rough;
     draw.deals = draw.of(&[(12, 1), (5, 2), (1, 3)]);
     let length = draw.dice.random_range(3..=scope.ops_max);
     let mut ops = Vec::new();
@@ -132,7 +135,7 @@ impl Draw {
                 Op::At(when, What::Meanwhile(draw.act()))
             }),
         ];
-        const ROUGH: [(u32, Make); 9] = [
+        const ROUGH: [(u32, Make); 10] = [
             (14, |draw| {
                 let when = draw.when();
                 Op::At(when, draw.what())
@@ -143,6 +146,7 @@ impl Draw {
             (5, |draw| Op::Lose(draw.few())),
             (4, |draw| Op::Sweep(draw.one_in(2))),
             (1, |_| Op::Restart),
+            (3, |_| Op::Thaw),
             (2, |draw| {
                 Op::Swap(draw.dice.random_range(0..draw.scope.sets))
             }),
@@ -252,6 +256,7 @@ impl Draw {
             (4, What::CutAfter),
             (3, What::CrashBefore),
             (4, What::CrashAfter),
+            (3, What::Freeze),
         ])
     }
 }

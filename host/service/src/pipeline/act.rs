@@ -160,7 +160,10 @@ async fn one(run: &mut Run<'_>, sight: &Sight, write: Write) -> Result<(), Troub
             let dataverse = &run.connection.dataverse;
             let call = dataverse.create(&table, &id, &cells, &operation).await;
             let written = match intents::exists_already(call) {
-                Ok(written) => written,
+                Ok(written) => {
+                    failpoint!("call.after");
+                    written
+                }
                 Err(error) => return intents::answered(run, Err(error)).await,
             };
             // Adopted: an earlier run, or another host, made it and was cut off: it is the same row (S14).

@@ -95,6 +95,7 @@ mod lanes;
 mod links;
 mod people;
 mod plan;
+mod presence;
 mod reads;
 mod rings;
 mod schema;
@@ -150,6 +151,7 @@ pub struct PostgresStore {
     ready: OnceCell<()>,
     /// Started by the first events.
     arrivals: OnceLock<Arrivals>,
+    presence: presence::Presence,
 }
 
 /// Whose time it is.
@@ -224,6 +226,7 @@ impl PostgresStore {
             bells_max,
             ready: OnceCell::new(),
             arrivals: OnceLock::new(),
+            presence: presence::Presence::default(),
         })
     }
 

@@ -159,12 +159,35 @@ impl LocalPostgres {
         std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
+    /// Ends every session in the middle of what it does, as a crash would, and starts the server anew on its data. Returns when it is ready.
+    ///
+    /// # Errors
+    /// [`LocalPostgresError::Failed`].
+    pub fn crash_and_restart(&mut self) -> Result<(), LocalPostgresError> {
+        let before = self.state().lines().next().map(str::to_owned);
+        let orders = self.guard.stdin.as_mut();
+        let mut orders = orders.ok_or_else(|| failed("restart it", "it was stopped"))?;
+        std::io::Write::write_all(&mut orders, b"QUIT\n")
+            .map_err(|error| failed("restart it", error))?;
+        self.wait_until_ready_after(before.as_deref())
+    }
+
+    /// PostgreSQL keeps its process in the first line of this file, and its state in the last.
+    fn state(&self) -> String {
+        std::fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap_or_default()
+    }
+
     fn wait_until_ready(&mut self) -> Result<(), LocalPostgresError> {
+        self.wait_until_ready_after(None)
+    }
+
+    /// Until a process other than `before` is ready.
+    fn wait_until_ready_after(&mut self, before: Option<&str>) -> Result<(), LocalPostgresError> {
         let begun = Instant::now();
         loop {
-            // PostgreSQL keeps its state in the last line of this file.
-            let state = std::fs::read_to_string(self.folder.join("data/postmaster.pid"));
-            if state.is_ok_and(|state| state.lines().any(|line| line.trim() == "ready")) {
+            let state = self.state();
+            let is_another = state.lines().next() != before;
+            if is_another && state.lines().any(|line| line.trim() == "ready") {
                 return Ok(());
             }
             let ended = self.guard.try_wait().ok().flatten().is_some();
@@ -269,12 +292,16 @@ fn guard(
         folder=$1; shift
         trap : INT TERM HUP
         cd "$folder" || exit 1
-        "$@" </dev/null >"$folder/log" 2>&1 &
-        server=$!
-        # Until the other end of the pipe is closed, or the server has ended by itself.
-        (while kill -0 "$server" 2>/dev/null; do sleep 1; done; kill "$$") & watch=$!
-        read -r _
-        kill "$watch"; kill -QUIT "$server"; wait "$server"
+        start() {
+            "$@" </dev/null >>"$folder/log" 2>&1 &
+            server=$!
+            (while kill -0 "$server" 2>/dev/null; do sleep 1; done; kill "$$") & watch=$!
+        }
+        stop() { kill "$watch"; kill "-$1" "$server"; wait "$server"; }
+        start "$@"
+        # Until the other end of the pipe is closed, or the server has ended by itself. A line is the signal by which it is started anew.
+        while read -r signal; do stop "$signal"; start "$@"; done
+        stop QUIT
         cd / && rm -rf "$folder"
     "#;
     let server = under(account, &binaries.join("postgres"));
