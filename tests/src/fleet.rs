@@ -72,8 +72,8 @@ pub struct Fleet {
     pub hosts: Vec<HostProcess>,
     /// What the hosts remember, for the judge.
     pub store: Arc<dyn Store>,
-    /// Its address.
-    pub url: StoreUrl,
+    /// Its path or address.
+    pub address: String,
     running: Running,
     _temporary: tempfile::TempDir,
 }
@@ -131,13 +131,11 @@ impl Fleet {
             std::fs::write(&config, text)?;
             hosts.push(HostProcess::new(order.cosell, &own, config, listen));
         }
-        let url = match order.postgres {
-            None => StoreUrl::Sqlite(dir.join("host-0/cosell.db")),
-            Some(url) => url.parse()?,
-        };
+        let file = dir.join("host-0/cosell.db").display().to_string();
+        let address = order.postgres.unwrap_or(file);
         let mut fleet = Self {
-            store: cosell_store::attach(&url, None)?.store,
-            url,
+            store: cosell_store::attach(&address.parse()?, None)?.store,
+            address,
             dir,
             gate,
             hosts,
@@ -204,25 +202,24 @@ impl Fleet {
         self.hosts.iter().any(|host| host.log().contains(words))
     }
 
-    /// Names another store in every host's configuration, for their next start; the judge asks it from now on.
+    /// Names another store, a path or an address, in every host's configuration, for their next start; the judge asks it from now on.
     ///
     /// # Errors
     /// When a configuration cannot be written, or the store not be opened.
-    pub fn remember_in(&mut self, url: &StoreUrl) -> anyhow::Result<()> {
-        let line = match url {
-            StoreUrl::Sqlite(path) => format!("path = \"{}\"", path.display()),
-            StoreUrl::Postgres(url) => format!("url = \"{url}\""),
-        };
+    pub fn remember_in(&mut self, address: &str) -> anyhow::Result<()> {
+        let url: StoreUrl = address.parse()?;
+        let key = if url.file().is_some() { "path" } else { "url" };
         for host in &self.hosts {
             let text = std::fs::read_to_string(&host.config)?;
             let (before, rest) = text
                 .split_once("[store]\n")
                 .context("a configuration names a store")?;
             let (_, after) = rest.split_once('\n').unwrap_or_default();
-            std::fs::write(&host.config, format!("{before}[store]\n{line}\n{after}"))?;
+            let text = format!("{before}[store]\n{key} = \"{address}\"\n{after}");
+            std::fs::write(&host.config, text)?;
         }
-        self.store = cosell_store::attach(url, None)?.store;
-        self.url = url.clone();
+        self.store = cosell_store::attach(&url, None)?.store;
+        self.address = address.to_owned();
         Ok(())
     }
 

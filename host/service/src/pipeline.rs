@@ -19,6 +19,7 @@ mod remember;
 mod route;
 mod run;
 mod script;
+mod unknown;
 
 use cosell_remote::Class;
 use cosell_store::{Millis, Next};
@@ -37,6 +38,7 @@ pub use preview::{
     Preview, PreviewedField, PreviewedUnit, PreviewedWrite, Views, preview, refused, views,
 };
 pub use run::{PERSON, Run};
+pub use unknown::Sent;
 
 /// How often a run looks again because something changed, or because a step is followed by another. A birth takes four.
 const ROUNDS_MAX: u32 = 8;
@@ -154,6 +156,7 @@ async fn merge(run: &mut Run<'_>, sight: Sight, reading: &Reading) -> Result<Rou
     }
     run.take_up_half_written(&reading.crm.units);
     run.after_move(&reading.crm.units);
+    unknown::take_up(run, reading);
     mapping::catch_up(run, &sight, reading).await?;
     let mut plan = decide(run, &sight, reading);
     if !plan.carries.is_empty() && mapping::apply_waiting(run) {

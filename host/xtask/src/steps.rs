@@ -96,10 +96,12 @@ pub(crate) fn mutants(workspace: &Workspace) -> Command {
     command
 }
 
-/// Real hosts that are ended by force. Cargo builds the program that it runs, and not the one that that one starts: so both are built first.
+/// Real hosts that are ended by force. Cargo builds the program that it runs, and not the one that that one starts: so both are built first, as the
+/// tests build them (see [`built`]).
 pub(crate) fn crash(workspace: &Workspace) -> Command {
     let build = cargo(workspace)
-        .args(["build", "--quiet", "--workspace", "--bins"])
+        .args(["test", "--quiet", "--workspace", "--no-run"])
+        .args(["--test", "hosts", "--test", "model"])
         .status();
     match build {
         Ok(status) if status.success() => built(workspace, "crash"),

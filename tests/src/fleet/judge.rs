@@ -35,9 +35,17 @@ impl Fleet {
     /// # Errors
     /// With what is lost, doubled or unexplained.
     pub async fn judged(&self, people: &People) -> anyhow::Result<Verdict> {
-        self.in_step(people).await?;
-        let mut found = doubled(self, people);
-        found.extend(self.unexplained().await?);
+        let began = Instant::now();
+        let found = loop {
+            self.in_step(people).await?;
+            let mut found = doubled(self, people);
+            found.extend(self.unexplained().await?);
+            // A sweep may have rung meanwhile: whoever works again is looked at again.
+            let rests = at_work(&self.store.census().await?).is_empty();
+            if found.is_empty() || rests || began.elapsed() > PATIENCE {
+                break found;
+            }
+        };
         ensure!(found.is_empty(), "{}\n{}", found.join("\n"), self.logs());
         Ok(Verdict {
             deals: people.deals.len(),

@@ -49,7 +49,8 @@ async fn three_hosts_one_killed_one_frozen_the_database_restarted() -> Told {
     fleet.in_step(&people).await?;
     busy(&mut people).await?;
     fleet.hosts[1].thaw()?;
-    server.crash_and_restart()?;
+    server.crash()?;
+    server.start_again()?;
     busy(&mut people).await?;
     fleet.hosts[0].start().await?;
     busy(&mut people).await?;

@@ -37,6 +37,37 @@ async fn a_day_on_postgres() -> Told {
     .await
 }
 
+/// Nobody acknowledges what cannot be remembered, nobody ends, and all goes on when the database is back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_gone_for_a_while_is_survived() -> Told {
+    let (mut server, url) = database()?;
+    let mut fleet = Fleet::start(Order {
+        postgres: Some(url),
+        ..order()
+    })
+    .await?;
+    let mut people = People::new(fleet.control(), 1)?;
+    people.seller_begins()?;
+    fleet.in_step(&people).await?;
+    server.crash()?;
+    while fleet.hosts[0].is_ready().await {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    assert!(people.seller_edits(0)? && people.portal_edits(0)?);
+    people.portal_begins()?;
+    fleet
+        .until("a webhook that is not acknowledged", |control| {
+            let refused =
+                |one: &cosell_simulator::DeliveryRecord| one.attempts.contains(&Some(503));
+            control.deliveries().iter().any(refused).then_some(())
+        })
+        .await?;
+    assert_eq!(fleet.hosts[0].ended()?, None);
+    server.start_again()?;
+    fleet.judged(&people).await?;
+    fleet.stop().await
+}
+
 /// A run that cannot end within the time to drain is cut off, and its lane given back: the next host does not wait for the lease.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_drained_is_given_back() -> Told {

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::look::is_invisible;
 use super::run::Run;
-use super::{born, partner_center};
+use super::{born, partner_center, unknown};
 use crate::link::decode_units;
 use crate::records::REFERRAL;
 use crate::trouble::Trouble;
@@ -127,7 +127,10 @@ pub(super) async fn settle(run: &mut Run<'_>) -> Result<(), Trouble> {
         Some(Kind::CreateReferral) => find_referral(run, &intent).await,
         Some(Kind::InviteMicrosoft) => find_invitation(run, &intent).await,
         // Conditional, or with an id that we chose: a fresh look shows what became of it, and the plan starts from there.
-        _ => run.close("unknown", "resolved by looking again").await,
+        _ => {
+            unknown::note(run, &intent);
+            run.close("unknown", "resolved by looking again").await
+        }
     }
 }
 
