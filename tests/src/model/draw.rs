@@ -13,7 +13,7 @@ pub struct Scope {
     pub ops_max: usize,
     /// Faults, lost webhooks and power cuts, too.
     pub rough: bool,
-    /// Not only half of all histories are rough.
+    /// Not only half of all histories are rough, and what rarely comes together comes together: for mistakes that are built in on purpose.
     pub always_rough: bool,
     /// Highest number of a set of plugins.
     pub sets: u8,
@@ -79,8 +79,17 @@ pub fn history(seed: u64, scope: Scope) -> Vec<Op> {
             ops.push(Op::Calm);
         }
     }
+    if draw.scope.always_rough && draw.one_in(2) {
+        // What is swept once more is known: only what happens from here on is found by the sweeps to come.
+        ops.extend([Op::Calm, Op::Sweep(true), Op::Sweep(false), Op::Calm]);
+    }
     while ops.len() < length {
-        ops.push(draw.op());
+        if draw.scope.always_rough && draw.one_in(4) {
+            let phrase = draw.phrase();
+            ops.extend(phrase);
+        } else {
+            ops.push(draw.op());
+        }
     }
     ops
 }
@@ -160,6 +169,77 @@ impl Draw {
             self.of(&CALM)
         };
         make(self)
+    }
+
+    /// Ops that show a mistake of the protocol when they follow each other.
+    fn phrase(&mut self) -> Vec<Op> {
+        let act = Op::Act(self.act());
+        let side = self.one_in(2);
+        let service = if side {
+            Service::Referrals
+        } else {
+            Service::Dataverse
+        };
+        let at = |writes, nth, what| {
+            let when = When {
+                service: Some(service),
+                writes,
+                nth,
+            };
+            Op::At(when, what)
+        };
+        let nth = self.dice.random_range(1..4);
+        match self.dice.random_range(0..6) {
+            // The sweep is cut off while it finds what no webhook has told.
+            0 => vec![
+                act,
+                Op::Lose(9),
+                // A sweep asks the store some times before it tells it anything.
+                Op::Cut(self.dice.random_range(1..12), self.one_in(3)),
+                Op::Sweep(!side),
+            ],
+            // It rings, and the run that it rings for fails.
+            1 => vec![
+                act,
+                Op::Lose(9),
+                Op::Sweep(!side),
+                at(
+                    false,
+                    nth,
+                    self.of(&[(1, What::Answer(503)), (1, What::NoConnection)]),
+                ),
+                Op::Run(1),
+            ],
+            // Somebody acts while a host stands still.
+            2 => vec![
+                Op::Deliver(9),
+                at(false, nth, What::Freeze),
+                Op::Run(1),
+                act,
+                Op::Deliver(9),
+                Op::Thaw,
+            ],
+            // Two hosts, one deal.
+            3 => vec![Op::Calm, act, Op::Deliver(9), Op::Together],
+            // A creation is cut off, and nobody tells of what it made.
+            4 => vec![
+                at(true, nth, What::CrashAfter),
+                Op::Run(1),
+                Op::Lose(9),
+                Op::Run(2),
+            ],
+            _ => vec![
+                act,
+                Op::Deliver(9),
+                at(
+                    true,
+                    1,
+                    self.of(&[(1, What::Answer(429)), (1, What::Answer(412))]),
+                ),
+                Op::Run(1),
+                Op::Wait(60),
+            ],
+        }
     }
 
     fn birth(&mut self) -> Deed {

@@ -5,6 +5,7 @@
 //! host that is wrong, so no line of the host itself has to know that it can be.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use cosell_store::{
@@ -87,6 +88,8 @@ pub struct Layer {
     spoil: Option<Spoil>,
     clock: Clock,
     memory: Mutex<Memory>,
+    /// How often a lane was opened, by all processes.
+    opened: AtomicI64,
 }
 
 /// What a spoilt store keeps in the process, and loses with it.
@@ -98,8 +101,6 @@ struct Memory {
     unwritten: BTreeMap<LaneId, Intent>,
     /// Under which lease an old one goes on.
     aliases: BTreeMap<(LaneId, i64), Lease>,
-    /// How often a lane was opened.
-    opened: i64,
 }
 
 impl Layer {
@@ -117,6 +118,7 @@ impl Layer {
             spoil,
             clock,
             memory: Mutex::default(),
+            opened: AtomicI64::new(0),
         }
     }
 
@@ -186,18 +188,23 @@ impl Layer {
         mut events: Vec<AcceptedEvent>,
         cursor: Option<CursorAdvance>,
     ) -> Result<Vec<Accepted>, StoreError> {
-        self.catch_up().await?;
+        if !self.is(Spoil::CursorsFirst) {
+            self.catch_up().await?;
+        }
         let told: Vec<AcceptedEvent> = events
             .iter()
             .filter(|event| event.dedupe.is_some())
             .cloned()
             .collect();
-        let accepted = if self.is(Spoil::AcknowledgesEarly) && cursor.is_none() {
+        let is_early = self.is(Spoil::AcknowledgesEarly)
+            || self.is(Spoil::CursorsFirst) && events.iter().all(|event| event.cause == "sweep");
+        let accepted = if is_early && cursor.is_none() {
             let rung = vec![Accepted::Rung(LaneId(1)); events.len()];
             lock(&self.memory).late.append(&mut events);
             rung
-        } else if self.is(Spoil::CursorsFirst) && !events.is_empty() && cursor.is_some() {
+        } else if self.is(Spoil::CursorsFirst) {
             self.inner.accept(Vec::new(), cursor).await?;
+            self.catch_up().await?;
             self.inner.accept(events, None).await?
         } else if self.is(Spoil::HearsOnce) {
             for event in &mut events {
@@ -276,11 +283,9 @@ impl Layer {
             lock(&self.trace).open.remove(&intent.operation);
         }
         if self.is(Spoil::RandomIds) {
-            let mut memory = lock(&self.memory);
-            memory.opened += 1;
             let link = state.link.get_or_insert_with(LinkState::default);
             if link.crm_row.is_none() {
-                link.generation = (self.clock)() + memory.opened;
+                link.generation = 1 + self.opened.fetch_add(1, Ordering::Relaxed);
             }
         }
         Ok(state)

@@ -91,6 +91,10 @@ fn arrived(run: &mut Run<'_>, unit: &Unit, to: Side, shown: &UnitValue, source: 
         // The record that showed it is not kept: by now it may show something else.
         run.remember(unit, to.other(), &source, "");
     }
+    // What was empty and is empty is no news.
+    if shown.is_empty() {
+        return;
+    }
     run.tell(
         "write",
         format!(
