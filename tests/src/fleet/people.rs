@@ -68,6 +68,16 @@ impl Deal {
     }
 }
 
+impl Deal {
+    /// Row and referral, once each names the other. What is changed before that may be asked about (S9), and nothing here is to be asked about.
+    fn linked(&self, control: &Control) -> Option<(Value, Value)> {
+        let (row, referral) = (self.row(control)?, self.referral(control)?);
+        let is_linked = row[IDENTIFIER] == referral["id"]
+            && referral["externalReferenceId"] == row["opportunityid"];
+        is_linked.then_some((row, referral))
+    }
+}
+
 /// See the module.
 pub struct People {
     /// Every deal that was begun.
@@ -174,12 +184,12 @@ impl People {
         Ok(self.deals.len() - 1)
     }
 
-    /// A seller changes the notes. False: the row is not there yet.
+    /// A seller changes the notes. False: the two are not linked yet.
     ///
     /// # Errors
     /// What the CRM says.
     pub fn seller_edits(&mut self, deal: usize) -> anyhow::Result<bool> {
-        let Some(row) = self.deals[deal].row(&self.control) else {
+        let Some((row, _)) = self.deals[deal].linked(&self.control) else {
             return Ok(false);
         };
         let notes = format!("notes {}", self.say());
@@ -190,12 +200,12 @@ impl People {
         Ok(true)
     }
 
-    /// A partner's user changes the value. False: the referral is not there yet.
+    /// A partner's user changes the value. False: the two are not linked yet.
     ///
     /// # Errors
     /// What Partner Center says.
     pub fn portal_edits(&mut self, deal: usize) -> anyhow::Result<bool> {
-        let Some(referral) = self.deals[deal].referral(&self.control) else {
+        let Some((_, referral)) = self.deals[deal].linked(&self.control) else {
             return Ok(false);
         };
         let value = self.say();
