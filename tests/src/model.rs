@@ -14,6 +14,8 @@ pub mod history;
 pub mod judge;
 pub mod kit;
 pub mod known;
+pub mod layer;
+mod layer_door;
 pub mod op;
 pub mod people;
 pub mod stage;

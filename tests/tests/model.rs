@@ -7,6 +7,7 @@ use cosell_tests::model::draw::{Scope, history};
 use cosell_tests::model::history::{Order, kit, play, play_many, watch};
 use cosell_tests::model::kit::Kit;
 use cosell_tests::model::known::KNOWN;
+use cosell_tests::model::layer::{ANSWERED, FENCED, INTENDED, KEPT, ONE_LEASE, RESTS};
 use cosell_tests::model::op;
 use cosell_tests::model::tell::tell;
 use cosell_tests::model::wire::Spoil;
@@ -83,7 +84,7 @@ fn a_known_mistake_leaves_the_list_when_it_is_mended() {
 }
 
 /// The shortest histories of mistakes that the host once made.
-const MENDED: [&str; 12] = [
+const MENDED: [&str; 13] = [
     "create.0.lead crm.0.won calm crm.0.solution.0",
     "create.0.whole calm portal.0.contact.3 portal.0.solution.8",
     "hold.contacts.a-person create.0.helped",
@@ -96,6 +97,7 @@ const MENDED: [&str; 12] = [
     "create.0.whole calm portal.0.contact.1 calm crm.0.contact.2",
     "arrive.0 lose.1 hide.0",
     "consent.none create.0.helped calm consent.declared",
+    "found.0 calm portal.0.notes.1 deliver.9 at.crm!1.crash-after run.1 portal.0.notes.2 calm",
 ];
 
 #[test]
@@ -152,6 +154,108 @@ const SPOILT: [(Spoil, &str, &str); 8] = [
         "nothing irreversible without a permit",
     ),
 ];
+
+/// A mistake of the protocol, a short history that shows it, and the promise that it breaks. `cargo xtask mutants` finds such histories.
+const MUTANTS: [(Spoil, &str, &str); 17] = [
+    (
+        Spoil::NoEtags,
+        "found.0 calm at.pc!1.portal.0.solution.3 sweep.pc crm.0.solution.2 run.2",
+        "no unit is lost silently",
+    ),
+    (
+        Spoil::Upserts,
+        "found.0 deliver.1 at.crm!2.crash-after run.1 crm.0.notes.1 calm",
+        "no unit is lost silently",
+    ),
+    (
+        Spoil::RepeatsPosts,
+        "create.0.helped at.pc1.cut-after calm",
+        "no record is there twice",
+    ),
+    (
+        Spoil::Overwrites,
+        "found.0 calm at.crm!1.crm.0.notes.0 portal.0.notes.1 calm",
+        "no unit is lost silently",
+    ),
+    (
+        Spoil::AcknowledgesEarly,
+        "create.0.whole cut.1.before deliver.3 run.1",
+        KEPT,
+    ),
+    (
+        Spoil::CursorsFirst,
+        "create.0.whole calm sweep.pc sweep.crm calm crm.0.notes.1 lose.9 cut.7.before sweep.crm",
+        "every lane is in step or explained",
+    ),
+    (
+        Spoil::HearsOnce,
+        "create.0.whole calm crm.0.notes.1 calm",
+        KEPT,
+    ),
+    (
+        Spoil::LeasesEvents,
+        "create.0.whole calm crm.0.notes.1 deliver.1 together",
+        ONE_LEASE,
+    ),
+    (
+        Spoil::NoFences,
+        "create.0.whole calm crm.0.notes.1 at.pc2.freeze calm thaw",
+        FENCED,
+    ),
+    (Spoil::NoIntents, "create.0.whole calm", INTENDED),
+    (
+        Spoil::ForgetsUnknown,
+        "create.0.whole at.pc!1.cut-after calm wait.120 calm",
+        "no record is there twice",
+    ),
+    (
+        Spoil::RandomIds,
+        "found.0 deliver.1 at.crm!2.crash-after run.1 lose.9 run.2 calm",
+        "no record is there twice",
+    ),
+    (
+        Spoil::MovesBasesEarly,
+        "create.0.whole calm crm.0.notes.1 at.pc!1.429 calm",
+        "nobody is asked about an edit of one side",
+    ),
+    (
+        Spoil::KeepsBases,
+        "found.0 calm portal.0.notes.2 calm",
+        "nobody is asked about an edit of one side",
+    ),
+    (
+        Spoil::AnswersLaterRings,
+        "create.0.whole calm crm.0.notes.1 deliver.1 at.pc1.freeze run.1 crm.0.notes.2 deliver.1 thaw calm",
+        ANSWERED,
+    ),
+    (
+        Spoil::NeverWaits,
+        "create.0.whole calm sweep.pc sweep.crm calm crm.0.notes.1 lose.9 sweep.crm at.crm1.503 run.1",
+        "every lane is in step or explained",
+    ),
+    (
+        Spoil::IgnoresThrottles,
+        "create.0.whole calm crm.0.notes.1 at.pc1.429 calm crm.0.notes.2 calm",
+        RESTS,
+    ),
+];
+
+#[test]
+fn every_mutant_is_caught() {
+    let kit = shared();
+    let listed: Vec<Spoil> = MUTANTS.iter().map(|(mutant, ..)| *mutant).collect();
+    assert_eq!(listed, Spoil::MUTANTS);
+    on_a_large_stack(|| {
+        for (mutant, line, promise) in MUTANTS {
+            let ops = op::parse(line).unwrap();
+            let alone = play(&kit, 1, &ops);
+            assert_eq!(alone, None, "without {mutant:?}: {line}");
+            let broken = watch(&kit, 1, &ops, Some(mutant), |_| {});
+            let seen = broken.as_ref().map(|broken| broken.promise);
+            assert_eq!(seen, Some(promise), "{mutant:?}: {line}: {broken:?}");
+        }
+    });
+}
 
 #[test]
 fn the_judge_sees_what_a_bad_host_would_do() {

@@ -16,7 +16,9 @@ use cosell_remote::partner_center::PartnerCenterSettings;
 use cosell_remote::{
     Credential, Dataverse, Endpoint, Http, HttpSettings, PartnerCenter, SetupError, Tokens,
 };
-use cosell_store::{Clock, Opened, SqliteStore, StoreError, StoreUrl, system_clock};
+use cosell_store::{
+    ATTENDED, Clock, Millis, Opened, SqliteStore, StoreError, StoreUrl, system_clock,
+};
 use cosell_webhook::{ConnectionSettings, Door, DoorError, ServerLimits};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, OnceCell, mpsc, watch};
@@ -30,6 +32,7 @@ use crate::bell::Belfry;
 use crate::config::{self, Config};
 use crate::desk::{Connection, Desk, Plugins, fair_dice};
 use crate::link::fingerprint;
+use crate::presence::attend;
 use crate::shadow::judge_shadows;
 use crate::sweep::{Every, sweep};
 use crate::watch::alerts::alert;
@@ -37,6 +40,8 @@ use crate::worker::work;
 
 /// Plugin events that wait for the host to act on them; they come by hand, a few a day.
 const EVENTS_MAX: usize = 256;
+/// A store that answers at all answers within this time.
+const RELEASE_MAX: Duration = Duration::from_secs(2);
 
 /// Why the host did not start. Each says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -135,10 +140,6 @@ impl Host {
         let opened = cosell_store::open(&config.store, clock)
             .await
             .map_err(unusable)?;
-        let left = opened.store.resume().await.map_err(unusable)?;
-        if left > 0 {
-            info!(lanes = left, "taking up what the last host left unfinished");
-        }
         let (plugin_events, events) = mpsc::channel(EVENTS_MAX);
         let on_event = move |event: &PluginEvent| {
             // Full only if hundreds of files change at once; the swap itself has happened, only its follow-up is late.
@@ -150,6 +151,12 @@ impl Host {
         };
         let plugins = keep_plugins(config, &opened, on_event).await?;
         let desk = Arc::new(compose(config, opened, plugins)?);
+        // The others' that are gone, and of the embedded store everybody's.
+        let mut left = desk.store.attend(&desk.owner).await.map_err(unusable)?;
+        left += desk.store.resume().await.map_err(unusable)?;
+        if left > 0 {
+            info!(lanes = left, "taking up what the last host left unfinished");
+        }
         let doors = config.connections.iter().map(listening).collect();
         let door =
             Door::new(doors, Arc::new(Belfry(Arc::clone(&desk)))).map_err(StartError::Door)?;
@@ -188,6 +195,7 @@ impl Host {
             });
         }
         tasks.spawn(alert(Arc::clone(&desk), config.clone(), stopping.clone()));
+        tasks.spawn(attend(Arc::clone(&desk), stopping.clone()));
         let every = Every {
             partner_center: config.sweep.partner_center,
             crm: config.sweep.crm,
@@ -223,7 +231,8 @@ impl Host {
         })
     }
 
-    /// Takes no more work, lets running deals end, and returns. What is not finished within the drain time is taken up by the next start.
+    /// Takes no more work, lets running deals end, and returns. What is not finished within the drain time is cut off and given back: the next
+    /// start, or another host, takes it up at once.
     pub async fn stop(mut self, drain: Duration) {
         self.stop.send_replace(true);
         self.desk.rope.notify_waiters();
@@ -232,7 +241,20 @@ impl Host {
         })
         .await;
         if drained.is_err() {
-            warn!("the time to drain was over; the next start takes up what was left");
+            warn!("the time to drain was over; whoever comes next takes up what was left");
+            self.tasks.shutdown().await;
+        }
+        let desk = &self.desk;
+        let released = tokio::time::timeout(RELEASE_MAX, desk.store.release(&desk.owner)).await;
+        match released {
+            Ok(Ok(0)) => {}
+            Ok(Ok(lanes)) => info!(lanes, "gave back the deals that were under way"),
+            Ok(Err(error)) => {
+                warn!(error = %error, "the deals that were under way wait for their leases to run out")
+            }
+            Err(_) => warn!(
+                "the store does not answer: the deals that were under way wait for their leases to run out"
+            ),
         }
     }
 }
@@ -288,10 +310,16 @@ fn compose(config: &Config, opened: Opened, plugins: Plugins) -> Result<Desk, St
         plugins,
         connections,
         rope: Arc::new(Notify::new()),
-        owner: format!("{}-{}", std::process::id(), uuid::Uuid::new_v4()),
+        owner: format!("{ATTENDED}{}-{}", std::process::id(), uuid::Uuid::new_v4()),
+        lease_ms: millis(config.limits.lease),
+        second_look_ms: millis(config.limits.second_look),
         language: config.server.language.clone(),
         dice: fair_dice(),
     })
+}
+
+fn millis(time: Duration) -> Millis {
+    Millis::try_from(time.as_millis()).unwrap_or(Millis::MAX)
 }
 
 fn connection(

@@ -51,8 +51,10 @@ impl Belfry {
             dedupe: bell.dedupe,
             lane: None,
         };
+        failpoint!("accept.before");
         match self.0.store.accept(vec![event], None).await {
             Ok(outcomes) => {
+                failpoint!("accept.after");
                 self.0.rope.notify_one();
                 let rung = outcomes
                     .iter()

@@ -39,6 +39,10 @@ const SOCKETS: u64 = 4096;
 const HEADER_S: u64 = 10;
 const DRAIN_S: u64 = 10;
 const CALL_S: u64 = 60;
+/// Calls that a lease lasts by default.
+const LEASES_CALLS: u64 = 3;
+/// Partner Center's list may lag behind what was created.
+const SECOND_LOOK_S: u64 = 60;
 const DEALS_AT_ONCE: u64 = 24;
 /// Microsoft's own flows took minutes; a quarter of an hour is noticed by sellers.
 const LATE_MINUTES: u64 = 15;
@@ -127,6 +131,10 @@ pub struct Limits {
     pub drain: Duration,
     /// Time for one call to Microsoft.
     pub call: Duration,
+    /// For so long a deal is one host's after its last sign of life.
+    pub lease: Duration,
+    /// Between two looks for a referral whose creation nobody answered (S14).
+    pub second_look: Duration,
     /// Deals worked on at once.
     pub deals_at_once: usize,
     /// Working time of one plugin call.
@@ -368,6 +376,11 @@ fn limits(section: &Section<'_>) -> Option<Limits> {
     let header = section.seconds("header_s", 1..=120, HEADER_S);
     let drain = section.seconds("drain_s", 1..=600, DRAIN_S);
     let call = section.seconds("call_s", 5..=120, CALL_S);
+    let call_s = call.map_or(CALL_S, |call| call.as_secs());
+    // A write begins with a fresh lease, and may need a token before it: two calls must fit.
+    let lease = section.seconds("lease_s", 2 * call_s..=1_800, LEASES_CALLS * call_s);
+    // A creation that is still under way when it is first looked for must have come to its end by the second look.
+    let second_look = section.seconds("second_look_s", call_s..=900, SECOND_LOOK_S.max(call_s));
     // Dataverse allows 52 requests at once per user.
     let deals_at_once = section.number("deals_at_once", 1..=52, DEALS_AT_ONCE);
     let plugin_call = section.number("plugin_call_ms", 1..=10_000, PLUGIN_CALL_MS);
@@ -378,6 +391,8 @@ fn limits(section: &Section<'_>) -> Option<Limits> {
         header: header?,
         drain: drain?,
         call: call?,
+        lease: lease?,
+        second_look: second_look?,
         deals_at_once: count(deals_at_once?)?,
         plugin_call: Duration::from_millis(plugin_call?),
         plugin_memory_bytes: count(plugin_memory? << 20)?,

@@ -15,9 +15,11 @@ use cosell_sync::route::Rule;
 use cosell_sync::row::Needs;
 use tokio::sync::{Notify, OnceCell};
 
-/// Every write begins with a fresh lease, and the slowest call that a configuration allows takes two minutes: no write outlives its lease
-/// unless the process itself is frozen. A restarted host on the embedded store does not wait for leases; several hosts on one do.
+/// How long a lease lasts unless a configuration says otherwise. Every write begins with a fresh one, and two calls fit into it: no write
+/// outlives its lease unless the process itself is frozen.
 pub const LEASE_MS: Millis = 180_000;
+/// A referral that was not found is looked for once more after so long, before another POST, unless a configuration says otherwise (S14).
+pub const SECOND_LOOK_MS: Millis = 60_000;
 
 /// Everything of the process that runs share.
 pub struct Desk {
@@ -33,6 +35,10 @@ pub struct Desk {
     pub rope: Arc<Notify>,
     /// Who we are in leases.
     pub owner: String,
+    /// How long a lease lasts.
+    pub lease_ms: Millis,
+    /// Between two looks for a referral whose creation nobody answered (S14).
+    pub second_look_ms: Millis,
     /// BCP 47 tag of the people who read reasons.
     pub language: String,
     /// Where the jitter of retries is drawn from.

@@ -6,6 +6,11 @@
 //! that never came, `set` keeps the plugins that the store says, `shadow` judges those that are to come. What people ask and order is in [`verbs`].
 #![forbid(unsafe_code)]
 
+#[macro_use]
+mod failpoint;
+#[cfg(debug_assertions)]
+pub use failpoint::{ORDERS as FAILPOINT_ORDERS, POINTS as FAILPOINTS};
+
 pub mod app;
 pub mod config;
 pub mod desk;
@@ -22,6 +27,7 @@ pub mod worker;
 
 pub mod link;
 mod looking;
+mod presence;
 pub mod raw;
 pub mod status;
 pub mod subscribe;

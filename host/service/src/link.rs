@@ -11,6 +11,8 @@ use cosell_sync::side::Side;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::pipeline::Sent;
+
 /// What a deal's link remembers beside the bases.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -26,6 +28,8 @@ pub struct Notes {
     /// Lists whose write to the CRM takes several calls and has begun (S11), with what they are to be: until it is done, what the CRM shows of
     /// that is our own half.
     pub halves: BTreeMap<String, String>,
+    /// Units of writes whose outcome nobody knows, with what was sent: the next look tells whether it stands there.
+    pub sent: BTreeMap<String, Sent>,
     /// Since when the deal is waited for to be complete, milliseconds (S20).
     pub incomplete_since: Option<i64>,
     /// Where Microsoft's own referral stood when we last told the CRM.

@@ -19,6 +19,7 @@ mod remember;
 mod route;
 mod run;
 mod script;
+mod unknown;
 
 use cosell_remote::Class;
 use cosell_store::{Millis, Next};
@@ -37,6 +38,7 @@ pub use preview::{
     Preview, PreviewedField, PreviewedUnit, PreviewedWrite, Views, preview, refused, views,
 };
 pub use run::{PERSON, Run};
+pub use unknown::Sent;
 
 /// How often a run looks again because something changed, or because a step is followed by another. A birth takes four.
 const ROUNDS_MAX: u32 = 8;
@@ -76,6 +78,7 @@ pub async fn pass(run: &mut Run<'_>) -> Result<Next, Trouble> {
             Round::Again => continue,
             Round::Do(scene) => *scene,
         };
+        failpoint!("plan.after");
         if let Some(next) = permit::brake(run, &scene.script).await? {
             return Ok(next);
         }
@@ -153,6 +156,7 @@ async fn merge(run: &mut Run<'_>, sight: Sight, reading: &Reading) -> Result<Rou
     }
     run.take_up_half_written(&reading.crm.units);
     run.after_move(&reading.crm.units);
+    unknown::take_up(run, reading);
     mapping::catch_up(run, &sight, reading).await?;
     let mut plan = decide(run, &sight, reading);
     if !plan.carries.is_empty() && mapping::apply_waiting(run) {

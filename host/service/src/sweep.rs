@@ -317,7 +317,9 @@ async fn accept(
         } else {
             None
         };
+        failpoint!("sweep.before");
         let outcomes = desk.store.accept(events, cursor).await?;
+        failpoint!("sweep.after");
         rung += outcomes
             .iter()
             .filter(|outcome| matches!(outcome, cosell_store::Accepted::Rung(_)))

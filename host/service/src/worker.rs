@@ -9,7 +9,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tracing::{Instrument, error, info, info_span, warn};
 
-use crate::desk::{Desk, LEASE_MS};
+use crate::desk::Desk;
 use crate::pipeline::{self, Run};
 use crate::records::REFERRAL;
 use crate::trouble::{Trouble, reasons_of, sentences};
@@ -45,9 +45,10 @@ pub async fn work(desk: Arc<Desk>, lanes_at_once: usize, mut stop: watch::Receiv
             }
             continue;
         }
+        failpoint!("claim.before");
         let claimed = match desk
             .store
-            .claim(&desk.owner, LEASE_MS, free.available_permits())
+            .claim(&desk.owner, desk.lease_ms, free.available_permits())
             .await
         {
             Ok(leases) => leases,
@@ -57,6 +58,9 @@ pub async fn work(desk: Arc<Desk>, lanes_at_once: usize, mut stop: watch::Receiv
             }
         };
         let idle = claimed.is_empty();
+        if !idle {
+            failpoint!("claim.after");
+        }
         for lease in claimed {
             let permit = Arc::clone(&free)
                 .acquire_owned()
@@ -95,7 +99,8 @@ pub async fn work(desk: Arc<Desk>, lanes_at_once: usize, mut stop: watch::Receiv
 /// # Errors
 /// The store did not hand out any lane.
 pub async fn step(desk: &Desk) -> Result<Option<Lease>, StoreError> {
-    let lease = desk.store.claim(&desk.owner, LEASE_MS, 1).await?.pop();
+    let claimed = desk.store.claim(&desk.owner, desk.lease_ms, 1).await?;
+    let lease = claimed.into_iter().next();
     if let Some(lease) = &lease {
         run(desk, lease).await;
     }
@@ -150,6 +155,7 @@ async fn run(desk: &Desk, lease: &Lease) {
         next,
         Next::Parked { .. } | Next::Held { .. } | Next::Paused { .. }
     );
+    failpoint!("end.before");
     let mut ended = desk
         .store
         .complete_run(lease, &state.bells, change, next)
@@ -167,6 +173,7 @@ async fn run(desk: &Desk, lease: &Lease) {
             .complete_run(lease, &state.bells, Change::default(), next)
             .await;
     }
+    failpoint!("end.after");
     match ended {
         Ok(()) if stands_on_plugins => wake_if_swapped(desk, lease, &state, &began_with).await,
         Ok(()) => {}

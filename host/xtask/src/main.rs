@@ -33,6 +33,9 @@ The workshop of cosell.
   cargo xtask demo [ARGS]      the same, then `cosell demo`; ARGS go to it (try --once, or --help)
   cargo xtask simulate [ARGS]  the same, then random histories against the real host; ARGS go to it (--seeds 100000 for a
                                night, --seed 7 --ops OPS to repeat a failure, or --help)
+  cargo xtask mutants [ARGS]   mistakes of the protocol, built in one by one: each must be shown by a random history (try --help)
+  cargo xtask crash [ARGS]     the same components, then real hosts that are ended by force at random (--rounds 500, --hosts 3 on
+                               one PostgreSQL) or at each step of the protocol (--matrix); 0 lost, 0 doubled, or it fails
   cargo xtask typings          examples/script/cosell.d.ts anew, the contract in TypeScript
   cargo xtask scenarios        SCENARIOS.md anew, from what the scenarios answer
   cargo xtask hostile          HOSTILE-PLUGINS.md anew, from what hostile plugins come to
@@ -84,6 +87,8 @@ fn run(arguments: Vec<String>) -> Result<()> {
         }
         Some("assumptions") => assumptions::play(&Workspace::find()?, &rest),
         Some("simulate") => talk(rest, steps::simulate),
+        Some("mutants") => talk(rest, steps::mutants),
+        Some("crash") => talk(rest, steps::crash),
         Some("verify") => match rest.as_slice() {
             [] => verify::run(&Workspace::find()?, verify::Width::Usual),
             [all] if all == "--all" => verify::run(&Workspace::find()?, verify::Width::All),

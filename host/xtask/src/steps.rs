@@ -89,6 +89,27 @@ pub(crate) fn simulate(workspace: &Workspace) -> Command {
     command
 }
 
+/// The same with mistakes of the protocol built in.
+pub(crate) fn mutants(workspace: &Workspace) -> Command {
+    let mut command = simulate(workspace);
+    command.arg("--mutants");
+    command
+}
+
+/// Real hosts that are ended by force. Cargo builds the program that it runs, and not the one that that one starts: so both are built first, as the
+/// tests build them (see [`built`]).
+pub(crate) fn crash(workspace: &Workspace) -> Command {
+    let build = cargo(workspace)
+        .args(["test", "--quiet", "--workspace", "--no-run"])
+        .args(["--test", "hosts", "--test", "model"])
+        .status();
+    match build {
+        Ok(status) if status.success() => built(workspace, "crash"),
+        // Cargo has said why; what is asked for is not run on old programs.
+        _ => Command::new("false"),
+    }
+}
+
 /// What cargo cannot bring along: SQLite and the cryptography are built from C. Said in one line here, before a build script says it in forty.
 ///
 /// # Errors

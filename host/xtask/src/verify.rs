@@ -1,8 +1,9 @@
 //! All that must hold, cheapest first. The first failure ends it and names the command to repeat.
 
+use std::fs;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, ensure};
 
 use crate::assumptions;
 use crate::guests::packages;
@@ -73,6 +74,10 @@ pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
         "histories",
         built(workspace, "simulate").args(["--seeds", HISTORIES]),
     )?;
+    step(
+        "mutants",
+        built(workspace, "simulate").args(["--mutants", "--seeds", HISTORIES]),
+    )?;
     // As a program plays it: its exit code, and every key that it is promised.
     let mut demo = built(workspace, "cosell");
     demo.arg("demo");
@@ -108,6 +113,7 @@ pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
                 "--benches",
             ]),
         )?;
+        no_failpoints(workspace)?;
         // The one bench whose budgets hold on any machine, however busy.
         step(
             "simulator under load",
@@ -117,6 +123,21 @@ pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
     eprintln!(
         "── all of it holds: {:.0} s",
         started.elapsed().as_secs_f32()
+    );
+    Ok(())
+}
+
+/// What tests may do to a host (the variable of its failpoints) is not in the program that people run.
+fn no_failpoints(workspace: &Workspace) -> Result<()> {
+    const VARIABLE: &[u8] = b"COSELL_FAILPOINT";
+    let path = workspace.target().join("release/cosell");
+    let program = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    ensure!(
+        !program
+            .windows(VARIABLE.len())
+            .any(|bytes| bytes == VARIABLE),
+        "{} has failpoints: they belong to builds with debug assertions only",
+        path.display()
     );
     Ok(())
 }

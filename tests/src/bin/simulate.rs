@@ -9,9 +9,10 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Context as _;
-use clap::Parser;
+use clap::{Parser, ValueEnum as _};
 use cosell_tests::model::draw::Scope;
 use cosell_tests::model::history::{Order, kit, play_many, watch};
+use cosell_tests::model::kit::Kit;
 use cosell_tests::model::op;
 use cosell_tests::model::tell::tell;
 use cosell_tests::model::wire::Spoil;
@@ -41,6 +42,12 @@ struct Arguments {
     /// A network that makes the host look bad, to see whether the judge sees it.
     #[arg(long)]
     spoil: Option<Spoil>,
+    /// The same with one mistake of the protocol, in histories that show such mistakes.
+    #[arg(long, conflicts_with = "spoil")]
+    mutant: Option<Spoil>,
+    /// Every mistake of the protocol, one after the other: which seed shows it. Fails when one is not shown within --seeds histories.
+    #[arg(long)]
+    mutants: bool,
     /// Ends after so many failures.
     #[arg(long, default_value_t = 5)]
     failures: usize,
@@ -77,7 +84,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
             &kit,
             arguments.seed.unwrap_or(0),
             &ops,
-            arguments.spoil,
+            arguments.spoil.or(arguments.mutant),
             |evidence| {
                 if arguments.tell {
                     println!("{}", tell(evidence));
@@ -90,6 +97,9 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         }
         return Ok(broken.is_none());
     }
+    if arguments.mutants {
+        return Ok(hunt(&kit, arguments));
+    }
     let first = arguments.seed.unwrap_or(1);
     let began = Instant::now();
     let order = Order {
@@ -97,8 +107,11 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         count: arguments.seeds,
         threads: arguments.threads,
         failures_max: arguments.failures,
-        scope: Scope::default(),
-        spoil: arguments.spoil,
+        scope: Scope {
+            always_rough: arguments.mutant.is_some(),
+            ..Scope::default()
+        },
+        spoil: arguments.spoil.or(arguments.mutant),
     };
     let report = play_many(&kit, order);
     for failure in &report.failures {
@@ -115,4 +128,50 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         report.failures.len()
     );
     Ok(report.failures.is_empty())
+}
+
+/// Plays each mutant until a history shows it. True: none has survived.
+fn hunt(kit: &Kit, arguments: &Arguments) -> bool {
+    let began = Instant::now();
+    let mut survivors = Vec::new();
+    for mutant in Spoil::MUTANTS {
+        let name = mutant
+            .to_possible_value()
+            .map(|value| value.get_name().to_owned())
+            .unwrap_or_default();
+        let report = play_many(
+            kit,
+            Order {
+                first: arguments.seed.unwrap_or(1),
+                count: arguments.seeds,
+                threads: arguments.threads,
+                failures_max: 1,
+                scope: Scope {
+                    always_rough: true,
+                    ..Scope::default()
+                },
+                spoil: Some(mutant),
+            },
+        );
+        match report.failures.first() {
+            Some(failure) => println!(
+                "caught   {name:<20} seed {:>5} of {:>5}: {}\n         {}",
+                failure.seed,
+                report.played,
+                failure.broken.promise,
+                op::line(&failure.ops)
+            ),
+            None => {
+                println!("SURVIVED {name:<20} {} histories", report.played);
+                survivors.push(name);
+            }
+        }
+    }
+    println!(
+        "{} mutants in {:.0} s, {} survived",
+        Spoil::MUTANTS.len(),
+        began.elapsed().as_secs_f64(),
+        survivors.len()
+    );
+    survivors.is_empty()
 }

@@ -13,6 +13,8 @@ pub struct Scope {
     pub ops_max: usize,
     /// Faults, lost webhooks and power cuts, too.
     pub rough: bool,
+    /// Not only half of all histories are rough, and what rarely comes together comes together: for mistakes that are built in on purpose.
+    pub always_rough: bool,
     /// Highest number of a set of plugins.
     pub sets: u8,
 }
@@ -22,6 +24,7 @@ impl Default for Scope {
         Self {
             ops_max: 18,
             rough: true,
+            always_rough: false,
             sets: 4,
         }
     }
@@ -36,7 +39,7 @@ pub fn history(seed: u64, scope: Scope) -> Vec<Op> {
         scope,
     };
     // Half of all histories have nothing but people in them: those show mistakes of the merge.
-    draw.scope.rough &= draw.one_in(2);
+    draw.scope.rough &= draw.one_in(2) || scope.always_rough;
     draw.deals = draw.of(&[(12, 1), (5, 2), (1, 3)]);
     let length = draw.dice.random_range(3..=scope.ops_max);
     let mut ops = Vec::new();
@@ -76,8 +79,17 @@ pub fn history(seed: u64, scope: Scope) -> Vec<Op> {
             ops.push(Op::Calm);
         }
     }
+    if draw.scope.always_rough && draw.one_in(2) {
+        // What is swept once more is known: only what happens from here on is found by the sweeps to come.
+        ops.extend([Op::Calm, Op::Sweep(true), Op::Sweep(false), Op::Calm]);
+    }
     while ops.len() < length {
-        ops.push(draw.op());
+        if draw.scope.always_rough && draw.one_in(4) {
+            let phrase = draw.phrase();
+            ops.extend(phrase);
+        } else {
+            ops.push(draw.op());
+        }
     }
     ops
 }
@@ -132,7 +144,7 @@ impl Draw {
                 Op::At(when, What::Meanwhile(draw.act()))
             }),
         ];
-        const ROUGH: [(u32, Make); 9] = [
+        const ROUGH: [(u32, Make); 10] = [
             (14, |draw| {
                 let when = draw.when();
                 Op::At(when, draw.what())
@@ -143,6 +155,7 @@ impl Draw {
             (5, |draw| Op::Lose(draw.few())),
             (4, |draw| Op::Sweep(draw.one_in(2))),
             (1, |_| Op::Restart),
+            (3, |_| Op::Thaw),
             (2, |draw| {
                 Op::Swap(draw.dice.random_range(0..draw.scope.sets))
             }),
@@ -156,6 +169,77 @@ impl Draw {
             self.of(&CALM)
         };
         make(self)
+    }
+
+    /// Ops that show a mistake of the protocol when they follow each other.
+    fn phrase(&mut self) -> Vec<Op> {
+        let act = Op::Act(self.act());
+        let side = self.one_in(2);
+        let service = if side {
+            Service::Referrals
+        } else {
+            Service::Dataverse
+        };
+        let at = |writes, nth, what| {
+            let when = When {
+                service: Some(service),
+                writes,
+                nth,
+            };
+            Op::At(when, what)
+        };
+        let nth = self.dice.random_range(1..4);
+        match self.dice.random_range(0..6) {
+            // The sweep is cut off while it finds what no webhook has told.
+            0 => vec![
+                act,
+                Op::Lose(9),
+                // A sweep asks the store some times before it tells it anything.
+                Op::Cut(self.dice.random_range(1..12), self.one_in(3)),
+                Op::Sweep(!side),
+            ],
+            // It rings, and the run that it rings for fails.
+            1 => vec![
+                act,
+                Op::Lose(9),
+                Op::Sweep(!side),
+                at(
+                    false,
+                    nth,
+                    self.of(&[(1, What::Answer(503)), (1, What::NoConnection)]),
+                ),
+                Op::Run(1),
+            ],
+            // Somebody acts while a host stands still.
+            2 => vec![
+                Op::Deliver(9),
+                at(false, nth, What::Freeze),
+                Op::Run(1),
+                act,
+                Op::Deliver(9),
+                Op::Thaw,
+            ],
+            // Two hosts, one deal.
+            3 => vec![Op::Calm, act, Op::Deliver(9), Op::Together],
+            // A creation is cut off, and nobody tells of what it made.
+            4 => vec![
+                at(true, nth, What::CrashAfter),
+                Op::Run(1),
+                Op::Lose(9),
+                Op::Run(2),
+            ],
+            _ => vec![
+                act,
+                Op::Deliver(9),
+                at(
+                    true,
+                    1,
+                    self.of(&[(1, What::Answer(429)), (1, What::Answer(412))]),
+                ),
+                Op::Run(1),
+                Op::Wait(60),
+            ],
+        }
     }
 
     fn birth(&mut self) -> Deed {
@@ -252,6 +336,7 @@ impl Draw {
             (4, What::CutAfter),
             (3, What::CrashBefore),
             (4, What::CrashAfter),
+            (3, What::Freeze),
         ])
     }
 }

@@ -107,6 +107,7 @@ async fn judged(
         // What could not be seen for some time is looked at again when a person says so (S18).
         settled = settled.and(stage.ring_all().await);
     }
+    stage.layer.has_kept_all().await?;
     let evidence = Evidence::gather(&stage).await?;
     look(&evidence);
     settled?;

@@ -94,6 +94,8 @@ pub struct Evidence {
     pub census: Census,
     /// The audit's hash chains verify.
     pub chains_hold: bool,
+    /// The first promise of the protocol that was broken on the way, whatever came of it.
+    pub on_the_way: Option<Broken>,
 }
 
 impl Evidence {
@@ -188,12 +190,18 @@ impl Evidence {
             lanes,
             census: store.census().await?,
             chains_hold: store.check_audit().await?.is_empty(),
+            on_the_way: lock(&stage.wire.trace).broken.clone(),
         })
     }
 
     /// The first promise that does not hold.
     #[must_use]
     pub fn judge(&self) -> Option<Broken> {
+        let on_the_way = self.on_the_way.clone();
+        on_the_way.or_else(|| self.judge_the_end())
+    }
+
+    fn judge_the_end(&self) -> Option<Broken> {
         PROMISES
             .iter()
             .find_map(|(promise, check)| check(self).err().map(|how| Broken { promise, how }))

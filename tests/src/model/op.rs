@@ -34,6 +34,8 @@ pub enum Op {
     Cut(u8, bool),
     /// The host is started anew.
     Restart,
+    /// Hosts that stand still go on.
+    Thaw,
     /// Another set of plugins is put into service.
     Swap(u8),
     /// All access tokens are revoked.
@@ -210,6 +212,8 @@ pub enum What {
     CrashBefore,
     /// The power fails after the service has done what it was asked.
     CrashAfter,
+    /// The process stands still before the call, for longer than its lease; another one works meanwhile.
+    Freeze,
     /// Somebody does something just before the call.
     Meanwhile(Act),
 }
@@ -348,6 +352,7 @@ impl fmt::Display for What {
             Self::CutAfter => f.write_str("cut-after"),
             Self::CrashBefore => f.write_str("crash-before"),
             Self::CrashAfter => f.write_str("crash-after"),
+            Self::Freeze => f.write_str("freeze"),
             Self::Meanwhile(act) => act.fmt(f),
         }
     }
@@ -364,6 +369,7 @@ impl FromStr for What {
             "cut-after" => Self::CutAfter,
             "crash-before" => Self::CrashBefore,
             "crash-after" => Self::CrashAfter,
+            "freeze" => Self::Freeze,
             _ => match text.parse() {
                 Ok(status) => Self::Answer(status),
                 Err(_) => Self::Meanwhile(text.parse()?),
@@ -390,6 +396,7 @@ impl fmt::Display for Op {
             Self::Cut(nth, true) => write!(f, "cut.{nth}.after"),
             Self::Cut(nth, false) => write!(f, "cut.{nth}.before"),
             Self::Restart => f.write_str("restart"),
+            Self::Thaw => f.write_str("thaw"),
             Self::Swap(set) => write!(f, "swap.{set}"),
             Self::Revoke => f.write_str("revoke"),
             Self::Expire => f.write_str("expire"),
@@ -428,6 +435,7 @@ impl FromStr for Op {
             ["cut", nth, "after"] => Self::Cut(number(nth)?, true),
             ["cut", nth, "before"] => Self::Cut(number(nth)?, false),
             ["restart"] => Self::Restart,
+            ["thaw"] => Self::Thaw,
             ["swap", set] => Self::Swap(number(set)?),
             ["revoke"] => Self::Revoke,
             ["expire"] => Self::Expire,
@@ -469,7 +477,7 @@ mod tests {
     fn a_history_is_read_as_it_is_printed() {
         let text = "hold.help.a-person hold.won.a-minute release.0 cancel.1 answer.0.1 retry preview mapping.all create.2.lead \
                     policy.newest consent.none quiet.60 hide.0 show.0 crm.0.contact.1 create.0.helped deliver.2 run.3 crm.0.notes.4 at.crm!1.portal.0.value.2 at.pc2.429 \
-                    at.any3.crash-after cut.7.before overtake.1 again.2 lose.1 sweep.pc sweep.crm together calm wait.60 restart swap.1 \
+                    at.any3.crash-after at.crm2.freeze thaw cut.7.before overtake.1 again.2 lose.1 sweep.pc sweep.crm together calm wait.60 restart swap.1 \
                     revoke expire found.1 arrive.2 portal.2.open microsoft.0.won crm.0.deleted";
         assert_eq!(line(&parse(text).unwrap()), text);
         assert!(parse("run.x").is_err() && parse("at.crm1.sleep").is_err());

@@ -1,17 +1,18 @@
 //! One history on its stage: a copied world, the real host on a store in memory, and a wire between them.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use anyhow::Context as _;
 use cosell_host::bell::Belfry;
-use cosell_host::desk::{Connection, Desk, Plugins};
+use cosell_host::desk::{Connection, Desk, LEASE_MS, Plugins, SECOND_LOOK_MS};
 use cosell_host::sweep::{sweep_crm, sweep_partner_center};
 use cosell_host::verbs::{Archive, Scope, answer, cards, holds, plan, retry_parked, settle};
 use cosell_host::worker;
 use cosell_simulator::{Inside, Service, Undelivered};
-use cosell_store::{Moment, SqliteStore, Store};
+use cosell_store::{Lease, Moment, SqliteStore, Store, StoreError};
 use cosell_sync::brake::MassLimits;
 use cosell_sync::course::Patience;
 use cosell_sync::delta::Order;
@@ -24,6 +25,7 @@ use tokio::sync::{Notify, OnceCell};
 
 use super::clients::clients;
 use super::kit::Kit;
+use super::layer::Layer;
 use super::op::{Delta, HoldFor, Kind, Op, Policy};
 use super::people::People;
 use super::wire::{Spoil, Wire, lock};
@@ -41,6 +43,9 @@ const SWEEP_MS: i64 = 300_000;
 /// Longest wait of the host that is waited for at the end: it gives up after about a day.
 const PATIENCE_MS: i64 = 3 * 24 * 3_600_000;
 
+/// A run of a host that stands still.
+type Frozen = Pin<Box<dyn Future<Output = Result<Option<Lease>, StoreError>>>>;
+
 /// See the module.
 pub struct Stage<'a> {
     kit: &'a Kit,
@@ -50,14 +55,17 @@ pub struct Stage<'a> {
     pub people: Arc<Mutex<People>>,
     /// Between host and world.
     pub wire: Arc<Wire>,
-    /// What the host remembers.
+    /// What the host remembers, as it is.
     pub store: Arc<dyn Store>,
+    /// What stands between the two.
+    pub layer: Arc<Layer>,
     cut: Arc<Mutex<Option<(u8, bool)>>>,
     desk: Arc<Desk>,
     set: usize,
     choices: Choices,
     outbox: Vec<Undelivered>,
     arrived: Vec<Undelivered>,
+    frozen: Vec<Frozen>,
 }
 
 /// What an operator has chosen.
@@ -97,19 +105,27 @@ impl<'a> Stage<'a> {
             holds: BTreeMap::new(),
             mapping: Delta::New,
         };
-        let desk = desk(kit, &world, &wire, &store, 0, &choices)?;
+        let layer = Arc::new(Layer::new(
+            Arc::clone(&store),
+            Arc::clone(&wire.trace),
+            spoil,
+            clock,
+        ));
+        let desk = desk(kit, &world, &wire, &layer, 0, &choices)?;
         Ok(Self {
             kit,
             world,
             people,
             wire,
             store,
+            layer,
             cut,
             desk,
             set: 0,
             choices,
             outbox: Vec::new(),
             arrived: Vec::new(),
+            frozen: Vec::new(),
         })
     }
 
@@ -180,6 +196,7 @@ impl<'a> Stage<'a> {
             Op::At(when, what) => self.wire.plan(*when, *what),
             Op::Cut(nth, after) => *lock(&self.cut) = Some((*nth, *after)),
             Op::Restart => self.restart().await?,
+            Op::Thaw => self.thaw().await?,
             Op::Swap(set) => self.swap(usize::from(*set)).await?,
             Op::Revoke => self.world.control().revoke_access_tokens(),
             Op::Expire => self.world.control().expire_delta_links(),
@@ -341,15 +358,32 @@ impl<'a> Stage<'a> {
 
     /// One run of the host, true if a lane was due. The power may fail in it.
     async fn step(&mut self) -> anyhow::Result<bool> {
-        let desk = Arc::clone(&self.desk);
-        let Some(lane) = self.until_cut(worker::step(&desk)).await? else {
+        let (desk, wire) = (Arc::clone(&self.desk), Arc::clone(&self.wire));
+        let mut run: Frozen = Box::pin(async move { worker::step(&desk).await });
+        lock(&wire.trace).minds_throttles = true;
+        wire.may_freeze(true);
+        let mut has_frozen = false;
+        let answer = tokio::select! {
+            biased;
+            answer = &mut run => Some(answer),
+            () = wire.power.notified() => None,
+            () = wire.frozen.notified() => {
+                self.frozen.push(run);
+                self.world.control().advance_ms(LEASE_MS + 1);
+                has_frozen = true;
+                Some(Ok(None))
+            }
+        };
+        wire.may_freeze(false);
+        lock(&wire.trace).minds_throttles = false;
+        let Some(lane) = self.unless_cut(answer).await? else {
             return Ok(true);
         };
         let lane = lane?;
         if let Some(lease) = &lane {
             tracing::info!("lane {} has run", lease.lane.0);
         }
-        Ok(lane.is_some())
+        Ok(lane.is_some() || has_frozen)
     }
 
     async fn calm(&mut self) -> anyhow::Result<()> {
@@ -386,15 +420,33 @@ impl<'a> Stage<'a> {
             answer = work => Some(answer),
             () = wire.power.notified() => None,
         };
-        if wire.restore() {
+        self.unless_cut(answer).await
+    }
+
+    /// The answer, unless the power has failed: then the host is started anew.
+    async fn unless_cut<T>(&mut self, answer: Option<T>) -> anyhow::Result<Option<T>> {
+        if self.wire.restore() {
             if answer.is_some() {
                 // It ended in the very moment in which the power failed; the failure itself is heard of here.
-                wire.power.notified().await;
+                self.wire.power.notified().await;
             }
             self.restart().await?;
             return Ok(None);
         }
         Ok(answer)
+    }
+
+    /// Hosts that stand still go on to the end of their runs, whatever has become of their lanes.
+    async fn thaw(&mut self) -> anyhow::Result<()> {
+        let frozen = std::mem::take(&mut self.frozen);
+        self.wire.thaw.notify_waiters();
+        let ended = self
+            .until_cut(futures_util::future::join_all(frozen))
+            .await?;
+        for run in ended.into_iter().flatten() {
+            run?;
+        }
+        Ok(())
     }
 
     /// Another process on the same store. Its first set of plugins, and its configuration, may be others: what is parked is tried again.
@@ -404,11 +456,11 @@ impl<'a> Stage<'a> {
             self.kit,
             &self.world,
             &self.wire,
-            &self.store,
+            &self.layer,
             self.set,
             &self.choices,
         )?;
-        self.store.resume().await?;
+        self.layer.resume().await?;
         cosell_host::app::wake_parked(&self.desk).await;
         Ok(())
     }
@@ -432,6 +484,7 @@ impl<'a> Stage<'a> {
         self.wire.forget_plans();
         *lock(&self.cut) = None;
         self.world.control().clear_faults();
+        self.thaw().await?;
         let until = self.world.control().now().as_millisecond() + PATIENCE_MS;
         let mut steps = 0;
         let mut swept = false;
@@ -526,7 +579,7 @@ fn desk(
     kit: &Kit,
     world: &Arc<Inside>,
     wire: &Arc<Wire>,
-    store: &Arc<dyn Store>,
+    store: &Arc<Layer>,
     set: usize,
     choices: &Choices,
 ) -> anyhow::Result<Arc<Desk>> {
@@ -574,12 +627,14 @@ fn desk(
     let control = world.control().clone();
     let rolls = Mutex::new(0_u32);
     Ok(Arc::new(Desk {
-        store: Arc::clone(store),
+        store: Arc::clone(store) as Arc<dyn Store>,
         clock: Arc::new(move || control.now().as_millisecond()),
         plugins: Plugins::Given(Mutex::new(Arc::clone(&kit.sets[set].plugins))),
         connections: BTreeMap::from([(CONNECTION.to_owned(), connection)]),
         rope: Arc::new(Notify::new()),
         owner: "model".to_owned(),
+        lease_ms: LEASE_MS,
+        second_look_ms: SECOND_LOOK_MS,
         language: "en".to_owned(),
         dice: Arc::new(move || {
             let mut rolls = lock(&rolls);

@@ -10,13 +10,14 @@ use cosell_simulator::{Carried, Fault, FaultKind, Inside, Service};
 use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 
+use super::layer::Trace;
 use super::op::{What, When};
 use super::people::People;
 
 /// Seconds that a service asks for when it slows us down.
 const RETRY_AFTER_S: u64 = 20;
 
-/// A network that makes a good host look like a bad one: what the judge must see.
+/// A network or a store that makes a good host a bad one: what the judge must see. Those of the store are in [`super::layer`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Spoil {
     /// Writes lose their etags: an edit that came between look and write is overwritten.
@@ -35,6 +36,57 @@ pub enum Spoil {
     Closes,
     /// Whatever is changed in a referral, Microsoft's sellers see it.
     Exposes,
+    /// After a 412 the write is sent once more, without a condition.
+    Overwrites,
+    /// The store: webhooks are acknowledged before they are stored.
+    AcknowledgesEarly,
+    /// The store: the cursor of a sweep is stored before the events that it passes.
+    CursorsFirst,
+    /// The store: a record is heard once, and later events about it count as known.
+    HearsOnce,
+    /// The store: a lane that is worked on is handed out again when another event comes.
+    LeasesEvents,
+    /// The store: whoever held a lane before goes on as if it were his.
+    NoFences,
+    /// The store: intents are written down with the end of their write.
+    NoIntents,
+    /// The store: a write whose outcome nobody knows counts as not done.
+    ForgetsUnknown,
+    /// The store: each run makes its new rows under ids of its own.
+    RandomIds,
+    /// The store: bases move although the write was refused.
+    MovesBasesEarly,
+    /// The store: bases do not move with their write.
+    KeepsBases,
+    /// The store: a run answers rings that came after its look.
+    AnswersLaterRings,
+    /// The store: a run that failed is not tried again.
+    NeverWaits,
+    /// The store: nobody is told that a credential rests.
+    IgnoresThrottles,
+}
+
+impl Spoil {
+    /// The mistakes of the protocol, each of which some random history has to show.
+    pub const MUTANTS: [Self; 17] = [
+        Self::NoEtags,
+        Self::Upserts,
+        Self::RepeatsPosts,
+        Self::Overwrites,
+        Self::AcknowledgesEarly,
+        Self::CursorsFirst,
+        Self::HearsOnce,
+        Self::LeasesEvents,
+        Self::NoFences,
+        Self::NoIntents,
+        Self::ForgetsUnknown,
+        Self::RandomIds,
+        Self::MovesBasesEarly,
+        Self::KeepsBases,
+        Self::AnswersLaterRings,
+        Self::NeverWaits,
+        Self::IgnoresThrottles,
+    ];
 }
 
 /// Between the host and its world.
@@ -47,6 +99,12 @@ pub struct Wire {
     state: Mutex<State>,
     /// Rung when the power fails: whoever drives the host drops what it was doing.
     pub power: Notify,
+    /// Rung when the host freezes: whoever drives it lays aside what it was doing.
+    pub frozen: Notify,
+    /// Rung for frozen hosts to go on.
+    pub thaw: Notify,
+    /// What the protocol comes to, step by step.
+    pub trace: Arc<Mutex<Trace>>,
 }
 
 #[derive(Default)]
@@ -55,6 +113,8 @@ struct State {
     dead: bool,
     /// Calls give way to whatever else is running.
     takes_turns: bool,
+    /// Whoever drives the host can lay it aside.
+    may_freeze: bool,
     calls: u64,
 }
 
@@ -77,6 +137,9 @@ impl Wire {
             plans: Mutex::default(),
             state: Mutex::default(),
             power: Notify::new(),
+            frozen: Notify::new(),
+            thaw: Notify::new(),
+            trace: Arc::default(),
         }
     }
 
@@ -105,6 +168,22 @@ impl Wire {
     /// The power is back, true if it had failed.
     pub fn restore(&self) -> bool {
         std::mem::take(&mut lock(&self.state).dead)
+    }
+
+    /// Whether a call may lay the host aside.
+    pub fn may_freeze(&self, yes: bool) {
+        lock(&self.state).may_freeze = yes;
+    }
+
+    /// The process stands still in the middle of a call, until it is thawed.
+    async fn stand_still(&self) {
+        if !std::mem::take(&mut lock(&self.state).may_freeze) {
+            return;
+        }
+        let mut thawed = std::pin::pin!(self.thaw.notified());
+        thawed.as_mut().enable();
+        self.frozen.notify_one();
+        thawed.await;
     }
 
     /// Whether two runs take turns at each call.
@@ -147,6 +226,13 @@ impl Wire {
         let writes = !matches!(parcel.method, http::Method::GET | http::Method::HEAD)
             && service != Service::Entra;
         let conditional = parcel.headers.contains_key("if-match");
+        // S14 names the one exception to what is promised: a process that freezes inside an unconditional POST. Real processes show it.
+        let may_come_late = !writes || conditional || parcel.headers.contains_key("if-none-match");
+        if let Some(credential) = credential(service) {
+            let now = self.world.control().now().as_millisecond();
+            let operation = writes.then(|| operation(&parcel)).flatten();
+            lock(&self.trace).call(credential, operation.as_deref(), now);
+        }
         let mut after = None;
         for what in self.due(service, writes) {
             match what {
@@ -157,6 +243,8 @@ impl Wire {
                 What::Answer(412) if !conditional => {}
                 What::Answer(401) => self.world.control().revoke_access_tokens(),
                 What::Answer(status) => self.world.control().fault(fault(service, status)),
+                What::Freeze if may_come_late => self.stand_still().await,
+                What::Freeze => {}
                 What::NoConnection => return Err(Broken::NeverSent(Cause::default())),
                 What::CutBefore => return Err(Broken::Cut(Cause::default())),
                 What::CrashBefore => {
@@ -196,6 +284,14 @@ impl Wire {
         let is_patch = parcel.method == http::Method::PATCH;
         let of_referral = service == Service::Referrals && is_patch;
         match spoil {
+            Spoil::Overwrites if parcel.headers.contains_key("if-match") => {
+                let first = self.world.handle(request(parcel.clone()));
+                let met = |answer: &Carried| matches!(answer, Carried::Answered(said) if said.status() == http::StatusCode::PRECONDITION_FAILED);
+                if !met(&first) {
+                    return first;
+                }
+                parcel.headers.remove("if-match");
+            }
             Spoil::NoEtags => drop(parcel.headers.remove("if-match")),
             Spoil::Upserts => drop(parcel.headers.remove("if-none-match")),
             Spoil::RepeatsPosts if is_lost && parcel.method == http::Method::POST => {
@@ -226,6 +322,28 @@ impl Wire {
         }
         self.world.handle(request(parcel))
     }
+}
+
+/// Whose rest is a service's.
+fn credential(service: Service) -> Option<&'static str> {
+    match service {
+        Service::Dataverse => Some("dataverse"),
+        Service::Referrals => Some("partner-center"),
+        _ => None,
+    }
+}
+
+/// The operation that a write belongs to, as the host tells it to both sides.
+fn operation(parcel: &Parcel) -> Option<String> {
+    const GUID_CHARS: usize = 36;
+    if let Some(told) = parcel.headers.get("ms-correlationid") {
+        return told.to_str().ok().map(str::to_owned);
+    }
+    let body = parcel.body.as_deref().unwrap_or_default();
+    let text = format!("{} {}", parcel.url, String::from_utf8_lossy(body));
+    ["tag=cosell%3A", "tag=cosell:"]
+        .iter()
+        .find_map(|tag| Some(text.split_once(tag)?.1.chars().take(GUID_CHARS).collect()))
 }
 
 /// Adds operations to a JSON Patch.

@@ -16,11 +16,11 @@ use serde_json::{Value, json};
 
 use super::born::{adopt_referral, adopt_row};
 use super::crm::{WON, read_again};
-use super::intents;
 use super::look::{Sight, fetch, kind};
 use super::partner_center::adopt_microsofts;
 use super::run::Run;
 use super::script::{Newborn, Script, Settles, What, Write};
+use super::{intents, unknown};
 use crate::link::encode_units;
 use crate::raw;
 use crate::trouble::Trouble;
@@ -120,7 +120,7 @@ async fn one(run: &mut Run<'_>, sight: &Sight, write: Write) -> Result<(), Troub
                 .iter()
                 .map(|operation| operation.path())
                 .collect();
-            let detail = json!({ "paths": paths });
+            let detail = json!({ "paths": paths, "sent": unknown::sent(&settles) });
             let operation = intend(run, intent(run, target, Some(etag.clone()), detail)).await?;
             let pc = &run.connection.partner_center;
             let call = pc.patch(&id, &operations, &etag, &operation).await;
@@ -160,7 +160,10 @@ async fn one(run: &mut Run<'_>, sight: &Sight, write: Write) -> Result<(), Troub
             let dataverse = &run.connection.dataverse;
             let call = dataverse.create(&table, &id, &cells, &operation).await;
             let written = match intents::exists_already(call) {
-                Ok(written) => written,
+                Ok(written) => {
+                    failpoint!("call.after");
+                    written
+                }
                 Err(error) => return intents::answered(run, Err(error)).await,
             };
             // Adopted: an earlier run, or another host, made it and was cut off: it is the same row (S14).
@@ -209,7 +212,8 @@ async fn one(run: &mut Run<'_>, sight: &Sight, write: Write) -> Result<(), Troub
                 run.tell_carries(&settles, &speakers);
             }
             let target = Run::record(Side::Crm, table.table(), &id);
-            let detail = json!({ "columns": cells.keys().collect::<Vec<_>>() });
+            let columns: Vec<_> = cells.keys().collect();
+            let detail = json!({ "columns": columns, "sent": unknown::sent(&settles) });
             let condition = Some(version.etag.clone());
             let operation = intend(run, intent(run, target, condition, detail)).await?;
             run.mark = mark;

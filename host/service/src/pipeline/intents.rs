@@ -2,7 +2,7 @@
 
 use cosell_remote::partner_center::Referral;
 use cosell_remote::{Class, RemoteError};
-use cosell_store::{Intent, Millis, RecordKey};
+use cosell_store::{Intent, RecordKey};
 use cosell_sync::deal::Units;
 use cosell_sync::row::RecordKind;
 use cosell_sync::side::Side;
@@ -10,13 +10,10 @@ use serde_json::Value;
 
 use super::look::is_invisible;
 use super::run::Run;
-use super::{born, partner_center};
+use super::{born, partner_center, unknown};
 use crate::link::decode_units;
 use crate::records::REFERRAL;
 use crate::trouble::Trouble;
-
-/// A referral that was not found is looked for once more after so long, before another POST: Partner Center's list may lag (S14).
-const SECOND_LOOK_MS: Millis = 60_000;
 
 /// Dataverse: an alternate key of the organisation would be there twice.
 const KEY_TAKEN: &str = "0x80060892";
@@ -87,6 +84,7 @@ pub(super) async fn answered<T>(
     run: &mut Run<'_>,
     call: Result<T, RemoteError>,
 ) -> Result<T, Trouble> {
+    failpoint!("call.after");
     match call {
         Ok(answer) => Ok(answer),
         Err(error) => {
@@ -121,6 +119,7 @@ pub(super) async fn settle(run: &mut Run<'_>) -> Result<(), Trouble> {
     let Some(intent) = run.intent.clone() else {
         return Ok(());
     };
+    failpoint!("settle.before");
     let kind = Kind::ALL
         .into_iter()
         .find(|kind| kind.as_str() == intent.kind);
@@ -128,7 +127,10 @@ pub(super) async fn settle(run: &mut Run<'_>) -> Result<(), Trouble> {
         Some(Kind::CreateReferral) => find_referral(run, &intent).await,
         Some(Kind::InviteMicrosoft) => find_invitation(run, &intent).await,
         // Conditional, or with an id that we chose: a fresh look shows what became of it, and the plan starts from there.
-        _ => run.close("unknown", "resolved by looking again").await,
+        _ => {
+            unknown::note(run, &intent);
+            run.close("unknown", "resolved by looking again").await
+        }
     }
 }
 
@@ -213,7 +215,7 @@ async fn find_invitation(run: &mut Run<'_>, intent: &Intent) -> Result<(), Troub
     }
 }
 
-/// Absent once may be a list that lags; absent twice, so long apart, is absent.
+/// Absent once may be a list that lags; absent twice, so long apart, is absent (S14).
 async fn absent(run: &mut Run<'_>, intent: &Intent, what: &str) -> Result<(), Trouble> {
     let now = run.desk.now();
     let first_look = *run
@@ -221,7 +223,7 @@ async fn absent(run: &mut Run<'_>, intent: &Intent, what: &str) -> Result<(), Tr
         .missing
         .entry(intent.operation.clone())
         .or_insert(now);
-    let second_look = first_look + SECOND_LOOK_MS;
+    let second_look = first_look + run.desk.second_look_ms;
     if now < second_look {
         let reason = format!(
             "{what} yet, and it is unknown whether the last call made one: looking once more before trying again"

@@ -21,7 +21,7 @@ use super::look::Sight;
 use super::read::Reading;
 use super::script::{Settles, What, Write};
 use crate::binding;
-use crate::desk::{Connection, Desk, LEASE_MS};
+use crate::desk::{Connection, Desk};
 use crate::link::{self, Notes, fingerprint};
 use crate::raw;
 use crate::throttle;
@@ -163,7 +163,8 @@ impl<'a> Run<'a> {
         if self.is_preview {
             return Ok(());
         }
-        self.lease = self.desk.store.renew(&self.lease, LEASE_MS).await?;
+        let lease_ms = self.desk.lease_ms;
+        self.lease = self.desk.store.renew(&self.lease, lease_ms).await?;
         Ok(())
     }
 
@@ -354,7 +355,9 @@ impl<'a> Run<'a> {
     /// Commits the intent of a write, before the write (I5).
     pub(super) async fn intend(&mut self, intent: Intent) -> Result<(), Trouble> {
         self.renew().await?;
+        failpoint!("intent.before");
         self.desk.store.intend(&self.lease, intent.clone()).await?;
+        failpoint!("intent.after");
         self.intent = Some(intent);
         Ok(())
     }
@@ -379,7 +382,9 @@ impl<'a> Run<'a> {
             attempt,
             ..self.change(true)
         };
+        failpoint!("close.before");
         self.desk.store.complete_write(&self.lease, change).await?;
+        failpoint!("close.after");
         Ok(())
     }
 

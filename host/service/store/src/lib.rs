@@ -49,6 +49,9 @@ pub use writer::{Moment, PowerCut};
 /// Milliseconds since the Unix epoch.
 pub type Millis = i64;
 
+/// How the name of an owner of leases begins that calls [`Store::attend`]. Hosts of before do not, and are only known by their leases.
+pub const ATTENDED: &str = "attended/";
+
 /// The store's own clock. The system's in production, turned by hand in tests.
 pub type Clock = Arc<dyn Fn() -> Millis + Send + Sync>;
 
@@ -111,6 +114,15 @@ pub trait Store: Sets {
     /// the embedded store, on which one host runs at a time; a store that hosts share does nothing, and waits for the leases. Should a
     /// second host run after all, fences keep its runs from changing anything (I3).
     async fn resume(&self) -> Result<usize, StoreError>;
+
+    /// Says that the host `owner` is there, and makes the lanes due whose hosts are known to be gone; returns how many. A host calls it before
+    /// it works, and every few seconds. Only owners whose names begin with [`ATTENDED`] are known to be gone when they are not heard of. The
+    /// embedded store does nothing.
+    async fn attend(&self, owner: &str) -> Result<usize, StoreError>;
+
+    /// Makes the lanes due that `owner` has leased, and returns how many. For a host that stops in the middle of runs: nobody has to wait for
+    /// their leases. Runs that go on all the same are fenced as soon as somebody else claims their lanes.
+    async fn release(&self, owner: &str) -> Result<usize, StoreError>;
 
     /// When the next lane becomes due, if any waits: so that an idle worker sleeps exactly that long. The end of a lease counts. May
     /// lie in the past.

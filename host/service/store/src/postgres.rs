@@ -95,6 +95,7 @@ mod lanes;
 mod links;
 mod people;
 mod plan;
+mod presence;
 mod reads;
 mod rings;
 mod schema;
@@ -151,6 +152,7 @@ pub struct PostgresStore {
     ready: OnceCell<()>,
     /// Started by the first events.
     arrivals: OnceLock<Arrivals>,
+    presence: presence::Presence,
 }
 
 /// Whose time it is.
@@ -225,6 +227,7 @@ impl PostgresStore {
             bells_max,
             ready: OnceCell::new(),
             arrivals: OnceLock::new(),
+            presence: presence::Presence::default(),
         })
     }
 

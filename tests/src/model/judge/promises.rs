@@ -24,6 +24,7 @@ pub const PROMISES: &[(&str, Check)] = &[
     ("no unit is lost silently", not_lost),
     ("nothing stands anywhere that nobody said", not_invented),
     ("at most two writes per human edit", few_writes),
+    ("nobody is asked about an edit of one side", asked_rightly),
 ];
 
 /// Writes of a birth beside the records that it creates and the two of the act itself.
@@ -231,6 +232,42 @@ fn held(evidence: &Evidence) -> Result<(), String> {
                     "deal {} was written to Partner Center ({}), and nobody had released that",
                     case.deal, kind.1
                 )
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// A question is about two answers: where people have changed a unit on one side only, there is none. What a changed mapping or a moved lead
+/// reads otherwise may be asked about.
+fn asked_rightly(evidence: &Evidence) -> Result<(), String> {
+    for case in &evidence.cases {
+        let is_mapped_anew = case
+            .audit
+            .iter()
+            .any(|entry| entry.line.kind == "mapping-delta")
+            || case.value_moves
+            || case.known.lead.is_some();
+        if is_mapped_anew {
+            continue;
+        }
+        for entry in case
+            .audit
+            .iter()
+            .filter(|entry| entry.line.kind == "question")
+        {
+            let detail: serde_json::Value =
+                serde_json::from_str(&entry.line.detail).unwrap_or_default();
+            let Some(unit) = detail["unit"].as_str() else {
+                continue;
+            };
+            let of_unit = |edit: &&Edit| edit.unit.split(' ').next() == Some(unit);
+            let sides: BTreeSet<Where> = edits_of(evidence, case)
+                .filter(of_unit)
+                .map(|edit| edit.side)
+                .collect();
+            demand(sides.len() != 1, || {
+                format!("deal {}: {}", case.deal, entry.line.message)
             })?;
         }
     }

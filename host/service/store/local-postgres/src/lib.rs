@@ -7,6 +7,7 @@
 //! Unless it is asked to be durable it does not sync: what tests look at is what PostgreSQL answers, not what survives a power cut.
 
 use std::ffi::OsStr;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -57,6 +58,8 @@ pub struct LocalPostgres {
     folder: PathBuf,
     port: u16,
     guard: Child,
+    /// The process that was crashed last.
+    before: Option<String>,
 }
 
 impl LocalPostgres {
@@ -135,6 +138,7 @@ impl LocalPostgres {
             folder,
             port,
             guard,
+            before: None,
         };
         server.wait_until_ready()?;
         Ok(server)
@@ -159,12 +163,43 @@ impl LocalPostgres {
         std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
+    /// Ends every session in the middle of what it does, as a crash would.
+    ///
+    /// # Errors
+    /// [`LocalPostgresError::Failed`].
+    pub fn crash(&mut self) -> Result<(), LocalPostgresError> {
+        self.before = self.state().lines().next().map(str::to_owned);
+        self.order("QUIT")
+    }
+
+    /// Starts the server again on its data, and returns when it is ready.
+    ///
+    /// # Errors
+    /// [`LocalPostgresError::Failed`].
+    pub fn start_again(&mut self) -> Result<(), LocalPostgresError> {
+        self.order("start")?;
+        self.wait_until_ready()
+    }
+
+    /// A line for the guard.
+    fn order(&mut self, order: &str) -> Result<(), LocalPostgresError> {
+        let orders = self.guard.stdin.as_mut();
+        let orders = orders.ok_or_else(|| failed("stop or start it", "its guard is gone"))?;
+        writeln!(orders, "{order}").map_err(|error| failed("stop or start it", error))
+    }
+
+    /// PostgreSQL keeps its process in the first line of this file, and its state in the last.
+    fn state(&self) -> String {
+        std::fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap_or_default()
+    }
+
     fn wait_until_ready(&mut self) -> Result<(), LocalPostgresError> {
         let begun = Instant::now();
         loop {
-            // PostgreSQL keeps its state in the last line of this file.
-            let state = std::fs::read_to_string(self.folder.join("data/postmaster.pid"));
-            if state.is_ok_and(|state| state.lines().any(|line| line.trim() == "ready")) {
+            let state = self.state();
+            // The file of a server that was crashed stays where it is.
+            let is_another = state.lines().next() != self.before.as_deref();
+            if is_another && state.lines().any(|line| line.trim() == "ready") {
                 return Ok(());
             }
             let ended = self.guard.try_wait().ok().flatten().is_some();
@@ -269,12 +304,20 @@ fn guard(
         folder=$1; shift
         trap : INT TERM HUP
         cd "$folder" || exit 1
-        "$@" </dev/null >"$folder/log" 2>&1 &
-        server=$!
-        # Until the other end of the pipe is closed, or the server has ended by itself.
-        (while kill -0 "$server" 2>/dev/null; do sleep 1; done; kill "$$") & watch=$!
-        read -r _
-        kill "$watch"; kill -QUIT "$server"; wait "$server"
+        start() {
+            "$@" </dev/null >>"$folder/log" 2>&1 &
+            server=$!
+            (while kill -0 "$server" 2>/dev/null; do sleep 1; done; kill "$$") & watch=$!
+        }
+        stop() { kill "$watch"; kill "-$1" "$server"; wait "$server"; }
+        start "$@"
+        # Until the other end of the pipe is closed, or the server has ended by itself. A line stops it, the next one starts it again.
+        while read -r signal; do
+            stop "$signal"
+            read -r _ || break
+            start "$@"
+        done
+        stop QUIT
         cd / && rm -rf "$folder"
     "#;
     let server = under(account, &binaries.join("postgres"));

@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use super::fault::Fault;
 use super::text::{storable, storable_change, storable_next};
 use super::{
-    PostgresStore, Tries, cards, chain, check, ending, facts, holds, lanes, links, people, reads,
-    writes,
+    PostgresStore, Tries, cards, chain, check, ending, facts, holds, lanes, links, people,
+    presence, reads, writes,
 };
 use crate::{
     Accepted, AcceptedEvent, AttemptRow, AuditEntry, Bell, Card, Census, ChainBreak, Change,
@@ -37,8 +37,21 @@ impl Store for PostgresStore {
     }
 
     async fn resume(&self) -> Result<usize, StoreError> {
-        // Other hosts' leases stand in the same table: each runs out by itself.
+        // Other hosts' leases stand in the same table: `attend` knows whose host is gone, and the others run out by themselves.
         Ok(0)
+    }
+
+    async fn attend(&self, owner: &str) -> Result<usize, StoreError> {
+        insist!({ presence::attend(self, owner).await })
+            .map_err(|fault: Fault| fault.explain("say that this host is there"))
+    }
+
+    async fn release(&self, owner: &str) -> Result<usize, StoreError> {
+        by_one_statement!(self, "release leases", |sql| lanes::release(
+            &sql,
+            self.time.given(),
+            owner
+        ))
     }
 
     async fn next_due(&self) -> Result<Option<Millis>, StoreError> {

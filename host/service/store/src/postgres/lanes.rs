@@ -258,6 +258,27 @@ pub(super) async fn renew(
     }
 }
 
+/// Makes the lanes of an owner due. One statement, and so one transaction.
+pub(super) async fn release(
+    sql: &Client,
+    given: Option<Millis>,
+    owner: &str,
+) -> Result<usize, Fault> {
+    let released = run(
+        sql,
+        concat!(
+            "WITH moment AS MATERIALIZED (SELECT coalesce($1::bigint, ",
+            database_now!(),
+            ") AS now)
+             UPDATE lane SET lease_until = moment.now, due_at = moment.now FROM moment
+             WHERE lease_owner = $2 AND lease_until > moment.now"
+        ),
+        &[&given, &owner],
+    )
+    .await?;
+    Ok(usize::try_from(released).unwrap_or(usize::MAX))
+}
+
 /// Due now. A leased lane is left alone: when its run ends, the unanswered bell makes it due.
 pub(super) async fn make_due(desk: &Desk<'_>, lane: LaneId) -> Result<(), Fault> {
     run(

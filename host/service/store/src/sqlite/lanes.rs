@@ -136,6 +136,16 @@ pub(super) fn resume(desk: &mut Desk<'_>) -> Result<usize, Failure> {
         .execute([desk.now])?)
 }
 
+/// The same for the lanes of one owner.
+pub(super) fn release(desk: &mut Desk<'_>, owner: &str) -> Result<usize, Failure> {
+    Ok(desk
+        .sql
+        .prepare_cached(
+            "UPDATE lane SET lease_until = ?1, due_at = ?1 WHERE lease_owner = ?2 AND lease_until > ?1",
+        )?
+        .execute(params![desk.now, owner])?)
+}
+
 /// Refuses a lease that is not the lane's any more (I3).
 pub(super) fn check_fence(sql: &Connection, lease: &Lease) -> Result<(), Failure> {
     let held = sql

@@ -42,6 +42,7 @@ macro_rules! conformance {
             i3_an_old_fence_changes_nothing
             a_run_that_has_ended_cannot_end_again
             a_renewed_lease_lasts_longer
+            what_an_owner_releases_is_due_at_once
             the_longest_due_lanes_are_claimed_first
             the_next_due_moment_counts_waits_and_ends_of_leases
             // writing

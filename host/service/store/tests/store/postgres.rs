@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use cosell_store::{
-    AcceptedEvent, Change, Intent, Next, PostgresStore, PostgresUrl, Store, StoreError, StoreUrl,
-    system_clock,
+    ATTENDED, AcceptedEvent, Change, Intent, Next, PostgresStore, PostgresUrl, Store, StoreError,
+    StoreUrl, system_clock,
 };
 use tokio::task::JoinSet;
 use tokio_postgres::NoTls;
@@ -67,6 +67,34 @@ async fn a_restarted_host_leaves_the_leases_of_others_alone() {
         .complete_run(&lease, &[], Change::default(), Next::Settled)
         .await;
     assert!(matches!(late, Err(StoreError::Fenced { .. })), "{late:?}");
+}
+
+/// Its session says that a host is there; a host that is gone is waited for by nobody.
+#[tokio::test]
+async fn the_lanes_of_a_host_that_is_gone_are_due_at_once() {
+    let stage = Stage::on_postgres().await;
+    let name = |host: &str| format!("{ATTENDED}{host} {}", stage.url());
+    let (here, gone) = (name("here"), name("gone"));
+    let first = second_host(&stage).await;
+    assert_eq!(first.attend(&gone).await.unwrap(), 0);
+    stage.ring(&referral("r1")).await;
+    let lease = first.claim(&gone, LEASE_MS, 1).await.unwrap().remove(0);
+    stage.ring(&referral("r2")).await;
+    // Nobody knows whether such an owner is there.
+    stage.store.claim("of before", LEASE_MS, 1).await.unwrap();
+    assert_eq!(stage.store.attend(&here).await.unwrap(), 0);
+    assert_eq!(first.attend(&gone).await.unwrap(), 0, "both are there");
+    drop(first);
+    let client = client(stage.url()).await;
+    let begun = std::time::Instant::now();
+    let mut freed = 0;
+    while freed == 0 && begun.elapsed() < std::time::Duration::from_secs(20) {
+        freed = stage.store.attend(&here).await.unwrap();
+        client.simple_query("SELECT pg_sleep(0.01)").await.unwrap();
+    }
+    assert_eq!(freed, 1);
+    let taken = stage.store.claim(&here, LEASE_MS, 10).await.unwrap();
+    assert_eq!((taken.len(), taken[0].lane), (1, lease.lane));
 }
 
 /// Leases hang on the database's clock: a host whose own clock is wrong gets the same lease as any other.

@@ -191,3 +191,18 @@ pub(crate) async fn the_next_due_moment_counts_waits_and_ends_of_leases(stage: &
     stage.run(Change::default(), Next::Settled).await;
     assert_eq!(store.next_due().await.unwrap(), None);
 }
+
+pub(crate) async fn what_an_owner_releases_is_due_at_once(stage: &Stage) {
+    let lane = stage.ring(&referral("r1")).await;
+    stage.ring(&referral("r2")).await;
+    let mine = stage.store.claim("mine", LEASE_MS, 1).await.unwrap();
+    let other = stage.store.claim("other", LEASE_MS, 1).await.unwrap();
+    assert_eq!((mine[0].lane, other.len()), (lane, 1));
+    assert_eq!(stage.store.release("mine").await.unwrap(), 1);
+    assert_eq!(stage.store.release("mine").await.unwrap(), 0);
+    let taken = stage.store.claim("next", LEASE_MS, 10).await.unwrap();
+    assert_eq!(taken.len(), 1);
+    assert_eq!((taken[0].lane, taken[0].fence), (lane, mine[0].fence + 1));
+    let late = stage.store.renew(&mine[0], LEASE_MS).await.map(drop);
+    assert_fenced(&mine[0], late);
+}

@@ -1,0 +1,36 @@
+//! Says every few seconds that this host is there, and takes up what hosts have left that are gone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use crate::desk::Desk;
+
+/// So long the deals of a host that was killed wait for another one, at most; one small query each time.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// Until `stop` turns true.
+pub(crate) async fn attend(desk: Arc<Desk>, mut stop: watch::Receiver<bool>) {
+    let mut timer = tokio::time::interval(EVERY);
+    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    // The start itself has just said so.
+    timer.reset();
+    while !*stop.borrow() {
+        tokio::select! {
+            _ = stop.changed() => continue,
+            _ = timer.tick() => {}
+        }
+        match desk.store.attend(&desk.owner).await {
+            Ok(0) => {}
+            Ok(lanes) => {
+                info!(lanes, "taking up what a host left that is gone");
+                desk.rope.notify_one();
+            }
+            Err(error) => {
+                warn!(error = %error, "the store was not told that this host is there; trying again");
+            }
+        }
+    }
+}

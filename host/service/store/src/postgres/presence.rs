@@ -1,0 +1,69 @@
+//! Which hosts are there: each holds a lock that is named after it, in a session of its own.
+//!
+//! A process that dies loses its sessions, and the database lets go of their locks. So a host that finds leases of an owner whose lock is free
+//! knows that the owner is gone, and need not wait for them to run out. A frozen process keeps its sessions: its leases run out as they always
+//! did.
+//!
+//! A host that has only lost its session (the database was started anew) looks gone for some seconds, and its lanes may be taken from it. That
+//! costs a run and nothing else: fences keep it from changing anything (I3), its writes are conditional or carry an id, and before a referral is
+//! posted a second time it is looked for twice (S14).
+
+use deadpool_postgres::{ClientWrapper, Object};
+use tokio::sync::Mutex;
+
+use super::PostgresStore;
+use super::fault::Fault;
+use crate::{ATTENDED, Millis};
+
+/// `host` in ASCII: the first half of the locks' names; the second is made from the owner.
+const HOSTS: i32 = 0x686f_7374;
+
+/// The session that says that this host is there.
+#[derive(Default)]
+pub(super) struct Presence(Mutex<Option<ClientWrapper>>);
+
+/// See [`crate::Store::attend`].
+pub(super) async fn attend(store: &PostgresStore, owner: &str) -> Result<usize, Fault> {
+    let mut session = store.presence.0.lock().await;
+    let there = match session.take().filter(|session| !session.is_closed()) {
+        Some(there) => there,
+        None => {
+            let fresh = Object::take(store.connection().await?);
+            let said = fresh
+                .query_one(
+                    "SELECT pg_try_advisory_lock($1, hashtext($2))",
+                    &[&HOSTS, &owner],
+                )
+                .await?;
+            // Held by a session of ours that the database has not given up yet: until then it speaks for us.
+            if !said.get::<_, bool>(0) {
+                return Ok(0);
+            }
+            fresh
+        }
+    };
+    let freed = free(&there, store.time.given(), owner).await?;
+    *session = Some(there);
+    Ok(freed)
+}
+
+/// Makes the lanes of hosts that are gone due. Whoever holds an owner's lock is there; of several hosts that ask, one gets it, for this statement.
+async fn free(session: &ClientWrapper, given: Option<Millis>, owner: &str) -> Result<usize, Fault> {
+    let freed = session
+        .execute(
+            concat!(
+                "WITH moment AS MATERIALIZED (SELECT coalesce($1::bigint, ",
+                database_now!(),
+                ") AS now),
+                 owners AS MATERIALIZED (
+                     SELECT DISTINCT lease_owner AS name FROM lane
+                     WHERE lease_until > (SELECT now FROM moment) AND starts_with(lease_owner, $2) AND lease_owner <> $3),
+                 gone AS MATERIALIZED (SELECT name FROM owners WHERE pg_try_advisory_xact_lock($4, hashtext(name)))
+                 UPDATE lane SET lease_until = moment.now, due_at = moment.now FROM gone, moment
+                 WHERE lease_owner = gone.name AND lease_until > moment.now"
+            ),
+            &[&given, &ATTENDED, &owner, &HOSTS],
+        )
+        .await?;
+    Ok(usize::try_from(freed).unwrap_or(usize::MAX))
+}
