@@ -14,6 +14,7 @@ pub(crate) fn plugin(file: &Path) -> anyhow::Result<ExitCode> {
         limits: Limits::default(),
         threads: 2,
         compiler: crate::compiler::compiler(),
+        ..EngineSettings::default()
     })?;
     let report = check_file(&engine, file);
     println!("{report}");

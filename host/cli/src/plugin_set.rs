@@ -224,6 +224,9 @@ fn print_candidate(candidate: &CandidateView, with_deals: bool) {
         line.since,
         line.by
     );
+    if !line.wants.is_empty() {
+        println!("  wants more than what serves: {}", line.wants.join(", "));
+    }
     if !candidate.deals.is_empty() {
         println!("  is tried on deals {}", candidate.deals.join(", "));
     }

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cosell_plugins::Compiler;
+use cosell_plugins::signature::{Policy, Trust, TrustedKey};
 use cosell_store::StoreUrl;
 use cosell_webhook::Source;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -98,6 +99,10 @@ pub struct Plugins {
     pub settle: Duration,
     /// What is new in the folder is judged before it serves, unless its operator file says otherwise.
     pub shadow_first: bool,
+    /// A version that wants more than the one that serves waits for a person.
+    pub ask_for_more: bool,
+    /// Whose signatures count.
+    pub trust: Trust,
     /// Where they are compiled. Not in the file: a program that can start itself says so.
     pub compiler: Compiler,
 }
@@ -314,11 +319,39 @@ fn plugins(section: &Section<'_>, store: Option<&Path>) -> Option<Plugins> {
     );
     let settle = section.number("settle_ms", 0..=60_000, SETTLE_MS);
     let shadow_first = section.flag("shadow_first", false);
+    let ask_for_more = section.one_of("more_grants", "ask", &[("ask", true), ("give", false)]);
+    let policy = section.one_of(
+        "signatures",
+        "off",
+        &[
+            ("off", Policy::Off),
+            ("warn", Policy::Warn),
+            ("require", Policy::Require),
+        ],
+    );
+    let keys = section.list(
+        "trusted_keys",
+        &[],
+        "a public key of minisign, the line of minisign.pub that begins with RW",
+        |text| text.parse::<TrustedKey>().ok(),
+    );
+    if let (Some(Policy::Require), Some([])) = (policy, keys.as_deref()) {
+        section.missing(
+            "trusted_keys",
+            "signatures are required, and nobody's counts: add trusted_keys = [\"RW...\"], or no plugin will ever serve",
+        );
+        return None;
+    }
     Some(Plugins {
         folder: folder?,
         cache: cache?,
         settle: Duration::from_millis(settle?),
         shadow_first: shadow_first?,
+        ask_for_more: ask_for_more?,
+        trust: Trust {
+            policy: policy?,
+            keys: keys?,
+        },
         compiler: Compiler::Here,
     })
 }

@@ -13,7 +13,25 @@ const FILE: &str = "HOSTILE-PLUGINS.md";
 const WRITE: &str = "COSELL_WRITE_HOSTILE";
 
 /// Attacks that need no whole host, and the tests that play them.
-const CLOSER: [(&str, &str, &str, &str); 9] = [
+const CLOSER: [(&str, &str, &str, &str); 12] = [
+    (
+        "a file of somebody who is not trusted, or under another file's signature",
+        "signatures of minisign, when [plugins] signatures says so; nothing of it runs or is compiled before",
+        "host/service/plugins/tests/lifecycle/signing.rs",
+        "where_signatures_are_required_a_file_serves_when_its_signature_comes",
+    ),
+    (
+        "the signature of another plugin or another version, a signature that is nonsense",
+        "a signature is over the bytes",
+        "host/service/plugins/src/signature.rs",
+        "a_signature_of_a_trusted_key_over_these_very_bytes_vouches",
+    ),
+    (
+        "an update that wants more columns than the version that serves",
+        "it waits for a person, whatever its own operator file says",
+        "host/service/plugins/src/folder/propose.rs",
+        "a_version_that_wants_more_waits_for_a_person_and_one_that_wants_less_does_not",
+    ),
     (
         "a loop on every plugin thread at once",
         "guests run on threads of their own; the host's go on",

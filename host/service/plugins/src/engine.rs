@@ -10,6 +10,7 @@ use crate::bindings::cosell::mapping::log;
 use crate::cache::{Cache, CacheError};
 use crate::compiler::Compiler;
 use crate::instance::GuestState;
+use crate::signature::Trust;
 use crate::limits::{ENGINES_KEPT_MAX, Limits, WASM_STACK_BYTES};
 use crate::threads::{GuestThreads, Lost};
 use crate::ticker::{Passing, Ticker};
@@ -26,6 +27,8 @@ pub struct EngineSettings {
     pub threads: usize,
     /// Where plugins are compiled.
     pub compiler: Compiler,
+    /// Whose signatures count for files of a folder.
+    pub trust: Trust,
 }
 
 impl Default for EngineSettings {
@@ -35,6 +38,7 @@ impl Default for EngineSettings {
             limits: Limits::default(),
             threads: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
             compiler: Compiler::Here,
+            trust: Trust::default(),
         }
     }
 }
@@ -71,6 +75,7 @@ struct Inner {
     cache: Option<Cache>,
     limits: Limits,
     compiler: Compiler,
+    trust: Trust,
     /// Compiled engines of scripts and tables, the latest last.
     engines: Mutex<Vec<([u8; 32], Component)>>,
 }
@@ -111,9 +116,15 @@ impl Engine {
                 cache,
                 limits: settings.limits,
                 compiler: settings.compiler,
+                trust: settings.trust,
                 engines: Mutex::default(),
             }),
         })
+    }
+
+    /// Whose signatures count.
+    pub(crate) fn trust(&self) -> &Trust {
+        &self.inner.trust
     }
 
     /// Budgets of plugins whose operator file says nothing else.

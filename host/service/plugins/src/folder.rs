@@ -44,6 +44,8 @@ pub struct FolderSettings {
     pub rescan: Duration,
     /// What is new is judged before it serves, unless its operator file says otherwise.
     pub shadow_first: bool,
+    /// A version that wants more than the one that serves (columns, hooks, imports) waits for a person.
+    pub ask_for_more: bool,
 }
 
 impl Default for FolderSettings {
@@ -52,6 +54,7 @@ impl Default for FolderSettings {
             settle: Duration::from_millis(300),
             rescan: Duration::from_secs(30),
             shadow_first: false,
+            ask_for_more: false,
         }
     }
 }

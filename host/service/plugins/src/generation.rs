@@ -62,6 +62,10 @@ pub struct Detail {
     pub by: String,
     /// What it had then, and so was let have.
     pub approved: Approved,
+    /// The key of whoever vouched for it, as [`TrustedKey`](crate::signature::TrustedKey) is written; none: nobody was asked.
+    pub signer: Option<String>,
+    /// What it wants beyond the version that served when it came: then a person promotes it, and nothing else does.
+    pub wants: Vec<String>,
 }
 
 /// What a plugin says it needs.
@@ -169,6 +173,34 @@ impl Approved {
             writes: plugin.declared.writes.clone(),
             asks: plugin.declared.asks.clone(),
         }
+    }
+}
+
+impl Approved {
+    /// What this one has and the other has not, in words; empty: nothing more.
+    #[must_use]
+    pub fn beyond(&self, other: &Self) -> Vec<String> {
+        let mut more = Vec::new();
+        let names = |what: &str, mine: &[String], theirs: &[String]| -> Vec<String> {
+            let new = mine.iter().filter(|name| !theirs.contains(name));
+            new.map(|name| format!("{what} {name}")).collect()
+        };
+        more.extend(names("answers for", &self.hooks, &other.hooks));
+        more.extend(names("imports", &self.imports, &other.imports));
+        for (what, mine, theirs) in [
+            ("reads", &self.reads, &other.reads),
+            ("writes", &self.writes, &other.writes),
+            ("asks for", &self.asks, &other.asks),
+        ] {
+            for (table, columns) in mine {
+                let known = theirs.get(table);
+                let new = columns
+                    .iter()
+                    .filter(|column| known.is_none_or(|known| !known.contains(*column)));
+                more.extend(new.map(|column| format!("{what} {table}.{column}")));
+            }
+        }
+        more
     }
 }
 
@@ -345,6 +377,31 @@ mod tests {
         assert_eq!(back(&["1", "2"]), Some(Vec::new()), "nothing was before it");
         let known = without_version(&history[..1], out, |_| false);
         assert_eq!(known, None, "nothing older is known");
+    }
+
+    #[test]
+    fn more_is_what_the_other_has_not() {
+        let columns = |names: &[&str]| {
+            let set = names.iter().map(|name| (*name).to_owned()).collect();
+            BTreeMap::from([("opportunity".to_owned(), set)])
+        };
+        let old = Approved {
+            hooks: vec!["opportunity".into()],
+            reads: columns(&["name", "value"]),
+            ..Approved::default()
+        };
+        let new = Approved {
+            hooks: vec!["opportunity".into(), "country".into()],
+            reads: columns(&["name"]),
+            writes: columns(&["value"]),
+            ..Approved::default()
+        };
+        assert_eq!(
+            new.beyond(&old),
+            ["answers for country", "writes opportunity.value"]
+        );
+        assert_eq!(old.beyond(&old), [""; 0], "the same is no more");
+        assert_eq!(old.beyond(&new), ["reads opportunity.value"]);
     }
 
     #[test]

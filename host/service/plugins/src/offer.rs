@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 use crate::folder::{read_component, read_text};
 use crate::rejection::{Phase, Rejection, RejectionKind};
+use crate::signature::{Trust, Vouched, vouched};
 
 /// Files with this ending are engines, and no plugins.
 const ENGINE_ENDING: &str = ".engine.wasm";
@@ -134,6 +135,22 @@ impl Offer {
     /// Of the text alone.
     pub(crate) fn text_digest(&self) -> Option<[u8; 32]> {
         self.text.as_ref().map(|text| Sha256::digest(text).into())
+    }
+
+    /// Who vouches for all of it: for the file, and for the engine that runs it. `dir` is where both lie.
+    pub(crate) fn vouched(&self, trust: &Trust, dir: &Path) -> Result<Vouched, Rejection> {
+        let of_wasm = |name: &str| vouched(trust, &dir.join(name), &self.wasm);
+        match (engine_file(&self.file), &self.text) {
+            (Some(engine), Some(text)) => {
+                let own = vouched(trust, &dir.join(&self.file), text.as_bytes())?;
+                let engines = of_wasm(engine).map_err(|why| self.blame(why))?;
+                Ok(Vouched {
+                    by: own.by.filter(|_| engines.by.is_some()),
+                    warning: own.warning.or(engines.warning),
+                })
+            }
+            _ => of_wasm(&self.file),
+        }
     }
 
     /// Which version this is: the component's hash, or one of engine and text together.

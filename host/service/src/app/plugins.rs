@@ -114,6 +114,7 @@ pub(super) fn engine(config: &Config) -> Result<Engine, StartError> {
         limits,
         threads,
         compiler: config.plugins.compiler.clone(),
+        trust: config.plugins.trust.clone(),
     })
     .map_err(StartError::Engine)
 }
@@ -122,6 +123,7 @@ pub(super) fn folder_settings(config: &Config) -> FolderSettings {
     FolderSettings {
         settle: config.plugins.settle,
         shadow_first: config.plugins.shadow_first,
+        ask_for_more: config.plugins.ask_for_more,
         ..FolderSettings::default()
     }
 }

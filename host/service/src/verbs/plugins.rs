@@ -71,6 +71,10 @@ pub struct PluginLine {
     pub by: String,
     /// Hooks that it serves.
     pub hooks: Vec<String>,
+    /// The key of whoever vouched for its file.
+    pub signer: Option<String>,
+    /// What it wants beyond the version that served when it came.
+    pub wants: Vec<String>,
 }
 
 /// A version that does not serve all deals.
@@ -219,6 +223,8 @@ fn line(member: &Member) -> PluginLine {
         since: Moment(detail.since_ms),
         by: detail.by.clone(),
         hooks: detail.approved.hooks.clone(),
+        signer: detail.signer.clone(),
+        wants: detail.wants.clone(),
     }
 }
 

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
 use super::events::{PluginEvent, What};
-use super::propose::{Held as Holding, Proposal, propose};
+use super::propose::{Entry, Held as Holding, Proposal, propose};
 use super::scan::{Print, Scan, read_operator, scan};
 use super::served::{Behind, Key, Loaded as Kept, Serving};
 use super::{FolderError, FolderSettings, rejected};
@@ -26,6 +26,7 @@ use crate::offer::Offer;
 use crate::operator::Operator;
 use crate::rejection::{Phase, Rejection, RejectionKind};
 use crate::set::Alarm;
+use crate::signature::Vouched;
 
 /// What ends a quarantine.
 const UNTIL: &str = "mend it and drop the new file over it: these very bytes are not taken again, unless a person releases them (`cosell plugin quarantine --release`, or removes this .rejected.json)";
@@ -316,11 +317,17 @@ impl Keeper {
                 Ok(())
             }
             Ok(operator) => match self.load(&offer, &operator) {
-                Ok(loaded) => {
-                    self.accept(file, offer, &operator, &loaded);
+                Ok((loaded, vouched)) => {
+                    self.accept(file, offer, &operator, &loaded, vouched);
                     Ok(())
                 }
-                Err(rejection) => self.refuse(file, rejection),
+                Err(rejection) => {
+                    if rejection.kind == RejectionKind::Unsigned {
+                        // The same bytes are tried again when a signature comes.
+                        self.held(file).content = None;
+                    }
+                    self.refuse(file, rejection)
+                }
             },
             Err(rejection) => self.refuse(
                 file,
@@ -333,8 +340,17 @@ impl Keeper {
     }
 
     /// A bug in the compiler or in us must not end the watching.
-    fn load(&self, offer: &Offer, operator: &Operator) -> Result<Loaded, Rejection> {
-        let loading = AssertUnwindSafe(|| load(&self.engine, offer, operator));
+    fn load(&self, offer: &Offer, operator: &Operator) -> Result<(Loaded, Vouched), Rejection> {
+        // Nothing of it runs, and nothing of it is compiled, before it is known whose it is.
+        let vouched = offer
+            .vouched(self.engine.trust(), &self.dir)
+            .map_err(|why| Rejection {
+                file: offer.file.clone(),
+                hash: Some(hex::encode(offer.digest())),
+                ..why
+            })?;
+        let loading =
+            AssertUnwindSafe(|| load(&self.engine, offer, operator).map(|loaded| (loaded, vouched)));
         catch_unwind(loading).unwrap_or_else(|_| {
             Err(Rejection {
                 file: offer.file.clone(),
@@ -371,7 +387,14 @@ impl Keeper {
     }
 
     /// It may serve. Whether it does is decided with all others.
-    fn accept(&mut self, file: &str, offer: Offer, operator: &Operator, loaded: &Loaded) {
+    fn accept(
+        &mut self,
+        file: &str,
+        offer: Offer,
+        operator: &Operator,
+        loaded: &Loaded,
+        vouched: Vouched,
+    ) {
         rejected::remove(&self.dir, file);
         let plugin = &loaded.plugin;
         let how = if loaded.from_cache {
@@ -380,8 +403,16 @@ impl Keeper {
             "compiled"
         };
         let hooks: Vec<_> = plugin.hooks.iter().map(|hook| hook.as_str()).collect();
+        let signed = match (&vouched.by, &vouched.warning) {
+            (Some(key), _) => format!(", signed by {key}"),
+            (None, Some(why)) => {
+                tracing::warn!(file, why = %why, "nobody who is trusted vouches for this plugin; it is taken all the same, as [plugins] signatures = \"warn\" says");
+                ", not signed".to_owned()
+            }
+            (None, None) => String::new(),
+        };
         let message = format!(
-            "{file}: plugin \"{}\" {} passed ({}; {how} in {} ms, {} examples passed)",
+            "{file}: plugin \"{}\" {} passed ({}; {how} in {} ms, {} examples passed{signed})",
             plugin.id(),
             plugin.speaker.version,
             hooks.join(", "),
@@ -402,6 +433,7 @@ impl Keeper {
                 deals: operator.deals.clone(),
                 promote: operator.promote,
                 approved: Approved::of(plugin, &plugin.imports),
+                signer: vouched.by,
                 ..Detail::default()
             },
         };

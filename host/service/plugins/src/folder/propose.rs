@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::events::{PluginEvent, What};
-use crate::generation::{Generation, Member, Mode, with, without};
+use crate::generation::{Generation, Member, Mode, Promote, with, without};
 use crate::ledger::Said;
 use crate::rejection::{Phase, Rejection, RejectionKind};
 
@@ -35,12 +35,21 @@ pub(super) struct Proposal {
     pub(super) unheard: Vec<String>,
 }
 
+/// How what is new comes in.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Entry {
+    /// It is judged first, unless its operator file says otherwise.
+    pub(super) shadow_first: bool,
+    /// A version that wants more than the one that serves waits for a person, whatever its operator file says.
+    pub(super) ask_for_more: bool,
+}
+
 /// `holds` by file name, each with what it is in a few words of the ledger (none: nobody knows).
 pub(super) fn propose(
     current: Option<&Generation>,
     said: Option<&[Said]>,
     holds: &BTreeMap<&str, (Option<Said>, Held<'_>)>,
-    shadow_first: bool,
+    entry: Entry,
 ) -> Proposal {
     let before: &[Member] = current.map_or(&[], |generation| &generation.members);
     let mut proposal = Proposal::default();
@@ -86,7 +95,7 @@ pub(super) fn propose(
     for (file, (content, held)) in holds {
         let was = said.iter().find(|one| one.file == *file);
         let is_taken = match held {
-            Held::Good(member) => put(&mut members, member, current, shadow_first, &mut proposal),
+            Held::Good(member) => put(&mut members, member, current, entry, &mut proposal),
             Held::Off | Held::Old => true,
             Held::Refused => false,
         };
@@ -105,7 +114,7 @@ fn put(
     members: &mut Vec<Member>,
     member: &Member,
     current: Option<&Generation>,
-    shadow_first: bool,
+    entry: Entry,
     proposal: &mut Proposal,
 ) -> bool {
     if let Some(same) = members.iter().find(|other| other.is_version(member)) {
@@ -123,13 +132,33 @@ fn put(
         return false;
     }
     let mut member = member.clone();
-    if shadow_first && current.is_some() && !says_mode(&member) {
+    if entry.shadow_first && current.is_some() && !says_mode(&member) {
         member.detail.mode = Mode::Shadow;
+    }
+    let serves = members
+        .iter()
+        .find(|other| other.detail.plugin == member.detail.plugin && !other.is_candidate());
+    // Who changes the operator file of the same bytes is the person.
+    let is_update = |serves: &&Member| entry.ask_for_more && serves.sha256 != member.sha256;
+    if let Some(serves) = serves.filter(is_update) {
+        member.detail.wants = member.detail.approved.beyond(&serves.detail.approved);
+        if !member.detail.wants.is_empty() {
+            // No rule but a person: that it writes the same today says nothing about tomorrow.
+            member.detail.promote = Promote::ByPerson;
+            if member.detail.mode == Mode::Live {
+                member.detail.mode = Mode::Shadow;
+            }
+        }
     }
     if member.is_candidate() {
         let (id, version) = (&member.detail.plugin, &member.detail.version);
         let what = match member.detail.mode {
             Mode::TryOn => format!("is tried on deals {}", member.detail.deals.join(", ")),
+            _ if !member.detail.wants.is_empty() => format!(
+                "wants more than the version that serves was let have ({}), and waits for a person: cosell plugin promote {} --by WHO",
+                some_of(&member.detail.wants),
+                member.file
+            ),
             _ => "is judged by what it would write, and serves when it is promoted".to_owned(),
         };
         let message = format!("{}: plugin \"{id}\" {version} {what}", member.file);
@@ -139,6 +168,19 @@ fn put(
     }
     *members = with(members, member);
     true
+}
+
+/// A line is read, a page is not.
+const WANTS_TOLD: usize = 5;
+
+fn some_of(wants: &[String]) -> String {
+    let told = wants.iter().take(WANTS_TOLD).cloned().collect::<Vec<_>>();
+    let rest = wants.len().saturating_sub(WANTS_TOLD);
+    let mut text = told.join(", ");
+    if rest > 0 {
+        text.push_str(&format!(" and {rest} more"));
+    }
+    text
 }
 
 /// Its operator file has a word on it, so the configuration has none.
@@ -222,7 +264,7 @@ mod tests {
                 (*file, (Some(says(file, &member.sha256)), state))
             })
             .collect();
-        let proposal = propose(generation.as_ref(), said.as_deref(), &holds, false);
+        let proposal = propose(generation.as_ref(), said.as_deref(), &holds, Entry::default());
         let words = |(file, hash): (String, String)| format!("{file} {hash}");
         (
             proposal.members.map(|members| {
@@ -306,8 +348,62 @@ mod tests {
             at_ms: 0,
         };
         let holds = [("a", (Some(says("a", "1")), Held::Good(&live)))].into();
-        let proposal = propose(Some(&generation), Some(&[says("a", "2")]), &holds, false);
+        let proposal = propose(
+            Some(&generation),
+            Some(&[says("a", "2")]),
+            &holds,
+            Entry::default(),
+        );
         assert_eq!(proposal.members, Some(vec![live.clone()]));
+    }
+
+    #[test]
+    fn a_version_that_wants_more_waits_for_a_person_and_one_that_wants_less_does_not() {
+        let with_writes = |hash: &str, columns: &[&str]| {
+            let mut one = member("a", hash);
+            let columns = columns.iter().map(|name| (*name).to_owned()).collect();
+            one.detail
+                .approved
+                .writes
+                .insert("opportunity".to_owned(), columns);
+            one.detail.promote = Promote::NoDifference;
+            one
+        };
+        let live = with_writes("1", &["name", "value"]);
+        let generation = Generation {
+            number: 1,
+            members: vec![live.clone()],
+            by: String::new(),
+            note: String::new(),
+            at_ms: 0,
+        };
+        let proposed = |new: &Member, ask_for_more: bool| {
+            let holds = [("a", (Some(says("a", &new.sha256)), Held::Good(new)))].into();
+            let entry = Entry {
+                ask_for_more,
+                ..Entry::default()
+            };
+            propose(Some(&generation), Some(&[says("a", "1")]), &holds, entry)
+        };
+        let more = with_writes("2", &["name", "creditlimit"]);
+        let proposal = proposed(&more, true);
+        let members = proposal.members.unwrap();
+        assert_eq!(members[0], live, "what serves goes on serving");
+        assert_eq!(members[1].detail.mode, Mode::Shadow);
+        assert_eq!(members[1].detail.promote, Promote::ByPerson);
+        assert_eq!(members[1].detail.wants, ["writes opportunity.creditlimit"]);
+        assert!(
+            proposal.events[0]
+                .message
+                .contains("writes opportunity.creditlimit"),
+            "{:?}",
+            proposal.events
+        );
+        for (new, ask) in [(with_writes("3", &["name"]), true), (more, false)] {
+            let members = proposed(&new, ask).members.unwrap();
+            assert_eq!(members.len(), 1);
+            assert_eq!(members[0].detail.mode, Mode::Live);
+        }
     }
 
     #[test]

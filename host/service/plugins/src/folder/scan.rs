@@ -10,6 +10,7 @@ use crate::limits::{FILE_BYTES_MAX, OPERATOR_FILE_BYTES_MAX, SOURCE_BYTES_MAX};
 use crate::load::too_big;
 use crate::offer::{engine_file, is_offered, operator_file};
 use crate::rejection::{Phase, Rejection, RejectionKind};
+use crate::signature::signature_file;
 
 /// Tells one state of a file from another without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub(super) struct Print {
     file: Stamp,
     operator: Option<Stamp>,
     engine: Option<Stamp>,
+    /// Of the file, and of the engine.
+    signatures: [Option<Stamp>; 2],
 }
 
 /// By file name.
@@ -44,10 +47,13 @@ pub(super) fn scan(dir: &Path) -> io::Result<Scan> {
         let Some(file) = stamp(&dir.join(&name)) else {
             continue;
         };
+        let engine = engine_file(&name).map(|engine| dir.join(engine));
         let print = Print {
             file,
             operator: stamp(&dir.join(operator_file(&name))),
-            engine: engine_file(&name).and_then(|engine| stamp(&dir.join(engine))),
+            engine: engine.as_deref().and_then(stamp),
+            signatures: [Some(dir.join(&name)), engine]
+                .map(|path| path.and_then(|path| stamp(&signature_file(&path)))),
         };
         found.insert(name, print);
     }

@@ -16,4 +16,5 @@ mod modes;
 mod questions;
 mod rollback;
 mod scripts;
+mod signing;
 mod tables;

@@ -60,7 +60,15 @@ impl Keeper {
                 (file.as_str(), (self.content(file), state))
             })
             .collect();
-        propose(current, said, &holds, self.settings.shadow_first)
+        propose(
+            current,
+            said,
+            &holds,
+            Entry {
+                shadow_first: self.settings.shadow_first,
+                ask_for_more: self.settings.ask_for_more,
+            },
+        )
     }
 
     /// Good files whose id is taken, and those whose id is free now.
