@@ -56,6 +56,10 @@ facts! {
     old_refresh_tokens_keep_working: true,
     /// Entra: a signed assertion is good for one request, as its `jti` is there for (default: yes; the documents only ask for a fresh one).
     assertions_work_once: true,
+    /// Entra: a refresh token is good only for the audience that it was issued for, and so is its successor.
+    refresh_token_is_bound_to_audience: false,
+    /// Entra: an app that does not prove itself is refused with 400 rather than 401.
+    unproven_app_is_400: false,
     /// Referrals: status of a successful create, 200 by the connector's description, 201 by the response-code page.
     create_answers_201: false,
     /// Referrals: customer names leave HTML-escaped, as in every public sample.
@@ -105,6 +109,66 @@ facts! {
     metadata_lags: false,
     /// Dataverse: a change-set item without `Content-ID` is refused.
     batch_requires_content_id: true,
+    /// Dataverse: a part of a `$batch` that has a body and no `Content-Length` is refused, as one changelog reports.
+    batch_requires_content_length: false,
+    /// Dataverse: a change set that failed answers a bare `application/http` part, as OData has it, rather than a nested multipart.
+    failed_change_set_is_bare: false,
+    /// Dataverse: a link of change tracking that is asked with `Prefer: odata.track-changes` is refused.
+    delta_link_refuses_prefer: false,
+    /// Dataverse: a delta link that is too old is answered with 410 rather than 400.
+    expired_delta_is_410: false,
+    /// Dataverse: a delta link that is too old is answered with 412 rather than 400.
+    expired_delta_is_412: false,
+    /// Dataverse: a delta link that is too old is answered with 500 rather than 400.
+    expired_delta_is_500: false,
+    /// Dataverse: a delta link that is too old is answered without the code `0x80044352`.
+    expired_delta_is_unnamed: false,
+    /// Dataverse: a delta delivers the latest changes before its token once more, as the documented sample shows.
+    delta_redelivers: false,
+    /// Dataverse: a delta tells of a changed row only if one of the selected columns changed.
+    delta_follows_selected_columns: false,
+    /// Dataverse: `error.code` is empty, as in the documents of 2020.
+    error_codes_are_empty: false,
+    /// Dataverse: refusals whose status nobody has seen come with 500 rather than 400.
+    refusals_are_500: false,
+    /// Dataverse: 429 and 503 come as a gateway's HTML page, without the service's JSON.
+    throttling_is_html: false,
+    /// Dataverse: an application user that is unknown, disabled or without a role is answered with 401 rather than 403.
+    shut_out_is_401: false,
+    /// Dataverse: a write under an etag to a row that is gone is answered with 412 rather than 404.
+    gone_row_is_412: false,
+    /// Dataverse: a reference to a row that is not there is refused with 400 rather than 404.
+    missing_reference_is_400: false,
+    /// Dataverse: an alternate key that another row has is refused with 400 rather than 412.
+    taken_key_is_400: false,
+    /// Dataverse: columns of a won, lost, qualified or disqualified row can be changed.
+    closed_rows_are_writable: false,
+    /// Dataverse: a closed row refuses as read-only (`0x8004022e`, 403) rather than as inactive (`0x80040230`, 400).
+    closed_rows_are_forbidden: false,
+    /// Dataverse: an opportunity that was lost can be won without being reopened, and the other way round.
+    lost_can_be_won: false,
+    /// Dataverse: setting the state of an open opportunity to Won or Lost closes it, as for other tables.
+    state_can_be_set: false,
+    /// Dataverse: an opportunity without a customer gets its parent account, or else its parent contact.
+    customer_is_derived: true,
+    /// Dataverse: a revenue that the platform computes replaces one that is sent.
+    calculated_revenue_replaces: true,
+    /// Dataverse: a body that names a read-only column is refused, rather than that column passed over.
+    read_only_columns_are_refused: false,
+    /// Dataverse: `ne` finds rows that have no value at all.
+    not_equal_finds_empty: true,
+    /// Dataverse: texts lose the blanks at their end.
+    text_is_trimmed: false,
+    /// Dataverse: line feeds in texts become carriage return and line feed.
+    line_feeds_become_crlf: false,
+    /// Dataverse: the answer of `QualifyLead` names none of the rows that it made.
+    qualify_names_nothing: false,
+    /// Dataverse webhooks: an endpoint without `connectionmode`, `path`, `solutionnamespace` and `userclaim` is refused, as its table's page says.
+    endpoint_needs_every_column: false,
+    /// Dataverse webhooks: secret headers are given to an endpoint as a JSON object; what is given as XML never arrives.
+    secret_headers_are_json: false,
+    /// Dataverse webhooks: events come without a `Content-Type`.
+    events_have_no_content_type: false,
 }
 
 /// How a fact is read, and what came of it.

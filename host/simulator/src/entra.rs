@@ -157,7 +157,9 @@ impl Entra {
     /// A refresh token as if `user` had consented to the app just now.
     pub(crate) fn consent(&self, app: &App, user: &str) -> String {
         let now = self.clock.now();
-        self.books().refresh_token(app, user, now, false)
+        // People consent to what the app is for.
+        self.books()
+            .refresh_token(app, user, Audience::Referrals, now, false)
     }
 
     /// A new refresh token for a user that consented before.
@@ -235,7 +237,10 @@ impl Entra {
             )),
             _ => self.discovery(request, &parts),
         };
-        answer.unwrap_or_else(|failure| {
+        answer.unwrap_or_else(|mut failure| {
+            if failure.is_of_client() && self.assumptions.unproven_app_is_400() {
+                failure.status = 400;
+            }
             let mut books = self.books();
             failure.reply(&mut books.ids, self.clock.now())
         })

@@ -10,7 +10,7 @@ use crate::control::Control;
 use crate::dataverse::Dataverse;
 use crate::deliveries::Deliveries;
 use crate::entra::Entra;
-use crate::faults::{Faults, Service};
+use crate::faults::{Faults, Service, Strike};
 use crate::ledger::Ledger;
 use crate::referrals::Referrals;
 use crate::referrals::registration::Registrations;
@@ -89,6 +89,16 @@ impl World {
             deliveries: shared.deliveries,
             entra: shared.entra,
         })
+    }
+
+    /// The fault that strikes a request, with the answer that this world would give.
+    pub(crate) fn strike(&self, service: Service, request: &Request) -> Option<Strike> {
+        match (service, self.faults.strike(service, request)?) {
+            (Service::Dataverse, Strike::Answer(reply)) => Some(Strike::Answer(
+                crate::dataverse::injected(&self.assumptions, reply),
+            )),
+            (_, strike) => Some(strike),
+        }
     }
 
     pub(crate) fn latency_ms(&self) -> u64 {

@@ -1,7 +1,7 @@
 //! `ASSUMPTIONS.md`: every doubtful fact about the vendors, and what the host makes of its other reading.
 //!
 //! The facts stand in the simulator, where both readings are built; `tests/assumptions.toml` says what becomes of the host in the other one. That
-//! it is so is shown by playing every story once per fact.
+//! it is so is shown by playing every story that meets it once per fact.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -17,7 +17,7 @@ const VERDICTS: &str = "tests/assumptions.toml";
 const DOCUMENT: &str = "ASSUMPTIONS.md";
 /// The variable by which a story is told which fact to meet in its other reading (`FLIP` in `cosell-tests`).
 const FLIP: &str = "COSELL_FLIP";
-/// The variable by which a story is told where to note how often the fact decided something (`DECIDED` in `cosell-tests`).
+/// The variable by which a story is told where to note how often each fact decided something (`DECIDED` in `cosell-tests`).
 const DECIDED: &str = "COSELL_DECIDED";
 /// Most stories that are named where the one that should be among them is not.
 const NAMED_MAX: usize = 5;
@@ -67,33 +67,35 @@ impl Outcome {
     }
 }
 
-/// Plays every story once per fact, compares with the verdicts, and writes the document.
+/// Plays the stories as usual, to see which of them meet which fact; then, once per fact, those that meet it in its other reading. Where a fact decides
+/// nothing, it cannot make a story end otherwise. Compares with the verdicts, and writes the document.
 pub(crate) fn play(workspace: &Workspace, only: &[String]) -> Result<()> {
     plugins::build(workspace)?;
     let (facts, verdicts) = table(workspace)?;
     if let Some(unknown) = only.iter().find(|name| !verdicts.contains_key(*name)) {
         bail!("{FACTS} knows no fact \"{unknown}\"");
     }
+    let usual = stories(workspace, None, &BTreeMap::new())?;
+    ensure!(
+        usual.otherwise.is_empty(),
+        "{:?} fail already in the usual readings:\n{}",
+        usual.otherwise,
+        usual.said
+    );
     let mut wrong = Vec::new();
     for fact in &facts {
         if !only.is_empty() && !only.contains(&fact.name) {
             continue;
         }
         let verdict = &verdicts[&fact.name];
-        let expected = &verdict.otherwise;
-        let mut played = stories(workspace, fact)?;
-        if played.otherwise != *expected {
-            // So many worlds at once may have disturbed one; what the fact does, it does again.
-            eprintln!("   {:?} ended otherwise: once more", played.otherwise);
-            played = stories(workspace, fact)?;
+        let met = met(&usual.told, &fact.name);
+        if let Err(problem) = met_as_said(verdict, &met) {
+            wrong.push(format!("{}: {problem}", fact.name));
         }
-        if played.otherwise != *expected {
-            wrong.push(format!(
-                "{}: {VERDICTS} expects {expected:?} to end otherwise, and it was {:?}\n{}",
-                fact.name, played.otherwise, played.said
-            ));
+        if met.is_empty() {
+            continue;
         }
-        if let Err(problem) = met_as_said(verdict, &played.met) {
+        if let Err(problem) = turned_over(workspace, fact, verdict, &met)? {
             wrong.push(format!("{}: {problem}", fact.name));
         }
     }
@@ -102,19 +104,54 @@ pub(crate) fn play(workspace: &Workspace, only: &[String]) -> Result<()> {
         .with_context(|| format!("cannot write {DOCUMENT}"))
 }
 
-/// What came of the stories with one fact turned over.
+/// Plays the stories that meet a fact with the fact turned over, and says where they do not end as the verdict expects.
+fn turned_over(
+    workspace: &Workspace,
+    fact: &Fact,
+    verdict: &Verdict,
+    met_in: &BTreeMap<String, u64>,
+) -> Result<Result<(), String>> {
+    let expected = &verdict.otherwise;
+    let mut played = stories(workspace, Some(fact), met_in)?;
+    if played.otherwise != *expected {
+        // So many worlds at once may have disturbed one; what the fact does, it does again.
+        eprintln!("   {:?} ended otherwise: once more", played.otherwise);
+        played = stories(workspace, Some(fact), met_in)?;
+    }
+    if played.otherwise != *expected {
+        return Ok(Err(format!(
+            "{VERDICTS} expects {expected:?} to end otherwise, and it was {:?}\n{}",
+            played.otherwise, played.said
+        )));
+    }
+    let times: u64 = met(&played.told, &fact.name).values().sum();
+    if times == 0 {
+        return Ok(Err(
+            "turned over, it decided nothing: what was played shows nothing".to_owned(),
+        ));
+    }
+    eprintln!("   {} decided {times} times", fact.name);
+    Ok(Ok(()))
+}
+
+/// What came of the stories.
 struct Played {
     /// Stories that failed.
     otherwise: BTreeSet<String>,
-    /// Stories in which the fact decided something, and how often.
-    met: BTreeMap<String, u64>,
+    /// What they noted: a line for each story and fact that decided something in it.
+    told: String,
     /// Everything that the runner said.
     said: String,
 }
 
-/// Plays every story with the fact turned over.
-fn stories(workspace: &Workspace, fact: &Fact) -> Result<Played> {
-    let decided = workspace.target().join(format!("decided-{}", fact.name));
+/// Plays these stories, or all where none is named, with a fact turned over.
+fn stories(
+    workspace: &Workspace,
+    fact: Option<&Fact>,
+    named: &BTreeMap<String, u64>,
+) -> Result<Played> {
+    let name = fact.map_or("no fact", |fact| fact.name.as_str());
+    let decided = workspace.target().join("decided-by-assumptions");
     // Of an earlier time.
     let _absent_is_good = fs::remove_file(&decided);
     let mut stories = cargo(workspace);
@@ -122,37 +159,52 @@ fn stories(workspace: &Workspace, fact: &Fact) -> Result<Played> {
         .args(["test", "--quiet", "--workspace", "--test", "stories", "--"])
         // They wait for each other more than they compute.
         .args(["--test-threads", "6"])
-        .env(FLIP, &fact.name)
         .env(DECIDED, &decided);
-    let said = heard(&format!("stories, {} turned over", fact.name), &mut stories)?;
-    let otherwise = ended_otherwise(&said).with_context(|| {
-        format!(
-            "{}: the stories did not come to their end:\n{said}",
-            fact.name
-        )
-    })?;
+    if let Some(fact) = fact {
+        stories.env(FLIP, &fact.name);
+    }
+    if !named.is_empty() {
+        stories.arg("--exact").args(named.keys());
+    }
+    let count = match named.len() {
+        0 => "all stories".to_owned(),
+        some => format!("{some} stories"),
+    };
+    let said = heard(&format!("{count}, {name} turned over"), &mut stories)?;
+    let otherwise = ended_otherwise(&said)
+        .with_context(|| format!("{name}: the stories did not come to their end:\n{said}"))?;
     let told = fs::read_to_string(&decided)
-        .with_context(|| format!("{}: no story noted what was decided", fact.name))?;
-    let met = met(&told);
-    eprintln!(
-        "   {} decided {} times, in {} stories",
-        fact.name,
-        met.values().sum::<u64>(),
-        met.len()
-    );
+        .with_context(|| format!("{name}: no story noted what was decided"))?;
     Ok(Played {
         otherwise,
-        met,
+        told,
         said,
     })
 }
 
-/// Reads what the stories have noted. A story may have had several worlds.
-fn met(told: &str) -> BTreeMap<String, u64> {
+/// Whether every fact has a verdict, and the document says what they are.
+pub(crate) fn check(workspace: &Workspace) -> Result<()> {
+    let (facts, verdicts) = table(workspace)?;
+    let path = workspace.root().join(DOCUMENT);
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {DOCUMENT}"))?;
+    ensure!(
+        text == render(&facts, &verdicts),
+        "{DOCUMENT} is not what {FACTS} and {VERDICTS} say; `cargo xtask assumptions` writes it anew"
+    );
+    Ok(())
+}
+
+/// Reads what the stories have noted of a fact. A story may have had several worlds.
+fn met(told: &str, fact: &str) -> BTreeMap<String, u64> {
     let mut met = BTreeMap::new();
-    for (story, decided) in told.lines().filter_map(|line| line.split_once('\t')) {
-        let decided = decided.parse().unwrap_or(0);
-        if decided > 0 {
+    for line in told.lines() {
+        let mut columns = line.split('\t');
+        if let (Some(story), Some(about), Some(Ok(decided))) = (
+            columns.next(),
+            columns.next(),
+            columns.next().map(str::parse::<u64>),
+        ) && about == fact
+        {
             *met.entry(story.to_owned()).or_default() += decided;
         }
     }
@@ -182,18 +234,6 @@ fn met_as_said(verdict: &Verdict, met: &BTreeMap<String, u64>) -> Result<(), Str
             named()
         )),
     }
-}
-
-/// Whether every fact has a verdict, and the document says what they are.
-pub(crate) fn check(workspace: &Workspace) -> Result<()> {
-    let (facts, verdicts) = table(workspace)?;
-    let path = workspace.root().join(DOCUMENT);
-    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {DOCUMENT}"))?;
-    ensure!(
-        text == render(&facts, &verdicts),
-        "{DOCUMENT} is not what {FACTS} and {VERDICTS} say; `cargo xtask assumptions` writes it anew"
-    );
-    Ok(())
 }
 
 fn table(workspace: &Workspace) -> Result<(Vec<Fact>, BTreeMap<String, Verdict>)> {
@@ -272,8 +312,9 @@ readings built; the default is the likelier one, or, where both are as likely, t
 reading is the true one: it *works* (every story ends the same), *degrades* (the deals are safe, and a person notices what is said here), *refuses
 clearly*, or *is not met*, because the host never comes near it.
 
-`cargo xtask assumptions` plays every story once per fact and writes this page; `cargo verify --all` does so too, and fails when a story ends
-otherwise than it says, or when the fact decided nothing in the story that is named here, because then nothing is shown. Turn a switch over in a
+`cargo xtask assumptions` plays every story, and once more per fact those that meet it, in its other reading, and writes this page; `cargo verify
+--all` does so too, and fails when a story ends otherwise than it says, or when the fact decided nothing in the story that is named here, because then
+nothing is shown. Turn a switch over in a
 simulator of your own by `[assumptions]` in its configuration; `GET /assumptions` of its control listener tells how often each decided something.
 
 | fact | by default | what it says when it is on | in the other reading | met in |
@@ -344,8 +385,9 @@ mod tests {
             met_in: met_in.to_owned(),
             otherwise: BTreeSet::new(),
         };
-        let nowhere = met("edits::one\t0\nedits::two\t0\n");
-        let somewhere = met("edits::one\t0\nedits::two\t1\nedits::two\t2\n");
+        let nowhere = met("edits::one\tother\t7\n", "fact");
+        let told = "edits::one\tother\t7\nedits::two\tfact\t1\nedits::two\tfact\t2\n";
+        let somewhere = met(told, "fact");
         assert_eq!(somewhere, BTreeMap::from([("edits::two".to_owned(), 3)]));
         let works = verdict(Outcome::Works, "edits::two");
         assert!(met_as_said(&works, &somewhere).is_ok());

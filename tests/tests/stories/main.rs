@@ -12,6 +12,7 @@ mod leads;
 mod order;
 mod records;
 mod watching;
+mod vendors;
 
 use cosell_simulator::{Fault, FaultKind, Service};
 

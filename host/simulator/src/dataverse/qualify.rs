@@ -129,8 +129,10 @@ pub(super) fn answer(
         .table("lead")
         .ok_or_else(|| refusal::no_segment("lead"))?;
     let context = read::context(&request.origin, lead, &Default::default());
+    let named = !session.assumptions.qualify_names_nothing();
     let made: Vec<Value> = made
         .into_iter()
+        .filter(|_| named)
         .map(|(table, id)| {
             let key = format!("{table}id");
             json!({"@odata.type": format!("#Microsoft.Dynamics.CRM.{table}"), key: id.to_string()})
