@@ -159,7 +159,7 @@ facts! {
     not_equal_finds_empty: true,
     /// Dataverse: texts lose the blanks at their end.
     text_is_trimmed: false,
-    /// Dataverse: line feeds in texts become carriage return and line feed.
+    /// Dataverse: line feeds in texts become carriage return and line feed, after the length was looked at.
     line_feeds_become_crlf: false,
     /// Dataverse: the answer of `QualifyLead` names none of the rows that it made.
     qualify_names_nothing: false,

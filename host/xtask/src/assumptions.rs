@@ -42,6 +42,9 @@ struct Verdict {
     /// A story in which the fact decides something, as the test runner names it: what nobody meets is not shown to work.
     #[serde(default)]
     met_in: String,
+    /// Stories that are played, where most others would only wait in vain for what does not come: these show what becomes of the host.
+    #[serde(default)]
+    only: BTreeSet<String>,
     /// Stories that end otherwise then, each with its module, as the test runner names them.
     #[serde(default)]
     otherwise: BTreeSet<String>,
@@ -95,7 +98,11 @@ pub(crate) fn play(workspace: &Workspace, only: &[String]) -> Result<()> {
         if met.is_empty() {
             continue;
         }
-        if let Err(problem) = turned_over(workspace, fact, verdict, &met)? {
+        let mut played = met;
+        if !verdict.only.is_empty() {
+            played.retain(|story, _| verdict.only.contains(story));
+        }
+        if let Err(problem) = turned_over(workspace, fact, verdict, &played)? {
             wrong.push(format!("{}: {problem}", fact.name));
         }
     }
@@ -258,6 +265,10 @@ fn table(workspace: &Workspace) -> Result<(Vec<Fact>, BTreeMap<String, Verdict>)
             "{VERDICTS}: {name}: what works needs no more words, and everything else needs `notices`"
         );
         ensure!(
+            verdict.only.is_empty() || verdict.only.contains(&verdict.met_in),
+            "{VERDICTS}: {name}: `met-in` is one of the stories that are played"
+        );
+        ensure!(
             (verdict.verdict == Outcome::NotMet) == verdict.met_in.is_empty(),
             "{VERDICTS}: {name}: `met-in` names a story in which it decides something, unless it is not met"
         );
@@ -383,6 +394,7 @@ mod tests {
             verdict: outcome,
             notices: String::new(),
             met_in: met_in.to_owned(),
+            only: BTreeSet::new(),
             otherwise: BTreeSet::new(),
         };
         let nowhere = met("edits::one\tother\t7\n", "fact");

@@ -337,7 +337,8 @@ async fn s7_a_column_that_is_too_short_is_told_once_and_the_hosts_own_never() ->
         &world.control().row("opportunity", &row).expect("the row"),
         AUDIT,
     );
-    assert_eq!(audit.chars().count(), AUDIT_CHARS);
+    // A CRM that keeps line feeds with a carriage return counts what it was sent.
+    assert_eq!(audit.replace('\r', "").chars().count(), AUDIT_CHARS);
     assert!(
         audit
             .lines()

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use cosell_host::sweep::sweep_crm;
+use cosell_host::sweep::{sweep_crm, sweep_partner_center};
 use cosell_simulator::{
-    Control, CrmAccount, Fault, FaultKind, Hidden, Service, WebhookFault, WebhookFaultKind,
+    Arrival, Control, CrmAccount, Fault, FaultKind, Hidden, Service, WebhookFault, WebhookFaultKind,
 };
 use cosell_tests::{World, amount, text};
 use serde_json::{Value, json};
 
-use crate::Told;
+use crate::{IDENTIFIER, Told};
 
 /// Longer than a credential rests after it was refused.
 const A_REST: Duration = Duration::from_secs(61);
@@ -220,26 +220,26 @@ async fn a_reference_to_a_row_that_is_gone_stops_the_deal_and_names_it() -> Told
     let (row, referral) = linked(&world).await?;
     let control = world.control();
     let currencies = control.rows("transactioncurrency");
-    let is_euro = |row: &&Value| row["isocurrencycode"] == "EUR";
-    let euro = currencies.iter().find(is_euro).cloned().unwrap_or_default();
-    let euro = text(&euro, "transactioncurrencyid");
+    let is_forint = |row: &&Value| row["isocurrencycode"] == "HUF";
+    let forint = currencies.iter().find(is_forint).cloned();
+    let forint = text(&forint.unwrap_or_default(), "transactioncurrencyid");
     // The host has read it, and it goes.
-    control.hide_record("transactioncurrency", &euro, Hidden::NotFound)?;
+    control.hide_record("transactioncurrency", &forint, Hidden::NotFound)?;
     let patch = json!([
         { "op": "replace", "path": "/details/dealValue", "value": 55_000 },
-        { "op": "replace", "path": "/details/currency", "value": "EUR" },
+        { "op": "replace", "path": "/details/currency", "value": "HUF" },
     ]);
     control.partner_user_patches(&referral, &patch)?;
     world
         .status_where(|now| now.deals.iter().any(|deal| deal.state == "parked"))
         .await?;
-    control.show_record("transactioncurrency", &euro)?;
+    control.show_record("transactioncurrency", &forint)?;
     world.retry_all().await?;
     world
-        .until("the amount in euro", |control| {
+        .until("the amount in forint", |control| {
             let row = control.row("opportunity", &row)?;
             let is_there = amount(&row["estimatedvalue"]) == Some(55_000.0);
-            (is_there && row["_transactioncurrencyid_value"] == euro.as_str()).then_some(())
+            (is_there && row["_transactioncurrencyid_value"] == forint.as_str()).then_some(())
         })
         .await?;
     world.end().await
@@ -303,7 +303,9 @@ async fn s18_a_row_that_goes_while_it_is_written_is_not_made_anew() -> Told {
         .status_where(|now| now.deals.iter().any(|deal| deal.state == "orphaned"))
         .await?;
     assert!(control.row("opportunity", &row).is_none(), "it is back");
-    world.end_with(&["orphaned"], &["one_sided_links"]).await
+    world
+        .end_with(&["orphaned", "retired"], &["one_sided_links"])
+        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -327,5 +329,122 @@ async fn s15_a_close_that_somebody_saved_before_is_closed_on_the_second_look() -
             (row["statecode"] == 2 && row["closeprobability"] == 5).then_some(())
         })
         .await?;
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deal_of_an_inactive_customer_is_made_once_the_crm_takes_it() -> Told {
+    let world = World::start().await?;
+    let account = world.account("Contoso Kft.", "HU")?;
+    let control = world.control();
+    let inactive = json!({ "statecode": 1, "statuscode": 2 });
+    control.seller_updates("account", &account, &inactive)?;
+    let referral = world.referral("Data platform", "Contoso Kft.", "HU")?;
+    // Nobody chooses it silently; a person does.
+    world.answer("account", &account).await?;
+    let made = |control: &Control| {
+        let rows = control.rows("opportunity").into_iter();
+        rows.filter(|row| row["_customerid_value"] == account.as_str())
+            .count()
+    };
+    world
+        .status_where(|now| {
+            made(control) > 0 || now.deals.iter().any(|deal| deal.state == "parked")
+        })
+        .await?;
+    if made(control) == 0 {
+        let active = json!({ "statecode": 0, "statuscode": 1 });
+        control.seller_updates("account", &account, &active)?;
+        world.retry_all().await?;
+    }
+    world.row_of(&referral).await?;
+    assert_eq!(made(control), 1);
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_marketplace_lead_is_one_lead_whether_or_not_lists_tell_of_it() -> Told {
+    let world = World::start().await?;
+    let body = json!({
+        "name": "Asked for",
+        "customerProfile": { "name": "Fourth Coffee", "team": [],
+            "address": { "addressLine1": "Main Street 1", "city": "Capital", "postalCode": "1010", "country": "HU" } },
+        "consent": { "consentToToShareInfoWithOthers": true, "consentToContact": true, "consentToShareReferralWithMicrosoftSellers": false },
+        "details": { "notes": "from the marketplace", "dealValue": 0, "currency": "EUR", "closingDateTime": null },
+    });
+    let control = world.control();
+    let act = control.referral_arrives_as(Arrival::MarketplaceLead, &body)?;
+    let referral = cosell_tests::id(&act.record);
+    let leads = |control: &Control| {
+        let rows = control.rows("lead").into_iter();
+        rows.filter(|row| row[IDENTIFIER] == referral.as_str())
+            .count()
+    };
+    world
+        .until("the lead", |control| (leads(control) > 0).then_some(()))
+        .await?;
+    world.quiet().await?;
+    let desk = world.desk()?;
+    sweep_partner_center(desk, &desk.connections["simulated"]).await?;
+    desk.rope.notify_one();
+    world.quiet().await?;
+    assert_eq!(leads(control), 1);
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_does_not_arrive_leaves_the_sweep_and_travels_as_a_key_instead() -> Told {
+    let mut world = World::start().await?;
+    let account = world.account("Contoso Kft.", "HU")?;
+    let row = world.opportunity(&account, &json!({}))?;
+    world.quiet().await?;
+    // What came without its secret was refused, and is found all the same.
+    swept(&world).await?;
+    let referral = text(&world.referral_of(&row).await?, "id");
+    let noted = |words: &'static str| {
+        let referral = referral.clone();
+        move |control: &Control| {
+            (control.referral(&referral)?["details"]["notes"] == words).then_some(())
+        }
+    };
+    let describe = |world: &World, words: &str| {
+        let described = json!({ "description": words });
+        let control = world.control();
+        control.seller_updates("opportunity", &row, &described)
+    };
+    describe(&world, "by the sweep at the latest")?;
+    world.quiet().await?;
+    swept(&world).await?;
+    world
+        .until("the first words", noted("by the sweep at the latest"))
+        .await?;
+    // A person who reads the refusals in the log has the secret sent as a key.
+    world.stop_host().await;
+    let text = std::fs::read_to_string(&world.config)?;
+    let place = "webhook_secret =";
+    let text = text.replacen(place, &format!("webhook_header = \"\"\n{place}"), 1);
+    std::fs::write(&world.config, text)?;
+    world.start_host().await?;
+    world
+        .until("the other kind of endpoint", |control| {
+            let endpoints = control.rows("serviceendpoint");
+            endpoints
+                .iter()
+                .all(|endpoint| endpoint["authtype"] == 4)
+                .then_some(())
+        })
+        .await?;
+    let before = world.control().deliveries().len();
+    describe(&world, "by its webhook")?;
+    world
+        .until("the second words", noted("by its webhook"))
+        .await?;
+    world.quiet().await?;
+    let after = world.control().deliveries().split_off(before);
+    let refused: Vec<_> = after
+        .iter()
+        .filter(|one| one.service == Service::Dataverse && one.outcome != "delivered")
+        .collect();
+    assert!(refused.is_empty(), "{refused:?}");
     world.end().await
 }

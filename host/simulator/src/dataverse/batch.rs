@@ -372,13 +372,14 @@ fn item(
     let body = body.trim();
     let length = headers.get("content-length");
     let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let needs_length = !body.is_empty() && session.assumptions.batch_requires_content_length();
     match length {
         Some(length) if length != body.len() => {
             return Err(malformed(
                 "The Content-Length of a part is not the length of its body.",
             ));
         }
-        None if !body.is_empty() && session.assumptions.batch_requires_content_length() => {
+        None if needs_length => {
             return Err(malformed("The stream of a part is not readable."));
         }
         _ => {}
