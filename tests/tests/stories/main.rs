@@ -11,8 +11,8 @@ mod environments;
 mod leads;
 mod order;
 mod records;
-mod watching;
 mod vendors;
+mod watching;
 
 use cosell_simulator::{Fault, FaultKind, Service};
 
