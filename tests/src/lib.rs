@@ -78,6 +78,13 @@ fn target() -> PathBuf {
 /// Names the assumption about the vendors that every story is to meet in its other reading; `cargo xtask assumptions` plays them so.
 pub const FLIP: &str = "COSELL_FLIP";
 
+/// Names the file in which every story notes how often each assumption decided something in its world: a line for each that did, with the story,
+/// the assumption and the count, and tabs between them.
+pub const DECIDED: &str = "COSELL_DECIDED";
+
+/// Referrals on a page while it is noted what assumptions decide: few, so that lists have pages.
+const REFERRALS_ON_A_PAGE: usize = 2;
+
 /// The other reading of one doubtful fact. A world that has taken it by itself stays as it is.
 fn flipped(assumptions: &Assumptions, switch: &str) -> anyhow::Result<Assumptions> {
     let usual = serde_json::to_value(Assumptions::default())?;
@@ -157,6 +164,9 @@ impl World {
         } = setup;
         if let Ok(switch) = std::env::var(FLIP) {
             simulator.assumptions = flipped(&simulator.assumptions, &switch)?;
+        }
+        if std::env::var_os(DECIDED).is_some() {
+            simulator.referral_page_size = REFERRALS_ON_A_PAGE;
         }
         let dir = tempfile::Builder::new().prefix("cosell-story-").tempdir()?;
         let folder = dir.path().join("plugins");
@@ -548,8 +558,26 @@ impl World {
             );
         }
         self.stop_host().await;
-        self.running.shutdown();
         Ok(())
+    }
+
+    /// Notes how often each assumption has decided something, for whoever plays the stories for that.
+    fn note_decisions(&self) -> std::io::Result<()> {
+        use std::io::Write as _;
+        let Some(file) = std::env::var_os(DECIDED) else {
+            return Ok(());
+        };
+        // A story runs on a thread of its name.
+        let thread = std::thread::current();
+        let story = thread.name().unwrap_or_default();
+        let told = self.control().assumptions().into_iter();
+        let lines: String = told
+            .filter(|(_, read)| read.decided > 0)
+            .map(|(fact, read)| format!("{story}\t{fact}\t{}\n", read.decided))
+            .collect();
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options.create(true).append(true).open(file)?;
+        file.write_all(lines.as_bytes())
     }
 
     /// An account with a country that the stock plugin knows.
@@ -637,6 +665,15 @@ impl World {
                 .find(|row| row["msft_microsoftpartnercenterreferralidentifier"] == referral)
         })
         .await
+    }
+}
+
+impl Drop for World {
+    /// A story that fails has met its vendors too.
+    fn drop(&mut self) {
+        if let Err(error) = self.note_decisions() {
+            tracing::error!(%error, "what the assumption decided could not be noted");
+        }
     }
 }
 

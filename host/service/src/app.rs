@@ -333,6 +333,7 @@ fn connection(
         ..HttpSettings::default()
     })?;
     let authority = settings.entra.authority.as_str();
+    let webhooks = Endpoint::new(settings.partner_center.webhook_url.as_str())?;
     let partner_center = Tokens::new(
         authority,
         Credential::RefreshToken {
@@ -340,6 +341,7 @@ fn connection(
             client_id: settings.partner_center.client_id.clone(),
             secret: settings.partner_center.secret.clone(),
             keeper: Arc::new(FileKeeper::new(&settings.partner_center.refresh_token)),
+            also_as_itself: Some(webhooks.audience().to_owned()),
         },
         http.clone(),
     )?;
@@ -354,7 +356,7 @@ fn connection(
     )?;
     let endpoints = PartnerCenterSettings {
         referrals: Endpoint::new(settings.partner_center.base_url.as_str())?,
-        webhooks: Endpoint::new(settings.partner_center.webhook_url.as_str())?,
+        webhooks,
     };
     Ok(Connection {
         id: settings.id.clone(),

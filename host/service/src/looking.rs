@@ -1,7 +1,7 @@
 //! Rows that deals look at and that are no deal's own (an account, a contact): when one changes, the deals that point to it ring (S31). Who points to
 //! it is asked of the CRM, so nothing has to be kept in step for it.
 
-use cosell_store::{AcceptedEvent, RecordKey};
+use cosell_store::{Accepted, AcceptedEvent, RecordKey};
 use cosell_sync::row::{Cell, Condition, Needs, Query, Reference, Test};
 use cosell_sync::side::Side;
 use tracing::warn;
@@ -15,6 +15,14 @@ const ROWS_AT_ONCE: usize = 40;
 /// Deals that one query finds. A customer with more open deals than this has its others looked at when they change themselves.
 const DEALS_MAX: u16 = 500;
 
+/// A row that deals look at.
+pub(crate) struct Looked {
+    /// GUID.
+    pub(crate) id: String,
+    /// The version that rings once only; without one it rings as often as it is said.
+    pub(crate) version: Option<String>,
+}
+
 /// Rings for the deals that look at one of these rows; records that the host has never heard of are not deals, and are left alone. Returns how many.
 ///
 /// # Errors
@@ -24,15 +32,15 @@ pub(crate) async fn ring(
     connection: &Connection,
     needs: &Needs,
     table: &str,
-    ids: &[String],
+    rows: &[Looked],
 ) -> Result<usize, Trouble> {
     let mut rung = 0;
     for LookedAt { by, of, .. } in looked_at(needs).filter(|looked| looked.table == table) {
-        for some in ids.chunks(ROWS_AT_ONCE) {
-            let refer = |id: &String| {
+        for some in rows.chunks(ROWS_AT_ONCE) {
+            let refer = |row: &Looked| {
                 Cell::Reference(Reference {
                     table: table.to_owned(),
-                    id: id.clone(),
+                    id: row.id.clone(),
                     name: None,
                 })
             };
@@ -58,18 +66,29 @@ pub(crate) async fn ring(
                     id: row.id.to_ascii_lowercase(),
                 };
                 if desk.store.lane_of(&connection.id, &record).await?.is_some() {
+                    let at = match row.cells.get(by) {
+                        Some(Cell::Reference(at)) => some
+                            .iter()
+                            .find(|looked| looked.id.eq_ignore_ascii_case(&at.id)),
+                        _ => None,
+                    };
+                    let version = at.and_then(|at| Some((&at.id, at.version.as_ref()?)));
+                    let dedupe = version.map(|(id, version)| {
+                        format!("looked/{table}/{id}/{version}/{}", record.id)
+                    });
                     events.push(AcceptedEvent {
                         connection: connection.id.clone(),
                         record,
                         cause: format!("{table} that it looks at"),
-                        dedupe: None,
+                        dedupe,
                         lane: None,
                     });
                 }
             }
-            rung += events.len();
             if !events.is_empty() {
-                desk.store.accept(events, None).await?;
+                let outcomes = desk.store.accept(events, None).await?;
+                let rings = |outcome: &&Accepted| matches!(outcome, Accepted::Rung(_));
+                rung += outcomes.iter().filter(rings).count();
                 desk.rope.notify_one();
             }
         }

@@ -16,10 +16,10 @@ use tracing::{info, warn};
 
 use crate::binding;
 use crate::desk::{Connection, Desk};
-use crate::looking;
+use crate::looking::{self, Looked};
 use crate::records::{REFERRAL, children, kinds, looked_at};
 use crate::throttle;
-use crate::trouble::{Trouble, reason};
+use crate::trouble::Trouble;
 
 /// Referrals changed up to so long before the cursor are read again: the list may lag behind the clock that stamps it.
 const OVERLAP_S: i64 = 300;
@@ -204,15 +204,17 @@ async fn sweep_looked_at(
     throttle::must_be_open(desk, &connection.id).await?;
     let stream = format!("crm/{table}");
     let kept = desk.store.cursor(&connection.id, &stream).await?;
-    let (mut page, is_known) = match connection.dataverse.changes(table, kept.as_deref()).await? {
-        Changes::Page(page) => (page, kept.is_some()),
-        Changes::Expired => (first_page(connection, table).await?, false),
-    };
+    let mut changes = Changed::new(table);
+    let mut page = changes.page(connection, kept.as_deref()).await?;
     let mut rung = 0;
     loop {
-        if is_known {
-            let ids: Vec<String> = page.changed.iter().map(|row| row.id.clone()).collect();
-            rung += looking::ring(desk, connection, needs, table, &ids).await?;
+        if kept.is_some() && !changes.began_anew {
+            let rows = page.changed.iter().map(|row| Looked {
+                id: row.id.clone(),
+                version: Some(row.etag.clone()),
+            });
+            let rows: Vec<Looked> = rows.collect();
+            rung += looking::ring(desk, connection, needs, table, &rows).await?;
         }
         match page.next {
             Next::Kept(link) => {
@@ -226,10 +228,7 @@ async fn sweep_looked_at(
             }
             Next::More(link) => {
                 throttle::must_be_open(desk, &connection.id).await?;
-                page = match connection.dataverse.changes(table, Some(&link)).await? {
-                    Changes::Page(page) => page,
-                    Changes::Expired => first_page(connection, table).await?,
-                };
+                page = changes.page(connection, Some(&link)).await?;
             }
         }
     }
@@ -252,13 +251,8 @@ async fn sweep_table(desk: &Desk, connection: &Connection, table: &str) -> Resul
     throttle::must_be_open(desk, &connection.id).await?;
     let stream = format!("crm/{table}");
     let link = desk.store.cursor(&connection.id, &stream).await?;
-    let mut page = match connection.dataverse.changes(table, link.as_deref()).await? {
-        Changes::Page(page) => page,
-        Changes::Expired => {
-            warn!(connection = %connection.id, table, "the CRM's change token has died of age; comparing everything");
-            first_page(connection, table).await?
-        }
-    };
+    let mut changes = Changed::new(table);
+    let mut page = changes.page(connection, link.as_deref()).await?;
     loop {
         let mut events: Vec<AcceptedEvent> = page
             .changed
@@ -283,23 +277,48 @@ async fn sweep_table(desk: &Desk, connection: &Connection, table: &str) -> Resul
             Next::More(link) => {
                 rung += accept(desk, events, None).await?;
                 throttle::must_be_open(desk, &connection.id).await?;
-                page = match connection.dataverse.changes(table, Some(&link)).await? {
-                    Changes::Page(page) => page,
-                    Changes::Expired => first_page(connection, table).await?,
-                };
+                page = changes.page(connection, Some(&link)).await?;
             }
         }
     }
 }
 
-async fn first_page(connection: &Connection, table: &str) -> Result<ChangePage, Trouble> {
-    match connection.dataverse.changes(table, None).await? {
-        Changes::Page(page) => Ok(page),
-        Changes::Expired => Err(Trouble::Refused(vec![reason(
-            "change-token",
-            "the CRM says that a change token has died of age, but none was sent",
-            "look at what stands between this host and the CRM: a proxy may answer from its memory",
-        )])),
+/// The changes of one table, page by page.
+struct Changed<'a> {
+    table: &'a str,
+    /// The link that was kept led nowhere: everything is compared.
+    began_anew: bool,
+}
+
+impl<'a> Changed<'a> {
+    const fn new(table: &'a str) -> Self {
+        Self {
+            table,
+            began_anew: false,
+        }
+    }
+
+    /// The page that a link leads to; the very first page when the link leads nowhere. Only once in a sweep: a CRM that refuses every link must not be
+    /// read for ever.
+    async fn page(
+        &mut self,
+        connection: &Connection,
+        link: Option<&str>,
+    ) -> Result<ChangePage, Trouble> {
+        let table = self.table;
+        let refused = match connection.dataverse.changes(table, link).await? {
+            Changes::Page(page) => return Ok(page),
+            Changes::Expired(refused) => refused,
+        };
+        if self.began_anew {
+            return Err(refused.into());
+        }
+        warn!(connection = %connection.id, table, error = %refused, "the CRM takes the change token no more, as if it had died of age; comparing everything");
+        self.began_anew = true;
+        match connection.dataverse.changes(table, None).await? {
+            Changes::Page(page) => Ok(page),
+            Changes::Expired(refused) => Err(refused.into()),
+        }
     }
 }
 

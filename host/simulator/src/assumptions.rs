@@ -2,97 +2,201 @@
 //!
 //! A fact is doubtful when the references mark it as inferred, unknown or in conflict, and a client could meet either
 //! reading. Both readings are built; the default is the likelier one, or, where both are as likely, the harder one.
+//!
+//! How often a switch has decided something is counted: a reading that nobody met proves nothing about anybody.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-/// Which reading of each doubtful vendor fact this world takes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Assumptions {
-    /// Entra: a refresh token that was redeemed keeps working beside its successor (default: yes, as at Microsoft).
-    pub old_refresh_tokens_keep_working: bool,
-    /// Entra: a signed assertion is good for one request, as its `jti` is there for (default: yes; the documents only ask for a fresh one).
-    pub assertions_work_once: bool,
-    /// Referrals: status of a successful create, 200 by the connector's description, 201 by the response-code page.
-    pub create_answers_201: bool,
-    /// Referrals: customer names leave HTML-escaped, as in every public sample.
-    pub escape_customer_names: bool,
-    /// Referrals: `@odata.nextLink` is `http:` and lacks `/engagements`, as in the samples.
-    pub broken_next_link: bool,
-    /// Referrals: the engagement id in `links.relatedReferrals` is not quoted, as in the 2022 samples.
-    pub unquoted_related_link: bool,
-    /// Referrals: a partner's own deals say `Incoming` although the partner made them, as seen in live data.
-    pub own_deals_say_incoming: bool,
-    /// Referrals: an app-only token is refused with 401 rather than 403.
-    pub app_only_is_401: bool,
-    /// Referrals: lists show Microsoft's referrals of engagements that the caller is part of, not only the caller's own.
-    pub list_shows_related: bool,
-    /// Referrals: lists show marketplace leads, which the oldest list page calls unsupported.
-    pub list_shows_marketplace_leads: bool,
-    /// Referrals: customer contacts are fixed as soon as Microsoft's sellers see the deal, rather than once Microsoft is
-    /// invited.
-    pub contacts_fixed_once_visible: bool,
-    /// Referrals: closing as lost or declined without a `statusReason` is refused, as the bulk upload does.
-    pub closing_needs_reason: bool,
-    /// Referrals: a property that the documents do not know is refused with 400, rather than passed over.
-    pub unknown_properties_are_refused: bool,
-    /// Partner Center webhooks: `ResourceUri` uses the referrals API's real address instead of the documented one.
-    pub resource_uri_is_real_address: bool,
-    /// Partner Center webhooks: a `related-*` event carries the receiver's own referral id instead of the changed one.
-    pub related_event_carries_own_id: bool,
-    /// Partner Center webhooks: the certificate file is PEM text instead of DER.
-    pub certificate_as_pem: bool,
-    /// Partner Center webhooks: a PEM certificate file also holds the intermediate.
-    pub certificate_with_chain: bool,
-    /// Dataverse: `WinOpportunity` and `LoseOpportunity` also raise an `Update` of the opportunity.
-    pub close_raises_update: bool,
-    /// Dataverse: reopening an opportunity makes an `opportunityclose` row, as closing does.
-    pub reopening_makes_close_row: bool,
-    /// Dataverse: `QualifyLead` copies connector columns to the opportunity, as an organisation's own column mapping would.
-    pub qualify_copies_connector_columns: bool,
-    /// Dataverse: an opportunity for an inactive account or contact is refused.
-    pub inactive_customer_is_refused: bool,
-    /// Dataverse: linking two rows that are linked already is refused with 412, as the organisation service does.
-    pub linking_twice_is_refused: bool,
-    /// Dataverse: a duplicate that detection found is answered with 500 (2020 to 2022) rather than 412 (2025).
-    pub duplicate_is_500: bool,
-    /// Dataverse: a `$batch` body whose lines end in a bare line feed is refused.
-    pub batch_requires_crlf: bool,
-    /// Dataverse: requests without `Consistency: Strong` see a change of metadata only half a minute later.
-    pub metadata_lags: bool,
-    /// Dataverse: a change-set item without `Content-ID` is refused.
-    pub batch_requires_content_id: bool,
+/// One entry is one fact: what it means when it is on, its name, and the reading that is taken by default.
+macro_rules! facts {
+    ($($(#[doc = $says:literal])+ $name:ident: $usual:literal,)+) => {
+        /// Which reading of each doubtful vendor fact this world takes.
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct Assumptions {
+            $($(#[doc = $says])+ pub $name: bool,)+
+        }
+
+        impl Default for Assumptions {
+            fn default() -> Self {
+                Self { $($name: $usual,)+ }
+            }
+        }
+
+        #[derive(Debug, Default)]
+        struct Decided {
+            $($name: AtomicU64,)+
+        }
+
+        /// Each fact is asked for where it applies, and counted there: where what is answered, kept or demanded depends on it.
+        impl Readings {
+            $($(#[doc = $says])+ pub(crate) fn $name(&self) -> bool {
+                self.decided.$name.fetch_add(1, Ordering::Relaxed);
+                self.taken.$name
+            })+
+
+            /// Every fact by its name.
+            pub(crate) fn told(&self) -> BTreeMap<&'static str, Reading> {
+                let told = [$((stringify!($name), self.taken.$name, &self.decided.$name),)+];
+                let told = told.into_iter().map(|(name, is_on, decided)| {
+                    (name, Reading { is_on, decided: decided.load(Ordering::Relaxed) })
+                });
+                told.collect()
+            }
+        }
+    };
 }
 
-impl Default for Assumptions {
-    fn default() -> Self {
+facts! {
+    /// Entra: a refresh token that was redeemed keeps working beside its successor (default: yes, as at Microsoft).
+    old_refresh_tokens_keep_working: true,
+    /// Entra: a signed assertion is good for one request, as its `jti` is there for (default: yes; the documents only ask for a fresh one).
+    assertions_work_once: true,
+    /// Entra: a refresh token is good only for the audience that it was issued for, and so is its successor.
+    refresh_token_is_bound_to_audience: false,
+    /// Entra: an app that does not prove itself is refused with 400 rather than 401.
+    unproven_app_is_400: false,
+    /// Referrals: status of a successful create, 200 by the connector's description, 201 by the response-code page.
+    create_answers_201: false,
+    /// Referrals: customer names leave HTML-escaped, as in every public sample.
+    escape_customer_names: true,
+    /// Referrals: `@odata.nextLink` is `http:` and lacks `/engagements`, as in the samples.
+    broken_next_link: true,
+    /// Referrals: the engagement id in `links.relatedReferrals` is not quoted, as in the 2022 samples.
+    unquoted_related_link: true,
+    /// Referrals: a partner's own deals say `Incoming` although the partner made them, as seen in live data.
+    own_deals_say_incoming: false,
+    /// Referrals: an app-only token is refused with 401 rather than 403.
+    app_only_is_401: false,
+    /// Referrals: lists show Microsoft's referrals of engagements that the caller is part of, not only the caller's own.
+    list_shows_related: true,
+    /// Referrals: lists show marketplace leads, which the oldest list page calls unsupported.
+    list_shows_marketplace_leads: true,
+    /// Referrals: customer contacts are fixed as soon as Microsoft's sellers see the deal, rather than once Microsoft is
+    /// invited.
+    contacts_fixed_once_visible: true,
+    /// Referrals: closing as lost or declined without a `statusReason` is refused, as the bulk upload does.
+    closing_needs_reason: false,
+    /// Referrals: a property that the documents do not know is refused with 400, rather than passed over.
+    unknown_properties_are_refused: false,
+    /// Partner Center webhooks: `ResourceUri` uses the referrals API's real address instead of the documented one.
+    resource_uri_is_real_address: false,
+    /// Partner Center webhooks: a `related-*` event carries the receiver's own referral id instead of the changed one.
+    related_event_carries_own_id: false,
+    /// Partner Center webhooks: the certificate file is PEM text instead of DER.
+    certificate_as_pem: false,
+    /// Partner Center webhooks: the certificate file also holds the intermediate, behind the leaf and in the leaf's own form.
+    certificate_with_chain: false,
+    /// Dataverse: `WinOpportunity` and `LoseOpportunity` also raise an `Update` of the opportunity.
+    close_raises_update: true,
+    /// Dataverse: reopening an opportunity makes an `opportunityclose` row, as closing does.
+    reopening_makes_close_row: true,
+    /// Dataverse: `QualifyLead` copies connector columns to the opportunity, as an organisation's own column mapping would.
+    qualify_copies_connector_columns: false,
+    /// Dataverse: an opportunity for an inactive account or contact is refused.
+    inactive_customer_is_refused: true,
+    /// Dataverse: linking two rows that are linked already is refused with 412, as the organisation service does.
+    linking_twice_is_refused: true,
+    /// Dataverse: a duplicate that detection found is answered with 500 (2020 to 2022) rather than 412 (2025).
+    duplicate_is_500: false,
+    /// Dataverse: a `$batch` body whose lines end in a bare line feed is refused.
+    batch_requires_crlf: true,
+    /// Dataverse: requests without `Consistency: Strong` see a change of metadata only half a minute later.
+    metadata_lags: false,
+    /// Dataverse: a change-set item without `Content-ID` is refused.
+    batch_requires_content_id: true,
+    /// Dataverse: a part of a `$batch` that has a body and no `Content-Length` is refused, as one changelog reports.
+    batch_requires_content_length: false,
+    /// Dataverse: a change set that failed answers a bare `application/http` part, as OData has it, rather than a nested multipart.
+    failed_change_set_is_bare: false,
+    /// Dataverse: a link of change tracking that is asked with `Prefer: odata.track-changes` is refused.
+    delta_link_refuses_prefer: false,
+    /// Dataverse: a delta link that is too old is answered with 410 rather than 400.
+    expired_delta_is_410: false,
+    /// Dataverse: a delta link that is too old is answered with 412 rather than 400.
+    expired_delta_is_412: false,
+    /// Dataverse: a delta link that is too old is answered with 500 rather than 400.
+    expired_delta_is_500: false,
+    /// Dataverse: a delta link that is too old is answered without the code `0x80044352`.
+    expired_delta_is_unnamed: false,
+    /// Dataverse: a delta delivers the latest changes before its token once more, as the documented sample shows.
+    delta_redelivers: false,
+    /// Dataverse: a delta tells of a changed row only if one of the selected columns changed.
+    delta_follows_selected_columns: false,
+    /// Dataverse: `error.code` is empty, as in the documents of 2020.
+    error_codes_are_empty: false,
+    /// Dataverse: refusals whose status nobody has seen come with 500 rather than 400.
+    refusals_are_500: false,
+    /// Dataverse: 429 and 503 come as a gateway's HTML page, without the service's JSON.
+    throttling_is_html: false,
+    /// Dataverse: an application user that is unknown, disabled or without a role is answered with 401 rather than 403.
+    shut_out_is_401: false,
+    /// Dataverse: a write under an etag to a row that is gone is answered with 412 rather than 404.
+    gone_row_is_412: false,
+    /// Dataverse: a reference to a row that is not there is refused with 400 rather than 404.
+    missing_reference_is_400: false,
+    /// Dataverse: an alternate key that another row has is refused with 400 rather than 412.
+    taken_key_is_400: false,
+    /// Dataverse: columns of a won, lost, qualified or disqualified row can be changed.
+    closed_rows_are_writable: false,
+    /// Dataverse: a closed row refuses as read-only (`0x8004022e`, 403) rather than as inactive (`0x80040230`, 400).
+    closed_rows_are_forbidden: false,
+    /// Dataverse: an opportunity that was lost can be won without being reopened, and the other way round.
+    lost_can_be_won: false,
+    /// Dataverse: setting the state of an open opportunity to Won or Lost closes it, as for other tables.
+    state_can_be_set: false,
+    /// Dataverse: an opportunity without a customer gets its parent account, or else its parent contact.
+    customer_is_derived: true,
+    /// Dataverse: a revenue that the platform computes replaces one that is sent.
+    calculated_revenue_replaces: true,
+    /// Dataverse: a body that names a read-only column is refused, rather than that column passed over.
+    read_only_columns_are_refused: false,
+    /// Dataverse: `ne` finds rows that have no value at all.
+    not_equal_finds_empty: true,
+    /// Dataverse: texts lose the blanks at their end.
+    text_is_trimmed: false,
+    /// Dataverse: line feeds in texts become carriage return and line feed, after the length was looked at.
+    line_feeds_become_crlf: false,
+    /// Dataverse: the answer of `QualifyLead` names none of the rows that it made.
+    qualify_names_nothing: false,
+    /// Dataverse webhooks: an endpoint without `connectionmode`, `path`, `solutionnamespace` and `userclaim` is refused, as its table's page says.
+    endpoint_needs_every_column: false,
+    /// Dataverse webhooks: secret headers are given to an endpoint as a JSON object; what is given as XML never arrives.
+    secret_headers_are_json: false,
+    /// Dataverse webhooks: events come without a `Content-Type`.
+    events_have_no_content_type: false,
+}
+
+/// How a fact is read, and what came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Reading {
+    /// Whether the switch is on.
+    pub is_on: bool,
+    /// How often something was answered, kept or demanded by this fact since the world began.
+    pub decided: u64,
+}
+
+/// The readings of one world. All clones count together.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Readings {
+    taken: Assumptions,
+    decided: Arc<Decided>,
+}
+
+impl Readings {
+    pub(crate) fn new(taken: Assumptions) -> Self {
         Self {
-            old_refresh_tokens_keep_working: true,
-            assertions_work_once: true,
-            create_answers_201: false,
-            escape_customer_names: true,
-            broken_next_link: true,
-            unquoted_related_link: true,
-            own_deals_say_incoming: false,
-            app_only_is_401: false,
-            list_shows_related: true,
-            list_shows_marketplace_leads: true,
-            contacts_fixed_once_visible: true,
-            closing_needs_reason: false,
-            unknown_properties_are_refused: false,
-            resource_uri_is_real_address: false,
-            related_event_carries_own_id: false,
-            certificate_as_pem: false,
-            certificate_with_chain: true,
-            close_raises_update: true,
-            reopening_makes_close_row: true,
-            qualify_copies_connector_columns: false,
-            inactive_customer_is_refused: true,
-            linking_twice_is_refused: true,
-            duplicate_is_500: false,
-            batch_requires_crlf: true,
-            metadata_lags: false,
-            batch_requires_content_id: true,
+            taken,
+            decided: Arc::default(),
         }
+    }
+
+    /// The same readings in another world, where nothing was decided yet.
+    pub(crate) fn afresh(&self) -> Self {
+        Self::new(self.taken.clone())
     }
 }

@@ -5,6 +5,7 @@
 
 mod actions;
 mod address;
+mod answering;
 mod associate;
 mod batch;
 mod bulk;
@@ -55,6 +56,7 @@ use crate::odata::options::Options;
 use crate::standing::CrmAccount;
 use crate::wire::{Reply, Request};
 use crate::world::Shared;
+pub(crate) use answering::injected;
 pub(crate) use refusal::Refusal;
 pub(crate) use saved::SavedDataverse;
 use session::Session;
@@ -165,7 +167,10 @@ impl Dataverse {
             .entra
             .check(request.bearer(), Audience::Dataverse)
         {
-            Ok(identity) => self.limits.begin(&identity.client_id),
+            Ok(identity) => {
+                let begun = self.limits.begin(&identity.client_id);
+                begun.map_err(|reply| answering::outgoing(&self.shared.assumptions, reply))
+            }
             Err(_) => Ok(None),
         }
     }
@@ -182,7 +187,7 @@ impl Dataverse {
                     .count(user, now, operations, began.elapsed(), reply)
             }
         };
-        reply
+        answering::outgoing(&self.shared.assumptions, reply)
             .with("odata-version", "4.0")
             .with("x-ms-service-request-id", Uuid::new_v4().to_string())
     }
@@ -202,6 +207,7 @@ impl Dataverse {
             now: session.now,
             caller: session.user,
             origin: session.origin.clone(),
+            readings: session.assumptions.clone(),
         };
         let known = self.yesterdays_schema(&mut db, request);
         let (reply, done) = match request.path.ends_with("/$batch") {
@@ -233,12 +239,13 @@ impl Dataverse {
         let writes_metadata = request.method != http::Method::GET
             && metadata::changed_at().any(|place| request.path.contains(place));
         let exempt = strong || writes_metadata || request.path.ends_with("/$batch");
-        if !self.shared.assumptions.metadata_lags || exempt {
+        if exempt {
             return None;
         }
         let (before, changed) = db.stale.clone()?;
         let fresh = db.asked.now.duration_since(changed) < METADATA_LAG;
-        fresh.then(|| std::mem::replace(&mut db.schema, before))
+        (fresh && self.shared.assumptions.metadata_lags())
+            .then(|| std::mem::replace(&mut db.schema, before))
     }
 
     /// Enters what was committed into the ledger and sends its webhooks.
@@ -324,6 +331,12 @@ impl Dataverse {
                     ),
                 )
         };
+        let shut_out = |mut refusal: Refusal| {
+            if self.shared.assumptions.shut_out_is_401() {
+                refusal.status = 401;
+            }
+            refusal.reply()
+        };
         let identity = self
             .shared
             .entra
@@ -333,19 +346,14 @@ impl Dataverse {
             .client_id
             .eq_ignore_ascii_case(&self.users.app_client_id)
         {
-            return Err(Refusal::new(
-                403,
-                "0x80072560",
-                "The user is not a member of the organization.",
-            )
-            .reply());
+            return Err(shut_out(refusal::stranger()));
         }
         let standing = *self.account.lock().unwrap_or_else(PoisonError::into_inner);
         let app_user = self.users.app_user;
         match standing {
             CrmAccount::Enabled => {}
-            CrmAccount::Disabled => return Err(refusal::disabled(app_user).reply()),
-            CrmAccount::WithoutRole => return Err(refusal::without_role(app_user).reply()),
+            CrmAccount::Disabled => return Err(shut_out(refusal::disabled(app_user))),
+            CrmAccount::WithoutRole => return Err(shut_out(refusal::without_role(app_user))),
         }
         let mut session = self.session_of(app_user);
         session.client_id = identity.client_id;

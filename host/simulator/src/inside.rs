@@ -166,7 +166,7 @@ impl Inside {
             headers: head.headers,
             body,
         };
-        match self.world.faults.strike(service, &request) {
+        match self.world.strike(service, &request) {
             None | Some(Strike::Delay(_)) => answered(self.world.handle(service, &request)),
             Some(Strike::WrongClock(ms)) => answered(crate::clock::skewed(ms, || {
                 self.world.handle(service, &request)

@@ -20,7 +20,7 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::assumptions::Assumptions;
+use crate::assumptions::Readings;
 use crate::clock::Clock;
 use crate::entra::{Audience, Denied, Entra, Identity};
 use crate::faults::Service;
@@ -142,7 +142,7 @@ pub(crate) struct Referrals {
     pub(crate) entra: Arc<Entra>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) registrations: Arc<Registrations>,
-    pub(crate) assumptions: Assumptions,
+    pub(crate) assumptions: Readings,
     pub(crate) organizations: Vec<Organization>,
     pub(crate) page_size: usize,
     /// By the user's mail; who is not here is an admin.
@@ -234,7 +234,7 @@ impl Referrals {
                 (false, true) => "related-referral-created",
                 (false, false) => "related-referral-updated",
             };
-            let id = if self.assumptions.related_event_carries_own_id {
+            let id = if own || self.assumptions.related_event_carries_own_id() {
                 mine
             } else {
                 change.id.as_str()
@@ -321,7 +321,7 @@ impl Referrals {
                 })
             })?;
         let Some(user) = &identity.user else {
-            return Err(if self.assumptions.app_only_is_401 {
+            return Err(if self.assumptions.app_only_is_401() {
                 unauthenticated("App-only tokens are not supported.")
             } else {
                 Refusal::denied(

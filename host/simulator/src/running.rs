@@ -9,6 +9,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::assumptions::Readings;
 use crate::clock::Clock;
 use crate::config::{OrganizationConfig, SimulatorConfig};
 use crate::control::Control;
@@ -322,6 +323,7 @@ pub(crate) fn world(
         signer,
         identity,
     } = circumstances;
+    let assumptions = Readings::new(config.assumptions.clone());
     let mut ids = Ids::new(config.seed, 0xAA);
     let clock = Arc::new(clock);
     let configured = if config.organizations.is_empty() {
@@ -367,8 +369,7 @@ pub(crate) fn world(
         apps: all_apps,
         certificates: own.chain(of_crm).collect(),
         audiences: audiences(urls),
-        old_refresh_tokens_keep_working: config.assumptions.old_refresh_tokens_keep_working,
-        assertions_work_once: config.assumptions.assertions_work_once,
+        assumptions: assumptions.clone(),
         signer: deliveries.are_posted().then(|| Arc::clone(&signer)),
     };
     let entra = Entra::new(Arc::clone(&clock), config.seed, directory)
@@ -393,7 +394,7 @@ pub(crate) fn world(
         clock,
         entra,
         deliveries,
-        assumptions: config.assumptions.clone(),
+        assumptions: assumptions.clone(),
         seed: config.seed,
     };
     let certificate_url = format!("{}{CERTIFICATE_PATH}", urls.certificates);
@@ -450,7 +451,7 @@ pub(crate) fn world(
         signer,
         config: config.clone(),
         identity,
-        assumptions: config.assumptions.clone(),
+        assumptions,
         latency_ms: AtomicU64::new(config.latency_ms),
         about,
     };

@@ -124,7 +124,7 @@ async fn answer(
     if latency_ms > 0 {
         tokio::time::sleep(Duration::from_millis(latency_ms)).await;
     }
-    match world.faults.strike(service, &request) {
+    match world.strike(service, &request) {
         None => Ok(whole(world.handle(service, &request))),
         Some(Strike::Answer(reply)) => Ok(whole(reply)),
         Some(Strike::DropBefore) => Err(Dropped),

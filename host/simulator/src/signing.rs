@@ -221,6 +221,13 @@ impl WebhookSigner {
         }
     }
 
+    /// The intermediate in the form of a DER file.
+    pub(crate) fn intermediate_der(&self) -> Vec<u8> {
+        use rustls::pki_types::pem::PemObject as _;
+        let der = CertificateDer::from_pem_slice(self.intermediate_pem.as_bytes());
+        der.map(|der| der.to_vec()).unwrap_or_default()
+    }
+
     /// What a receiver pins: root and intermediate.
     pub(crate) fn anchors_pem(&self) -> String {
         format!("{}{}", self.root_pem, self.intermediate_pem)

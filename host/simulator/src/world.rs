@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::assumptions::Assumptions;
+use crate::assumptions::Readings;
 use crate::clock::Clock;
 use crate::config::SimulatorConfig;
 use crate::control::Control;
 use crate::dataverse::Dataverse;
 use crate::deliveries::Deliveries;
 use crate::entra::Entra;
-use crate::faults::{Faults, Service};
+use crate::faults::{Faults, Service, Strike};
 use crate::ledger::Ledger;
 use crate::referrals::Referrals;
 use crate::referrals::registration::Registrations;
@@ -28,7 +28,7 @@ pub(crate) struct Shared {
     pub(crate) entra: Arc<Entra>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) deliveries: Deliveries,
-    pub(crate) assumptions: Assumptions,
+    pub(crate) assumptions: Readings,
     pub(crate) seed: u64,
 }
 
@@ -47,7 +47,7 @@ pub(crate) struct World {
     pub(crate) config: SimulatorConfig,
     /// Keys of the listeners; none of a world without.
     pub(crate) identity: Option<SavedIdentity>,
-    pub(crate) assumptions: Assumptions,
+    pub(crate) assumptions: Readings,
     pub(crate) latency_ms: AtomicU64,
     /// What `GET /` of control tells: addresses and seeded ids.
     pub(crate) about: serde_json::Value,
@@ -58,14 +58,18 @@ impl World {
     /// from `seed`. Acts, writes and refusals so far are left behind.
     pub(crate) fn copied(&self, seed: u64) -> Arc<Self> {
         let clock = Arc::new(self.clock.copied());
-        let entra = Arc::new(self.entra.copied(Arc::clone(&clock), seed));
+        let assumptions = self.assumptions.afresh();
+        let entra = self
+            .entra
+            .copied(Arc::clone(&clock), seed, assumptions.clone());
+        let entra = Arc::new(entra);
         let faults = Arc::new(Faults::new(seed));
         let shared = Shared {
             ledger: Arc::new(Ledger::new(Arc::clone(&clock))),
             clock,
             entra,
             deliveries: Deliveries::into_outbox(Arc::clone(&faults)),
-            assumptions: self.assumptions.clone(),
+            assumptions,
             seed,
         };
         let registrations = self.registrations.copied(&shared);
@@ -85,6 +89,16 @@ impl World {
             deliveries: shared.deliveries,
             entra: shared.entra,
         })
+    }
+
+    /// The fault that strikes a request, with the answer that this world would give.
+    pub(crate) fn strike(&self, service: Service, request: &Request) -> Option<Strike> {
+        match (service, self.faults.strike(service, request)?) {
+            (Service::Dataverse, Strike::Answer(reply)) => Some(Strike::Answer(
+                crate::dataverse::injected(&self.assumptions, reply),
+            )),
+            (_, strike) => Some(strike),
+        }
     }
 
     pub(crate) fn latency_ms(&self) -> u64 {
@@ -122,10 +136,11 @@ impl World {
             return Reply::empty(500);
         };
         let body = match (
-            self.assumptions.certificate_as_pem,
-            self.assumptions.certificate_with_chain,
+            self.assumptions.certificate_as_pem(),
+            self.assumptions.certificate_with_chain(),
         ) {
-            (false, _) => der,
+            (false, false) => der,
+            (false, true) => [der, self.signer.intermediate_der()].concat(),
             (true, false) => pem(&der).into_bytes(),
             (true, true) => format!("{}{}", pem(&der), self.signer.intermediate_pem).into_bytes(),
         };

@@ -25,6 +25,12 @@ mod control_http;
 mod dataverse;
 #[path = "rules/documented.rs"]
 mod documented;
+#[path = "rules/doubtful.rs"]
+mod doubtful;
+#[path = "rules/doubtful_changes.rs"]
+mod doubtful_changes;
+#[path = "rules/doubtful_rows.rs"]
+mod doubtful_rows;
 #[path = "rules/entra.rs"]
 mod entra;
 #[path = "rules/environment.rs"]
@@ -47,6 +53,8 @@ mod keys;
 mod leads;
 #[path = "rules/making.rs"]
 mod making;
+#[path = "rules/marks.rs"]
+mod marks;
 #[path = "rules/merging.rs"]
 mod merging;
 #[path = "rules/metadata.rs"]

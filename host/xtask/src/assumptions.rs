@@ -1,7 +1,7 @@
 //! `ASSUMPTIONS.md`: every doubtful fact about the vendors, and what the host makes of its other reading.
 //!
 //! The facts stand in the simulator, where both readings are built; `tests/assumptions.toml` says what becomes of the host in the other one. That
-//! it is so is shown by playing every story once per fact.
+//! it is so is shown by playing every story that meets it once per fact.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -17,6 +17,10 @@ const VERDICTS: &str = "tests/assumptions.toml";
 const DOCUMENT: &str = "ASSUMPTIONS.md";
 /// The variable by which a story is told which fact to meet in its other reading (`FLIP` in `cosell-tests`).
 const FLIP: &str = "COSELL_FLIP";
+/// The variable by which a story is told where to note how often each fact decided something (`DECIDED` in `cosell-tests`).
+const DECIDED: &str = "COSELL_DECIDED";
+/// Most stories that are named where the one that should be among them is not.
+const NAMED_MAX: usize = 5;
 
 /// One switch of the simulator.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,9 +36,15 @@ struct Fact {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct Verdict {
     verdict: Outcome,
-    /// Where it does not simply work: what a person notices.
+    /// Where it does not simply work: what a person notices. Where it is not met: why not.
     #[serde(default)]
     notices: String,
+    /// A story in which the fact decides something, as the test runner names it: what nobody meets is not shown to work.
+    #[serde(default)]
+    met_in: String,
+    /// Stories that are played, where most others would only wait in vain for what does not come: these show what becomes of the host.
+    #[serde(default)]
+    only: BTreeSet<String>,
     /// Stories that end otherwise then, each with its module, as the test runner names them.
     #[serde(default)]
     otherwise: BTreeSet<String>,
@@ -46,6 +56,7 @@ enum Outcome {
     Works,
     Degrades,
     RefusesClearly,
+    NotMet,
 }
 
 impl Outcome {
@@ -54,34 +65,45 @@ impl Outcome {
             Self::Works => "works",
             Self::Degrades => "degrades",
             Self::RefusesClearly => "refuses clearly",
+            Self::NotMet => "is not met",
         }
     }
 }
 
-/// Plays every story once per fact, compares with the verdicts, and writes the document.
+/// Plays the stories as usual, to see which of them meet which fact; then, once per fact, those that meet it in its other reading. Where a fact decides
+/// nothing, it cannot make a story end otherwise. Compares with the verdicts, and writes the document.
 pub(crate) fn play(workspace: &Workspace, only: &[String]) -> Result<()> {
     plugins::build(workspace)?;
     let (facts, verdicts) = table(workspace)?;
     if let Some(unknown) = only.iter().find(|name| !verdicts.contains_key(*name)) {
         bail!("{FACTS} knows no fact \"{unknown}\"");
     }
+    let usual = stories(workspace, None, &BTreeMap::new())?;
+    ensure!(
+        usual.otherwise.is_empty(),
+        "{:?} fail already in the usual readings:\n{}",
+        usual.otherwise,
+        usual.said
+    );
     let mut wrong = Vec::new();
     for fact in &facts {
         if !only.is_empty() && !only.contains(&fact.name) {
             continue;
         }
-        let expected = &verdicts[&fact.name].otherwise;
-        let (mut otherwise, mut said) = stories(workspace, fact)?;
-        if otherwise != *expected {
-            // So many worlds at once may have disturbed one; what the fact does, it does again.
-            eprintln!("   {otherwise:?} ended otherwise: once more");
-            (otherwise, said) = stories(workspace, fact)?;
+        let verdict = &verdicts[&fact.name];
+        let met = met(&usual.told, &fact.name);
+        if let Err(problem) = met_as_said(verdict, &met) {
+            wrong.push(format!("{}: {problem}", fact.name));
         }
-        if otherwise != *expected {
-            wrong.push(format!(
-                "{}: {VERDICTS} expects {expected:?} to end otherwise, and it was {otherwise:?}\n{said}",
-                fact.name
-            ));
+        if met.is_empty() {
+            continue;
+        }
+        let mut played = met;
+        if !verdict.only.is_empty() {
+            played.retain(|story, _| verdict.only.contains(story));
+        }
+        if let Err(problem) = turned_over(workspace, fact, verdict, &played)? {
+            wrong.push(format!("{}: {problem}", fact.name));
         }
     }
     ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -89,22 +111,82 @@ pub(crate) fn play(workspace: &Workspace, only: &[String]) -> Result<()> {
         .with_context(|| format!("cannot write {DOCUMENT}"))
 }
 
-/// Plays every story with the fact turned over: which ended otherwise, and all that was said.
-fn stories(workspace: &Workspace, fact: &Fact) -> Result<(BTreeSet<String>, String)> {
+/// Plays the stories that meet a fact with the fact turned over, and says where they do not end as the verdict expects.
+fn turned_over(
+    workspace: &Workspace,
+    fact: &Fact,
+    verdict: &Verdict,
+    met_in: &BTreeMap<String, u64>,
+) -> Result<Result<(), String>> {
+    let expected = &verdict.otherwise;
+    let mut played = stories(workspace, Some(fact), met_in)?;
+    if played.otherwise != *expected {
+        // So many worlds at once may have disturbed one; what the fact does, it does again.
+        eprintln!("   {:?} ended otherwise: once more", played.otherwise);
+        played = stories(workspace, Some(fact), met_in)?;
+    }
+    if played.otherwise != *expected {
+        return Ok(Err(format!(
+            "{VERDICTS} expects {expected:?} to end otherwise, and it was {:?}\n{}",
+            played.otherwise, played.said
+        )));
+    }
+    let times: u64 = met(&played.told, &fact.name).values().sum();
+    if times == 0 {
+        return Ok(Err(
+            "turned over, it decided nothing: what was played shows nothing".to_owned(),
+        ));
+    }
+    eprintln!("   {} decided {times} times", fact.name);
+    Ok(Ok(()))
+}
+
+/// What came of the stories.
+struct Played {
+    /// Stories that failed.
+    otherwise: BTreeSet<String>,
+    /// What they noted: a line for each story and fact that decided something in it.
+    told: String,
+    /// Everything that the runner said.
+    said: String,
+}
+
+/// Plays these stories, or all where none is named, with a fact turned over.
+fn stories(
+    workspace: &Workspace,
+    fact: Option<&Fact>,
+    named: &BTreeMap<String, u64>,
+) -> Result<Played> {
+    let name = fact.map_or("no fact", |fact| fact.name.as_str());
+    let decided = workspace.target().join("decided-by-assumptions");
+    // Of an earlier time.
+    let _absent_is_good = fs::remove_file(&decided);
     let mut stories = cargo(workspace);
     stories
         .args(["test", "--quiet", "--workspace", "--test", "stories", "--"])
         // They wait for each other more than they compute.
         .args(["--test-threads", "6"])
-        .env(FLIP, &fact.name);
-    let said = heard(&format!("stories, {} turned over", fact.name), &mut stories)?;
-    let otherwise = ended_otherwise(&said).with_context(|| {
-        format!(
-            "{}: the stories did not come to their end:\n{said}",
-            fact.name
-        )
-    })?;
-    Ok((otherwise, said))
+        .env(DECIDED, &decided);
+    if let Some(fact) = fact {
+        stories.env(FLIP, &fact.name);
+    }
+    if !named.is_empty() {
+        stories.arg("--exact").args(named.keys());
+    }
+    let count = match named.len() {
+        0 => "all stories".to_owned(),
+        some => format!("{some} stories"),
+    };
+    let said = heard(&format!("{count}, {name} turned over"), &mut stories)?;
+    let otherwise = ended_otherwise(&said)
+        .with_context(|| format!("{name}: the stories did not come to their end:\n{said}"))?;
+    let told = fs::read_to_string(&decided)
+        .with_context(|| format!("{name}: no story noted what was decided"))?;
+    Ok(Played {
+        otherwise,
+        told,
+        said,
+    })
 }
 
 /// Whether every fact has a verdict, and the document says what they are.
@@ -117,6 +199,48 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
         "{DOCUMENT} is not what {FACTS} and {VERDICTS} say; `cargo xtask assumptions` writes it anew"
     );
     Ok(())
+}
+
+/// Reads what the stories have noted of a fact. A story may have had several worlds.
+fn met(told: &str, fact: &str) -> BTreeMap<String, u64> {
+    let mut met = BTreeMap::new();
+    for line in told.lines() {
+        let mut columns = line.split('\t');
+        if let (Some(story), Some(about), Some(Ok(decided))) = (
+            columns.next(),
+            columns.next(),
+            columns.next().map(str::parse::<u64>),
+        ) && about == fact
+        {
+            *met.entry(story.to_owned()).or_default() += decided;
+        }
+    }
+    met
+}
+
+/// Whether the fact decided something where the verdict says so. A verdict over what nobody met is none.
+fn met_as_said(verdict: &Verdict, met: &BTreeMap<String, u64>) -> Result<(), String> {
+    let named = || {
+        let some: Vec<&str> = met.keys().take(NAMED_MAX).map(String::as_str).collect();
+        some.join(", ")
+    };
+    match (verdict.verdict, met.is_empty()) {
+        (Outcome::NotMet, true) => Ok(()),
+        (Outcome::NotMet, false) => Err(format!(
+            "{VERDICTS} says that it is not met, and it is, in {}: what becomes of the host?",
+            named()
+        )),
+        (_, true) => Err(
+            "it decided nothing in any story, so that nothing is shown: write a story that meets it"
+                .to_owned(),
+        ),
+        (_, false) if met.contains_key(&verdict.met_in) => Ok(()),
+        (_, false) => Err(format!(
+            "{VERDICTS} says `met-in = \"{}\"`, and it is met in {}",
+            verdict.met_in,
+            named()
+        )),
+    }
 }
 
 fn table(workspace: &Workspace) -> Result<(Vec<Fact>, BTreeMap<String, Verdict>)> {
@@ -140,6 +264,14 @@ fn table(workspace: &Workspace) -> Result<(Vec<Fact>, BTreeMap<String, Verdict>)
             works == verdict.notices.is_empty() && (!works || verdict.otherwise.is_empty()),
             "{VERDICTS}: {name}: what works needs no more words, and everything else needs `notices`"
         );
+        ensure!(
+            verdict.only.is_empty() || verdict.only.contains(&verdict.met_in),
+            "{VERDICTS}: {name}: `met-in` is one of the stories that are played"
+        );
+        ensure!(
+            (verdict.verdict == Outcome::NotMet) == verdict.met_in.is_empty(),
+            "{VERDICTS}: {name}: `met-in` names a story in which it decides something, unless it is not met"
+        );
     }
     Ok((facts, verdicts))
 }
@@ -155,22 +287,17 @@ fn facts(source: &str) -> Result<Vec<Fact>> {
             continue;
         }
         let says = std::mem::take(&mut doc);
-        if let Some(name) = line
-            .strip_prefix("pub ")
-            .and_then(|line| line.strip_suffix(": bool,"))
+        let entry = line
+            .strip_suffix(',')
+            .and_then(|line| line.split_once(": "));
+        if let Some((name, value)) = entry
+            && let Ok(is_on) = value.parse()
         {
             facts.push(Fact {
                 name: name.to_owned(),
                 says,
-                is_on: false,
+                is_on,
             });
-        } else if let Some((name, value)) = line
-            .strip_suffix(',')
-            .and_then(|line| line.split_once(": "))
-            && let Ok(is_on) = value.parse()
-            && let Some(fact) = facts.iter_mut().find(|fact| fact.name == name)
-        {
-            fact.is_on = is_on;
         }
     }
     ensure!(!facts.is_empty(), "{FACTS} has no switch that I can read");
@@ -193,14 +320,16 @@ fn render(facts: &[Fact], verdicts: &BTreeMap<String, Verdict>) -> String {
 
 Microsoft's documents leave some facts open, or contradict each other or what was seen. Each such fact is a switch of the simulator, with both
 readings built; the default is the likelier one, or, where both are as likely, the harder one. This page says what becomes of `cosell` if the other
-reading is the true one: it *works* (every story ends the same), *degrades* (the deals are safe, and a person notices what is said here), or *refuses
-clearly*.
+reading is the true one: it *works* (every story ends the same), *degrades* (the deals are safe, and a person notices what is said here), *refuses
+clearly*, or *is not met*, because the host never comes near it.
 
-`cargo xtask assumptions` plays every story once per fact and writes this page; `cargo verify --all` does so too, and fails when a story ends
-otherwise than it says. Turn a switch over in a simulator of your own by `[assumptions]` in its configuration.
+`cargo xtask assumptions` plays every story, and once more per fact those that meet it, in its other reading, and writes this page; `cargo verify
+--all` does so too, and fails when a story ends otherwise than it says, or when the fact decided nothing in the story that is named here, because then
+nothing is shown. Turn a switch over in a
+simulator of your own by `[assumptions]` in its configuration; `GET /assumptions` of its control listener tells how often each decided something.
 
-| fact | by default | what it says when it is on | in the other reading |
-|---|---|---|---|
+| fact | by default | what it says when it is on | in the other reading | met in |
+|---|---|---|---|---|
 ",
     );
     for fact in facts {
@@ -211,11 +340,15 @@ otherwise than it says. Turn a switch over in a simulator of your own by `[assum
         };
         let _ = writeln!(
             text,
-            "| `{}` | {} | {} | {}{notices} |",
+            "| `{}` | {} | {} | {}{notices} | {} |",
             fact.name,
             if fact.is_on { "on" } else { "off" },
             fact.says.replace('|', "\\|"),
             verdict.verdict.in_words(),
+            match verdict.met_in.as_str() {
+                "" => String::new(),
+                story => format!("`{story}`"),
+            },
         );
     }
     text
@@ -228,16 +361,13 @@ mod tests {
     #[test]
     fn switches_are_read_with_their_docs_and_defaults() {
         let source = "
-            /// Which reading.
-            pub struct Assumptions {
+            /// What comes before them.
+            macro_rules! facts { () => { name: AtomicU64, } }
+            facts! {
                 /// Entra: one thing,
                 /// in two lines.
-                pub one: bool,
-                /// Another.
-                pub two: bool,
-            }
-            Self {
                 one: true,
+                /// Another.
                 two: false,
             }";
         let read = facts(source).unwrap();
@@ -256,6 +386,28 @@ mod tests {
                 },
             ]
         );
+    }
+
+    #[test]
+    fn a_verdict_over_what_no_story_met_is_refused() {
+        let verdict = |outcome, met_in: &str| Verdict {
+            verdict: outcome,
+            notices: String::new(),
+            met_in: met_in.to_owned(),
+            only: BTreeSet::new(),
+            otherwise: BTreeSet::new(),
+        };
+        let nowhere = met("edits::one\tother\t7\n", "fact");
+        let told = "edits::one\tother\t7\nedits::two\tfact\t1\nedits::two\tfact\t2\n";
+        let somewhere = met(told, "fact");
+        assert_eq!(somewhere, BTreeMap::from([("edits::two".to_owned(), 3)]));
+        let works = verdict(Outcome::Works, "edits::two");
+        assert!(met_as_said(&works, &somewhere).is_ok());
+        assert!(met_as_said(&works, &nowhere).is_err());
+        assert!(met_as_said(&verdict(Outcome::Works, "edits::one"), &somewhere).is_err());
+        let never = verdict(Outcome::NotMet, "");
+        assert!(met_as_said(&never, &nowhere).is_ok());
+        assert!(met_as_said(&never, &somewhere).is_err());
     }
 
     #[test]

@@ -39,7 +39,7 @@ The workshop of cosell.
   cargo xtask typings          examples/script/cosell.d.ts anew, the contract in TypeScript
   cargo xtask scenarios        SCENARIOS.md anew, from what the scenarios answer
   cargo xtask hostile          HOSTILE-PLUGINS.md anew, from what hostile plugins come to
-  cargo xtask assumptions [FACT]...  every story in the other reading of each doubtful fact about the vendors, or of
+  cargo xtask assumptions [FACT]...  the stories that meet it, in the other reading of each doubtful fact about the vendors, or of
                                these; ASSUMPTIONS.md anew
   cargo xtask verify [--all]   everything that must hold before a push: plugins, fmt, clippy, rustdoc, tests,
                                histories and the demo; --all also plays the assumptions, and builds the release binary and the benches

@@ -25,6 +25,7 @@ pub(super) fn clients(
     let partner_center = Tokens::new(
         &world.urls.entra,
         Credential::RefreshToken {
+            also_as_itself: None,
             tenant: partner.tenant_id.clone(),
             client_id: partner.client_id.clone(),
             secret: Some(partner.client_secret.clone().into()),

@@ -59,6 +59,8 @@ pub enum Credential {
         secret: Option<SecretString>,
         /// Where the refresh token is kept. It changes at every use.
         keeper: Arc<dyn RefreshTokenKeeper>,
+        /// The one audience that takes the application as itself too: asked so when the refresh token is refused for it. Needs a secret.
+        also_as_itself: Option<String>,
     },
 }
 
@@ -232,24 +234,13 @@ impl Inner {
                 tenant,
                 client_id,
                 secret,
-            } => {
-                let scope = format!("{audience}/.default");
-                let form = [
-                    ("grant_type", "client_credentials"),
-                    ("client_id", client_id),
-                    ("client_secret", secret.expose_secret()),
-                    ("scope", &scope),
-                ];
-                let given = self
-                    .ask(&format!("/{tenant}/oauth2/v2.0/token"), audience, &form)
-                    .await?;
-                Ok((given.access_token, given.lifetime))
-            }
+            } => self.as_itself(tenant, client_id, secret, audience).await,
             Credential::RefreshToken {
                 tenant,
                 client_id,
                 secret,
                 keeper,
+                also_as_itself,
             } => {
                 let _one_at_a_time = self.rotation.lock().await;
                 let refresh_token = kept(keeper, audience, |keeper| keeper.load()).await?;
@@ -265,7 +256,21 @@ impl Inner {
                 }
                 let given = self
                     .ask(&format!("/{tenant}/oauth2/token"), audience, &form)
-                    .await?;
+                    .await;
+                let given = match (given, secret) {
+                    // A refresh token may be good for the audience alone that it was issued for.
+                    (Err(error), Some(secret))
+                        if error.class == Class::Unauthorised
+                            && also_as_itself.as_deref() == Some(audience) =>
+                    {
+                        // What is wrong with the refresh token is the news, if this fails as well.
+                        return self
+                            .as_itself(tenant, client_id, secret, audience)
+                            .await
+                            .map_err(|_| error);
+                    }
+                    (given, _) => given?,
+                };
                 if let Some(next) = given.refresh_token
                     && next.expose_secret() != refresh_token.expose_secret()
                 {
@@ -275,6 +280,26 @@ impl Inner {
                 Ok((given.access_token, given.lifetime))
             }
         }
+    }
+
+    async fn as_itself(
+        &self,
+        tenant: &str,
+        client_id: &str,
+        secret: &SecretString,
+        audience: &str,
+    ) -> Result<(SecretString, Duration), RemoteError> {
+        let scope = format!("{audience}/.default");
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", client_id),
+            ("client_secret", secret.expose_secret()),
+            ("scope", &scope),
+        ];
+        let given = self
+            .ask(&format!("/{tenant}/oauth2/v2.0/token"), audience, &form)
+            .await?;
+        Ok((given.access_token, given.lifetime))
     }
 
     async fn ask(

@@ -299,10 +299,9 @@ fn dataverse(section: &Section<'_>, entra: Option<&Entra>) -> Option<Dataverse> 
     let webhook_header = section.parsed(
         "webhook_header",
         Some(SECRET_HEADER),
-        "the name of a header",
+        "the name of a header, or nothing",
         |text| {
-            let fits = !text.is_empty()
-                && text.len() <= 64
+            let fits = text.len() <= 64
                 && text
                     .bytes()
                     .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');

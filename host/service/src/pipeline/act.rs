@@ -159,7 +159,7 @@ async fn one(run: &mut Run<'_>, sight: &Sight, write: Write) -> Result<(), Troub
             let operation = intend(run, intent(run, target, condition, detail)).await?;
             let dataverse = &run.connection.dataverse;
             let call = dataverse.create(&table, &id, &cells, &operation).await;
-            let written = match intents::exists_already(call) {
+            let written = match intents::exists_already(run, &table, &id, call).await {
                 Ok(written) => {
                     failpoint!("call.after");
                     written

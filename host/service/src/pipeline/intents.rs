@@ -1,5 +1,7 @@
 //! Intents: committed before a write, closed after it, and resolved by reading when a run was cut off in between (I5).
 
+use std::collections::BTreeSet;
+
 use cosell_remote::partner_center::Referral;
 use cosell_remote::{Class, RemoteError};
 use cosell_store::{Intent, RecordKey};
@@ -100,18 +102,38 @@ pub(super) async fn answered<T>(
     }
 }
 
-/// A creation under "only if it does not exist": a conflict says that it does.
-pub(super) fn exists_already<T>(call: Result<T, RemoteError>) -> Result<Option<T>, RemoteError> {
-    match call {
-        Ok(made) => Ok(Some(made)),
+/// A creation under "only if it does not exist": a conflict says that it does, as long as the row is really there.
+pub(super) async fn exists_already<T>(
+    run: &Run<'_>,
+    table: &str,
+    id: &str,
+    call: Result<T, RemoteError>,
+) -> Result<Option<T>, RemoteError> {
+    let mut error = match call {
+        Ok(made) => return Ok(Some(made)),
+        Err(error) => error,
+    };
+    let is_there = match error.class {
         // Another row holds a key that must be unique: that is not our row, and a person has to say whose it is.
-        Err(mut error) if error.has_code(KEY_TAKEN) => {
-            error.class = Class::Refused;
-            Err(error)
+        _ if error.has_code(KEY_TAKEN) => false,
+        Class::Conflict if error.code().is_some() => true,
+        // Which of the two it is, only the code says, and it is not always given.
+        Class::Conflict => {
+            let columns = BTreeSet::new();
+            let read = run.connection.dataverse.retrieve(table, id, &columns, &[]);
+            match read.await {
+                Ok(_) => true,
+                Err(absent) if absent.class == Class::NotFound => false,
+                Err(other) => return Err(other),
+            }
         }
-        Err(error) if error.class == Class::Conflict => Ok(None),
-        Err(error) => Err(error),
+        _ => return Err(error),
+    };
+    if is_there {
+        return Ok(None);
     }
+    error.class = Class::Refused;
+    Err(error)
 }
 
 /// Resolves the intent that an earlier run left open, by reading its target; no plugin is asked (S29).

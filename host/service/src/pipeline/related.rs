@@ -6,7 +6,7 @@ use cosell_sync::row::Cell;
 use cosell_sync::side::Side;
 
 use super::run::Run;
-use crate::looking;
+use crate::looking::{self, Looked};
 use crate::records::{Below, below, looked_at};
 use crate::trouble::Trouble;
 
@@ -17,8 +17,12 @@ pub(super) async fn ring(run: &Run<'_>) -> Result<Option<Next>, Trouble> {
     if let Some(member) = run.members.first()
         && looked_at(needs).any(|looked| looked.table == member.kind)
     {
-        let ids: Vec<String> = run.members.iter().map(|member| member.id.clone()).collect();
-        looking::ring(run.desk, run.connection, needs, &member.kind, &ids).await?;
+        let rows = run.members.iter().map(|member| Looked {
+            id: member.id.clone(),
+            version: None,
+        });
+        let rows: Vec<Looked> = rows.collect();
+        looking::ring(run.desk, run.connection, needs, &member.kind, &rows).await?;
         return Ok(Some(Next::Settled));
     }
     let is_below = |member: &RecordKey| below(needs).any(|below| below.table == member.kind);

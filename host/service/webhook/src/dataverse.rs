@@ -34,7 +34,7 @@ pub struct DataverseSettings {
     pub secret: SecretString,
     /// The secret before, while endpoints are being registered with the new one.
     pub secret_previous: Option<SecretString>,
-    /// The header in which it travels. Default: [`SECRET_HEADER`].
+    /// The header in which it travels; empty when it travels as `?code=` alone. Default: [`SECRET_HEADER`].
     pub secret_header: String,
 }
 

@@ -91,14 +91,16 @@ fn close_row(
         .row(&table, id)
         .cloned()
         .ok_or_else(|| refusal::no_row(&table, id))?;
-    if row.int("statecode") != Some(0) {
+    let state = if won { 1 } else { 2 };
+    let held = row.int("statecode");
+    let otherwise = held != Some(0) && held != Some(state);
+    if held != Some(0) && !(otherwise && session.assumptions.lost_can_be_won()) {
         return Err(Refusal::new(
             400,
             "0x80040515",
             "The opportunity is already closed.",
         ));
     }
-    let state = if won { 1 } else { 2 };
     let status = settled_status(db, state, status)?;
     let mut body = close.clone();
     body.retain(|name, _| {
@@ -138,7 +140,7 @@ fn close_row(
     ));
     let events = db.events.len();
     write::apply(db, session, &table, id, changes)?;
-    if !session.assumptions.close_raises_update {
+    if !session.assumptions.close_raises_update() {
         db.events.truncate(events);
     }
     let primary_name = row.str("name").map(str::to_owned);

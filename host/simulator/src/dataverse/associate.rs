@@ -32,13 +32,13 @@ impl Call<'_> {
         let session = self.session;
         match (&self.request.method, navigation, named) {
             (&Method::PUT, Navigation::One { column, table }, Some(other)) => {
-                rules::refuse_closed(db, &self.table, id)?;
+                rules::refuse_closed(db, session, &self.table, id)?;
                 let cell = Cell::Ref { table, id: other };
                 let changes = vec![(column, Some(cell))];
                 write::apply(db, session, &self.table, id, changes)?;
             }
             (&Method::DELETE, Navigation::One { column, .. }, _) => {
-                rules::refuse_closed(db, &self.table, id)?;
+                rules::refuse_closed(db, session, &self.table, id)?;
                 write::apply(db, session, &self.table, id, vec![(column, None)])?;
             }
             (
@@ -46,7 +46,7 @@ impl Call<'_> {
                 Navigation::Children { table, column },
                 Some(child),
             ) => {
-                rules::refuse_closed(db, &table, child)?;
+                rules::refuse_closed(db, session, &table, child)?;
                 let cell = connect.then(|| Cell::Ref {
                     table: self.table.clone(),
                     id,
@@ -59,7 +59,7 @@ impl Call<'_> {
                 Some(other),
             ) => {
                 let changed = link(db, &self.table, id, &navigation, other, connect);
-                if !changed && connect && session.assumptions.linking_twice_is_refused {
+                if !changed && connect && session.assumptions.linking_twice_is_refused() {
                     return Err(refusal::exists());
                 }
             }

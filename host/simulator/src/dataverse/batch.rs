@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use uuid::Uuid;
 
+use super::answering::outgoing;
 use super::payload::unknown_content_id;
 use super::prefer::Prefer;
 use super::refusal::{self, Refusal};
@@ -51,6 +52,7 @@ pub(super) fn run(
         let failed = match part {
             Part::Single(item) => {
                 let reply = route::alone(db, session, &item.request);
+                let reply = outgoing(&session.assumptions, reply);
                 done.push((session.clone(), db.commit()));
                 push_item(&mut body, &boundary, &reply, None);
                 (reply.status >= 400).then_some(reply.status)
@@ -66,8 +68,14 @@ pub(super) fn run(
                     return (refusal.reply(), done);
                 }
                 Err((id, refusal)) => {
-                    push_change_set(&mut body, &boundary, &[(id, refusal.reply())]);
-                    Some(refusal.status)
+                    let reply = outgoing(&session.assumptions, refusal.reply());
+                    let status = reply.status;
+                    if session.assumptions.failed_change_set_is_bare() {
+                        push_item(&mut body, &boundary, &reply, None);
+                    } else {
+                        push_change_set(&mut body, &boundary, &[(id, reply)]);
+                    }
+                    Some(status)
                 }
             },
         };
@@ -204,7 +212,7 @@ fn parse(request: &Request, session: &Session) -> Result<Vec<Part>, Refusal> {
         })?;
     let text = std::str::from_utf8(&request.body)
         .map_err(|_| malformed("The batch is not UTF-8 text."))?;
-    let strict = session.assumptions.batch_requires_crlf;
+    let strict = session.assumptions.batch_requires_crlf();
     let text = if strict {
         text.to_owned()
     } else {
@@ -229,7 +237,7 @@ fn parse(request: &Request, session: &Session) -> Result<Vec<Part>, Refusal> {
                 .ok_or_else(|| malformed("A change set has no boundary."))?;
             for item in split(content, &inner, line)? {
                 let (headers, content) = headed(item, line)?;
-                items.push(self::item(&headers, content, line, request)?);
+                items.push(self::item(&headers, content, line, request, session)?);
             }
             if let Some(read) = items.iter().find(|item| item.request.method == Method::GET) {
                 return Err(malformed(&format!(
@@ -237,7 +245,7 @@ fn parse(request: &Request, session: &Session) -> Result<Vec<Part>, Refusal> {
                     read.request.path
                 )));
             }
-            if session.assumptions.batch_requires_content_id
+            if session.assumptions.batch_requires_content_id()
                 && items.iter().any(|item| item.content_id.is_none())
             {
                 return Err(refusal::query(
@@ -248,7 +256,7 @@ fn parse(request: &Request, session: &Session) -> Result<Vec<Part>, Refusal> {
             .to_ascii_lowercase()
             .starts_with("application/http")
         {
-            items.push(item(&headers, content, line, request)?);
+            items.push(item(&headers, content, line, request, session)?);
         } else {
             return Err(malformed(
                 "The Content-Type of a part is application/http or multipart/mixed.",
@@ -325,7 +333,13 @@ fn headed<'a>(text: &'a str, line: &str) -> Result<(HeaderMap, &'a str), Refusal
     Ok((headers, rest))
 }
 
-fn item(part: &HeaderMap, content: &str, line: &str, outer: &Request) -> Result<Item, Refusal> {
+fn item(
+    part: &HeaderMap,
+    content: &str,
+    line: &str,
+    outer: &Request,
+    session: &Session,
+) -> Result<Item, Refusal> {
     let content = content.trim_start_matches(['\r', '\n']);
     let (first, rest) = content.split_once(line).unwrap_or((content, ""));
     // The method ends at the first space and the version begins behind the last: what is between them may hold spaces, as the addresses
@@ -355,6 +369,21 @@ fn item(part: &HeaderMap, content: &str, line: &str, outer: &Request) -> Result<
         return Err(malformed("A batch cannot contain a batch."));
     }
     let (headers, body) = headed(rest, line)?;
+    let body = body.trim();
+    let length = headers.get("content-length");
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let needs_length = !body.is_empty() && session.assumptions.batch_requires_content_length();
+    match length {
+        Some(length) if length != body.len() => {
+            return Err(malformed(
+                "The Content-Length of a part is not the length of its body.",
+            ));
+        }
+        None if needs_length => {
+            return Err(malformed("The stream of a part is not readable."));
+        }
+        _ => {}
+    }
     let content_id = part
         .get("content-id")
         .or(headers.get("content-id"))
@@ -365,7 +394,7 @@ fn item(part: &HeaderMap, content: &str, line: &str, outer: &Request) -> Result<
         path: path.to_owned(),
         query: query.to_owned(),
         headers,
-        body: Bytes::from(body.trim().to_owned()),
+        body: Bytes::from(body.to_owned()),
         origin: outer.origin.clone(),
     };
     route::refuse_long(&request, 2)?;

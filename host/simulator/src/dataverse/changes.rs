@@ -92,7 +92,7 @@ impl Call<'_> {
                 self.change(db, id, &sent, &body)?;
                 self.written(db, id, false)
             }
-            None if if_match.is_some() => Err(self.missing(key)),
+            None if if_match.is_some() => Err(self.gone(key)),
             None => {
                 let extra = address::key_cells(self.table(db)?, key);
                 let id = if let Key::Id(id) = key {
@@ -118,7 +118,22 @@ impl Call<'_> {
         }
     }
 
+    /// A write to a row that is not there. No version is that of no row.
+    fn gone(&self, key: &Key) -> Refusal {
+        let by_etag = self
+            .request
+            .header("if-match")
+            .is_some_and(|tag| tag != "*");
+        if by_etag && self.session.assumptions.gone_row_is_412() {
+            return refusal::changed();
+        }
+        self.missing(key)
+    }
+
     pub(super) fn delete(&self, db: &mut Db, key: &Key) -> Result<Reply, Refusal> {
+        if address::locate(db, self.table(db)?, key)?.is_none() {
+            return Err(self.gone(key));
+        }
         let id = self.locate(db, key)?;
         self.check_version(db, id)?;
         let unseen = db.sight.borrow().unseen(&id.to_string()).len();

@@ -112,7 +112,13 @@ pub(super) fn read(
             }
             let cell = cells::read(table, column, value)?;
             if if create { column.create } else { column.update } {
+                let cell = cell.map(|cell| as_kept(session, cell));
                 out.cells.push((column.logical.clone(), cell));
+            } else if session.assumptions.read_only_columns_are_refused() {
+                return Err(refusal::payload(
+                    &table.set,
+                    format_args!("The property '{name}' is read-only."),
+                ));
             }
             continue;
         }
@@ -157,6 +163,23 @@ pub(super) fn read(
         }
     }
     Ok(out)
+}
+
+/// A text as the platform keeps it. (dataverse 6, row 32)
+fn as_kept(session: &Session, cell: Cell) -> Cell {
+    let Cell::Text(text) = cell else { return cell };
+    let mut kept = text.to_string();
+    let trimmed = kept.trim_end();
+    if trimmed.len() < kept.len() && session.assumptions.text_is_trimmed() {
+        kept.truncate(trimmed.len());
+    }
+    let plain = kept.replace("\r\n", "\n");
+    if plain.matches('\n').count() > kept.matches("\r\n").count()
+        && session.assumptions.line_feeds_become_crlf()
+    {
+        kept = plain.replace('\n', "\r\n");
+    }
+    Cell::text(&kept)
 }
 
 /// One navigation may lead to several tables (`ownerid` to users and teams): the reference itself says to which.
@@ -215,10 +238,16 @@ pub(super) fn bound(
             table: table.logical.clone(),
             id,
         }),
-        _ => Err(match key {
-            Key::Id(id) => refusal::no_bound_row(&table.logical, id),
-            Key::Alternate(_) => refusal::no_row_by_key(&table.logical),
-        }),
+        _ => {
+            let mut missing = match key {
+                Key::Id(id) => refusal::no_bound_row(&table.logical, id),
+                Key::Alternate(_) => refusal::no_row_by_key(&table.logical),
+            };
+            if session.assumptions.missing_reference_is_400() {
+                missing.status = 400;
+            }
+            Err(missing)
+        }
     }
 }
 

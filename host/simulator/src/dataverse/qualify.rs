@@ -129,8 +129,10 @@ pub(super) fn answer(
         .table("lead")
         .ok_or_else(|| refusal::no_segment("lead"))?;
     let context = read::context(&request.origin, lead, &Default::default());
+    let named = !session.assumptions.qualify_names_nothing();
     let made: Vec<Value> = made
         .into_iter()
+        .filter(|_| named)
         .map(|(table, id)| {
             let key = format!("{table}id");
             json!({"@odata.type": format!("#Microsoft.Dynamics.CRM.{table}"), key: id.to_string()})
@@ -183,8 +185,9 @@ pub(super) fn qualify(
     }
     if order.opportunity {
         let mut row = taken(&lead, TO_OPPORTUNITY);
-        if session.assumptions.qualify_copies_connector_columns {
-            row.extend(connector_columns(db, &lead));
+        let connected = connector_columns(db, &lead);
+        if !connected.is_empty() && session.assumptions.qualify_copies_connector_columns() {
+            row.extend(connected);
         }
         bind(&mut row, "originatingleadid", "leads", Some(id));
         bind(&mut row, "parentaccountid", "accounts", account);

@@ -97,6 +97,15 @@ pub(super) fn denied(user: uuid::Uuid, table: &str) -> Refusal {
     )
 }
 
+/// The caller's app is no user here.
+pub(super) fn stranger() -> Refusal {
+    Refusal::new(
+        403,
+        "0x80072560",
+        "The user is not a member of the organization.",
+    )
+}
+
 /// The caller's user is switched off.
 pub(super) fn disabled(user: uuid::Uuid) -> Refusal {
     Refusal::new(
@@ -211,6 +220,15 @@ pub(super) fn wrong_status(state: i32, status: i32) -> Refusal {
         format!(
             "{status} is not a valid status code for state code {state}: State code is invalid or state code is valid but status code is invalid for a specified state code."
         ),
+    )
+}
+
+/// A closed row is written to, in the words of the other reading.
+pub(super) fn read_only(table: &str, id: impl std::fmt::Display) -> Refusal {
+    Refusal::new(
+        403,
+        "0x8004022e",
+        format!("The {table} {id} is closed and cannot be updated because it is read-only."),
     )
 }
 

@@ -229,6 +229,14 @@ impl Call<'_> {
         let tracked_page = page::Cookie::read(&self.pairs)?.tracking.is_some();
         if self.prefer.track || has("$deltatoken") || tracked_page {
             let options = self.options(db)?;
+            if has("$deltatoken")
+                && self.session.assumptions.delta_link_refuses_prefer()
+                && self.prefer.track
+            {
+                return Err(refusal::query(
+                    "The preference odata.track-changes isn't supported with a delta token.",
+                ));
+            }
             return tracking::answer(
                 db,
                 self.session,
@@ -253,7 +261,7 @@ impl Call<'_> {
         let table = self.table(db)?;
         let options = self.options(db)?;
         let number = match self.pairs.iter().find(|(name, _)| name == "$deltatoken") {
-            Some((_, token)) => tracking::changes(db, self.session, table, token)?.len(),
+            Some((_, token)) => tracking::changes(db, self.session, table, token, &options)?.len(),
             None => {
                 let rows = db
                     .rows(&self.table)

@@ -14,6 +14,9 @@ use super::store::{Cell, Db, Row};
 /// Tables whose rows cannot be changed once they left the state 0.
 const FROZEN_WHEN_CLOSED: [&str; 2] = ["opportunity", "lead"];
 
+/// Columns of a webhook endpoint that its table's page calls required, and public connectors leave out. (dataverse 4.2)
+const ENDPOINT_COLUMNS: [&str; 4] = ["connectionmode", "path", "solutionnamespace", "userclaim"];
+
 /// Fills what a create leaves out.
 pub(super) fn before_create(
     db: &Db,
@@ -31,7 +34,9 @@ pub(super) fn before_create(
             let parent = ["parentaccountid", "parentcontactid"]
                 .iter()
                 .find_map(|name| payload.get(name)?.clone());
-            if let Some(parent) = parent {
+            if let Some(parent) = parent
+                && session.assumptions.customer_is_derived()
+            {
                 payload.set("customerid", Some(parent));
             }
         }
@@ -78,6 +83,15 @@ pub(super) fn before_create(
         payload.set("transactioncurrencyid", base);
     }
     if &**table == "serviceendpoint" {
+        let left_out = ENDPOINT_COLUMNS
+            .iter()
+            .find(|name| payload.get(name).is_none_or(Option::is_none));
+        if !session.is_person()
+            && session.assumptions.endpoint_needs_every_column()
+            && let Some(left_out) = left_out
+        {
+            return Err(refusal::required(left_out));
+        }
         payload.set(
             "isauthvalueset",
             Some(Cell::Bool(
@@ -104,6 +118,7 @@ pub(super) fn before_update(
     if &**table == "opportunity"
         && let Some(wanted @ (1 | 2)) = wanted
         && state == Some(0)
+        && !session.assumptions.state_can_be_set()
     {
         let word = if wanted == 1 { "won" } else { "lost" };
         return Err(Refusal::new(
@@ -119,7 +134,7 @@ pub(super) fn before_update(
         .iter()
         .all(|(name, _)| matches!(&**name, "statecode" | "statuscode"));
     if !only_state || wanted != Some(0) {
-        refuse_closed(db, table, id)?;
+        refuse_closed(db, session, table, id)?;
     }
     if wanted.is_some() || payload.int("statuscode").is_some() {
         settle_state(db, table, wanted, payload, state)?;
@@ -132,12 +147,21 @@ pub(super) fn before_update(
 }
 
 /// A won, lost, qualified or disqualified row takes nothing but to be reopened.
-pub(super) fn refuse_closed(db: &Db, table: &str, id: uuid::Uuid) -> Result<(), Refusal> {
+pub(super) fn refuse_closed(
+    db: &Db,
+    session: &Session,
+    table: &str,
+    id: uuid::Uuid,
+) -> Result<(), Refusal> {
     let state = db.row(table, id).and_then(|row| row.int("statecode"));
-    if FROZEN_WHEN_CLOSED.contains(&table) && state.is_some_and(|state| state != 0) {
-        return Err(refusal::closed(table, id));
+    let closed = FROZEN_WHEN_CLOSED.contains(&table) && state.is_some_and(|state| state != 0);
+    if !closed || session.assumptions.closed_rows_are_writable() {
+        return Ok(());
     }
-    Ok(())
+    Err(match session.assumptions.closed_rows_are_forbidden() {
+        true => refusal::read_only(table, id),
+        false => refusal::closed(table, id),
+    })
 }
 
 /// A deal for a customer that was deactivated. (dataverse 6, row 30)
@@ -146,7 +170,7 @@ fn refuse_inactive_customer(db: &Db, session: &Session, payload: &Payload) -> Re
         return Ok(());
     };
     let state = db.row(table, *id).and_then(|row| row.int("statecode"));
-    if session.assumptions.inactive_customer_is_refused && state.is_some_and(|state| state != 0) {
+    if state.is_some_and(|state| state != 0) && session.assumptions.inactive_customer_is_refused() {
         return Err(Refusal::new(
             400,
             "0x80040517",
@@ -170,6 +194,7 @@ fn calculated_revenue(session: &Session, row: Option<&Arc<Row>>, payload: &mut P
     }
     match sent {
         Some(amount) if session.is_person() => payload.set("totalamount", amount),
+        Some(_) if !session.assumptions.calculated_revenue_replaces() => {}
         _ => {
             let sum = kept("totalamount").unwrap_or(Cell::Decimal(Decimal::ZERO));
             payload.set("estimatedvalue", Some(sum));

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::index::KeyIndex;
 pub(crate) use super::row::{Cell, Row};
 use super::schema::{Conflict, Name, Schema};
+use crate::assumptions::Readings;
 use crate::ids::Ids;
 use crate::sight::Sight;
 use crate::standing::Hidden;
@@ -74,6 +75,29 @@ impl Rows {
     }
 }
 
+/// Since when a row is there, and when each of its columns was changed last.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Touched {
+    pub(crate) made: u64,
+    columns: BTreeMap<Name, u64>,
+}
+
+impl Touched {
+    /// The version of the last change of a column, if it was changed at all.
+    pub(crate) fn at(&self, column: &str) -> Option<u64> {
+        self.columns.get(column).copied()
+    }
+
+    fn note(&mut self, before: &Row, after: &Row) {
+        let both = before.cells.iter().chain(after.cells.iter());
+        for (name, _) in both {
+            if before.cells.get(name) != after.cells.get(name) {
+                self.columns.insert(name.clone(), after.version);
+            }
+        }
+    }
+}
+
 /// Something that happened to a row, for webhooks.
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
@@ -123,6 +147,8 @@ pub(crate) struct Asked {
     pub(crate) caller: Uuid,
     /// Where the caller believes that we are.
     pub(crate) origin: String,
+    /// How doubtful facts are read.
+    pub(crate) readings: Readings,
 }
 
 /// An entry for the ledger.
@@ -187,6 +213,8 @@ pub(crate) struct Db {
     pub(crate) watched: bool,
     pub(crate) sight: RefCell<Sight>,
     rows: BTreeMap<Name, Rows>,
+    /// Rows that were changed since they were made. A change that was taken back stays noted: a delta may tell too much, never too little.
+    touched: BTreeMap<Uuid, Touched>,
     links: BTreeMap<usize, BTreeSet<(Uuid, Uuid)>>,
     undo: Vec<Undo>,
 }
@@ -218,6 +246,7 @@ impl Db {
             watched: false,
             sight: RefCell::default(),
             rows,
+            touched: BTreeMap::new(),
             links: BTreeMap::new(),
             undo: Vec::new(),
         };
@@ -256,6 +285,7 @@ impl Db {
             watched: false,
             sight: self.sight.clone(),
             rows: self.rows.clone(),
+            touched: self.touched.clone(),
             links: self.links.clone(),
             undo: Vec::new(),
         }
@@ -283,6 +313,13 @@ impl Db {
         let row = Arc::new(row);
         let rows = self.rows.entry(table.clone()).or_default();
         let before = rows.insert(Arc::clone(&row));
+        if let Some(before) = &before {
+            let touched = self.touched.entry(id).or_insert_with(|| Touched {
+                made: before.version,
+                ..Touched::default()
+            });
+            touched.note(before, &row);
+        }
         self.undo.push(Undo::Row {
             table: table.clone(),
             id,
@@ -291,12 +328,18 @@ impl Db {
         row
     }
 
+    /// When the columns of a row were changed; none of a row that is as it was made.
+    pub(crate) fn touched(&self, id: Uuid) -> Option<&Touched> {
+        self.touched.get(&id)
+    }
+
     /// Removes a row and logs it for change tracking.
     pub(crate) fn remove(&mut self, table: &Name, id: Uuid) {
         self.version += 1;
         let version = self.version;
         let rows = self.rows.entry(table.clone()).or_default();
         let before = rows.remove(id);
+        self.touched.remove(&id);
         rows.deleted.push((version, id));
         self.undo.push(Undo::Row {
             table: table.clone(),

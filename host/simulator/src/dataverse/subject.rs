@@ -34,6 +34,10 @@ impl Subject for RowSubject<'_> {
         self.db.asked.caller
     }
 
+    fn not_equal_finds_empty(&self) -> bool {
+        self.db.asked.readings.not_equal_finds_empty()
+    }
+
     fn scalar(&self, path: &[String]) -> Scalar {
         let Some((first, rest)) = path.split_first() else {
             return Scalar::Guid(self.row.id);

@@ -6,15 +6,19 @@ use uuid::Uuid;
 
 use super::page::{Cookie, PAGE_MAX};
 use super::prefer::Prefer;
-use super::read;
 use super::refusal::{self, Refusal};
 use super::route::json_reply;
 use super::schema::Table;
 use super::session::Session;
-use super::store::Db;
+use super::store::{Db, Row};
+use super::{answering, read};
 use crate::odata::options::Options;
 use crate::wire::{Reply, Request, encode};
 
+/// How many of the latest writes a delta delivers once more, where it does.
+const REDELIVERED: u64 = 10;
+/// Columns that every update writes.
+const STAMPED: [&str; 2] = ["modifiedon", "versionnumber"];
 /// Days a delta link lives when the organisation does not say.
 const EXPIRY_DAYS: i64 = 7;
 
@@ -55,13 +59,23 @@ pub(super) fn answer(
         .iter()
         .find(|(name, _)| name == "$deltatoken")
         .map(|(_, token)| token.as_str());
-    let started = cookie.tracking.unwrap_or(db.version);
+    let started = cookie.tracking.unwrap_or_else(|| {
+        let again = token.is_some() || db.version > db.tracking_floor;
+        if again && session.assumptions.delta_redelivers() {
+            // The latest writes come once more with the next delta.
+            db.version
+                .saturating_sub(REDELIVERED)
+                .max(db.tracking_floor)
+        } else {
+            db.version
+        }
+    });
     let context = read::context(&request.origin, table, options);
     let (context, mut all) = match token {
         None => (context, everything(db, table, cookie.after)),
         Some(token) => (
             format!("{context}/$delta"),
-            changes(db, session, table, token)?,
+            changes(db, session, table, token, options)?,
         ),
     };
     all.retain(|change| cookie.mark.is_none_or(|mark| change.mark() > mark));
@@ -125,14 +139,8 @@ pub(super) fn changes(
     session: &Session,
     table: &Table,
     token: &str,
+    options: &Options,
 ) -> Result<Vec<Change>, Refusal> {
-    let expired = || {
-        Refusal::new(
-            400,
-            "0x80044352",
-            "Version stamp associated with the client has expired. Please perform a full sync.",
-        )
-    };
     let (version, date) = token
         .split_once('!')
         .ok_or_else(|| refusal::query("The delta token is malformed."))?;
@@ -152,7 +160,7 @@ pub(super) fn changes(
     if version < db.tracking_floor
         || session.now.duration_since(given) > SignedDuration::from_hours(24 * days)
     {
-        return Err(expired());
+        return Err(answering::expired(&session.assumptions));
     }
     let Some(rows) = db.rows(&table.logical) else {
         return Ok(Vec::new());
@@ -160,7 +168,8 @@ pub(super) fn changes(
     let changed = rows
         .live
         .values()
-        .filter(|row| row.version > version && db.shows(row.id));
+        .filter(|row| row.version > version && db.shows(row.id))
+        .filter(|row| tells(db, session, row, version, options));
     let changed = changed.map(|row| Change {
         id: row.id,
         version: row.version,
@@ -178,6 +187,21 @@ pub(super) fn changes(
     let mut all: Vec<Change> = changed.chain(gone).collect();
     all.sort_unstable_by_key(|change| change.mark());
     Ok(all)
+}
+
+/// Whether a delta tells of a row that changed since a version.
+fn tells(db: &Db, session: &Session, row: &Row, version: u64, options: &Options) -> bool {
+    // A row that is new is told of in any case.
+    let (Some(touched), Some(names)) = (db.touched(row.id), &options.select) else {
+        return true;
+    };
+    if touched.made > version || !session.assumptions.delta_follows_selected_columns() {
+        return true;
+    }
+    names.iter().any(|name| {
+        let name = name.trim_start_matches('_').trim_end_matches("_value");
+        STAMPED.contains(&name) || touched.at(name).is_some_and(|at| at > version)
+    })
 }
 
 fn shown(

@@ -107,10 +107,6 @@ fn delivery(
     let request_id = Uuid::new_v4();
     let host = url.split_once("://").map_or(url, |(_, host)| host);
     let mut headers = vec![
-        (
-            "content-type".to_owned(),
-            "application/json; charset=utf-8".to_owned(),
-        ),
         ("x-request-id".to_owned(), request_id.to_string()),
         ("x-ms-dynamics-organization".to_owned(), host.to_owned()),
         (
@@ -126,6 +122,16 @@ fn delivery(
             event.correlation.to_string(),
         ),
     ];
+    if !session.assumptions.events_have_no_content_type() {
+        headers.push((
+            "content-type".to_owned(),
+            "application/json; charset=utf-8".to_owned(),
+        ));
+    }
+    let settings = |secret: &str| match session.assumptions.secret_headers_are_json() {
+        true => named_values(secret),
+        false => settings(secret),
+    };
     let mut address = endpoint.str("url").unwrap_or_default().to_owned();
     let secret = endpoint.str("authvalue").unwrap_or_default();
     let mut query = Vec::new();
@@ -169,6 +175,13 @@ fn delivery(
         attempts_max: ATTEMPTS_MAX,
         retry: Retry::GatewayErrors,
     }
+}
+
+/// `{"name": "value"}` as pairs.
+fn named_values(json: &str) -> Vec<(String, String)> {
+    let read: std::collections::BTreeMap<String, String> =
+        serde_json::from_str(json).unwrap_or_default();
+    read.into_iter().collect()
 }
 
 /// `<settings><setting name="…" value="…"/></settings>` as pairs.

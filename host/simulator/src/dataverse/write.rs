@@ -69,7 +69,7 @@ pub(super) fn create(
     rules::stamp_created(session, &mut row);
     rules::compute(db, table, &mut row)?;
     required_columns(db, table, &row)?;
-    unique_keys(db, table, &row)?;
+    unique_keys(db, session, table, &row)?;
     let made = db.put(table, row);
     raise(db, "Create", table, (None, Some(&made)), payload.cells);
     for (child, column, body) in children {
@@ -128,7 +128,7 @@ pub(super) fn update(
             apply(db, session, table, id, part)?;
         }
     }
-    if reopened && session.assumptions.reopening_makes_close_row {
+    if reopened && session.assumptions.reopening_makes_close_row() {
         actions::note_reopening(db, session, id)?;
     }
     Ok(())
@@ -156,7 +156,7 @@ pub(super) fn apply(
     rules::stamp_modified(session, &mut row);
     rules::compute(db, table, &mut row)?;
     required_columns(db, table, &row)?;
-    unique_keys(db, table, &row)?;
+    unique_keys(db, session, table, &row)?;
     let mut target = changes;
     for name in ["modifiedon", "modifiedby", "modifiedonbehalfby"] {
         target.push((name.into(), row.cells.get(name).cloned()));
@@ -242,7 +242,7 @@ fn required_columns(db: &Db, table: &str, row: &Row) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn unique_keys(db: &Db, table: &str, row: &Row) -> Result<(), Refusal> {
+fn unique_keys(db: &Db, session: &Session, table: &str, row: &Row) -> Result<(), Refusal> {
     let Some(table) = db.schema.table(table) else {
         return Ok(());
     };
@@ -266,7 +266,11 @@ fn unique_keys(db: &Db, table: &str, row: &Row) -> Result<(), Refusal> {
         });
         if let Some(twin) = twin {
             return Err(Refusal::new(
-                412,
+                if session.assumptions.taken_key_is_400() {
+                    400
+                } else {
+                    412
+                },
                 "0x80060892",
                 format!(
                     "Entity Key {} violated. A record with the same value for {} already exists. A duplicate record cannot be created. Select one or more unique values and try again. <DuplicateAttributes/><EntityName>{}</EntityName><Id>{}</Id>",

@@ -24,6 +24,8 @@ pub(super) struct RefreshToken {
     pub(super) user: String,
     pub(super) used: Timestamp,
     pub(super) revoked: bool,
+    /// What it was issued for.
+    pub(super) audience: Audience,
     /// It came of a device code: who redeems it need not prove to be the app.
     pub(super) public: bool,
 }
@@ -72,6 +74,7 @@ impl Books {
         &mut self,
         app: &App,
         user: &str,
+        audience: Audience,
         now: Timestamp,
         public: bool,
     ) -> String {
@@ -82,6 +85,7 @@ impl Books {
             user: user.to_owned(),
             used: now,
             revoked: false,
+            audience,
             public,
         };
         self.refresh.insert(token.clone(), held);

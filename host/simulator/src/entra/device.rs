@@ -154,7 +154,7 @@ impl Entra {
         };
         held.redeemed = true;
         let (audience, resource) = held.wants.clone();
-        let refresh = books.refresh_token(app, &user, now, true);
+        let refresh = books.refresh_token(app, &user, audience, now, true);
         drop(books);
         Ok(self.issue(
             as_user(app, &user),

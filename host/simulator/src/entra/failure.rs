@@ -9,7 +9,7 @@ use crate::wire::Reply;
 /// Why no token is given.
 #[derive(Debug)]
 pub(super) struct Failure {
-    status: u16,
+    pub(super) status: u16,
     error: &'static str,
     code: u32,
     message: String,
@@ -33,6 +33,10 @@ impl Failure {
     /// What was traded in is worth nothing.
     pub(super) fn grant(code: u32, message: &str) -> Self {
         Self::new(400, "invalid_grant", code, message)
+    }
+
+    pub(super) fn is_of_client(&self) -> bool {
+        self.error == "invalid_client"
     }
 
     pub(super) fn reply(self, ids: &mut Ids, now: Timestamp) -> Reply {

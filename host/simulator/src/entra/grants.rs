@@ -128,10 +128,16 @@ impl Entra {
                 "The refresh token has expired due to inactivity. The token was issued earlier and was inactive for 90.00:00:00.",
             ));
         }
+        if held.audience != audience && self.assumptions.refresh_token_is_bound_to_audience() {
+            return Err(Failure::grant(
+                70_000,
+                "The provided value for the input parameter 'refresh_token' or 'assertion' is not valid: it was issued for another resource.",
+            ));
+        }
         held.used = now;
-        held.revoked = !self.old_refresh_tokens_keep_working;
+        held.revoked = !self.assumptions.old_refresh_tokens_keep_working();
         let (user, public) = (held.user.clone(), held.public);
-        let next = books.refresh_token(app, &user, now, public);
+        let next = books.refresh_token(app, &user, audience, now, public);
         drop(books);
         Ok(self.issue(
             as_user(app, &user),
@@ -192,7 +198,7 @@ impl Entra {
         }
         held.redeemed = true;
         let user = held.user.clone();
-        let refresh = books.refresh_token(app, &user, now, false);
+        let refresh = books.refresh_token(app, &user, audience, now, false);
         drop(books);
         Ok(self.issue(
             as_user(app, &user),

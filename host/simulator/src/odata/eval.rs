@@ -18,6 +18,10 @@ pub(crate) trait Subject {
     fn column(&self, name: &str) -> Scalar {
         self.scalar(&[name.to_owned()])
     }
+    /// Whether a column without a value is not equal to a value.
+    fn not_equal_finds_empty(&self) -> bool {
+        true
+    }
     /// The time of the question.
     fn now(&self) -> Timestamp {
         Timestamp::UNIX_EPOCH
@@ -78,7 +82,14 @@ fn holds(expr: &Expr, scope: &Scope<'_>) -> bool {
         Expr::Or(all) => all.iter().any(|each| holds(each, scope)),
         Expr::Not(inner) => !holds(inner, scope),
         Expr::Compare { op, left, right } => {
-            compare(*op, &scope.value(left), &scope.value(right), scope.case)
+            let null = Term::Literal(Scalar::Null);
+            let asks_for_null = *left == null || *right == null;
+            let (left, right) = (scope.value(left), scope.value(right));
+            let one_is_empty = (left == Scalar::Null) != (right == Scalar::Null);
+            if *op == Op::Ne && one_is_empty && !asks_for_null {
+                return scope.subject.not_equal_finds_empty();
+            }
+            compare(*op, &left, &right, scope.case)
         }
         Expr::Text {
             function,

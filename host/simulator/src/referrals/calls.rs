@@ -40,7 +40,7 @@ impl Referrals {
         for change in &created.changes {
             self.notify(&book, change);
         }
-        let status = if self.assumptions.create_answers_201 {
+        let status = if self.assumptions.create_answers_201() {
             201
         } else {
             200

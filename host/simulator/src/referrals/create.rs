@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::book::{Book, Change};
 use super::{MICROSOFT, Organization, Refusal, shape};
-use crate::assumptions::Assumptions;
+use crate::assumptions::Readings;
 use crate::clock::fraction;
 
 /// Days in which an invited side has to answer.
@@ -38,11 +38,11 @@ pub(crate) fn create(
     book: &mut Book,
     input: &Value,
     organization: &Organization,
-    assumptions: &Assumptions,
+    assumptions: &Readings,
     now: Timestamp,
     via: Option<String>,
 ) -> Result<Created, Refusal> {
-    let mut referral = checked(input, assumptions.unknown_properties_are_refused)?;
+    let mut referral = checked(input, assumptions.unknown_properties_are_refused())?;
     let engagement = referral["engagementId"].as_str().map(str::to_lowercase);
     if let Some(engagement) = &engagement
         && !book.knows_engagement(engagement)
@@ -95,7 +95,7 @@ pub(crate) fn create(
         referral["status"] = json!("Active");
         referral["substatus"] = json!("Accepted");
         referral["acceptedDateTime"] = json!(created);
-        referral["direction"] = json!(if assumptions.own_deals_say_incoming {
+        referral["direction"] = json!(if assumptions.own_deals_say_incoming() {
             "Incoming"
         } else {
             "Outgoing"

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::book::{Book, Change};
 use super::create::{self, STATUSES, SUBSTATUSES};
 use super::{MICROSOFT, Refusal, deal_registration, shape};
-use crate::assumptions::Assumptions;
+use crate::assumptions::Readings;
 use crate::clock::fraction;
 
 /// Most operations in one patch: a generous multiple of the whitelist.
@@ -90,7 +90,7 @@ pub(crate) fn apply(
     id: &str,
     operations: &[Operation],
     actor: Actor,
-    assumptions: &Assumptions,
+    assumptions: &Readings,
     now: Timestamp,
     via: Option<String>,
 ) -> Result<Change, Refusal> {
@@ -104,7 +104,6 @@ pub(crate) fn apply(
     if before["status"] == "Closed" {
         return Err(closed());
     }
-    let contacts_fixed = contacts_fixed(book, before, assumptions);
     let mut after = before.clone();
     for operation in operations {
         let path = operation.path.as_str();
@@ -116,7 +115,7 @@ pub(crate) fn apply(
                 format!("The path '{path}' cannot be patched."),
             ));
         }
-        if contacts_fixed && path.starts_with("/customerProfile/team") {
+        if path.starts_with("/customerProfile/team") && contacts_fixed(book, before, assumptions) {
             return Err(contacts_read_only());
         }
         let value = shape::coerce(path, &operation.value)?;
@@ -140,7 +139,7 @@ pub(crate) fn replace(
     book: &mut Book,
     id: &str,
     body: &Value,
-    assumptions: &Assumptions,
+    assumptions: &Readings,
     now: Timestamp,
     via: Option<String>,
 ) -> Result<Change, Refusal> {
@@ -161,15 +160,15 @@ pub(crate) fn replace(
     if before["status"] == "Closed" {
         return Err(closed());
     }
-    let strict = assumptions.unknown_properties_are_refused;
+    let strict = assumptions.unknown_properties_are_refused();
     let mut after = shape::laid_over(before.clone(), fields, strict)?;
     for fixed in ["engagementId", "type", "target", "inviteContext"] {
         after[fixed] = before[fixed].clone();
     }
     create::valid(&after)?;
     let contacts = "/customerProfile/team";
-    if contacts_fixed(book, before, assumptions)
-        && before.pointer(contacts) != after.pointer(contacts)
+    if before.pointer(contacts) != after.pointer(contacts)
+        && contacts_fixed(book, before, assumptions)
     {
         return Err(contacts_read_only());
     }
@@ -193,7 +192,7 @@ fn contacts_read_only() -> Refusal {
 fn settle(
     before: &Value,
     after: &mut Value,
-    assumptions: &Assumptions,
+    assumptions: &Readings,
     now: Timestamp,
 ) -> Result<(), Refusal> {
     let consent = "/consent/consentToShareReferralWithMicrosoftSellers";
@@ -217,7 +216,7 @@ fn settle(
     transition(before, after, now)?;
     let given_up = matches!(after["substatus"].as_str(), Some("Lost" | "Declined"));
     if given_up
-        && assumptions.closing_needs_reason
+        && assumptions.closing_needs_reason()
         && after["statusReason"].as_str().is_none_or(str::is_empty)
     {
         return Err(Refusal::invalid(
@@ -229,11 +228,11 @@ fn settle(
 }
 
 /// Whether the customer's contacts are read-only: since Microsoft sees the deal, or since it was invited.
-fn contacts_fixed(book: &Book, referral: &Value, assumptions: &Assumptions) -> bool {
+fn contacts_fixed(book: &Book, referral: &Value, assumptions: &Readings) -> bool {
     let engagement = referral["engagementId"].as_str().unwrap_or_default();
     let invited = book.in_engagement(engagement, MICROSOFT).is_some();
     let visible = referral["consent"]["consentToShareReferralWithMicrosoftSellers"] == true;
-    invited || (visible && assumptions.contacts_fixed_once_visible)
+    invited || (visible && assumptions.contacts_fixed_once_visible())
 }
 
 /// Checks the step from one state to the next and stamps it. A lone `/status` ends in a pair that does not exist.

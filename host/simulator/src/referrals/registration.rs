@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::COLLECTION;
-use crate::assumptions::Assumptions;
+use crate::assumptions::Readings;
 use crate::clock::Clock;
 use crate::deliveries::{Deliveries, Delivery, Retry};
 use crate::entra::{Audience, Entra, Identity};
@@ -76,7 +76,7 @@ pub(crate) struct Registrations {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) deliveries: Deliveries,
     pub(crate) signer: Arc<WebhookSigner>,
-    pub(crate) assumptions: Assumptions,
+    pub(crate) assumptions: Readings,
     pub(crate) certificate_url: String,
     pub(crate) retry_ms: u64,
     books: Mutex<Books>,
@@ -156,11 +156,6 @@ impl Registrations {
         referral: &str,
         at: Timestamp,
     ) {
-        let uri = if self.assumptions.resource_uri_is_real_address {
-            format!("https://api.partner.microsoft.com{COLLECTION}/{referral}")
-        } else {
-            format!("https://api.partnercenter.microsoft.com/engagements/v1/referrals/{referral}")
-        };
         let registration = {
             let books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
             books
@@ -170,6 +165,13 @@ impl Registrations {
                 .cloned()
         };
         if let Some(registration) = registration {
+            let uri = if self.assumptions.resource_uri_is_real_address() {
+                format!("https://api.partner.microsoft.com{COLLECTION}/{referral}")
+            } else {
+                format!(
+                    "https://api.partnercenter.microsoft.com/engagements/v1/referrals/{referral}"
+                )
+            };
             self.send(
                 &registration,
                 Notice {

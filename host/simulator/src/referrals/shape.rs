@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
 use super::{COLLECTION, Refusal};
-use crate::assumptions::Assumptions;
+use crate::assumptions::Readings;
 use crate::html::escape;
 
 /// Fields that the server owns: silently dropped from input. (partner-center 2.1)
@@ -257,16 +257,18 @@ pub(crate) fn coerce(path: &str, value: &Value) -> Result<Value, Refusal> {
 }
 
 /// The referral as it leaves: links added, the customer's name escaped.
-pub(crate) fn outward(referral: &Value, assumptions: &Assumptions, origin: &str) -> Value {
+pub(crate) fn outward(referral: &Value, assumptions: &Readings, origin: &str) -> Value {
     let mut out = referral.clone();
-    if assumptions.escape_customer_names
-        && let Some(name) = out.pointer_mut("/customerProfile/name")
+    if let Some(name) = out.pointer_mut("/customerProfile/name")
         && let Some(text) = name.as_str()
+        && let escaped = escape(text)
+        && escaped != text
+        && assumptions.escape_customer_names()
     {
-        *name = Value::String(escape(text));
+        *name = Value::String(escaped);
     }
     let engagement = referral["engagementId"].as_str().unwrap_or_default();
-    let quote = if assumptions.unquoted_related_link {
+    let quote = if assumptions.unquoted_related_link() {
         ""
     } else {
         "'"

@@ -48,8 +48,11 @@ pub(super) fn change_set(parts: &[Part<'_>]) -> (String, String) {
         if let Some(etag) = part.if_match {
             lines.push(format!("If-Match: {etag}"));
         }
+        // The papers leave it out, and one client reports that parts without it were refused.
+        let body = part.body.as_str();
+        lines.push(format!("Content-Length: {}", body.len()));
         lines.push(String::new());
-        lines.push(part.body.as_str().to_owned());
+        lines.push(body.to_owned());
     }
     lines.extend([
         format!("--{inner}--"),
@@ -210,6 +213,7 @@ mod tests {
             "OData-Version: 4.0",
             "OData-MaxVersion: 4.0",
             "If-Match: W/\"7\"",
+            "Content-Length: 15",
             "",
             "{\"name\":\"R-42\"}",
             &format!("--{inner}--"),

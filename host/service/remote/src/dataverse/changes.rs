@@ -3,21 +3,24 @@
 use http::Method;
 
 use crate::dataverse::client::{Dataverse, rows};
-use crate::dataverse::codes::EXPIRED_DELTA;
 use crate::dataverse::query::member;
-use crate::error::RemoteError;
+use crate::error::{Class, RemoteError};
 use crate::http::{guid, query_text};
 
 /// Rows of one page. The platform's own limit is 5 000; a tenth keeps a page's bells within one transaction.
 const PAGE_ROWS: usize = 500;
 
+/// The version of a row. In one reading of the papers a change is told only when it touched a selected column, and this one every change touches.
+const VERSION_COLUMN: &str = "versionnumber";
+
 /// One page, or the news that there is no way on from the link that was kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Changes {
     /// Ring these.
     Page(ChangePage),
-    /// The link is too old (seven days, unless the organisation says otherwise): compare everything, then start again without a link.
-    Expired,
+    /// The link leads nowhere, and most likely it is too old (seven days, unless the organisation says otherwise): compare everything, then start
+    /// again without a link. What the CRM said is for the log.
+    Expired(RemoteError),
 }
 
 /// Rows that changed.
@@ -60,19 +63,24 @@ impl Dataverse {
         let head = self.head(table).await?;
         let call = match link {
             None => {
-                let query = query_text(&[("$select", head.id_column.clone())]);
+                let columns = format!("{},{VERSION_COLUMN}", head.id_column);
+                let query = query_text(&[("$select", columns)]);
                 self.call(Method::GET, &format!("/{}", head.set), Some(&query), doing)
             }
             Some(link) => self.linked(link, &doing)?,
         };
-        let call = call.header(
-            "prefer",
-            &format!("odata.track-changes,odata.maxpagesize={PAGE_ROWS}"),
-        );
+        // A link that holds a token tracks by itself; nobody knows whether it bears to be told so.
+        let tracks_itself = link.is_some_and(|link| link.contains("deltatoken="));
+        let track = if tracks_itself {
+            ""
+        } else {
+            "odata.track-changes,"
+        };
+        let call = call.header("prefer", &format!("{track}odata.maxpagesize={PAGE_ROWS}"));
         let (answer, members) = match self.object(&call).await {
             Ok(read) => read,
-            Err(error) if link.is_some() && error.has_code(EXPIRED_DELTA) => {
-                return Ok(Changes::Expired);
+            Err(error) if link.is_some() && is_about_the_link(&error) => {
+                return Ok(Changes::Expired(error));
             }
             Err(error) => return Err(error),
         };
@@ -113,5 +121,17 @@ impl Dataverse {
             }
         };
         Ok(Changes::Page(page))
+    }
+}
+
+/// Whether a refusal may be about the link. Nobody has seen by which status and code the CRM tells that one is too old; what is no throttle, no
+/// outage and no missing right is taken for that, because a new start costs one reading, and says by itself whether it was something else.
+fn is_about_the_link(error: &RemoteError) -> bool {
+    match error.class {
+        Class::Refused | Class::Conflict | Class::NotFound => error.status.is_some(),
+        Class::Transient {
+            throttled: false, ..
+        } => error.status == Some(500),
+        _ => false,
     }
 }

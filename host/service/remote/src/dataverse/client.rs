@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use cosell_sync::row::{Join, Related, Seen};
-use http::Method;
+use http::{Method, StatusCode};
 
 use crate::auth::Tokens;
 use crate::dataverse::catalogue::Catalogue;
@@ -253,10 +253,21 @@ impl Dataverse {
     pub(super) async fn send(&self, call: &Call) -> Result<Answer, RemoteError> {
         let answer = self.0.channel.send(call).await?;
         if answer.status.is_success() {
-            Ok(answer)
-        } else {
-            Err(self.failure(call, &answer))
+            return Ok(answer);
         }
+        let mut error = self.failure(call, &answer);
+        // Only its code tells whether this record is forbidden or we are, and it is not always given.
+        if error.class == Class::Forbidden && error.code().is_none() && self.are_shut_out().await {
+            error.class = Class::Unauthorised;
+        }
+        Err(error)
+    }
+
+    /// Whether we may not even ask who we are.
+    async fn are_shut_out(&self) -> bool {
+        let call = self.call(Method::GET, "/WhoAmI", None, "ask who we are");
+        let answer = self.0.channel.send(&call).await;
+        answer.is_ok_and(|answer| answer.status == StatusCode::FORBIDDEN)
     }
 
     /// Sends, and leaves it to the caller what the status means.
@@ -266,7 +277,12 @@ impl Dataverse {
 
     pub(super) fn failure(&self, call: &Call, answer: &Answer) -> RemoteError {
         let error = explain(answer.failure(call));
-        if UNKNOWN_NAMES.iter().any(|code| error.has_code(code)) {
+        let unknown_name = match error.code() {
+            Some(_) => UNKNOWN_NAMES.iter().any(|code| error.has_code(code)),
+            // It may have been one.
+            None => error.status == Some(StatusCode::BAD_REQUEST.as_u16()),
+        };
+        if unknown_name {
             self.0.catalogue.forget_old(self.now());
         }
         error

@@ -273,9 +273,6 @@ const FIELDS: [(&str, &str); 5] = [
 /// Service protection: requests, execution time, and requests at once, each per user in five minutes.
 const THROTTLES: [&str; 3] = ["0x80072322", "0x80072321", "0x80072326"];
 
-/// "The version stamp has expired": a delta link is too old.
-pub(super) const EXPIRED_DELTA: &str = "0x80044352";
-
 /// A name that does not exist: what we know about the table may be old.
 pub(super) const UNKNOWN_NAMES: [&str; 2] = ["0x80048d19", "0x80060888"];
 

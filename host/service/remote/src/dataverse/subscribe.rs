@@ -5,12 +5,15 @@ use http::Method;
 use crate::dataverse::client::{Dataverse, refused, rows};
 use crate::dataverse::metadata::is_logical_name;
 use crate::dataverse::query::member;
-use crate::error::RemoteError;
+use crate::error::{Class, RemoteError};
 use crate::http::{guid, query_text};
-use crate::json::{self, Object, raw};
+use crate::json::{self, Object, Raw, raw};
 
 /// `contract` of a webhook.
 const WEBHOOK: i32 = 8;
+
+/// `authtype`: the secret comes as `?code=`.
+const WEBHOOK_KEY: i32 = 4;
 
 /// `authtype`: the secret comes as a header of its own.
 const HTTP_HEADER: i32 = 5;
@@ -75,7 +78,8 @@ impl Dataverse {
     /// Makes sure that there is one endpoint of this name, with this address and secret. The secret cannot be read back, so it is
     /// written again each time. Returns the endpoint's GUID.
     ///
-    /// The secret arrives in the header `header` of every event.
+    /// The secret arrives in the header `header` of every event. With an empty `header` it arrives as `?code=`: the form in which the CRM is told of
+    /// headers is reported and not documented, and that of a key is plain text.
     ///
     /// # Errors
     /// [`RemoteError`]; forbidden when the application user may not register webhooks.
@@ -88,14 +92,19 @@ impl Dataverse {
     ) -> Result<String, RemoteError> {
         use secrecy::ExposeSecret;
         let doing = format!("register the webhook endpoint {name}");
-        let auth = format!(
-            "<settings><setting name=\"{}\" value=\"{}\"/></settings>",
-            xml_escaped(header),
-            xml_escaped(secret.expose_secret())
-        );
+        let (kind, auth) = if header.is_empty() {
+            (WEBHOOK_KEY, secret.expose_secret().to_owned())
+        } else {
+            let settings = format!(
+                "<settings><setting name=\"{}\" value=\"{}\"/></settings>",
+                xml_escaped(header),
+                xml_escaped(secret.expose_secret())
+            );
+            (HTTP_HEADER, settings)
+        };
         let mut body = Object::from([
             ("url".to_owned(), raw(url)),
-            ("authtype".to_owned(), raw(&HTTP_HEADER)),
+            ("authtype".to_owned(), raw(&kind)),
             ("authvalue".to_owned(), raw(&auth)),
         ]);
         let filter = format!("contract eq {WEBHOOK} and name eq '{}'", quoted(name));
@@ -108,8 +117,22 @@ impl Dataverse {
                     ("name".to_owned(), raw(name)),
                     ("contract".to_owned(), raw(&WEBHOOK)),
                 ]);
-                self.post("/serviceendpoints", "serviceendpointid", &body, doing)
-                    .await
+                let made = self
+                    .post(
+                        "/serviceendpoints",
+                        "serviceendpointid",
+                        &body,
+                        doing.clone(),
+                    )
+                    .await;
+                match made {
+                    Err(error) if error.class == Class::Refused => {
+                        body.extend(otherwise_required());
+                        self.post("/serviceendpoints", "serviceendpointid", &body, doing)
+                            .await
+                    }
+                    made => made,
+                }
             }
             [id, ..] => {
                 self.patch(&format!("/serviceendpoints({id})"), &body, doing)
@@ -361,6 +384,17 @@ fn sorted(columns: &[String]) -> Vec<String> {
 
 fn quoted(text: &str) -> String {
     text.replace('\'', "''")
+}
+
+/// Columns that mean nothing for a webhook: the endpoint's table calls them required, and public connectors leave them out. They are sent when the CRM
+/// does not take an endpoint without them.
+fn otherwise_required() -> [(String, Raw); 4] {
+    [
+        ("connectionmode".to_owned(), raw(&1)),
+        ("path".to_owned(), raw("/")),
+        ("solutionnamespace".to_owned(), raw("cosell")),
+        ("userclaim".to_owned(), raw(&1)),
+    ]
 }
 
 fn xml_escaped(text: &str) -> String {

@@ -78,6 +78,12 @@ impl Endpoint {
         })
     }
 
+    /// What tokens are asked for.
+    #[must_use]
+    pub fn audience(&self) -> &str {
+        &self.audience
+    }
+
     /// Tokens are for this audience, when it differs from the base's origin.
     #[must_use]
     pub fn for_audience(mut self, audience: &str) -> Self {

@@ -16,6 +16,7 @@ fn token(access: &str) -> String {
 
 fn user(keeper: Arc<dyn RefreshTokenKeeper>) -> Credential {
     Credential::RefreshToken {
+        also_as_itself: None,
         tenant: "contoso.example".to_owned(),
         client_id: "app".to_owned(),
         secret: Some(SecretString::from("the-client-secret")),
@@ -133,6 +134,31 @@ async fn each_use_replaces_the_refresh_token_for_all_audiences() {
     assert_eq!(two.unwrap().expose_secret(), "for https://two.example");
     assert_eq!(keeper.load().unwrap().expose_secret(), "refresh-2");
     assert_eq!(entra.last().path, "/contoso.example/oauth2/token");
+}
+
+#[tokio::test]
+async fn the_application_asks_for_itself_where_its_users_token_is_not_good() {
+    let folder = tempfile::tempdir().unwrap();
+    let keeper = Arc::new(FileKeeper::new(folder.path().join("refresh-token")));
+    keeper.keep(&SecretString::from("refresh")).unwrap();
+    let entra = Fake::start(|asked| match asked.form("grant_type").as_str() {
+        "refresh_token" => reply(400, r#"{"error":"invalid_grant","error_description":"AADSTS70000: It was issued for another resource."}"#),
+        _ => reply(200, token("as itself")),
+    })
+    .await;
+    let mut credential = user(keeper.clone());
+    if let Credential::RefreshToken { also_as_itself, .. } = &mut credential {
+        *also_as_itself = Some("https://hooks.example".to_owned());
+    }
+    let tokens = Tokens::new(&entra.base, credential, http()).unwrap();
+    let token = tokens.bearer("https://hooks.example").await.unwrap();
+    assert_eq!(token.expose_secret(), "as itself");
+    assert_eq!(entra.last().form("scope"), "https://hooks.example/.default");
+    // Nobody else takes it, and the token of the user stays.
+    let refused = tokens.bearer("https://deals.example").await.unwrap_err();
+    assert_eq!(refused.class, Class::Unauthorised);
+    assert_eq!(entra.last().form("grant_type"), "refresh_token");
+    assert_eq!(keeper.load().unwrap().expose_secret(), "refresh");
 }
 
 struct FullDisk;

@@ -29,7 +29,7 @@ async fn changes_come_page_by_page_with_deletions_and_a_link_to_keep() {
     .await;
     let page = |changes| match changes {
         Changes::Page(page) => page,
-        Changes::Expired => panic!("expired"),
+        Changes::Expired(refused) => panic!("{refused}"),
     };
     let first: ChangePage = page(crm.changes("opportunity", None).await.unwrap());
     assert_eq!(
@@ -44,7 +44,7 @@ async fn changes_come_page_by_page_with_deletions_and_a_link_to_keep() {
             .header("prefer")
             .starts_with("odata.track-changes")
     );
-    assert_eq!(fake.last().raw_query, "$select=opportunityid");
+    assert_eq!(fake.last().raw_query, "$select=opportunityid,versionnumber");
     let Next::More(link) = first.next else {
         panic!("{:?}", first.next)
     };
@@ -56,6 +56,8 @@ async fn changes_come_page_by_page_with_deletions_and_a_link_to_keep() {
         fake.last().raw_query,
         "$select=opportunityid&$deltatoken=1%2101"
     );
+    // It tracks by itself, and nobody knows whether it bears to be told so.
+    assert_eq!(fake.last().header("prefer"), "odata.maxpagesize=500");
     assert_eq!(
         (third.changed.len(), third.deleted),
         (1, vec![ACCOUNT.to_owned()])
@@ -63,10 +65,10 @@ async fn changes_come_page_by_page_with_deletions_and_a_link_to_keep() {
     let Next::Kept(old) = third.next else {
         panic!("no link to keep")
     };
-    assert_eq!(
+    assert!(matches!(
         crm.changes("opportunity", Some(&old)).await.unwrap(),
-        Changes::Expired
-    );
+        Changes::Expired(refused) if refused.has_code("0x80044352")
+    ));
     // A link that leads elsewhere is not followed.
     assert_eq!(
         crm.changes("opportunity", Some("https://evil.example/other"))
@@ -125,6 +127,62 @@ fn registrar() -> impl Fn(&Asked) -> Reply + Send + Sync + 'static {
             (method, path) => panic!("{method} {path}"),
         }
     }
+}
+
+#[tokio::test]
+async fn a_link_that_is_refused_is_given_up_and_an_outage_is_waited_for() {
+    // What a refusal of a kept link looks like, nobody knows; what is no refusal is known.
+    for (status, code, given_up) in [
+        (400, "0x80044352", true),
+        (400, "", true),
+        (404, "", true),
+        (410, "", true),
+        (412, "", true),
+        (500, "", true),
+        (401, "0x80041d50", false),
+        (403, "0x80040220", false),
+        (429, "0x80072322", false),
+        (502, "", false),
+        (503, "0x8004a001", false),
+        (504, "", false),
+    ] {
+        let (_fake, crm) = organisation(move |_| error(status, code)).await;
+        let link = format!("https://x.example{API}/opportunities?$deltatoken=1");
+        let told = crm.changes("opportunity", Some(&link)).await;
+        let told = matches!(told, Ok(Changes::Expired(_)));
+        assert_eq!(told, given_up, "{status} {code}");
+        assert!(crm.changes("opportunity", None).await.is_err(), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_endpoint_is_asked_for_again_with_all_that_its_page_requires() {
+    let asked_for = Mutex::new(Vec::new());
+    let (fake, crm) = organisation(move |asked| {
+        if asked.method == "GET" {
+            return list("");
+        }
+        let mut bodies = asked_for.lock().unwrap();
+        bodies.push(asked.body.clone());
+        match bodies.len() {
+            1 => error(400, "0x80072002"),
+            _ => reply(204, "").header(
+                "odata-entityid",
+                &format!("https://x.example{API}/serviceendpoints({ACCOUNT})"),
+            ),
+        }
+    })
+    .await;
+    // Without a header of its own the secret is a key, whose form is plain.
+    let secret = SecretString::from("a<b>");
+    let address = "https://host.example/crm";
+    let made = crm.ensure_endpoint("cosell", address, "", &secret).await;
+    assert_eq!(made.unwrap(), ACCOUNT);
+    let body = fake.last().body;
+    assert!(
+        body.contains(r#""authtype":4,"authvalue":"a<b>""#) && body.contains("userclaim"),
+        "{body}"
+    );
 }
 
 #[tokio::test]

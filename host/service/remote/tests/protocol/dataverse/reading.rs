@@ -407,3 +407,23 @@ async fn who_we_are_is_three_ids() {
         "{error}"
     );
 }
+
+#[tokio::test]
+async fn who_is_forbidden_everything_is_told_from_who_may_not_see_a_row() {
+    // Without a code, asking who we are is what tells them apart.
+    for (who, code, expected) in [
+        (403, "", Class::Unauthorised),
+        (200, "", Class::Forbidden),
+        (403, "0x80040225", Class::Unauthorised),
+        (403, "0x80040220", Class::Forbidden),
+    ] {
+        let (_fake, crm) = organisation(move |asked| match asked.path.ends_with("/WhoAmI") {
+            true => error(who, ""),
+            false => error(403, code),
+        })
+        .await;
+        let columns = names(["name"]);
+        let read = crm.retrieve("opportunity", OPPORTUNITY, &columns, &[]);
+        assert_eq!(read.await.unwrap_err().class, expected, "{who} {code}");
+    }
+}

@@ -430,6 +430,7 @@ async fn s15_an_opportunity_is_closed_with_its_last_changes_or_not_at_all() {
         for expected in [
             &*format!("PATCH {base}{API}/opportunities({OPPORTUNITY})?tag=cosell:op-9 HTTP/1.1"),
             "If-Match: W/\"7\"",
+            "Content-Length: 15",
             r#"{"name":"R-42"}"#,
             &*format!("POST {base}{API}/WinOpportunity?tag=cosell:op-9 HTTP/1.1"),
             &*format!(
