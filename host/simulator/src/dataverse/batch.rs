@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use uuid::Uuid;
 
 use super::payload::unknown_content_id;
 use super::prefer::Prefer;
@@ -12,6 +11,7 @@ use super::refusal::{self, Refusal};
 use super::route;
 use super::session::Session;
 use super::store::{Committed, Db};
+use crate::ids::Traces;
 use crate::wire::{Reply, Request};
 
 /// Most operations in a batch.
@@ -45,7 +45,7 @@ pub(super) fn run(
         Err(refusal) => return (refusal.reply(), done),
     };
     let go_on = Prefer::of(request).continue_on_error;
-    let boundary = format!("batchresponse_{}", Uuid::new_v4());
+    let boundary = format!("batchresponse_{}", db.traces.guid_text());
     let (mut body, mut status) = (String::new(), 200);
     for part in parts {
         let failed = match part {
@@ -58,7 +58,7 @@ pub(super) fn run(
             Part::ChangeSet(items) => match change_set(db, session, items) {
                 Ok(replies) => {
                     done.push((session.clone(), db.commit()));
-                    push_change_set(&mut body, &boundary, &replies);
+                    push_change_set(&mut body, &boundary, &replies, &db.traces);
                     None
                 }
                 // A forward reference spoils the whole request.
@@ -66,7 +66,8 @@ pub(super) fn run(
                     return (refusal.reply(), done);
                 }
                 Err((id, refusal)) => {
-                    push_change_set(&mut body, &boundary, &[(id, refusal.reply())]);
+                    let reply = refusal.reply().with("req_id", db.traces.guid_text());
+                    push_change_set(&mut body, &boundary, &[(id, reply)], &db.traces);
                     Some(refusal.status)
                 }
             },
@@ -180,8 +181,8 @@ fn documented_case(name: &str) -> &str {
     }
 }
 
-fn push_change_set(body: &mut String, boundary: &str, replies: &[Answered]) {
-    let inner = format!("changesetresponse_{}", Uuid::new_v4());
+fn push_change_set(body: &mut String, boundary: &str, replies: &[Answered], traces: &Traces) {
+    let inner = format!("changesetresponse_{}", traces.guid_text());
     body.push_str(&format!(
         "--{boundary}\r\nContent-Type: multipart/mixed; boundary={inner}\r\n\r\n"
     ));
