@@ -36,6 +36,64 @@ pub struct Assumptions {
     pub closing_needs_reason: bool,
     /// Referrals: a property that the documents do not know is refused with 400, rather than passed over.
     pub unknown_properties_are_refused: bool,
+    /// Referrals: the POST of a shared deal that Microsoft's sellers see already makes Microsoft's referral, instead of a second POST. (partner-center 4)
+    pub one_post_invites_microsoft: bool,
+    /// Referrals: an independent deal to which Microsoft is invited keeps its type instead of becoming a shared one.
+    pub independent_deals_stay_independent: bool,
+    /// Referrals: the kind of help of an invitation also stands on the inviter's own referral, where live data says `Unknown`.
+    pub help_code_is_mirrored: bool,
+    /// Referrals: a second referral of an organisation with the same `externalReferenceId` is refused with 409.
+    pub external_reference_is_unique: bool,
+    /// Referrals: a create without name, value, currency, close date, solution or a complete seller is refused, as the site does.
+    pub create_requires_what_the_site_does: bool,
+    /// Referrals: `$filter` by `externalReferenceId`, which no document shows, is refused with 400.
+    pub external_reference_filter_is_refused: bool,
+    /// Referrals: `$filter` by `externalReferenceId`, which no document shows, is passed over, so that every referral comes.
+    pub external_reference_filter_is_ignored: bool,
+    /// Referrals: `$filter` by `externalReferenceId`, which no document shows, finds nothing.
+    pub external_reference_filter_finds_nothing: bool,
+    /// Referrals: a moment in a `$filter` has to be quoted, as all other values are in the documents, and is refused with 400 otherwise.
+    pub date_filters_need_quotes: bool,
+    /// Referrals: `$filter` by a moment, which only the oldest page lists, is refused with 400.
+    pub date_filters_are_refused: bool,
+    /// Referrals: `$orderby=updatedDateTime` is refused with 400, as the oldest page knows `createdDateTime` alone.
+    pub order_by_updated_is_refused: bool,
+    /// Referrals: `$top` is how many referrals a page has, and not how many come in all.
+    pub top_is_a_page_size: bool,
+    /// Referrals: a move that the states do not allow, and a change of a closed referral, is refused with 409 instead of 400.
+    pub state_conflicts_are_409: bool,
+    /// Referrals: a deal that nobody has accepted may be won or lost, as the table of states alone allows.
+    pub new_deals_may_be_won: bool,
+    /// Referrals: a won deal may become a lost one, and the other way round; nothing else of it changes.
+    pub closed_deals_may_change_their_end: bool,
+    /// Referrals: when an operation of a JSON Patch is refused, those before it stay.
+    pub patches_are_not_atomic: bool,
+    /// Referrals: a patch that leaves everything as it is gives no new eTag and raises no event.
+    pub patching_nothing_changes_nothing: bool,
+    /// Referrals: `Prefer: return=representation` is passed over, and a patch is always answered with 204.
+    pub representations_are_never_returned: bool,
+    /// Referrals: a sales stage leaves as the percentage to which it is mapped, such as `40` for `Develop`.
+    pub sales_stages_are_percents: bool,
+    /// Referrals: timestamps leave with all seven digits of a fraction, zeros included.
+    pub timestamps_have_seven_digits: bool,
+    /// Referrals: members without a value and empty lists are left out, instead of leaving as `null` and `[]`.
+    pub empty_members_are_left_out: bool,
+    /// Referrals: a customer without ids shows `ids: {}`, as old documents do, instead of an empty list.
+    pub empty_ids_are_an_object: bool,
+    /// Referrals: the state of an American address comes back in `region`, as in some live data.
+    pub us_states_land_in_region: bool,
+    /// Referrals: referrals carry members that no document knows yet, as twenty appeared from 2019 to 2022.
+    pub answers_carry_new_members: bool,
+    /// Referrals: an error spells `innererror`, as parts of the documents do, and `unAuthorized` as a sample does.
+    pub inner_error_is_lower_case: bool,
+    /// Referrals: a referral that is there but not for the caller is answered with 403 instead of 404.
+    pub hidden_referrals_are_403: bool,
+    /// Referrals: a call without `client-request-id` is refused, as the table of headers says and its own samples do not keep to.
+    pub client_request_id_is_required: bool,
+    /// Referrals: the role Referrals user may also change the deals whose team names the user, as in 2020.
+    pub referrals_users_may_write: bool,
+    /// Referrals: 429 comes in the API gateway's shape instead of the service's own.
+    pub throttled_referrals_answer_as_the_gateway: bool,
     /// Partner Center webhooks: `ResourceUri` uses the referrals API's real address instead of the documented one.
     pub resource_uri_is_real_address: bool,
     /// Partner Center webhooks: a `related-*` event carries the receiver's own referral id instead of the changed one.
@@ -44,6 +102,24 @@ pub struct Assumptions {
     pub certificate_as_pem: bool,
     /// Partner Center webhooks: a PEM certificate file also holds the intermediate.
     pub certificate_with_chain: bool,
+    /// Partner Center webhooks: the certificate file is the DER as bare base64 text.
+    pub certificate_as_base64: bool,
+    /// Partner Center webhooks: the certificate is issued for another name than that of its file.
+    pub certificate_subject_is_other: bool,
+    /// Partner Center webhooks: an organisation is not told what its own API calls have changed.
+    pub own_calls_raise_no_events: bool,
+    /// Partner Center webhooks: the keys of an event are camelCase, as in the official description, instead of PascalCase.
+    pub event_keys_are_camel_case: bool,
+    /// Partner Center webhooks: events are called `Referral-Updated` and so on, where they are registered and where they arrive.
+    pub event_names_are_pascal_case: bool,
+    /// Partner Center webhooks: an event is JSON on several lines instead of compact.
+    pub events_are_pretty_printed: bool,
+    /// Partner Center webhooks: an event that is not taken is not sent again, instead of nine more times.
+    pub events_are_sent_once: bool,
+    /// Partner Center webhooks: a validation event is answered with its id as a plain string, as in the official description.
+    pub validation_answers_plain_text: bool,
+    /// Partner Center webhooks: a registration is shown with all members of the official description, in camelCase.
+    pub registration_shows_full_model: bool,
     /// Dataverse: `WinOpportunity` and `LoseOpportunity` also raise an `Update` of the opportunity.
     pub close_raises_update: bool,
     /// Dataverse: reopening an opportunity makes an `opportunityclose` row, as closing does.
@@ -80,10 +156,48 @@ impl Default for Assumptions {
             contacts_fixed_once_visible: true,
             closing_needs_reason: false,
             unknown_properties_are_refused: false,
+            one_post_invites_microsoft: false,
+            independent_deals_stay_independent: false,
+            help_code_is_mirrored: false,
+            external_reference_is_unique: false,
+            create_requires_what_the_site_does: false,
+            external_reference_filter_is_refused: false,
+            external_reference_filter_is_ignored: false,
+            external_reference_filter_finds_nothing: false,
+            date_filters_need_quotes: false,
+            date_filters_are_refused: false,
+            order_by_updated_is_refused: false,
+            top_is_a_page_size: false,
+            state_conflicts_are_409: false,
+            new_deals_may_be_won: false,
+            closed_deals_may_change_their_end: false,
+            patches_are_not_atomic: false,
+            patching_nothing_changes_nothing: false,
+            representations_are_never_returned: false,
+            sales_stages_are_percents: false,
+            timestamps_have_seven_digits: false,
+            empty_members_are_left_out: false,
+            empty_ids_are_an_object: false,
+            us_states_land_in_region: false,
+            answers_carry_new_members: false,
+            inner_error_is_lower_case: false,
+            hidden_referrals_are_403: false,
+            client_request_id_is_required: false,
+            referrals_users_may_write: false,
+            throttled_referrals_answer_as_the_gateway: false,
             resource_uri_is_real_address: false,
             related_event_carries_own_id: false,
             certificate_as_pem: false,
             certificate_with_chain: true,
+            certificate_as_base64: false,
+            certificate_subject_is_other: false,
+            own_calls_raise_no_events: false,
+            event_keys_are_camel_case: false,
+            event_names_are_pascal_case: false,
+            events_are_pretty_printed: false,
+            events_are_sent_once: false,
+            validation_answers_plain_text: false,
+            registration_shows_full_model: false,
             close_raises_update: true,
             reopening_makes_close_row: true,
             qualify_copies_connector_columns: false,

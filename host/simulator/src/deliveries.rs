@@ -13,8 +13,6 @@ use crate::world::{EXPIRED_CERTIFICATE, FOREIGN_CERTIFICATE};
 
 /// Deliveries at a time: enough for a burst, few enough not to look like an attack.
 const AT_ONCE: usize = 64;
-/// A receiver has this long to answer: Dataverse documents 60 s.
-const ANSWER_WAIT: Duration = Duration::from_secs(60);
 /// Longest wait between two attempts; the vendor's spacing is not known, ours is short so that tests end.
 const RETRY_WAIT_MS_MAX: u64 = 5_000;
 /// So long a delivery waits for one that overtakes it.
@@ -40,7 +38,7 @@ pub(crate) struct Delivery {
 pub(crate) enum Retry {
     /// Anything but 2xx, after a wait that doubles from this many milliseconds.
     Always { first_wait_ms: u64 },
-    /// Only 502, 503 and 504, at once.
+    /// Only 502, 503 and 504, at once. A receiver that does not answer in time gets no second try.
     GatewayErrors,
 }
 
@@ -105,6 +103,7 @@ enum Way {
         client: reqwest::Client,
         runtime: tokio::runtime::Handle,
         gate: Arc<Semaphore>,
+        answer_wait: Duration,
     },
     /// And how many went through it so far.
     Outbox(Arc<Mutex<(u64, Vec<Undelivered>)>>),
@@ -114,6 +113,7 @@ impl Deliveries {
     pub(crate) fn new(
         client: reqwest::Client,
         runtime: tokio::runtime::Handle,
+        answer_wait: Duration,
         faults: Arc<Faults>,
     ) -> Self {
         let gate = Arc::new(Semaphore::new(AT_ONCE));
@@ -122,6 +122,7 @@ impl Deliveries {
                 client,
                 runtime,
                 gate,
+                answer_wait,
             },
             faults,
         )
@@ -284,13 +285,19 @@ impl Deliveries {
     }
 
     async fn post(&self, delivery: &Delivery) -> Option<u16> {
-        let Way::Post { client, gate, .. } = &self.way else {
+        let Way::Post {
+            client,
+            gate,
+            answer_wait,
+            ..
+        } = &self.way
+        else {
             return None;
         };
         let _turn = gate.acquire().await.ok()?;
         let mut request = client
             .post(&delivery.url)
-            .timeout(ANSWER_WAIT)
+            .timeout(*answer_wait)
             .body(delivery.body.clone());
         for (name, value) in &delivery.headers {
             request = request.header(name, value);

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use crate::assumptions::Assumptions;
 use crate::ids::Ids;
 use crate::wire::{Reply, Request};
 
@@ -208,14 +209,17 @@ pub(crate) struct Faults {
     requests: Mutex<Vec<Injected>>,
     /// And the probability with which each strikes.
     webhooks: Mutex<Vec<(WebhookFault, f64)>>,
+    /// Whether the referrals API is throttled by the gateway in front of it.
+    gateway_throttles_referrals: bool,
 }
 
 impl Faults {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, assumptions: &Assumptions) -> Self {
         Self {
             chance: Mutex::new(Ids::new(seed, 0xFA)),
             requests: Mutex::default(),
             webhooks: Mutex::default(),
+            gateway_throttles_referrals: assumptions.throttled_referrals_answer_as_the_gateway,
         }
     }
 
@@ -282,7 +286,15 @@ impl Faults {
             if let Some(count) = &mut fault.count {
                 *count = count.saturating_sub(1);
             }
-            struck = Some(answer::strike_of(service, &kind));
+            let answers_as = match (service, &kind) {
+                (Service::Referrals, FaultKind::Answer { status: 429, .. })
+                    if self.gateway_throttles_referrals =>
+                {
+                    Service::PartnerCenter
+                }
+                _ => service,
+            };
+            struck = Some(answer::strike_of(answers_as, &kind));
             break;
         }
         faults.retain(|fault| !fault.is_spent());

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use jiff::Timestamp;
 
+use crate::assumptions::Assumptions;
 use crate::clock::Clock;
 use crate::config::SimulatorConfig;
 use crate::control::Control;
@@ -83,7 +84,7 @@ impl Inside {
             certificates,
             control,
         };
-        let faults = Arc::new(Faults::new(config.seed));
+        let faults = Arc::new(Faults::new(config.seed, &config.assumptions));
         let circumstances = Circumstances {
             clock: Clock::standing(now),
             deliveries: Deliveries::into_outbox(Arc::clone(&faults)),
@@ -197,6 +198,6 @@ fn signer() -> Result<Arc<WebhookSigner>, SimulatorError> {
     if let Some(signer) = SIGNER.get() {
         return Ok(Arc::clone(signer));
     }
-    let made = Arc::new(WebhookSigner::generate()?);
+    let made = Arc::new(WebhookSigner::generate(&Assumptions::default())?);
     Ok(Arc::clone(SIGNER.get_or_init(|| made)))
 }

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::json;
@@ -183,8 +184,10 @@ impl Simulator {
     pub async fn start(config: SimulatorConfig) -> Result<Running, SimulatorError> {
         let listeners = listeners(&config).await?;
         // An RSA key takes a while: not on the runtime's threads.
-        let keys = tokio::task::spawn_blocking(|| {
-            Ok::<_, KeyError>((TlsIdentity::generate()?, WebhookSigner::generate()?))
+        let assumptions = config.assumptions.clone();
+        let keys = tokio::task::spawn_blocking(move || {
+            let signer = WebhookSigner::generate(&assumptions)?;
+            Ok::<_, KeyError>((TlsIdentity::generate()?, signer))
         });
         let (identity, signer) = keys.await.map_err(keys_failed)??;
         Self::listen(config, listeners, identity, signer)
@@ -203,7 +206,7 @@ impl Simulator {
         let mut config = saved.config.clone();
         adjust(&mut config);
         let listeners = listeners(&config).await?;
-        let signer = WebhookSigner::read(saved.signer.clone())?;
+        let signer = WebhookSigner::read(saved.signer.clone(), &saved.config.assumptions)?;
         let identity = match &saved.identity {
             Some(identity) => TlsIdentity::read(identity.clone()),
             None => TlsIdentity::generate()?,
@@ -220,7 +223,7 @@ impl Simulator {
         signer: WebhookSigner,
     ) -> Result<Running, SimulatorError> {
         let urls = urls(&config, &listeners)?;
-        let faults = Arc::new(Faults::new(config.seed));
+        let faults = Arc::new(Faults::new(config.seed, &config.assumptions));
         let circumstances = Circumstances {
             clock: config
                 .clock_stands_at
@@ -228,6 +231,7 @@ impl Simulator {
             deliveries: Deliveries::new(
                 webhook_client(&config, &identity.ca_der)?,
                 tokio::runtime::Handle::current(),
+                Duration::from_millis(config.webhook_answer_ms),
                 Arc::clone(&faults),
             ),
             faults,

@@ -12,10 +12,14 @@ use rsa::traits::PublicKeyParts as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde::{Deserialize, Serialize};
 
+use crate::assumptions::Assumptions;
+
 /// Size of the webhook key: the sample signature in the public documents has 256 bytes.
 const WEBHOOK_KEY_BITS: usize = 2048;
-/// Subject of the leaf that signs Partner Center's notifications.
+/// Subject of the leaf that signs Partner Center's notifications: the name of its file in the samples.
 const WEBHOOK_SUBJECT: &str = "pcnotifications-dispatch.microsoft.com";
+/// The other reading: the file's name says nothing about the subject. (partner-center 5.4)
+const OTHER_SUBJECT: &str = "notifications.partner.microsoft.com";
 /// What a receiver looks for in the issuer.
 const WEBHOOK_ISSUER_ORGANIZATION: &str = "Microsoft Corporation";
 
@@ -113,6 +117,8 @@ pub(crate) struct WebhookSigner {
     root_pem: String,
     pub(crate) intermediate_pem: String,
     issuer: Issuer<'static, KeyPair>,
+    /// Name for which the leaf is issued.
+    subject: &'static str,
     leaf: RwLock<Signing>,
 }
 
@@ -144,7 +150,8 @@ pub(crate) struct SavedSigner {
 
 impl WebhookSigner {
     /// A fresh chain. The leaf is RSA-2048; the authorities above it are elliptic, which is quicker to make.
-    pub(crate) fn generate() -> Result<Self, KeyError> {
+    pub(crate) fn generate(assumptions: &Assumptions) -> Result<Self, KeyError> {
+        let subject = subject(assumptions);
         let root_key = KeyPair::generate()?;
         let root = authority(
             "Simulated Partner Center Root",
@@ -158,8 +165,9 @@ impl WebhookSigner {
         Ok(Self {
             root_pem: root_cert.pem(),
             intermediate_pem: middle_cert.pem(),
-            leaf: RwLock::new(Signing::generate(&issuer)?),
+            leaf: RwLock::new(Signing::generate(&issuer, subject)?),
             issuer,
+            subject,
         })
     }
 
@@ -176,12 +184,13 @@ impl WebhookSigner {
     }
 
     /// The chain that was written down.
-    pub(crate) fn read(saved: SavedSigner) -> Result<Self, KeyError> {
+    pub(crate) fn read(saved: SavedSigner, assumptions: &Assumptions) -> Result<Self, KeyError> {
         let issuer_key = KeyPair::try_from(saved.issuer_key)?;
         Ok(Self {
             root_pem: saved.root_pem,
             intermediate_pem: saved.intermediate_pem,
             issuer: Issuer::new(issuing(), issuer_key),
+            subject: subject(assumptions),
             leaf: RwLock::new(Signing {
                 key: rsa_key(&saved.key)?,
                 certificate: saved.certificate,
@@ -195,7 +204,7 @@ impl WebhookSigner {
 
     /// A new key and a new certificate of the same authority at the same address, as before the old one runs out.
     pub(crate) fn rotate(&self) -> Result<(), KeyError> {
-        let fresh = Signing::generate(&self.issuer)?;
+        let fresh = Signing::generate(&self.issuer, self.subject)?;
         *self.leaf.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(())
     }
@@ -206,7 +215,7 @@ impl WebhookSigner {
         match which {
             Leaf::Good => Ok(held.certificate.clone()),
             Leaf::Expired => {
-                let mut past = leaf();
+                let mut past = leaf(self.subject);
                 past.not_before = rcgen::date_time_ymd(2020, 1, 1);
                 past.not_after = rcgen::date_time_ymd(2021, 1, 1);
                 Ok(past.signed_by(&held.key, &self.issuer)?.der().to_vec())
@@ -216,7 +225,10 @@ impl WebhookSigner {
                 stranger.distinguished_name = name("Somebody Else", "Somebody Else Ltd");
                 stranger.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
                 let stranger = Issuer::new(stranger, KeyPair::generate()?);
-                Ok(leaf().signed_by(&held.key, &stranger)?.der().to_vec())
+                Ok(leaf(self.subject)
+                    .signed_by(&held.key, &stranger)?
+                    .der()
+                    .to_vec())
             }
         }
     }
@@ -239,10 +251,10 @@ impl WebhookSigner {
 }
 
 impl Signing {
-    fn generate(issuer: &Issuer<'static, KeyPair>) -> Result<Self, KeyError> {
+    fn generate(issuer: &Issuer<'static, KeyPair>, subject: &str) -> Result<Self, KeyError> {
         let private = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, WEBHOOK_KEY_BITS)?;
         let key = rsa_key(private.to_pkcs8_der()?.as_bytes())?;
-        let certificate = leaf().signed_by(&key, issuer)?.der().to_vec();
+        let certificate = leaf(subject).signed_by(&key, issuer)?.der().to_vec();
         Ok(Self { key, certificate })
     }
 }
@@ -287,13 +299,21 @@ fn issuing() -> CertificateParams {
     held
 }
 
-fn leaf() -> CertificateParams {
+fn subject(assumptions: &Assumptions) -> &'static str {
+    if assumptions.certificate_subject_is_other {
+        OTHER_SUBJECT
+    } else {
+        WEBHOOK_SUBJECT
+    }
+}
+
+fn leaf(subject: &str) -> CertificateParams {
     let mut leaf = CertificateParams::default();
-    leaf.subject_alt_names = Ia5String::try_from(WEBHOOK_SUBJECT)
+    leaf.subject_alt_names = Ia5String::try_from(subject)
         .map(SanType::DnsName)
         .into_iter()
         .collect();
-    leaf.distinguished_name = name(WEBHOOK_SUBJECT, WEBHOOK_ISSUER_ORGANIZATION);
+    leaf.distinguished_name = name(subject, WEBHOOK_ISSUER_ORGANIZATION);
     leaf.use_authority_key_identifier_extension = true;
     leaf.key_usages = vec![
         KeyUsagePurpose::DigitalSignature,

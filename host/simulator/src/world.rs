@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
 use crate::assumptions::Assumptions;
 use crate::clock::Clock;
 use crate::config::SimulatorConfig;
@@ -59,7 +61,7 @@ impl World {
     pub(crate) fn copied(&self, seed: u64) -> Arc<Self> {
         let clock = Arc::new(self.clock.copied());
         let entra = Arc::new(self.entra.copied(Arc::clone(&clock), seed));
-        let faults = Arc::new(Faults::new(seed));
+        let faults = Arc::new(Faults::new(seed, &self.assumptions));
         let shared = Shared {
             ledger: Arc::new(Ledger::new(Arc::clone(&clock))),
             clock,
@@ -110,7 +112,7 @@ impl World {
         }
     }
 
-    /// A certificate of the key that signs notifications: DER, or PEM when the world assumes so. (partner-center 5.4 step 3)
+    /// A certificate of the key that signs notifications: DER, or PEM or bare base64 when the world assumes so. (partner-center 5.4 step 3)
     fn certificate(&self, request: &Request) -> Reply {
         let which = match request.path.as_str() {
             path if path.ends_with(EXPIRED_CERTIFICATE) => Leaf::Expired,
@@ -122,12 +124,16 @@ impl World {
             return Reply::empty(500);
         };
         let body = match (
+            self.assumptions.certificate_as_base64,
             self.assumptions.certificate_as_pem,
             self.assumptions.certificate_with_chain,
         ) {
-            (false, _) => der,
-            (true, false) => pem(&der).into_bytes(),
-            (true, true) => format!("{}{}", pem(&der), self.signer.intermediate_pem).into_bytes(),
+            (true, ..) => STANDARD.encode(&der).into_bytes(),
+            (false, false, _) => der,
+            (false, true, false) => pem(&der).into_bytes(),
+            (false, true, true) => {
+                format!("{}{}", pem(&der), self.signer.intermediate_pem).into_bytes()
+            }
         };
         Reply::bytes(200, "application/pkix-cert", body)
     }

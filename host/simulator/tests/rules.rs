@@ -63,6 +63,10 @@ mod preconditions;
 mod protection;
 #[path = "rules/queries.rs"]
 mod queries;
+#[path = "rules/readings.rs"]
+mod readings;
+#[path = "rules/readings_webhooks.rs"]
+mod readings_webhooks;
 #[path = "rules/referrals.rs"]
 mod referrals;
 #[path = "rules/registering.rs"]
@@ -75,6 +79,8 @@ mod remote;
 mod resource;
 #[path = "rules/saving.rs"]
 mod saving;
+#[path = "rules/seeded.rs"]
+mod seeded;
 #[path = "rules/signing_in.rs"]
 mod signing_in;
 #[path = "rules/standing.rs"]
