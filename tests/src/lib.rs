@@ -55,6 +55,12 @@ fn target() -> PathBuf {
 /// Names the assumption about the vendors that every story is to meet in its other reading; `cargo xtask assumptions` plays them so.
 pub const FLIP: &str = "COSELL_FLIP";
 
+/// Names the file in which every story notes how often that assumption decided something in its world: its name, a tab, the count.
+pub const DECIDED: &str = "COSELL_DECIDED";
+
+/// Referrals on a page while an assumption is turned over: few, so that lists have pages.
+const REFERRALS_ON_A_PAGE: usize = 2;
+
 /// The other reading of one doubtful fact. A world that has taken it by itself stays as it is.
 fn flipped(assumptions: &Assumptions, switch: &str) -> anyhow::Result<Assumptions> {
     let usual = serde_json::to_value(Assumptions::default())?;
@@ -127,6 +133,7 @@ impl World {
         } = setup;
         if let Ok(switch) = std::env::var(FLIP) {
             simulator.assumptions = flipped(&simulator.assumptions, &switch)?;
+            simulator.referral_page_size = REFERRALS_ON_A_PAGE;
         }
         let dir = tempfile::Builder::new().prefix("cosell-story-").tempdir()?;
         let folder = dir.path().join("plugins");
@@ -511,8 +518,23 @@ impl World {
             );
         }
         self.stop_host().await;
-        self.running.shutdown();
         Ok(())
+    }
+
+    /// Notes how often the assumption that is turned over has decided something, for whoever plays the stories so.
+    fn note_decisions(&self) -> std::io::Result<()> {
+        use std::io::Write as _;
+        let (Ok(switch), Some(file)) = (std::env::var(FLIP), std::env::var_os(DECIDED)) else {
+            return Ok(());
+        };
+        let told = self.control().assumptions();
+        let decided = told.get(switch.as_str()).map_or(0, |read| read.decided);
+        // A story runs on a thread of its name.
+        let thread = std::thread::current();
+        let line = format!("{}\t{decided}\n", thread.name().unwrap_or_default());
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options.create(true).append(true).open(file)?;
+        file.write_all(line.as_bytes())
     }
 
     /// An account with a country that the stock plugin knows.
@@ -600,6 +622,15 @@ impl World {
                 .find(|row| row["msft_microsoftpartnercenterreferralidentifier"] == referral)
         })
         .await
+    }
+}
+
+impl Drop for World {
+    /// A story that fails has met its vendors too.
+    fn drop(&mut self) {
+        if let Err(error) = self.note_decisions() {
+            tracing::error!(%error, "what the assumption decided could not be noted");
+        }
     }
 }
 

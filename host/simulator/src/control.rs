@@ -12,12 +12,14 @@ mod seeding;
 mod sellers;
 mod words;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::assumptions::Reading;
 use crate::audit::{self, Audit, Counts};
 use crate::deliveries::DeliveryRecord;
 use crate::faults::{Fault, FaultScript, WebhookFault};
@@ -138,6 +140,11 @@ impl Control {
     /// What is wrong with the end state.
     pub fn audit(&self) -> Audit {
         audit::audit(&self.world)
+    }
+
+    /// How each doubtful fact about the vendors is read here, by its name, and how often that has decided something so far.
+    pub fn assumptions(&self) -> BTreeMap<&'static str, Reading> {
+        self.world.assumptions.told()
     }
 
     /// Addresses and seeded ids, as `GET /` tells them.

@@ -250,12 +250,13 @@ impl Dataverse {
         let writes_metadata = request.method != http::Method::GET
             && metadata::changed_at().any(|place| request.path.contains(place));
         let exempt = strong || writes_metadata || request.path.ends_with("/$batch");
-        if !self.shared.assumptions.metadata_lags || exempt {
+        if exempt {
             return None;
         }
         let (before, changed) = db.stale.clone()?;
         let fresh = db.asked.now.duration_since(changed) < METADATA_LAG;
-        fresh.then(|| std::mem::replace(&mut db.schema, before))
+        (fresh && self.shared.assumptions.metadata_lags())
+            .then(|| std::mem::replace(&mut db.schema, before))
     }
 
     /// Enters what was committed into the ledger and sends its webhooks.

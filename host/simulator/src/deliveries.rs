@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::{Semaphore, oneshot};
 
+use crate::assumptions::Readings;
 use crate::clock::real_ms;
 use crate::faults::{Faults, Service, WebhookFaultKind};
 use crate::world::{EXPIRED_CERTIFICATE, FOREIGN_CERTIFICATE};
@@ -34,10 +35,13 @@ pub(crate) struct Delivery {
 }
 
 /// When a failed attempt is followed by another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Retry {
-    /// Anything but 2xx, after a wait that doubles from this many milliseconds.
-    Always { first_wait_ms: u64 },
+    /// Anything but 2xx, after a wait that doubles from this many milliseconds; in a world that assumes so, never.
+    Always {
+        first_wait_ms: u64,
+        assumptions: Readings,
+    },
     /// Only 502, 503 and 504, at once. A receiver that does not answer in time gets no second try.
     GatewayErrors,
 }
@@ -268,14 +272,14 @@ impl Deliveries {
                 return record_of(delivery, statuses, "delivered");
             }
             let tried = u32::try_from(statuses.len()).unwrap_or(u32::MAX);
-            let again = match delivery.retry {
-                Retry::Always { .. } => true,
+            let again = match &delivery.retry {
+                Retry::Always { assumptions, .. } => !assumptions.events_are_sent_once(),
                 Retry::GatewayErrors => matches!(status, Some(502..=504)),
             };
             if !again || tried >= delivery.attempts_max {
                 return record_of(delivery, statuses, "failed");
             }
-            if let Retry::Always { first_wait_ms } = delivery.retry {
+            if let Retry::Always { first_wait_ms, .. } = delivery.retry {
                 let wait_ms = first_wait_ms
                     .saturating_mul(1 << (tried - 1).min(16))
                     .min(RETRY_WAIT_MS_MAX);

@@ -22,6 +22,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::assumptions::Readings;
 use crate::clock::Clock;
 use crate::ids::Ids;
 use crate::ledger::Caller;
@@ -94,8 +95,7 @@ pub(crate) struct Directory {
     pub(crate) certificates: Vec<(String, String)>,
     /// Names under which each audience may be asked for, without trailing slash.
     pub(crate) audiences: Vec<(String, Audience)>,
-    pub(crate) old_refresh_tokens_keep_working: bool,
-    pub(crate) assertions_work_once: bool,
+    pub(crate) assumptions: Readings,
     /// Who signs id tokens; where nobody looks at signatures, nobody.
     pub(crate) signer: Option<Arc<WebhookSigner>>,
 }
@@ -105,8 +105,7 @@ pub(crate) struct Entra {
     clock: Arc<Clock>,
     apps: Vec<App>,
     audiences: Vec<(String, Audience)>,
-    old_refresh_tokens_keep_working: bool,
-    assertions_work_once: bool,
+    assumptions: Readings,
     signer: Option<Arc<WebhookSigner>>,
     books: Mutex<Books>,
 }
@@ -124,23 +123,21 @@ impl Entra {
             clock,
             apps: directory.apps,
             audiences: directory.audiences,
-            old_refresh_tokens_keep_working: directory.old_refresh_tokens_keep_working,
-            assertions_work_once: directory.assertions_work_once,
+            assumptions: directory.assumptions,
             signer: directory.signer,
             books: Mutex::new(books),
         })
     }
 
     /// The same apps, and the tokens that were given out so far, in another world.
-    pub(crate) fn copied(&self, clock: Arc<Clock>, seed: u64) -> Self {
+    pub(crate) fn copied(&self, clock: Arc<Clock>, seed: u64, assumptions: Readings) -> Self {
         let mut books = self.books().clone();
         books.ids = Ids::new(seed, 0xE7);
         Self {
             clock,
             apps: self.apps.clone(),
             audiences: self.audiences.clone(),
-            old_refresh_tokens_keep_working: self.old_refresh_tokens_keep_working,
-            assertions_work_once: self.assertions_work_once,
+            assumptions,
             signer: None,
             books: Mutex::new(books),
         }

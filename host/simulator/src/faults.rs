@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::assumptions::Assumptions;
+use crate::assumptions::Readings;
 use crate::ids::Ids;
 use crate::wire::{Reply, Request};
 
@@ -209,17 +209,16 @@ pub(crate) struct Faults {
     requests: Mutex<Vec<Injected>>,
     /// And the probability with which each strikes.
     webhooks: Mutex<Vec<(WebhookFault, f64)>>,
-    /// Whether the referrals API is throttled by the gateway in front of it.
-    gateway_throttles_referrals: bool,
+    assumptions: Readings,
 }
 
 impl Faults {
-    pub(crate) fn new(seed: u64, assumptions: &Assumptions) -> Self {
+    pub(crate) fn new(seed: u64, assumptions: Readings) -> Self {
         Self {
             chance: Mutex::new(Ids::new(seed, 0xFA)),
             requests: Mutex::default(),
             webhooks: Mutex::default(),
-            gateway_throttles_referrals: assumptions.throttled_referrals_answer_as_the_gateway,
+            assumptions,
         }
     }
 
@@ -288,7 +287,7 @@ impl Faults {
             }
             let answers_as = match (service, &kind) {
                 (Service::Referrals, FaultKind::Answer { status: 429, .. })
-                    if self.gateway_throttles_referrals =>
+                    if self.assumptions.throttled_referrals_answer_as_the_gateway() =>
                 {
                     Service::PartnerCenter
                 }

@@ -45,7 +45,7 @@ mod tls;
 mod wire;
 mod world;
 
-pub use assumptions::Assumptions;
+pub use assumptions::{Assumptions, Reading};
 pub use audit::{Audit, Counts};
 pub use config::{
     ColumnConfig, ColumnKind, ManyConfig, OrganizationConfig, RowConfig, ServiceProtection,

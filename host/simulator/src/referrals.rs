@@ -23,7 +23,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::assumptions::Assumptions;
+use crate::assumptions::Readings;
 use crate::clock::Clock;
 use crate::entra::{Audience, Denied, Entra, Identity};
 use crate::faults::Service;
@@ -79,8 +79,8 @@ impl Viewer<'_> {
                 .is_some_and(|team| team.iter().any(named))
     }
 
-    fn may_write(&self, assumptions: &Assumptions) -> Result<(), Refusal> {
-        if self.role == Role::ReferralsAdmin || assumptions.referrals_users_may_write {
+    fn may_write(&self, assumptions: &Readings) -> Result<(), Refusal> {
+        if self.role == Role::ReferralsAdmin || assumptions.referrals_users_may_write() {
             return Ok(());
         }
         Err(Refusal::denied(
@@ -127,22 +127,22 @@ impl Refusal {
     }
 
     /// The refusal with the status that this world gives it.
-    fn assumed(self, assumptions: &Assumptions) -> Self {
+    fn assumed(self, assumptions: &Readings) -> Self {
         let status = match self.inner {
-            inner if assumptions.state_conflicts_are_409 && STATE_CONFLICTS.contains(&inner) => 409,
+            inner if STATE_CONFLICTS.contains(&inner) && assumptions.state_conflicts_are_409() => {
+                409
+            }
             _ => self.status,
         };
         Self { status, ..self }
     }
 
-    fn reply(&self, assumptions: &Assumptions) -> Reply {
+    fn reply(&self, assumptions: &Readings) -> Reply {
         let message: String = self.message.chars().take(MESSAGE_CHARS_MAX).collect();
-        let (inner, code) = match self.code {
-            "unauthenticated" if assumptions.inner_error_is_lower_case => {
-                ("innererror", "unAuthorized")
-            }
-            code if assumptions.inner_error_is_lower_case => ("innererror", code),
-            code => ("innerError", code),
+        let (inner, code) = match (assumptions.inner_error_is_lower_case(), self.code) {
+            (true, "unauthenticated") => ("innererror", "unAuthorized"),
+            (true, code) => ("innererror", code),
+            (false, code) => ("innerError", code),
         };
         Reply::json(
             self.status,
@@ -168,7 +168,7 @@ pub(crate) struct Referrals {
     pub(crate) entra: Arc<Entra>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) registrations: Arc<Registrations>,
-    pub(crate) assumptions: Assumptions,
+    pub(crate) assumptions: Readings,
     pub(crate) organizations: Vec<Organization>,
     pub(crate) page_size: usize,
     traces: Traces,
@@ -251,9 +251,7 @@ impl Referrals {
         let now = self.clock.now();
         for organization in &self.organizations {
             let did_it = caller.is_some_and(|caller| caller.id == organization.id);
-            if book.hidden.contains_key(&change.id)
-                || (did_it && self.assumptions.own_calls_raise_no_events)
-            {
+            if book.hidden.contains_key(&change.id) {
                 continue;
             }
             let own = change.owner == organization.id;
@@ -264,13 +262,16 @@ impl Referrals {
             }) else {
                 continue;
             };
+            if did_it && self.assumptions.own_calls_raise_no_events() {
+                continue;
+            }
             let name = match (own, change.created) {
                 (true, true) => "referral-created",
                 (true, false) => "referral-updated",
                 (false, true) => "related-referral-created",
                 (false, false) => "related-referral-updated",
             };
-            let id = if self.assumptions.related_event_carries_own_id {
+            let id = if own || self.assumptions.related_event_carries_own_id() {
                 mine
             } else {
                 change.id.as_str()
@@ -309,7 +310,7 @@ impl Referrals {
     /// A moment as this world writes it.
     fn moment(&self, at: Timestamp) -> String {
         let text = crate::clock::fraction(at);
-        if self.assumptions.timestamps_have_seven_digits {
+        if self.assumptions.timestamps_have_seven_digits() {
             outward::padded(&text)
         } else {
             text
@@ -328,8 +329,8 @@ impl Referrals {
                 ))
             })?;
         let viewer = self.caller(request)?;
-        if self.assumptions.client_request_id_is_required
-            && request.header("client-request-id").is_none()
+        if request.header("client-request-id").is_none()
+            && self.assumptions.client_request_id_is_required()
         {
             return Err(Refusal::invalid(
                 "clientRequestIdRequired",
@@ -376,7 +377,7 @@ impl Referrals {
                 })
             })?;
         let Some(user) = &identity.user else {
-            return Err(if self.assumptions.app_only_is_401 {
+            return Err(if self.assumptions.app_only_is_401() {
                 unauthenticated("App-only tokens are not supported.")
             } else {
                 Refusal::denied(

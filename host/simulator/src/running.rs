@@ -10,6 +10,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::assumptions::Readings;
 use crate::clock::Clock;
 use crate::config::{OrganizationConfig, SimulatorConfig};
 use crate::control::Control;
@@ -184,10 +185,8 @@ impl Simulator {
     pub async fn start(config: SimulatorConfig) -> Result<Running, SimulatorError> {
         let listeners = listeners(&config).await?;
         // An RSA key takes a while: not on the runtime's threads.
-        let assumptions = config.assumptions.clone();
-        let keys = tokio::task::spawn_blocking(move || {
-            let signer = WebhookSigner::generate(&assumptions)?;
-            Ok::<_, KeyError>((TlsIdentity::generate()?, signer))
+        let keys = tokio::task::spawn_blocking(|| {
+            Ok::<_, KeyError>((TlsIdentity::generate()?, WebhookSigner::generate()?))
         });
         let (identity, signer) = keys.await.map_err(keys_failed)??;
         Self::listen(config, listeners, identity, signer)
@@ -206,7 +205,7 @@ impl Simulator {
         let mut config = saved.config.clone();
         adjust(&mut config);
         let listeners = listeners(&config).await?;
-        let signer = WebhookSigner::read(saved.signer.clone(), &saved.config.assumptions)?;
+        let signer = WebhookSigner::read(saved.signer.clone())?;
         let identity = match &saved.identity {
             Some(identity) => TlsIdentity::read(identity.clone()),
             None => TlsIdentity::generate()?,
@@ -223,7 +222,8 @@ impl Simulator {
         signer: WebhookSigner,
     ) -> Result<Running, SimulatorError> {
         let urls = urls(&config, &listeners)?;
-        let faults = Arc::new(Faults::new(config.seed, &config.assumptions));
+        let assumptions = Readings::new(config.assumptions.clone());
+        let faults = Arc::new(Faults::new(config.seed, assumptions.clone()));
         let circumstances = Circumstances {
             clock: config
                 .clock_stands_at
@@ -237,6 +237,7 @@ impl Simulator {
             faults,
             signer: Arc::new(signer),
             identity: config.tls.then(|| identity.saved()),
+            assumptions,
         };
         let (world, access) = world(&config, &urls, circumstances)?;
         let tls = if config.tls {
@@ -311,6 +312,7 @@ pub(crate) struct Circumstances {
     pub(crate) signer: Arc<WebhookSigner>,
     /// Of the listeners, where they speak TLS.
     pub(crate) identity: Option<SavedIdentity>,
+    pub(crate) assumptions: Readings,
 }
 
 /// Makes a world and everybody in it.
@@ -325,6 +327,7 @@ pub(crate) fn world(
         deliveries,
         signer,
         identity,
+        assumptions,
     } = circumstances;
     let mut ids = Ids::new(config.seed, 0xAA);
     let clock = Arc::new(clock);
@@ -371,8 +374,7 @@ pub(crate) fn world(
         apps: all_apps,
         certificates: own.chain(of_crm).collect(),
         audiences: audiences(urls),
-        old_refresh_tokens_keep_working: config.assumptions.old_refresh_tokens_keep_working,
-        assertions_work_once: config.assumptions.assertions_work_once,
+        assumptions: assumptions.clone(),
         signer: deliveries.are_posted().then(|| Arc::clone(&signer)),
     };
     let entra = Entra::new(Arc::clone(&clock), config.seed, directory)
@@ -397,7 +399,7 @@ pub(crate) fn world(
         clock,
         entra,
         deliveries,
-        assumptions: config.assumptions.clone(),
+        assumptions: assumptions.clone(),
         seed: config.seed,
     };
     let certificate_url = format!("{}{CERTIFICATE_PATH}", urls.certificates);
@@ -454,7 +456,7 @@ pub(crate) fn world(
         signer,
         config: config.clone(),
         identity,
-        assumptions: config.assumptions.clone(),
+        assumptions,
         latency_ms: AtomicU64::new(config.latency_ms),
         about,
     };

@@ -12,13 +12,11 @@ use rsa::traits::PublicKeyParts as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde::{Deserialize, Serialize};
 
-use crate::assumptions::Assumptions;
-
 /// Size of the webhook key: the sample signature in the public documents has 256 bytes.
 const WEBHOOK_KEY_BITS: usize = 2048;
-/// Subject of the leaf that signs Partner Center's notifications: the name of its file in the samples.
+/// Subject of the leaf that signs Partner Center's notifications.
 const WEBHOOK_SUBJECT: &str = "pcnotifications-dispatch.microsoft.com";
-/// The other reading: the file's name says nothing about the subject. (partner-center 5.4)
+/// Another one: that the file's name is also the subject's is written nowhere. (partner-center 5.4)
 const OTHER_SUBJECT: &str = "notifications.partner.microsoft.com";
 /// What a receiver looks for in the issuer.
 const WEBHOOK_ISSUER_ORGANIZATION: &str = "Microsoft Corporation";
@@ -117,8 +115,6 @@ pub(crate) struct WebhookSigner {
     root_pem: String,
     pub(crate) intermediate_pem: String,
     issuer: Issuer<'static, KeyPair>,
-    /// Name for which the leaf is issued.
-    subject: &'static str,
     leaf: RwLock<Signing>,
 }
 
@@ -132,6 +128,8 @@ struct Signing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Leaf {
     Good,
+    /// Good, but for another subject.
+    Renamed,
     /// Run out long ago.
     Expired,
     /// Issued by someone who is not Microsoft.
@@ -150,8 +148,7 @@ pub(crate) struct SavedSigner {
 
 impl WebhookSigner {
     /// A fresh chain. The leaf is RSA-2048; the authorities above it are elliptic, which is quicker to make.
-    pub(crate) fn generate(assumptions: &Assumptions) -> Result<Self, KeyError> {
-        let subject = subject(assumptions);
+    pub(crate) fn generate() -> Result<Self, KeyError> {
         let root_key = KeyPair::generate()?;
         let root = authority(
             "Simulated Partner Center Root",
@@ -165,9 +162,8 @@ impl WebhookSigner {
         Ok(Self {
             root_pem: root_cert.pem(),
             intermediate_pem: middle_cert.pem(),
-            leaf: RwLock::new(Signing::generate(&issuer, subject)?),
+            leaf: RwLock::new(Signing::generate(&issuer)?),
             issuer,
-            subject,
         })
     }
 
@@ -184,13 +180,12 @@ impl WebhookSigner {
     }
 
     /// The chain that was written down.
-    pub(crate) fn read(saved: SavedSigner, assumptions: &Assumptions) -> Result<Self, KeyError> {
+    pub(crate) fn read(saved: SavedSigner) -> Result<Self, KeyError> {
         let issuer_key = KeyPair::try_from(saved.issuer_key)?;
         Ok(Self {
             root_pem: saved.root_pem,
             intermediate_pem: saved.intermediate_pem,
             issuer: Issuer::new(issuing(), issuer_key),
-            subject: subject(assumptions),
             leaf: RwLock::new(Signing {
                 key: rsa_key(&saved.key)?,
                 certificate: saved.certificate,
@@ -204,7 +199,7 @@ impl WebhookSigner {
 
     /// A new key and a new certificate of the same authority at the same address, as before the old one runs out.
     pub(crate) fn rotate(&self) -> Result<(), KeyError> {
-        let fresh = Signing::generate(&self.issuer, self.subject)?;
+        let fresh = Signing::generate(&self.issuer)?;
         *self.leaf.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(())
     }
@@ -214,8 +209,12 @@ impl WebhookSigner {
         let held = self.leaf();
         match which {
             Leaf::Good => Ok(held.certificate.clone()),
+            Leaf::Renamed => {
+                let renamed = leaf(OTHER_SUBJECT).signed_by(&held.key, &self.issuer)?;
+                Ok(renamed.der().to_vec())
+            }
             Leaf::Expired => {
-                let mut past = leaf(self.subject);
+                let mut past = leaf(WEBHOOK_SUBJECT);
                 past.not_before = rcgen::date_time_ymd(2020, 1, 1);
                 past.not_after = rcgen::date_time_ymd(2021, 1, 1);
                 Ok(past.signed_by(&held.key, &self.issuer)?.der().to_vec())
@@ -225,12 +224,19 @@ impl WebhookSigner {
                 stranger.distinguished_name = name("Somebody Else", "Somebody Else Ltd");
                 stranger.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
                 let stranger = Issuer::new(stranger, KeyPair::generate()?);
-                Ok(leaf(self.subject)
+                Ok(leaf(WEBHOOK_SUBJECT)
                     .signed_by(&held.key, &stranger)?
                     .der()
                     .to_vec())
             }
         }
+    }
+
+    /// The intermediate in the form of a DER file.
+    pub(crate) fn intermediate_der(&self) -> Vec<u8> {
+        use rustls::pki_types::pem::PemObject as _;
+        let der = CertificateDer::from_pem_slice(self.intermediate_pem.as_bytes());
+        der.map(|der| der.to_vec()).unwrap_or_default()
     }
 
     /// What a receiver pins: root and intermediate.
@@ -251,10 +257,13 @@ impl WebhookSigner {
 }
 
 impl Signing {
-    fn generate(issuer: &Issuer<'static, KeyPair>, subject: &str) -> Result<Self, KeyError> {
+    fn generate(issuer: &Issuer<'static, KeyPair>) -> Result<Self, KeyError> {
         let private = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, WEBHOOK_KEY_BITS)?;
         let key = rsa_key(private.to_pkcs8_der()?.as_bytes())?;
-        let certificate = leaf(subject).signed_by(&key, issuer)?.der().to_vec();
+        let certificate = leaf(WEBHOOK_SUBJECT)
+            .signed_by(&key, issuer)?
+            .der()
+            .to_vec();
         Ok(Self { key, certificate })
     }
 }
@@ -297,14 +306,6 @@ fn issuing() -> CertificateParams {
     );
     held.use_authority_key_identifier_extension = true;
     held
-}
-
-fn subject(assumptions: &Assumptions) -> &'static str {
-    if assumptions.certificate_subject_is_other {
-        OTHER_SUBJECT
-    } else {
-        WEBHOOK_SUBJECT
-    }
 }
 
 fn leaf(subject: &str) -> CertificateParams {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use crate::assumptions::Assumptions;
+use crate::assumptions::Readings;
 use crate::clock::Clock;
 use crate::config::SimulatorConfig;
 use crate::control::Control;
@@ -30,7 +30,7 @@ pub(crate) struct Shared {
     pub(crate) entra: Arc<Entra>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) deliveries: Deliveries,
-    pub(crate) assumptions: Assumptions,
+    pub(crate) assumptions: Readings,
     pub(crate) seed: u64,
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct World {
     pub(crate) config: SimulatorConfig,
     /// Keys of the listeners; none of a world without.
     pub(crate) identity: Option<SavedIdentity>,
-    pub(crate) assumptions: Assumptions,
+    pub(crate) assumptions: Readings,
     pub(crate) latency_ms: AtomicU64,
     /// What `GET /` of control tells: addresses and seeded ids.
     pub(crate) about: serde_json::Value,
@@ -60,14 +60,18 @@ impl World {
     /// from `seed`. Acts, writes and refusals so far are left behind.
     pub(crate) fn copied(&self, seed: u64) -> Arc<Self> {
         let clock = Arc::new(self.clock.copied());
-        let entra = Arc::new(self.entra.copied(Arc::clone(&clock), seed));
-        let faults = Arc::new(Faults::new(seed, &self.assumptions));
+        let assumptions = self.assumptions.afresh();
+        let entra = self
+            .entra
+            .copied(Arc::clone(&clock), seed, assumptions.clone());
+        let entra = Arc::new(entra);
+        let faults = Arc::new(Faults::new(seed, assumptions.clone()));
         let shared = Shared {
             ledger: Arc::new(Ledger::new(Arc::clone(&clock))),
             clock,
             entra,
             deliveries: Deliveries::into_outbox(Arc::clone(&faults)),
-            assumptions: self.assumptions.clone(),
+            assumptions,
             seed,
         };
         let registrations = self.registrations.copied(&shared);
@@ -117,23 +121,30 @@ impl World {
         let which = match request.path.as_str() {
             path if path.ends_with(EXPIRED_CERTIFICATE) => Leaf::Expired,
             path if path.ends_with(FOREIGN_CERTIFICATE) => Leaf::Foreign,
-            path if path.ends_with(".cer") => Leaf::Good,
+            path if path.ends_with(".cer") => {
+                if self.assumptions.certificate_subject_is_other() {
+                    Leaf::Renamed
+                } else {
+                    Leaf::Good
+                }
+            }
             _ => return Reply::empty(404),
         };
         let Ok(der) = self.signer.certificate(which) else {
             return Reply::empty(500);
         };
+        if self.assumptions.certificate_as_base64() {
+            let text = STANDARD.encode(&der).into_bytes();
+            return Reply::bytes(200, "application/pkix-cert", text);
+        }
         let body = match (
-            self.assumptions.certificate_as_base64,
-            self.assumptions.certificate_as_pem,
-            self.assumptions.certificate_with_chain,
+            self.assumptions.certificate_as_pem(),
+            self.assumptions.certificate_with_chain(),
         ) {
-            (true, ..) => STANDARD.encode(&der).into_bytes(),
-            (false, false, _) => der,
-            (false, true, false) => pem(&der).into_bytes(),
-            (false, true, true) => {
-                format!("{}{}", pem(&der), self.signer.intermediate_pem).into_bytes()
-            }
+            (false, false) => der,
+            (false, true) => [der, self.signer.intermediate_der()].concat(),
+            (true, false) => pem(&der).into_bytes(),
+            (true, true) => format!("{}{}", pem(&der), self.signer.intermediate_pem).into_bytes(),
         };
         Reply::bytes(200, "application/pkix-cert", body)
     }

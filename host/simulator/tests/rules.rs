@@ -25,6 +25,8 @@ mod control_http;
 mod dataverse;
 #[path = "rules/documented.rs"]
 mod documented;
+#[path = "rules/doubtful.rs"]
+mod doubtful;
 #[path = "rules/entra.rs"]
 mod entra;
 #[path = "rules/environment.rs"]

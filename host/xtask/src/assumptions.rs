@@ -17,6 +17,10 @@ const VERDICTS: &str = "tests/assumptions.toml";
 const DOCUMENT: &str = "ASSUMPTIONS.md";
 /// The variable by which a story is told which fact to meet in its other reading (`FLIP` in `cosell-tests`).
 const FLIP: &str = "COSELL_FLIP";
+/// The variable by which a story is told where to note how often the fact decided something (`DECIDED` in `cosell-tests`).
+const DECIDED: &str = "COSELL_DECIDED";
+/// Most stories that are named where the one that should be among them is not.
+const NAMED_MAX: usize = 5;
 
 /// One switch of the simulator.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,9 +36,12 @@ struct Fact {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct Verdict {
     verdict: Outcome,
-    /// Where it does not simply work: what a person notices.
+    /// Where it does not simply work: what a person notices. Where it is not met: why not.
     #[serde(default)]
     notices: String,
+    /// A story in which the fact decides something, as the test runner names it: what nobody meets is not shown to work.
+    #[serde(default)]
+    met_in: String,
     /// Stories that end otherwise then, each with its module, as the test runner names them.
     #[serde(default)]
     otherwise: BTreeSet<String>,
@@ -46,6 +53,7 @@ enum Outcome {
     Works,
     Degrades,
     RefusesClearly,
+    NotMet,
 }
 
 impl Outcome {
@@ -54,6 +62,7 @@ impl Outcome {
             Self::Works => "works",
             Self::Degrades => "degrades",
             Self::RefusesClearly => "refuses clearly",
+            Self::NotMet => "is not met",
         }
     }
 }
@@ -70,18 +79,22 @@ pub(crate) fn play(workspace: &Workspace, only: &[String]) -> Result<()> {
         if !only.is_empty() && !only.contains(&fact.name) {
             continue;
         }
-        let expected = &verdicts[&fact.name].otherwise;
-        let (mut otherwise, mut said) = stories(workspace, fact)?;
-        if otherwise != *expected {
+        let verdict = &verdicts[&fact.name];
+        let expected = &verdict.otherwise;
+        let mut played = stories(workspace, fact)?;
+        if played.otherwise != *expected {
             // So many worlds at once may have disturbed one; what the fact does, it does again.
-            eprintln!("   {otherwise:?} ended otherwise: once more");
-            (otherwise, said) = stories(workspace, fact)?;
+            eprintln!("   {:?} ended otherwise: once more", played.otherwise);
+            played = stories(workspace, fact)?;
         }
-        if otherwise != *expected {
+        if played.otherwise != *expected {
             wrong.push(format!(
-                "{}: {VERDICTS} expects {expected:?} to end otherwise, and it was {otherwise:?}\n{said}",
-                fact.name
+                "{}: {VERDICTS} expects {expected:?} to end otherwise, and it was {:?}\n{}",
+                fact.name, played.otherwise, played.said
             ));
+        }
+        if let Err(problem) = met_as_said(verdict, &played.met) {
+            wrong.push(format!("{}: {problem}", fact.name));
         }
     }
     ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -89,14 +102,28 @@ pub(crate) fn play(workspace: &Workspace, only: &[String]) -> Result<()> {
         .with_context(|| format!("cannot write {DOCUMENT}"))
 }
 
-/// Plays every story with the fact turned over: which ended otherwise, and all that was said.
-fn stories(workspace: &Workspace, fact: &Fact) -> Result<(BTreeSet<String>, String)> {
+/// What came of the stories with one fact turned over.
+struct Played {
+    /// Stories that failed.
+    otherwise: BTreeSet<String>,
+    /// Stories in which the fact decided something, and how often.
+    met: BTreeMap<String, u64>,
+    /// Everything that the runner said.
+    said: String,
+}
+
+/// Plays every story with the fact turned over.
+fn stories(workspace: &Workspace, fact: &Fact) -> Result<Played> {
+    let decided = workspace.target().join(format!("decided-{}", fact.name));
+    // Of an earlier time.
+    let _absent_is_good = fs::remove_file(&decided);
     let mut stories = cargo(workspace);
     stories
         .args(["test", "--quiet", "--workspace", "--test", "stories", "--"])
         // They wait for each other more than they compute.
         .args(["--test-threads", "6"])
-        .env(FLIP, &fact.name);
+        .env(FLIP, &fact.name)
+        .env(DECIDED, &decided);
     let said = heard(&format!("stories, {} turned over", fact.name), &mut stories)?;
     let otherwise = ended_otherwise(&said).with_context(|| {
         format!(
@@ -104,7 +131,57 @@ fn stories(workspace: &Workspace, fact: &Fact) -> Result<(BTreeSet<String>, Stri
             fact.name
         )
     })?;
-    Ok((otherwise, said))
+    let told = fs::read_to_string(&decided)
+        .with_context(|| format!("{}: no story noted what was decided", fact.name))?;
+    let met = met(&told);
+    eprintln!(
+        "   {} decided {} times, in {} stories",
+        fact.name,
+        met.values().sum::<u64>(),
+        met.len()
+    );
+    Ok(Played {
+        otherwise,
+        met,
+        said,
+    })
+}
+
+/// Reads what the stories have noted. A story may have had several worlds.
+fn met(told: &str) -> BTreeMap<String, u64> {
+    let mut met = BTreeMap::new();
+    for (story, decided) in told.lines().filter_map(|line| line.split_once('\t')) {
+        let decided = decided.parse().unwrap_or(0);
+        if decided > 0 {
+            *met.entry(story.to_owned()).or_default() += decided;
+        }
+    }
+    met
+}
+
+/// Whether the fact decided something where the verdict says so. A verdict over what nobody met is none.
+fn met_as_said(verdict: &Verdict, met: &BTreeMap<String, u64>) -> Result<(), String> {
+    let named = || {
+        let some: Vec<&str> = met.keys().take(NAMED_MAX).map(String::as_str).collect();
+        some.join(", ")
+    };
+    match (verdict.verdict, met.is_empty()) {
+        (Outcome::NotMet, true) => Ok(()),
+        (Outcome::NotMet, false) => Err(format!(
+            "{VERDICTS} says that it is not met, and it is, in {}: what becomes of the host?",
+            named()
+        )),
+        (_, true) => Err(
+            "it decided nothing in any story, so that nothing is shown: write a story that meets it"
+                .to_owned(),
+        ),
+        (_, false) if met.contains_key(&verdict.met_in) => Ok(()),
+        (_, false) => Err(format!(
+            "{VERDICTS} says `met-in = \"{}\"`, and it is met in {}",
+            verdict.met_in,
+            named()
+        )),
+    }
 }
 
 /// Whether every fact has a verdict, and the document says what they are.
@@ -140,6 +217,10 @@ fn table(workspace: &Workspace) -> Result<(Vec<Fact>, BTreeMap<String, Verdict>)
             works == verdict.notices.is_empty() && (!works || verdict.otherwise.is_empty()),
             "{VERDICTS}: {name}: what works needs no more words, and everything else needs `notices`"
         );
+        ensure!(
+            (verdict.verdict == Outcome::NotMet) == verdict.met_in.is_empty(),
+            "{VERDICTS}: {name}: `met-in` names a story in which it decides something, unless it is not met"
+        );
     }
     Ok((facts, verdicts))
 }
@@ -155,22 +236,17 @@ fn facts(source: &str) -> Result<Vec<Fact>> {
             continue;
         }
         let says = std::mem::take(&mut doc);
-        if let Some(name) = line
-            .strip_prefix("pub ")
-            .and_then(|line| line.strip_suffix(": bool,"))
+        let entry = line
+            .strip_suffix(',')
+            .and_then(|line| line.split_once(": "));
+        if let Some((name, value)) = entry
+            && let Ok(is_on) = value.parse()
         {
             facts.push(Fact {
                 name: name.to_owned(),
                 says,
-                is_on: false,
+                is_on,
             });
-        } else if let Some((name, value)) = line
-            .strip_suffix(',')
-            .and_then(|line| line.split_once(": "))
-            && let Ok(is_on) = value.parse()
-            && let Some(fact) = facts.iter_mut().find(|fact| fact.name == name)
-        {
-            fact.is_on = is_on;
         }
     }
     ensure!(!facts.is_empty(), "{FACTS} has no switch that I can read");
@@ -193,14 +269,15 @@ fn render(facts: &[Fact], verdicts: &BTreeMap<String, Verdict>) -> String {
 
 Microsoft's documents leave some facts open, or contradict each other or what was seen. Each such fact is a switch of the simulator, with both
 readings built; the default is the likelier one, or, where both are as likely, the harder one. This page says what becomes of `cosell` if the other
-reading is the true one: it *works* (every story ends the same), *degrades* (the deals are safe, and a person notices what is said here), or *refuses
-clearly*.
+reading is the true one: it *works* (every story ends the same), *degrades* (the deals are safe, and a person notices what is said here), *refuses
+clearly*, or *is not met*, because the host never comes near it.
 
 `cargo xtask assumptions` plays every story once per fact and writes this page; `cargo verify --all` does so too, and fails when a story ends
-otherwise than it says. Turn a switch over in a simulator of your own by `[assumptions]` in its configuration.
+otherwise than it says, or when the fact decided nothing in the story that is named here, because then nothing is shown. Turn a switch over in a
+simulator of your own by `[assumptions]` in its configuration; `GET /assumptions` of its control listener tells how often each decided something.
 
-| fact | by default | what it says when it is on | in the other reading |
-|---|---|---|---|
+| fact | by default | what it says when it is on | in the other reading | met in |
+|---|---|---|---|---|
 ",
     );
     for fact in facts {
@@ -211,11 +288,15 @@ otherwise than it says. Turn a switch over in a simulator of your own by `[assum
         };
         let _ = writeln!(
             text,
-            "| `{}` | {} | {} | {}{notices} |",
+            "| `{}` | {} | {} | {}{notices} | {} |",
             fact.name,
             if fact.is_on { "on" } else { "off" },
             fact.says.replace('|', "\\|"),
             verdict.verdict.in_words(),
+            match verdict.met_in.as_str() {
+                "" => String::new(),
+                story => format!("`{story}`"),
+            },
         );
     }
     text
@@ -228,16 +309,13 @@ mod tests {
     #[test]
     fn switches_are_read_with_their_docs_and_defaults() {
         let source = "
-            /// Which reading.
-            pub struct Assumptions {
+            /// What comes before them.
+            macro_rules! facts { () => { name: AtomicU64, } }
+            facts! {
                 /// Entra: one thing,
                 /// in two lines.
-                pub one: bool,
-                /// Another.
-                pub two: bool,
-            }
-            Self {
                 one: true,
+                /// Another.
                 two: false,
             }";
         let read = facts(source).unwrap();
@@ -256,6 +334,26 @@ mod tests {
                 },
             ]
         );
+    }
+
+    #[test]
+    fn a_verdict_over_what_no_story_met_is_refused() {
+        let verdict = |outcome, met_in: &str| Verdict {
+            verdict: outcome,
+            notices: String::new(),
+            met_in: met_in.to_owned(),
+            otherwise: BTreeSet::new(),
+        };
+        let nowhere = met("edits::one\t0\nedits::two\t0\n");
+        let somewhere = met("edits::one\t0\nedits::two\t1\nedits::two\t2\n");
+        assert_eq!(somewhere, BTreeMap::from([("edits::two".to_owned(), 3)]));
+        let works = verdict(Outcome::Works, "edits::two");
+        assert!(met_as_said(&works, &somewhere).is_ok());
+        assert!(met_as_said(&works, &nowhere).is_err());
+        assert!(met_as_said(&verdict(Outcome::Works, "edits::one"), &somewhere).is_err());
+        let never = verdict(Outcome::NotMet, "");
+        assert!(met_as_said(&never, &nowhere).is_ok());
+        assert!(met_as_said(&never, &somewhere).is_err());
     }
 
     #[test]

@@ -107,6 +107,7 @@ impl Control {
                 plain(&self.ledger(after))
             }
             ["refused"] => plain(&self.refused()),
+            ["assumptions"] => plain(&self.assumptions()),
             ["acts"] => plain(&self.acts()),
             ["deliveries"] => Ok(
                 json!({"waiting": self.deliveries_waiting(), "ended": plain(&self.deliveries())?}),

@@ -12,6 +12,7 @@ pub(super) const ROUTES: &[&str] = &[
     "GET /refused                               refused writes",
     "GET /acts                                  what was done through control",
     "GET /deliveries                            webhooks and what became of them",
+    "GET /assumptions                           how each doubtful fact about the vendors is read, and how often that decided something",
     "GET /world                                 the whole world as one file, secrets included",
     "PUT /world {…}                             becomes the world of such a file",
     "GET /clock                                 the simulated now",

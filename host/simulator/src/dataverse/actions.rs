@@ -138,7 +138,7 @@ fn close_row(
     ));
     let events = db.events.len();
     write::apply(db, session, &table, id, changes)?;
-    if !session.assumptions.close_raises_update {
+    if !session.assumptions.close_raises_update() {
         db.events.truncate(events);
     }
     let primary_name = row.str("name").map(str::to_owned);

@@ -59,7 +59,7 @@ impl Call<'_> {
                 Some(other),
             ) => {
                 let changed = link(db, &self.table, id, &navigation, other, connect);
-                if !changed && connect && session.assumptions.linking_twice_is_refused {
+                if !changed && connect && session.assumptions.linking_twice_is_refused() {
                     return Err(refusal::exists());
                 }
             }

@@ -205,7 +205,7 @@ fn parse(request: &Request, session: &Session) -> Result<Vec<Part>, Refusal> {
         })?;
     let text = std::str::from_utf8(&request.body)
         .map_err(|_| malformed("The batch is not UTF-8 text."))?;
-    let strict = session.assumptions.batch_requires_crlf;
+    let strict = session.assumptions.batch_requires_crlf();
     let text = if strict {
         text.to_owned()
     } else {
@@ -238,7 +238,7 @@ fn parse(request: &Request, session: &Session) -> Result<Vec<Part>, Refusal> {
                     read.request.path
                 )));
             }
-            if session.assumptions.batch_requires_content_id
+            if session.assumptions.batch_requires_content_id()
                 && items.iter().any(|item| item.content_id.is_none())
             {
                 return Err(refusal::query(

@@ -183,8 +183,9 @@ pub(super) fn qualify(
     }
     if order.opportunity {
         let mut row = taken(&lead, TO_OPPORTUNITY);
-        if session.assumptions.qualify_copies_connector_columns {
-            row.extend(connector_columns(db, &lead));
+        let connected = connector_columns(db, &lead);
+        if !connected.is_empty() && session.assumptions.qualify_copies_connector_columns() {
+            row.extend(connected);
         }
         bind(&mut row, "originatingleadid", "leads", Some(id));
         bind(&mut row, "parentaccountid", "accounts", account);

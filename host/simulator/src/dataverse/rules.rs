@@ -146,7 +146,7 @@ fn refuse_inactive_customer(db: &Db, session: &Session, payload: &Payload) -> Re
         return Ok(());
     };
     let state = db.row(table, *id).and_then(|row| row.int("statecode"));
-    if session.assumptions.inactive_customer_is_refused && state.is_some_and(|state| state != 0) {
+    if state.is_some_and(|state| state != 0) && session.assumptions.inactive_customer_is_refused() {
         return Err(Refusal::new(
             400,
             "0x80040517",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::assumptions::Assumptions;
+use crate::assumptions::Readings;
 
 /// One request's circumstances.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub(crate) struct Session {
     pub(crate) content_ids: BTreeMap<String, String>,
     pub(crate) organization: Uuid,
     pub(crate) business_unit: Uuid,
-    pub(crate) assumptions: Assumptions,
+    pub(crate) assumptions: Readings,
 }
 
 impl Session {

@@ -43,7 +43,7 @@ pub(super) fn detect(
         let alike = |held: &str| held.trim().to_lowercase() == wanted.trim().to_lowercase();
         if active.any(|row| row.str(column).is_some_and(alike)) {
             return Err(Refusal::new(
-                if session.assumptions.duplicate_is_500 {
+                if session.assumptions.duplicate_is_500() {
                     500
                 } else {
                     412

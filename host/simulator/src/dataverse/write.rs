@@ -128,7 +128,7 @@ pub(super) fn update(
             apply(db, session, table, id, part)?;
         }
     }
-    if reopened && session.assumptions.reopening_makes_close_row {
+    if reopened && session.assumptions.reopening_makes_close_row() {
         actions::note_reopening(db, session, id)?;
     }
     Ok(())

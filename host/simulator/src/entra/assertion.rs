@@ -175,7 +175,7 @@ impl Entra {
                 "JWT token is invalid or malformed: the claim 'jti' is missing.",
             )
         })?;
-        if !self.assertions_work_once {
+        if !self.assumptions.assertions_work_once() {
             return Ok(());
         }
         let expires = given

@@ -129,7 +129,7 @@ impl Entra {
             ));
         }
         held.used = now;
-        held.revoked = !self.old_refresh_tokens_keep_working;
+        held.revoked = !self.assumptions.old_refresh_tokens_keep_working();
         let (user, public) = (held.user.clone(), held.public);
         let next = books.refresh_token(app, &user, now, public);
         drop(books);

@@ -42,7 +42,7 @@ impl Referrals {
         for change in &created.changes {
             self.notify(&book, change, Some(viewer.organization));
         }
-        let status = if self.assumptions.create_answers_201 {
+        let status = if self.assumptions.create_answers_201() {
             201
         } else {
             200
@@ -54,7 +54,7 @@ impl Referrals {
     fn visible<'b>(&self, book: &'b Book, id: &str, viewer: &Viewer) -> Result<&'b Value, Refusal> {
         book.visible(id, viewer).map_err(|refusal| {
             let is_there = book.get(&id.to_lowercase()).is_some();
-            if is_there && self.assumptions.hidden_referrals_are_403 {
+            if is_there && self.assumptions.hidden_referrals_are_403() {
                 Refusal::denied("You do not have permission to see this referral.")
             } else {
                 refusal
@@ -124,10 +124,10 @@ impl Referrals {
         }
         let id = id.to_lowercase();
         let prefer = request.header("prefer").unwrap_or_default();
-        let asked = !self.assumptions.representations_are_never_returned
-            && prefer
-                .split(',')
-                .any(|part| part.trim().eq_ignore_ascii_case("return=representation"));
+        let asked = prefer
+            .split(',')
+            .any(|part| part.trim().eq_ignore_ascii_case("return=representation"))
+            && !self.assumptions.representations_are_never_returned();
         match (is_put, asked) {
             (false, false) => Ok(Reply::empty(204)),
             (true, false) => self.shown(&mut book, 200, &id, request),

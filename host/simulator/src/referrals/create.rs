@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::book::{Book, Change};
 use super::{MICROSOFT, Organization, Refusal, shape};
-use crate::assumptions::Assumptions;
+use crate::assumptions::Readings;
 use crate::clock::fraction;
 
 /// Days in which an invited side has to answer.
@@ -47,13 +47,15 @@ pub(crate) fn create(
     book: &mut Book,
     input: &Value,
     organization: &Organization,
-    assumptions: &Assumptions,
+    assumptions: &Readings,
     now: Timestamp,
     origin: Origin,
 ) -> Result<Created, Refusal> {
-    let mut referral = checked(input, assumptions.unknown_properties_are_refused)?;
-    if assumptions.create_requires_what_the_site_does {
-        complete(&referral)?;
+    let mut referral = checked(input, assumptions.unknown_properties_are_refused())?;
+    if let Err(incomplete) = complete(&referral)
+        && assumptions.create_requires_what_the_site_does()
+    {
+        return Err(incomplete);
     }
     let by_api = matches!(origin, Origin::Api(_));
     let via = match origin {
@@ -103,8 +105,10 @@ pub(crate) fn create(
         };
         invite(book, &mut referral, &engagement, inviter, now, &mut changes)?;
     } else {
-        if assumptions.external_reference_is_unique {
-            refuse_second(book, &referral, organization)?;
+        if let Err(second) = once(book, &referral, organization)
+            && assumptions.external_reference_is_unique()
+        {
+            return Err(second);
         }
         referral["engagementId"] = json!(engagement.unwrap_or_else(|| book.ids.guid_text()));
         referral["organizationId"] = json!(organization.id);
@@ -112,7 +116,7 @@ pub(crate) fn create(
         referral["status"] = json!("Active");
         referral["substatus"] = json!("Accepted");
         referral["acceptedDateTime"] = json!(created);
-        referral["direction"] = json!(if assumptions.own_deals_say_incoming {
+        referral["direction"] = json!(if assumptions.own_deals_say_incoming() {
             "Incoming"
         } else {
             "Outgoing"
@@ -123,11 +127,11 @@ pub(crate) fn create(
             referral["mpnId"] = json!(organization.mpn_id);
         }
     }
-    let invites_at_once = assumptions.one_post_invites_microsoft
-        && by_api
+    let invites_at_once = by_api
         && !to_microsoft
         && shared_with_sellers
-        && referral["type"] == "Shared";
+        && referral["type"] == "Shared"
+        && assumptions.one_post_invites_microsoft();
     let theirs = invites_at_once.then(|| referral.clone());
     let change = book.put(referral, now);
     let id = change.id.clone();
@@ -153,11 +157,7 @@ pub(crate) fn create(
 }
 
 /// Our id for a deal may be there once. (partner-center 3.1)
-fn refuse_second(
-    book: &Book,
-    referral: &Value,
-    organization: &Organization,
-) -> Result<(), Refusal> {
+fn once(book: &Book, referral: &Value, organization: &Organization) -> Result<(), Refusal> {
     let Some(reference) = referral["externalReferenceId"].as_str() else {
         return Ok(());
     };
@@ -213,7 +213,7 @@ fn complete(referral: &Value) -> Result<(), Refusal> {
 #[derive(Clone, Copy)]
 struct Inviter<'a> {
     organization: &'a Organization,
-    assumptions: &'a Assumptions,
+    assumptions: &'a Readings,
 }
 
 /// Makes the referral Microsoft's, and the inviter's own deal a shared one.
@@ -269,10 +269,10 @@ fn invite(
         json!({"organizationId": organization.id, "organizationName": organization.name});
     let mut after = own.clone();
     // `type` cannot be patched, so the server turns an independent deal into a shared one itself.
-    if !assumptions.independent_deals_stay_independent {
+    if own["type"] != "Shared" && !assumptions.independent_deals_stay_independent() {
         after["type"] = json!("Shared");
     }
-    if assumptions.help_code_is_mirrored {
+    if help != "Unknown" && assumptions.help_code_is_mirrored() {
         after["inviteContext"]["assistanceRequestCode"] = json!(help);
     }
     if after != own {

@@ -1,7 +1,7 @@
 //! Which queries this world understands: what the documents leave open about `$filter` and `$orderby`. (partner-center 3.3)
 
 use super::Refusal;
-use crate::assumptions::Assumptions;
+use crate::assumptions::Readings;
 use crate::odata::Scalar;
 use crate::odata::filter::{Expr, Term};
 use crate::odata::options::Options;
@@ -9,11 +9,11 @@ use crate::odata::options::Options;
 const EXTERNAL_REFERENCE: &str = "externalReferenceId";
 
 /// Brings a query to what it means here.
-pub(super) fn understand(options: &mut Options, assumptions: &Assumptions) -> Result<(), Refusal> {
+pub(super) fn understand(options: &mut Options, assumptions: &Readings) -> Result<(), Refusal> {
     let refused = |what: &str| Err(Refusal::invalid("invalidQuery", what));
     let by_updated = |path: &[String]| path.first().is_some_and(|name| name == "updatedDateTime");
-    if assumptions.order_by_updated_is_refused
-        && options.order.iter().any(|order| by_updated(&order.path))
+    if options.order.iter().any(|order| by_updated(&order.path))
+        && assumptions.order_by_updated_is_refused()
     {
         return refused("Referrals are ordered by 'createdDateTime' only.");
     }
@@ -22,15 +22,15 @@ pub(super) fn understand(options: &mut Options, assumptions: &Assumptions) -> Re
     };
     let mut by_reference = false;
     filter.paths(&mut |path| by_reference |= is(path, EXTERNAL_REFERENCE));
-    if by_reference && assumptions.external_reference_filter_is_refused {
+    if by_reference && assumptions.external_reference_filter_is_refused() {
         return refused(
             "The property 'externalReferenceId' cannot be used in the $filter query option.",
         );
     }
-    if by_reference && assumptions.external_reference_filter_is_ignored {
+    if by_reference && assumptions.external_reference_filter_is_ignored() {
         put_instead(filter, &Expr::And(Vec::new()));
     }
-    if by_reference && assumptions.external_reference_filter_finds_nothing {
+    if by_reference && assumptions.external_reference_filter_finds_nothing() {
         put_instead(filter, &Expr::Or(Vec::new()));
     }
     moments(filter, assumptions)
@@ -58,7 +58,7 @@ fn put_instead(filter: &mut Expr, held: &Expr) {
 }
 
 /// Moments are compared as the world wants them written: bare, or quoted like everything else.
-fn moments(filter: &mut Expr, assumptions: &Assumptions) -> Result<(), Refusal> {
+fn moments(filter: &mut Expr, assumptions: &Readings) -> Result<(), Refusal> {
     match filter {
         Expr::And(all) | Expr::Or(all) => all
             .iter_mut()
@@ -79,8 +79,8 @@ fn moments(filter: &mut Expr, assumptions: &Assumptions) -> Result<(), Refusal> 
     }
 }
 
-fn moment(path: &str, literal: &mut Scalar, assumptions: &Assumptions) -> Result<(), Refusal> {
-    if assumptions.date_filters_are_refused {
+fn moment(path: &str, literal: &mut Scalar, assumptions: &Readings) -> Result<(), Refusal> {
+    if assumptions.date_filters_are_refused() {
         let message = format!("The property '{path}' cannot be used in the $filter query option.");
         return Err(Refusal::invalid("invalidQuery", message));
     }
@@ -90,12 +90,12 @@ fn moment(path: &str, literal: &mut Scalar, assumptions: &Assumptions) -> Result
     };
     let mistyped = match (&*literal, parsed) {
         (Scalar::Null, _) => false,
-        (Scalar::Text(_), Some(at)) if assumptions.date_filters_need_quotes => {
+        (Scalar::Text(_), Some(at)) if assumptions.date_filters_need_quotes() => {
             *literal = Scalar::Time(at);
             false
         }
         (Scalar::Text(_), _) => true,
-        _ => assumptions.date_filters_need_quotes,
+        _ => assumptions.date_filters_need_quotes(),
     };
     if mistyped {
         let message = format!(

@@ -24,22 +24,24 @@ impl Referrals {
         let mut found: Vec<&Value> = candidates(&book, &options)
             .filter(|referral| {
                 let own = referral["organizationId"] == viewer.organization.id.as_str();
-                let kind = own || self.assumptions.list_shows_related;
                 let marketplace =
                     referral["type"] == "Independent" && referral["qualification"] == "Direct";
-                kind && (!marketplace || self.assumptions.list_shows_marketplace_leads)
-                    && book.sees(referral, viewer)
+                book.sees(referral, viewer)
                     && options
                         .filter
                         .as_ref()
                         .is_none_or(|filter| matches(filter, &Json(referral), Case::Sensitive))
+                    && (own || self.assumptions.list_shows_related())
+                    && (!marketplace || self.assumptions.list_shows_marketplace_leads())
             })
             .collect();
         sort(&mut found, &options);
         let total = found.len();
         let skip = options.skip.unwrap_or(0);
         let (limit, page_size) = match options.top {
-            Some(top) if self.assumptions.top_is_a_page_size => (usize::MAX, top.max(1)),
+            Some(top) if total > top && self.assumptions.top_is_a_page_size() => {
+                (usize::MAX, top.max(1))
+            }
             top => (top.unwrap_or(usize::MAX), self.page_size),
         };
         let wanted: Vec<&Value> = found.into_iter().skip(skip).take(limit).collect();
@@ -79,7 +81,7 @@ impl Referrals {
     fn next_link(&self, request: &Request, pairs: &[(String, String)], offset: usize) -> String {
         let token = json!({ "pairs": pairs, "offset": offset }).to_string();
         let token = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(token);
-        let base = if self.assumptions.broken_next_link {
+        let base = if self.assumptions.broken_next_link() {
             let host = request
                 .origin
                 .split_once("://")

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::COLLECTION;
-use crate::assumptions::Assumptions;
+use crate::assumptions::Readings;
 use crate::html::escape;
 
 /// Digits of a tick of 100 ns, in which Partner Center counts.
@@ -17,47 +17,49 @@ const PERCENTAGES: [(&str, &str); 4] = [
 ];
 
 /// The referral as it leaves: links added, the customer's name escaped.
-pub(crate) fn outward(referral: &Value, assumptions: &Assumptions, origin: &str) -> Value {
+pub(crate) fn outward(referral: &Value, assumptions: &Readings, origin: &str) -> Value {
     let mut out = referral.clone();
-    if assumptions.escape_customer_names
-        && let Some(name) = out.pointer_mut("/customerProfile/name")
+    if let Some(name) = out.pointer_mut("/customerProfile/name")
         && let Some(text) = name.as_str()
+        && let escaped = escape(text)
+        && escaped != text
+        && assumptions.escape_customer_names()
     {
-        *name = Value::String(escape(text));
+        *name = Value::String(escaped);
     }
-    if assumptions.sales_stages_are_percents
-        && let Some(stage) = out["salesStage"].as_str()
+    if let Some(stage) = out["salesStage"].as_str()
         && let Some((_, percentage)) = PERCENTAGES.iter().find(|(word, _)| *word == stage)
+        && assumptions.sales_stages_are_percents()
     {
         out["salesStage"] = json!(percentage);
     }
-    if assumptions.us_states_land_in_region {
-        state_into_region(&mut out["customerProfile"]["address"]);
+    let address = &mut out["customerProfile"]["address"];
+    if is_in_a_state(address) && assumptions.us_states_land_in_region() {
+        address["region"] = address["state"].take();
     }
-    if assumptions.empty_ids_are_an_object
-        && out["customerProfile"]["ids"]
-            .as_array()
-            .is_some_and(Vec::is_empty)
-    {
+    let has_no_ids = out["customerProfile"]["ids"]
+        .as_array()
+        .is_some_and(Vec::is_empty);
+    if has_no_ids && assumptions.empty_ids_are_an_object() {
         out["customerProfile"]["ids"] = json!({});
     }
-    if assumptions.timestamps_have_seven_digits {
+    if assumptions.timestamps_have_seven_digits() {
         pad_moments(&mut out);
     }
     link(&mut out, assumptions, origin);
-    if assumptions.empty_members_are_left_out {
+    if assumptions.empty_members_are_left_out() {
         leave_out_empty(&mut out);
     }
-    if assumptions.answers_carry_new_members {
+    if assumptions.answers_carry_new_members() {
         out["someDay"] = json!({"level": 1, "labels": ["new"]});
         out["details"]["someDay"] = json!("new");
     }
     out
 }
 
-fn link(out: &mut Value, assumptions: &Assumptions, origin: &str) {
+fn link(out: &mut Value, assumptions: &Readings, origin: &str) {
     let engagement = out["engagementId"].as_str().unwrap_or_default();
-    let quote = if assumptions.unquoted_related_link {
+    let quote = if assumptions.unquoted_related_link() {
         ""
     } else {
         "'"
@@ -70,13 +72,12 @@ fn link(out: &mut Value, assumptions: &Assumptions, origin: &str) {
     out["links"]["self"]["uri"] = json!(itself);
 }
 
-fn state_into_region(address: &mut Value) {
+/// Whether an address is American and names its state where that belongs.
+fn is_in_a_state(address: &Value) -> bool {
     let american = address["country"]
         .as_str()
         .is_some_and(|country| country.eq_ignore_ascii_case("US"));
-    if american && address["state"].is_string() && address["region"].is_null() {
-        address["region"] = address["state"].take();
-    }
+    american && address["state"].is_string() && address["region"].is_null()
 }
 
 /// Every moment, wherever it stands, with all of its digits.

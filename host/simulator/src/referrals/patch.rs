@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::book::{Book, Change};
 use super::create::{self, STATUSES, SUBSTATUSES};
 use super::{MICROSOFT, Refusal, deal_registration, shape};
-use crate::assumptions::Assumptions;
+use crate::assumptions::Readings;
 use crate::clock::fraction;
 
 /// Most operations in one patch: a generous multiple of the whitelist.
@@ -112,7 +112,7 @@ pub(crate) fn apply(
     id: &str,
     operations: &[Operation],
     actor: Actor,
-    assumptions: &Assumptions,
+    assumptions: &Readings,
     now: Timestamp,
     via: Option<String>,
 ) -> Result<Applied, Refusal> {
@@ -131,13 +131,13 @@ pub(crate) fn apply(
     if before["status"] == "Closed" && !ends_anew(operations, assumptions) {
         return Err(closed());
     }
-    let contacts_fixed = contacts_fixed(book, before, assumptions);
     let mut after = before.clone();
     let (mut done, mut refusal) = (0, None);
     for operation in operations {
+        let contacts_fixed = || contacts_fixed(book, before, assumptions);
         match step(&mut after, operation, actor, contacts_fixed) {
             Ok(()) => done += 1,
-            Err(why) if assumptions.patches_are_not_atomic && done > 0 => {
+            Err(why) if done > 0 && assumptions.patches_are_not_atomic() => {
                 refusal = Some(why);
                 break;
             }
@@ -145,7 +145,7 @@ pub(crate) fn apply(
         }
     }
     settle(before, &mut after, assumptions, now)?;
-    let changes_something = after != *before || !assumptions.patching_nothing_changes_nothing;
+    let changes_something = after != *before || !assumptions.patching_nothing_changes_nothing();
     after["lastModifiedVia"] = json!(via);
     Ok(Applied {
         change: changes_something.then(|| book.put(after, now)),
@@ -155,14 +155,14 @@ pub(crate) fn apply(
 }
 
 /// Whether a patch of a closed referral only says how it ended.
-fn ends_anew(operations: &[Operation], assumptions: &Assumptions) -> bool {
+fn ends_anew(operations: &[Operation], assumptions: &Readings) -> bool {
     let says_the_end = |operation: &Operation| {
         matches!(
             operation.path.as_str(),
             "/status" | "/substatus" | "/statusReason"
         )
     };
-    assumptions.closed_deals_may_change_their_end && operations.iter().all(says_the_end)
+    operations.iter().all(says_the_end) && assumptions.closed_deals_may_change_their_end()
 }
 
 /// Applies one operation.
@@ -170,7 +170,7 @@ fn step(
     after: &mut Value,
     operation: &Operation,
     actor: Actor,
-    contacts_fixed: bool,
+    contacts_fixed: impl Fn() -> bool,
 ) -> Result<(), Refusal> {
     let path = operation.path.as_str();
     let listed = WHITELIST.contains(&path) || (actor == Actor::ByHand && BY_HAND.contains(&path));
@@ -180,7 +180,7 @@ fn step(
             format!("The path '{path}' cannot be patched."),
         ));
     }
-    if contacts_fixed && path.starts_with("/customerProfile/team") {
+    if path.starts_with("/customerProfile/team") && contacts_fixed() {
         return Err(contacts_read_only());
     }
     let value = shape::coerce(path, &operation.value)?;
@@ -201,7 +201,7 @@ pub(crate) fn replace(
     book: &mut Book,
     id: &str,
     body: &Value,
-    assumptions: &Assumptions,
+    assumptions: &Readings,
     now: Timestamp,
     via: Option<String>,
 ) -> Result<Change, Refusal> {
@@ -222,15 +222,15 @@ pub(crate) fn replace(
     if before["status"] == "Closed" {
         return Err(closed());
     }
-    let strict = assumptions.unknown_properties_are_refused;
+    let strict = assumptions.unknown_properties_are_refused();
     let mut after = shape::laid_over(before.clone(), fields, strict)?;
     for fixed in ["engagementId", "type", "target", "inviteContext"] {
         after[fixed] = before[fixed].clone();
     }
     create::valid(&after)?;
     let contacts = "/customerProfile/team";
-    if contacts_fixed(book, before, assumptions)
-        && before.pointer(contacts) != after.pointer(contacts)
+    if before.pointer(contacts) != after.pointer(contacts)
+        && contacts_fixed(book, before, assumptions)
     {
         return Err(contacts_read_only());
     }
@@ -254,7 +254,7 @@ fn contacts_read_only() -> Refusal {
 fn settle(
     before: &Value,
     after: &mut Value,
-    assumptions: &Assumptions,
+    assumptions: &Readings,
     now: Timestamp,
 ) -> Result<(), Refusal> {
     let consent = "/consent/consentToShareReferralWithMicrosoftSellers";
@@ -278,7 +278,7 @@ fn settle(
     transition(before, after, assumptions, now)?;
     let given_up = matches!(after["substatus"].as_str(), Some("Lost" | "Declined"));
     if given_up
-        && assumptions.closing_needs_reason
+        && assumptions.closing_needs_reason()
         && after["statusReason"].as_str().is_none_or(str::is_empty)
     {
         return Err(Refusal::invalid(
@@ -290,18 +290,18 @@ fn settle(
 }
 
 /// Whether the customer's contacts are read-only: since Microsoft sees the deal, or since it was invited.
-fn contacts_fixed(book: &Book, referral: &Value, assumptions: &Assumptions) -> bool {
+fn contacts_fixed(book: &Book, referral: &Value, assumptions: &Readings) -> bool {
     let engagement = referral["engagementId"].as_str().unwrap_or_default();
     let invited = book.in_engagement(engagement, MICROSOFT).is_some();
     let visible = referral["consent"]["consentToShareReferralWithMicrosoftSellers"] == true;
-    invited || (visible && assumptions.contacts_fixed_once_visible)
+    invited || (visible && assumptions.contacts_fixed_once_visible())
 }
 
 /// Checks the step from one state to the next and stamps it. A lone `/status` ends in a pair that does not exist.
 fn transition(
     before: &Value,
     after: &mut Value,
-    assumptions: &Assumptions,
+    assumptions: &Readings,
     now: Timestamp,
 ) -> Result<(), Refusal> {
     let pair = |referral: &Value| -> (String, String) {
@@ -352,8 +352,8 @@ fn transition(
         ("Won", "Lost") | ("Lost", "Won")
     );
     let allowed = allowed
-        || (from_new && assumptions.new_deals_may_be_won)
-        || (anew && assumptions.closed_deals_may_change_their_end);
+        || (from_new && assumptions.new_deals_may_be_won())
+        || (anew && assumptions.closed_deals_may_change_their_end());
     if !allowed {
         let message = format!(
             "A referral cannot go from {}/{} to {}/{}.",

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::COLLECTION;
-use crate::assumptions::Assumptions;
+use crate::assumptions::Readings;
 use crate::clock::Clock;
 use crate::deliveries::{Deliveries, Delivery, Retry};
 use crate::entra::{Audience, Entra, Identity};
@@ -62,7 +62,7 @@ pub(crate) struct Registrations {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) deliveries: Deliveries,
     pub(crate) signer: Arc<WebhookSigner>,
-    pub(crate) assumptions: Assumptions,
+    pub(crate) assumptions: Readings,
     pub(crate) certificate_url: String,
     pub(crate) retry_ms: u64,
     traces: Traces,
@@ -153,11 +153,6 @@ impl Registrations {
         referral: &str,
         at: Timestamp,
     ) {
-        let uri = if self.assumptions.resource_uri_is_real_address {
-            format!("https://api.partner.microsoft.com{COLLECTION}/{referral}")
-        } else {
-            format!("https://api.partnercenter.microsoft.com/engagements/v1/referrals/{referral}")
-        };
         let registration = {
             let books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
             books
@@ -167,6 +162,13 @@ impl Registrations {
                 .cloned()
         };
         if let Some(registration) = registration {
+            let uri = if self.assumptions.resource_uri_is_real_address() {
+                format!("https://api.partner.microsoft.com{COLLECTION}/{referral}")
+            } else {
+                format!(
+                    "https://api.partnercenter.microsoft.com/engagements/v1/referrals/{referral}"
+                )
+            };
             self.send(
                 &registration,
                 Notice {
@@ -224,13 +226,10 @@ impl Registrations {
                 ),
             ],
             body,
-            attempts_max: if self.assumptions.events_are_sent_once {
-                1
-            } else {
-                ATTEMPTS_MAX
-            },
+            attempts_max: ATTEMPTS_MAX,
             retry: Retry::Always {
                 first_wait_ms: self.retry_ms,
+                assumptions: self.assumptions.clone(),
             },
         };
         let this = Arc::clone(self);
@@ -401,7 +400,7 @@ impl Registrations {
             .iter()
             .map(|event| spelled(event, &self.assumptions))
             .collect();
-        if self.assumptions.registration_shows_full_model {
+        if self.assumptions.registration_shows_full_model() {
             return json!({"subscriberId": subscriber_id, "webhookUrl": url, "webhookEvents": events,
                 "signatureTokenToMsSignatureHeader": token_in_ms_header, "properties": {},
                 "lastModifiedTimestamp": modified.map(crate::clock::fraction)});

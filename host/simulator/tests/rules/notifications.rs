@@ -115,6 +115,7 @@ async fn the_chain_leads_to_the_pinned_root() {
         tls: false,
         assumptions: Assumptions {
             certificate_as_pem: true,
+            certificate_with_chain: true,
             ..Assumptions::default()
         },
         ..SimulatorConfig::default()

@@ -156,7 +156,7 @@ impl SigningCertificate {
 fn read(file: &[u8]) -> Result<(CertificateDer<'static>, Vec<CertificateDer<'static>>), Fault> {
     let unreadable = || Fault::from(Reason::CertificateUnreadable);
     let mut all: Vec<CertificateDer<'static>> = if file.first() == Some(&0x30) {
-        vec![CertificateDer::from(file.to_vec())]
+        der_after_der(file)?
     } else if file.windows(10).any(|window| window == b"-----BEGIN") {
         CertificateDer::pem_slice_iter(file)
             .take(CERTIFICATES_MAX + 1)
@@ -168,9 +168,7 @@ fn read(file: &[u8]) -> Result<(CertificateDer<'static>, Vec<CertificateDer<'sta
             .copied()
             .filter(|byte| !byte.is_ascii_whitespace())
             .collect();
-        vec![CertificateDer::from(
-            STANDARD.decode(text).map_err(|_| unreadable())?,
-        )]
+        der_after_der(&STANDARD.decode(text).map_err(|_| unreadable())?)?
     };
     if all.is_empty() || all.len() > CERTIFICATES_MAX {
         return Err(unreadable());
@@ -182,6 +180,20 @@ fn read(file: &[u8]) -> Result<(CertificateDer<'static>, Vec<CertificateDer<'sta
     let at = all.iter().position(is_leaf).ok_or_else(unreadable)?;
     let leaf = all.remove(at);
     Ok((leaf, all))
+}
+
+/// The certificates of a file in DER, each of which says itself where it ends.
+fn der_after_der(mut file: &[u8]) -> Result<Vec<CertificateDer<'static>>, Fault> {
+    let mut all = Vec::new();
+    while !file.is_empty() && all.len() <= CERTIFICATES_MAX {
+        let (rest, _) = X509Certificate::from_der(file)
+            .map_err(|_| Fault::from(Reason::CertificateUnreadable))?;
+        all.push(CertificateDer::from(
+            file[..file.len() - rest.len()].to_vec(),
+        ));
+        file = rest;
+    }
+    Ok(all)
 }
 
 /// Common names and DNS names of the subject.

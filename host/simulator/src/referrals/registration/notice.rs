@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::assumptions::Assumptions;
+use crate::assumptions::Readings;
 
 /// What `GET …/events` lists: ours, and a few of the neighbours that share the registration.
 pub(super) const EVENTS: [&str; 9] = [
@@ -31,7 +31,7 @@ pub(super) struct Notice<'a> {
 
 impl Notice<'_> {
     /// The body: receivers verify its bytes. Compact, PascalCase, in the order of the samples, unless the world assumes otherwise.
-    pub(super) fn body(&self, assumptions: &Assumptions) -> String {
+    pub(super) fn body(&self, assumptions: &Readings) -> String {
         let at = self.at.strftime("%Y-%m-%dT%H:%M:%S%.7f+00:00").to_string();
         let members = [
             ("EventName", json!(spelled(self.event, assumptions))),
@@ -40,8 +40,9 @@ impl Notice<'_> {
             ("AuditUri", Value::Null),
             ("ResourceChangeUtcDate", json!(at)),
         ];
+        let camel = assumptions.event_keys_are_camel_case();
         let key = |name: &str| {
-            if assumptions.event_keys_are_camel_case {
+            if camel {
                 format!("{}{}", name[..1].to_lowercase(), &name[1..])
             } else {
                 name.to_owned()
@@ -51,7 +52,7 @@ impl Notice<'_> {
             .into_iter()
             .map(|(name, value)| (key(name), value))
             .collect();
-        if assumptions.events_are_pretty_printed {
+        if assumptions.events_are_pretty_printed() {
             format!("{body:#}")
         } else {
             body.to_string()
@@ -60,8 +61,8 @@ impl Notice<'_> {
 }
 
 /// The name of an event as it is registered and posted in this world.
-pub(super) fn spelled(event: &str, assumptions: &Assumptions) -> String {
-    if !assumptions.event_names_are_pascal_case {
+pub(super) fn spelled(event: &str, assumptions: &Readings) -> String {
+    if !assumptions.event_names_are_pascal_case() {
         return event.to_owned();
     }
     let capital = |word: &str| {
@@ -73,10 +74,9 @@ pub(super) fn spelled(event: &str, assumptions: &Assumptions) -> String {
 }
 
 /// The event of this name, as the documents spell it. Where they are spelled otherwise, both are taken.
-pub(super) fn named(name: &str, assumptions: &Assumptions) -> Option<&'static str> {
-    let is_it = |event: &&&str| {
-        **event == name
-            || (assumptions.event_names_are_pascal_case && event.eq_ignore_ascii_case(name))
-    };
-    EVENTS.iter().find(is_it).copied()
+pub(super) fn named(name: &str, assumptions: &Readings) -> Option<&'static str> {
+    let event = EVENTS.iter().find(|event| event.eq_ignore_ascii_case(name));
+    event
+        .copied()
+        .filter(|event| *event == name || assumptions.event_names_are_pascal_case())
 }

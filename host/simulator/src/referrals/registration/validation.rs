@@ -65,7 +65,7 @@ impl Registrations {
                 validation,
             },
         );
-        let answer = if self.assumptions.validation_answers_plain_text {
+        let answer = if self.assumptions.validation_answers_plain_text() {
             json!(id)
         } else {
             json!({ "correlationId": id })
