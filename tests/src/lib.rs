@@ -52,23 +52,27 @@ fn target() -> PathBuf {
         .map_or_else(|| root.join("target"), |given| root.join(given))
 }
 
-/// Names the assumption about the vendors that every story is to meet in its other reading; `cargo xtask assumptions` plays them so.
+/// Names the assumption about the vendors that every story is to meet in its other reading; `cargo xtask assumptions` plays them so. Several are
+/// joined by commas, for a quick look at many.
 pub const FLIP: &str = "COSELL_FLIP";
 
-/// Names the file in which every story notes how often that assumption decided something in its world: its name, a tab, the count.
+/// Names the file in which every story notes how often that assumption decided something in its world: its name, a tab, the count; of several
+/// assumptions, each on a line of its own with its name behind another tab.
 pub const DECIDED: &str = "COSELL_DECIDED";
 
 /// Referrals on a page while an assumption is turned over: few, so that lists have pages.
 const REFERRALS_ON_A_PAGE: usize = 2;
 
-/// The other reading of one doubtful fact. A world that has taken it by itself stays as it is.
-fn flipped(assumptions: &Assumptions, switch: &str) -> anyhow::Result<Assumptions> {
+/// The other reading of doubtful facts. A world that has taken it by itself stays as it is.
+fn flipped(assumptions: &Assumptions, names: &str) -> anyhow::Result<Assumptions> {
     let usual = serde_json::to_value(Assumptions::default())?;
     let mut switches = serde_json::to_value(assumptions)?;
-    let Some(Value::Bool(usual)) = usual.get(switch) else {
-        anyhow::bail!("{FLIP} names \"{switch}\", which is no assumption of the simulator");
-    };
-    switches[switch] = (!usual).into();
+    for switch in names.split(',') {
+        let Some(Value::Bool(usual)) = usual.get(switch) else {
+            anyhow::bail!("{FLIP} names \"{switch}\", which is no assumption of the simulator");
+        };
+        switches[switch] = (!usual).into();
+    }
     Ok(serde_json::from_value(switches)?)
 }
 
@@ -524,14 +528,22 @@ impl World {
     /// Notes how often the assumption that is turned over has decided something, for whoever plays the stories so.
     fn note_decisions(&self) -> std::io::Result<()> {
         use std::io::Write as _;
-        let (Ok(switch), Some(file)) = (std::env::var(FLIP), std::env::var_os(DECIDED)) else {
+        let (Ok(names), Some(file)) = (std::env::var(FLIP), std::env::var_os(DECIDED)) else {
             return Ok(());
         };
         let told = self.control().assumptions();
-        let decided = told.get(switch.as_str()).map_or(0, |read| read.decided);
+        let decided = |switch: &str| told.get(switch).map_or(0, |read| read.decided);
         // A story runs on a thread of its name.
         let thread = std::thread::current();
-        let line = format!("{}\t{decided}\n", thread.name().unwrap_or_default());
+        let story = thread.name().unwrap_or_default();
+        let switches: Vec<&str> = names.split(',').collect();
+        let line: String = match switches.as_slice() {
+            [switch] => format!("{story}\t{}\n", decided(switch)),
+            several => several
+                .iter()
+                .map(|switch| format!("{story}\t{}\t{switch}\n", decided(switch)))
+                .collect(),
+        };
         let mut options = std::fs::OpenOptions::new();
         let mut file = options.create(true).append(true).open(file)?;
         file.write_all(line.as_bytes())

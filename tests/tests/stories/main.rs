@@ -11,6 +11,7 @@ mod environments;
 mod leads;
 mod order;
 mod records;
+mod vendors;
 
 use cosell_simulator::{Fault, FaultKind, Service};
 

@@ -1,0 +1,149 @@
+//! Where the vendors' documents leave something open: deals that come near it. `cargo xtask assumptions` tells these, as all stories, in the other
+//! reading too.
+
+use cosell_simulator::SimulatorConfig;
+use cosell_tests::{Setup, World, text};
+use serde_json::json;
+
+use crate::{HELP, Told};
+
+const STAGES: &str = r#"
+[settings]
+sales-stage-column = "salesstage"
+sales-stage-choices = { "0" = "Qualify|20", "1" = "Develop|40", "2" = "Propose|60", "3" = "Close|80" }
+"#;
+
+/// Microsoft's own connector sends words; the site shows percentages, and maps one to the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sales_stage_crosses_both_ways_and_is_never_turned_back() -> Told {
+    let world = World::set_up(Setup {
+        simulator: SimulatorConfig::demo(),
+        settings: &[("10-opportunity.toml", STAGES)],
+        ..Setup::default()
+    })
+    .await?;
+    let account = world.account("Contoso Kft.", "HU")?;
+    let row = world.opportunity(&account, &json!({ "salesstage": 1 }))?;
+    let referral = text(&world.referral_of(&row).await?, "id");
+    world.row_of(&referral).await?;
+    world.quiet().await?;
+    let control = world.control();
+    let stage = || {
+        control
+            .referral(&referral)
+            .map(|own| text(&own, "salesStage"))
+    };
+    assert_eq!(stage().as_deref(), Some("Develop"));
+    control.seller_updates("opportunity", &row, &json!({ "salesstage": 2 }))?;
+    world
+        .until("the next stage in Partner Center", |control| {
+            (control.referral(&referral)?["salesStage"] == "Propose").then_some(())
+        })
+        .await?;
+    let patch = json!([{ "op": "replace", "path": "/salesStage", "value": "Close" }]);
+    control.partner_user_patches(&referral, &patch)?;
+    world
+        .until("the last stage in the CRM", |control| {
+            (control.row("opportunity", &row)?["salesstage"] == 3).then_some(())
+        })
+        .await?;
+    world.quiet().await?;
+    assert_eq!(stage().as_deref(), Some("Close"));
+    world.end().await
+}
+
+/// Live data shows the state of some American addresses in `region`.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_american_address_is_the_same_on_both_sides_wherever_its_state_stands() -> Told {
+    let world = World::start().await?;
+    let account = world.account("Northwind", "US")?;
+    let state = json!({ "address1_stateorprovince": "WA" });
+    world
+        .control()
+        .seller_updates("account", &account, &state)?;
+    let row = world.opportunity(&account, &json!({}))?;
+    let referral = text(&world.referral_of(&row).await?, "id");
+    world.row_of(&referral).await?;
+    world.quiet().await?;
+    let patch = json!([{ "op": "replace", "path": "/details/notes", "value": "by hand" }]);
+    world.control().partner_user_patches(&referral, &patch)?;
+    world
+        .until("the note in the CRM", |control| {
+            (control.row("opportunity", &row)?["description"] == "by hand").then_some(())
+        })
+        .await?;
+    world.quiet().await?;
+    let kept = world.control().row("account", &account);
+    assert_eq!(
+        kept.map(|kept| text(&kept, "address1_stateorprovince")),
+        Some("WA".to_owned())
+    );
+    world.end().await
+}
+
+/// `type` cannot be patched, so whether an independent deal becomes a shared one is Partner Center's to say.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_private_deal_that_asks_for_help_later_invites_microsoft_once() -> Told {
+    let world = World::start().await?;
+    let account = world.account("Contoso Kft.", "HU")?;
+    let row = world.opportunity(&account, &json!({}))?;
+    let own = world.referral_of(&row).await?;
+    let referral = text(&own, "id");
+    assert_eq!(own["type"], "Independent");
+    world.row_of(&referral).await?;
+    world.quiet().await?;
+    let help = json!({ HELP: 299_600_005 });
+    world.control().seller_updates("opportunity", &row, &help)?;
+    world
+        .until("Microsoft's referral", |control| {
+            control.microsoft_referral(&referral)
+        })
+        .await?;
+    world.quiet().await?;
+    let microsofts = world.control().referrals().into_iter();
+    let invited = microsofts.filter(|one| one["organizationId"] == "msft");
+    assert_eq!(invited.count(), 1);
+    // Shared or not, the deal goes on.
+    let notes = json!({ "description": "after the invitation" });
+    world
+        .control()
+        .seller_updates("opportunity", &row, &notes)?;
+    world
+        .until("the note in Partner Center", |control| {
+            let own = control.referral(&referral)?;
+            (own["details"]["notes"] == "after the invitation").then_some(())
+        })
+        .await?;
+    world.end().await
+}
+
+/// Whether a lost deal can become a won one is written nowhere. Where it can, the CRM's row is closed: the difference is said, and nothing reopened.
+#[tokio::test(flavor = "multi_thread")]
+async fn s19_a_deal_whose_end_is_changed_afterwards_is_reopened_nowhere() -> Told {
+    let world = World::start().await?;
+    let account = world.account("Contoso Kft.", "HU")?;
+    let row = world.opportunity(&account, &json!({}))?;
+    let referral = text(&world.referral_of(&row).await?, "id");
+    world.row_of(&referral).await?;
+    world.quiet().await?;
+    let ends = |how: &str| {
+        json!([
+            { "op": "replace", "path": "/status", "value": "Closed" },
+            { "op": "replace", "path": "/substatus", "value": how },
+            { "op": "replace", "path": "/statusReason", "value": "as it is" },
+        ])
+    };
+    let control = world.control();
+    control.partner_user_patches(&referral, &ends("Lost"))?;
+    world
+        .until("the loss in the CRM", |control| {
+            (control.row("opportunity", &row)?["statecode"] == 2).then_some(())
+        })
+        .await?;
+    world.quiet().await?;
+    let _refused_or_changed = control.partner_user_patches(&referral, &ends("Won"));
+    world.quiet().await?;
+    let seen = control.row("opportunity", &row).unwrap_or_default();
+    assert_eq!(seen["statecode"], 2, "a closed row stays as it was closed");
+    world.end().await
+}
