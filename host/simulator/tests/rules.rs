@@ -49,6 +49,8 @@ mod keys;
 mod leads;
 #[path = "rules/making.rs"]
 mod making;
+#[path = "rules/marks_partner_center.rs"]
+mod marks_partner_center;
 #[path = "rules/merging.rs"]
 mod merging;
 #[path = "rules/metadata.rs"]

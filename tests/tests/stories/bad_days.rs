@@ -322,7 +322,11 @@ async fn i11_a_sweep_that_is_slowed_down_rests_the_credential_for_deals_too() ->
             _ => sweep_partner_center(desk, connection).await,
         };
         world.control().clear_faults();
-        assert!(matches!(swept, Err(Trouble::Remote(_))), "{swept:?}");
+        // Or the host's own first sweep was slowed down just before, and this one makes no request any more.
+        assert!(
+            matches!(swept, Err(Trouble::Remote(_) | Trouble::NotYet { .. })),
+            "{swept:?}"
+        );
         let throttles = desk.store.throttles("simulated").await?;
         let rests = throttles.iter().find(|one| one.credential == credential);
         let until = rests.map(|one| one.until);

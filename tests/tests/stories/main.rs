@@ -9,9 +9,9 @@ mod edits;
 mod endings;
 mod environments;
 mod leads;
+mod open_questions;
 mod order;
 mod records;
-mod vendors;
 
 use cosell_simulator::{Fault, FaultKind, Service};
 

@@ -1,7 +1,7 @@
 //! Where the vendors' documents leave something open: deals that come near it. `cargo xtask assumptions` tells these, as all stories, in the other
 //! reading too.
 
-use cosell_simulator::SimulatorConfig;
+use cosell_simulator::{Hidden, Role, SimulatorConfig};
 use cosell_tests::{Setup, World, text};
 use serde_json::json;
 
@@ -40,6 +40,7 @@ async fn a_sales_stage_crosses_both_ways_and_is_never_turned_back() -> Told {
             (control.referral(&referral)?["salesStage"] == "Propose").then_some(())
         })
         .await?;
+    world.quiet().await?;
     let patch = json!([{ "op": "replace", "path": "/salesStage", "value": "Close" }]);
     control.partner_user_patches(&referral, &patch)?;
     world
@@ -145,5 +146,87 @@ async fn s19_a_deal_whose_end_is_changed_afterwards_is_reopened_nowhere() -> Tol
     world.quiet().await?;
     let seen = control.row("opportunity", &row).unwrap_or_default();
     assert_eq!(seen["statecode"], 2, "a closed row stays as it was closed");
+    world.end().await
+}
+
+/// Of what one may not see, one deal is one deal's trouble: the host asks for any other before it blames its role.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deal_that_is_forbidden_stops_no_other() -> Told {
+    let world = World::start().await?;
+    let account = world.account("Contoso Kft.", "HU")?;
+    let mut deals = Vec::new();
+    for name in ["Data platform", "Analytics"] {
+        let row = world.opportunity(&account, &json!({ "name": name }))?;
+        let referral = text(&world.referral_of(&row).await?, "id");
+        world.row_of(&referral).await?;
+        deals.push((row, referral));
+    }
+    world.quiet().await?;
+    let control = world.control();
+    control.hide_record("referral", &deals[0].1, Hidden::Forbidden)?;
+    for (row, _) in &deals {
+        control.seller_updates("opportunity", row, &json!({ "description": "go on" }))?;
+    }
+    world
+        .until("the note of the other deal", |control| {
+            let other = control.referral(&deals[1].1)?;
+            (other["details"]["notes"] == "go on").then_some(())
+        })
+        .await?;
+    world
+        .status_where(|now| now.deals.iter().any(|deal| deal.state == "orphaned"))
+        .await?;
+    assert!(
+        world.desk()?.store.throttles("simulated").await?.is_empty(),
+        "the credential is good"
+    );
+    control.show_record("referral", &deals[0].1)?;
+    world.retry_all().await?;
+    world
+        .until("the note of the deal that is seen again", |control| {
+            let own = control.referral(&deals[0].1)?;
+            (own["details"]["notes"] == "go on").then_some(())
+        })
+        .await?;
+    world.end().await
+}
+
+/// The documents of 2020 knew no reader's role. Where it may not write, the deal waits with the advice which role is needed, and goes on with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_whose_user_only_reads_goes_on_when_it_may_write() -> Told {
+    let world = World::start().await?;
+    let control = world.control();
+    let mail = text(&control.about()["organizations"][0], "user_mail");
+    let account = world.account("Contoso Kft.", "HU")?;
+    let row = world.opportunity(&account, &json!({}))?;
+    let referral = text(&world.referral_of(&row).await?, "id");
+    world.row_of(&referral).await?;
+    world.quiet().await?;
+    // A reader sees the deals whose team names him.
+    let seller = json!({ "firstName": "Cora", "lastName": "Sell", "email": mail });
+    let joins = json!([{ "op": "add", "path": "/team/-", "value": seller }]);
+    control.partner_user_patches(&referral, &joins)?;
+    world.quiet().await?;
+    control.set_role(&mail, Role::ReferralsUser);
+    control.seller_updates("opportunity", &row, &json!({ "description": "read only" }))?;
+    let told = world
+        .status_where(|now| {
+            let deals = now.deals.iter();
+            let is_over = |state: &str| !matches!(state, "due" | "running");
+            now.bells_unanswered == 0 && deals.clone().all(|deal| is_over(&deal.state))
+        })
+        .await?;
+    for deal in told.deals.iter().filter(|deal| deal.state == "parked") {
+        let reason = deal.reason.as_deref().unwrap_or_default();
+        assert!(reason.contains("Referrals admin"), "{reason}");
+    }
+    control.set_role(&mail, Role::ReferralsAdmin);
+    world.retry_all().await?;
+    world
+        .until("the note in Partner Center", |control| {
+            let own = control.referral(&referral)?;
+            (own["details"]["notes"] == "read only").then_some(())
+        })
+        .await?;
     world.end().await
 }
