@@ -230,3 +230,29 @@ async fn a_host_whose_user_only_reads_goes_on_when_it_may_write() -> Told {
         .await?;
     world.end().await
 }
+
+/// How often an event is sent again was said in 2021, and not since. What came while nobody listened is found in either case.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_nobody_took_is_made_up_for_by_the_sweep() -> Told {
+    let mut world = World::start().await?;
+    let account = world.account("Contoso Kft.", "HU")?;
+    let row = world.opportunity(&account, &json!({}))?;
+    let referral = text(&world.referral_of(&row).await?, "id");
+    world.row_of(&referral).await?;
+    world.quiet().await?;
+    world.stop_host().await;
+    let patch = json!([{ "op": "replace", "path": "/details/notes", "value": "unheard" }]);
+    world.control().partner_user_patches(&referral, &patch)?;
+    world
+        .until("the event to find nobody", |control| {
+            (control.assumptions()["events_are_sent_once"].decided > 0).then_some(())
+        })
+        .await?;
+    world.start_host().await?;
+    world
+        .until("the note in the CRM", |control| {
+            (control.row("opportunity", &row)?["description"] == "unheard").then_some(())
+        })
+        .await?;
+    world.end().await
+}
