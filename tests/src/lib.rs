@@ -75,7 +75,8 @@ fn target() -> PathBuf {
         .map_or_else(|| root.join("target"), |given| root.join(given))
 }
 
-/// Names the assumption about the vendors that every story is to meet in its other reading; `cargo xtask assumptions` plays them so.
+/// Names the assumption about the vendors that every story is to meet in its other reading; `cargo xtask assumptions` plays them so. Several are
+/// joined by commas, for a quick look at many.
 pub const FLIP: &str = "COSELL_FLIP";
 
 /// Names the file in which every story notes how often each assumption decided something in its world: a line for each that did, with the story,
@@ -85,14 +86,16 @@ pub const DECIDED: &str = "COSELL_DECIDED";
 /// Referrals on a page while it is noted what assumptions decide: few, so that lists have pages.
 const REFERRALS_ON_A_PAGE: usize = 2;
 
-/// The other reading of one doubtful fact. A world that has taken it by itself stays as it is.
-fn flipped(assumptions: &Assumptions, switch: &str) -> anyhow::Result<Assumptions> {
+/// The other reading of doubtful facts. A world that has taken it by itself stays as it is.
+fn flipped(assumptions: &Assumptions, names: &str) -> anyhow::Result<Assumptions> {
     let usual = serde_json::to_value(Assumptions::default())?;
     let mut switches = serde_json::to_value(assumptions)?;
-    let Some(Value::Bool(usual)) = usual.get(switch) else {
-        anyhow::bail!("{FLIP} names \"{switch}\", which is no assumption of the simulator");
-    };
-    switches[switch] = (!usual).into();
+    for switch in names.split(',') {
+        let Some(Value::Bool(usual)) = usual.get(switch) else {
+            anyhow::bail!("{FLIP} names \"{switch}\", which is no assumption of the simulator");
+        };
+        switches[switch] = (!usual).into();
+    }
     Ok(serde_json::from_value(switches)?)
 }
 
@@ -164,6 +167,7 @@ impl World {
         } = setup;
         if let Ok(switch) = std::env::var(FLIP) {
             simulator.assumptions = flipped(&simulator.assumptions, &switch)?;
+            simulator.referral_page_size = REFERRALS_ON_A_PAGE;
         }
         if std::env::var_os(DECIDED).is_some() {
             simulator.referral_page_size = REFERRALS_ON_A_PAGE;

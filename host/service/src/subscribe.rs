@@ -103,15 +103,19 @@ async fn register(
     match partner_center.registration().await? {
         None => drop(partner_center.create_registration(&wanted).await?),
         Some(there) => {
+            // In whichever case they are told: a name in another one is no other event.
+            let among = |events: &[String], event: &String| {
+                events.iter().any(|held| held.eq_ignore_ascii_case(event))
+            };
             for event in &there.events {
-                if !wanted.events.contains(event) {
+                if !among(&wanted.events, event) {
                     wanted.events.push(event.clone());
                 }
             }
             let same_events = wanted
                 .events
                 .iter()
-                .all(|event| there.events.contains(event));
+                .all(|event| among(&there.events, event));
             if there.url == wanted.url
                 && same_events
                 && there.signature_header == wanted.signature_header

@@ -83,6 +83,64 @@ facts! {
     closing_needs_reason: false,
     /// Referrals: a property that the documents do not know is refused with 400, rather than passed over.
     unknown_properties_are_refused: false,
+    /// Referrals: the POST of a shared deal that Microsoft's sellers see already makes Microsoft's referral, instead of a second POST. (partner-center 4)
+    one_post_invites_microsoft: false,
+    /// Referrals: an independent deal to which Microsoft is invited keeps its type instead of becoming a shared one.
+    independent_deals_stay_independent: false,
+    /// Referrals: the kind of help of an invitation also stands on the inviter's own referral, where live data says `Unknown`.
+    help_code_is_mirrored: false,
+    /// Referrals: a second referral of an organisation with the same `externalReferenceId` is refused with 409.
+    external_reference_is_unique: false,
+    /// Referrals: a create without name, value, currency, close date, solution or a complete seller is refused, as the site does.
+    create_requires_what_the_site_does: false,
+    /// Referrals: `$filter` by `externalReferenceId`, which no document shows, is refused with 400.
+    external_reference_filter_is_refused: false,
+    /// Referrals: `$filter` by `externalReferenceId`, which no document shows, is passed over, so that every referral comes.
+    external_reference_filter_is_ignored: false,
+    /// Referrals: `$filter` by `externalReferenceId`, which no document shows, finds nothing.
+    external_reference_filter_finds_nothing: false,
+    /// Referrals: a moment in a `$filter` has to be quoted, as all other values are in the documents, and is refused with 400 otherwise.
+    date_filters_need_quotes: false,
+    /// Referrals: `$filter` by a moment, which only the oldest page lists, is refused with 400.
+    date_filters_are_refused: false,
+    /// Referrals: `$orderby=updatedDateTime` is refused with 400, as the oldest page knows `createdDateTime` alone.
+    order_by_updated_is_refused: false,
+    /// Referrals: `$top` is how many referrals a page has, and not how many come in all.
+    top_is_a_page_size: false,
+    /// Referrals: a move that the states do not allow, and a change of a closed referral, is refused with 409 instead of 400.
+    state_conflicts_are_409: false,
+    /// Referrals: a deal that nobody has accepted may be won or lost, as the table of states alone allows.
+    new_deals_may_be_won: false,
+    /// Referrals: a won deal may become a lost one, and the other way round; nothing else of it changes.
+    closed_deals_may_change_their_end: false,
+    /// Referrals: when an operation of a JSON Patch is refused, those before it stay.
+    patches_are_not_atomic: false,
+    /// Referrals: a patch that leaves everything as it is gives no new eTag and raises no event.
+    patching_nothing_changes_nothing: false,
+    /// Referrals: `Prefer: return=representation` is passed over, and a patch is always answered with 204.
+    representations_are_never_returned: false,
+    /// Referrals: a sales stage leaves as the percentage to which it is mapped, such as `40` for `Develop`.
+    sales_stages_are_percents: false,
+    /// Referrals: timestamps leave with all seven digits of a fraction, zeros included.
+    timestamps_have_seven_digits: false,
+    /// Referrals: members without a value and empty lists are left out, instead of leaving as `null` and `[]`.
+    empty_members_are_left_out: false,
+    /// Referrals: a customer without ids shows `ids: {}`, as old documents do, instead of an empty list.
+    empty_ids_are_an_object: false,
+    /// Referrals: the state of an American address comes back in `region`, as in some live data.
+    us_states_land_in_region: false,
+    /// Referrals: referrals carry members that no document knows yet, as twenty appeared from 2019 to 2022.
+    answers_carry_new_members: false,
+    /// Referrals: an error spells `innererror`, as parts of the documents do, and `unAuthorized` as a sample does.
+    inner_error_is_lower_case: false,
+    /// Referrals: a referral that is there but not for the caller is answered with 403 instead of 404.
+    hidden_referrals_are_403: false,
+    /// Referrals: a call without `client-request-id` is refused, as the table of headers says and its own samples do not keep to.
+    client_request_id_is_required: false,
+    /// Referrals: the role Referrals user may also change the deals whose team names the user, as in 2020.
+    referrals_users_may_write: false,
+    /// Referrals: 429 comes in the API gateway's shape instead of the service's own.
+    throttled_referrals_answer_as_the_gateway: false,
     /// Partner Center webhooks: `ResourceUri` uses the referrals API's real address instead of the documented one.
     resource_uri_is_real_address: false,
     /// Partner Center webhooks: a `related-*` event carries the receiver's own referral id instead of the changed one.
@@ -91,6 +149,24 @@ facts! {
     certificate_as_pem: false,
     /// Partner Center webhooks: the certificate file also holds the intermediate, behind the leaf and in the leaf's own form.
     certificate_with_chain: false,
+    /// Partner Center webhooks: the certificate file is the DER as bare base64 text.
+    certificate_as_base64: false,
+    /// Partner Center webhooks: the certificate is issued for another name than that of its file.
+    certificate_subject_is_other: false,
+    /// Partner Center webhooks: an organisation is not told what its own API calls have changed.
+    own_calls_raise_no_events: false,
+    /// Partner Center webhooks: the keys of an event are camelCase, as in the official description, instead of PascalCase.
+    event_keys_are_camel_case: false,
+    /// Partner Center webhooks: events are called `Referral-Updated` and so on, where they are registered and where they arrive.
+    event_names_are_pascal_case: false,
+    /// Partner Center webhooks: an event is JSON on several lines instead of compact.
+    events_are_pretty_printed: false,
+    /// Partner Center webhooks: an event that is not taken is not sent again, instead of nine more times.
+    events_are_sent_once: false,
+    /// Partner Center webhooks: a validation event is answered with its id as a plain string, as in the official description.
+    validation_answers_plain_text: false,
+    /// Partner Center webhooks: a registration is shown with all members of the official description, in camelCase.
+    registration_shows_full_model: false,
     /// Dataverse: `WinOpportunity` and `LoseOpportunity` also raise an `Update` of the opportunity.
     close_raises_update: true,
     /// Dataverse: reopening an opportunity makes an `opportunityclose` row, as closing does.

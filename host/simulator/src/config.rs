@@ -21,6 +21,8 @@ pub struct SimulatorConfig {
     pub referral_page_size: usize,
     /// Wait before the second delivery attempt of a Partner Center webhook, doubled for each further one; milliseconds.
     pub webhook_retry_ms: u64,
+    /// How long the receiver of a webhook may take to answer, milliseconds. Dataverse documents 60 s.
+    pub webhook_answer_ms: u64,
     /// Further roots (PEM) that webhook deliveries to https receivers trust, beside the simulator's own.
     pub trusted_roots_pem: Option<String>,
     /// Partner organisations beside Microsoft. One, named Contoso, when empty.
@@ -215,6 +217,7 @@ impl Default for SimulatorConfig {
             latency_ms: 0,
             referral_page_size: 100,
             webhook_retry_ms: 100,
+            webhook_answer_ms: 60_000,
             trusted_roots_pem: None,
             organizations: Vec::new(),
             crm_certificates_pem: Vec::new(),

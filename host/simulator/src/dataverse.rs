@@ -50,7 +50,7 @@ use uuid::Uuid;
 use crate::config::SimulatorConfig;
 use crate::entra::Audience;
 use crate::faults::Service;
-use crate::ids::Ids;
+use crate::ids::{Ids, Traces};
 use crate::ledger::{Caller, Entry, RefusedWrite};
 use crate::odata::options::Options;
 use crate::standing::CrmAccount;
@@ -64,6 +64,9 @@ use store::{Asked, Committed, Db};
 
 /// How long other servers take to hear of a change of metadata.
 const METADATA_LAG: jiff::SignedDuration = jiff::SignedDuration::from_secs(30);
+
+/// The stream of ids that name requests.
+const TRACES: u64 = 0xD8;
 
 /// Who there is in the organisation from the start.
 #[derive(Clone, Debug)]
@@ -87,6 +90,7 @@ pub(crate) struct Dataverse {
     organization: Mutex<Uuid>,
     account: Mutex<CrmAccount>,
     limits: Arc<limits::Limits>,
+    traces: Arc<Traces>,
     db: Arc<Mutex<Db>>,
 }
 
@@ -98,7 +102,9 @@ impl Dataverse {
         authority: String,
         url: String,
     ) -> Result<Self, String> {
-        let db = Db::new(schema::Schema::new(config)?, Ids::new(shared.seed, 0xD7));
+        let traces = Arc::new(Traces::new(shared.seed, TRACES));
+        let schema = schema::Schema::new(config)?;
+        let db = Db::new(schema, Ids::new(shared.seed, 0xD7), Arc::clone(&traces));
         let service = Self {
             shared: shared.clone(),
             organization: Mutex::new(users.organization),
@@ -107,6 +113,7 @@ impl Dataverse {
             users,
             authority,
             url,
+            traces,
             db: Arc::new(Mutex::new(db)),
         };
         let session = service.session_of(service.users.seller);
@@ -119,7 +126,9 @@ impl Dataverse {
 
     /// The same organisation in another world.
     pub(crate) fn copied(&self, shared: &Shared) -> Self {
-        let db = self.db().copied(Ids::new(shared.seed, 0xD7));
+        let traces = Arc::new(Traces::new(shared.seed, TRACES));
+        let ids = Ids::new(shared.seed, 0xD7);
+        let db = self.db().copied(ids, Arc::clone(&traces));
         Self {
             shared: shared.clone(),
             organization: Mutex::new(self.organization()),
@@ -128,6 +137,7 @@ impl Dataverse {
             users: self.users.clone(),
             authority: self.authority.clone(),
             url: self.url.clone(),
+            traces,
             db: Arc::new(Mutex::new(db)),
         }
     }
@@ -169,7 +179,10 @@ impl Dataverse {
         {
             Ok(identity) => {
                 let begun = self.limits.begin(&identity.client_id);
-                begun.map_err(|reply| answering::outgoing(&self.shared.assumptions, reply))
+                begun.map_err(|refused| {
+                    answering::outgoing(&self.shared.assumptions, refused)
+                        .with("req_id", self.traces.guid_text())
+                })
             }
             Err(_) => Ok(None),
         }
@@ -187,9 +200,14 @@ impl Dataverse {
                     .count(user, now, operations, began.elapsed(), reply)
             }
         };
-        answering::outgoing(&self.shared.assumptions, reply)
+        let reply = answering::outgoing(&self.shared.assumptions, reply);
+        let reply = match reply.header("req_id") {
+            None if reply.status >= 400 => reply.with("req_id", self.traces.guid_text()),
+            _ => reply,
+        };
+        reply
             .with("odata-version", "4.0")
-            .with("x-ms-service-request-id", Uuid::new_v4().to_string())
+            .with("x-ms-service-request-id", self.traces.guid_text())
     }
 
     fn admitted(&self, request: &Request) -> Result<Session, Reply> {

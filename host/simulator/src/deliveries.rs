@@ -7,14 +7,13 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::{Semaphore, oneshot};
 
+use crate::assumptions::Readings;
 use crate::clock::real_ms;
 use crate::faults::{Faults, Service, WebhookFaultKind};
 use crate::world::{EXPIRED_CERTIFICATE, FOREIGN_CERTIFICATE};
 
 /// Deliveries at a time: enough for a burst, few enough not to look like an attack.
 const AT_ONCE: usize = 64;
-/// A receiver has this long to answer: Dataverse documents 60 s.
-const ANSWER_WAIT: Duration = Duration::from_secs(60);
 /// Longest wait between two attempts; the vendor's spacing is not known, ours is short so that tests end.
 const RETRY_WAIT_MS_MAX: u64 = 5_000;
 /// So long a delivery waits for one that overtakes it.
@@ -36,11 +35,14 @@ pub(crate) struct Delivery {
 }
 
 /// When a failed attempt is followed by another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Retry {
-    /// Anything but 2xx, after a wait that doubles from this many milliseconds.
-    Always { first_wait_ms: u64 },
-    /// Only 502, 503 and 504, at once.
+    /// Anything but 2xx, after a wait that doubles from this many milliseconds; in a world that assumes so, never.
+    Always {
+        first_wait_ms: u64,
+        assumptions: Readings,
+    },
+    /// Only 502, 503 and 504, at once. A receiver that does not answer in time gets no second try.
     GatewayErrors,
 }
 
@@ -105,6 +107,7 @@ enum Way {
         client: reqwest::Client,
         runtime: tokio::runtime::Handle,
         gate: Arc<Semaphore>,
+        answer_wait: Duration,
     },
     /// And how many went through it so far.
     Outbox(Arc<Mutex<(u64, Vec<Undelivered>)>>),
@@ -114,6 +117,7 @@ impl Deliveries {
     pub(crate) fn new(
         client: reqwest::Client,
         runtime: tokio::runtime::Handle,
+        answer_wait: Duration,
         faults: Arc<Faults>,
     ) -> Self {
         let gate = Arc::new(Semaphore::new(AT_ONCE));
@@ -122,6 +126,7 @@ impl Deliveries {
                 client,
                 runtime,
                 gate,
+                answer_wait,
             },
             faults,
         )
@@ -267,14 +272,14 @@ impl Deliveries {
                 return record_of(delivery, statuses, "delivered");
             }
             let tried = u32::try_from(statuses.len()).unwrap_or(u32::MAX);
-            let again = match delivery.retry {
-                Retry::Always { .. } => true,
+            let again = match &delivery.retry {
+                Retry::Always { assumptions, .. } => !assumptions.events_are_sent_once(),
                 Retry::GatewayErrors => matches!(status, Some(502..=504)),
             };
             if !again || tried >= delivery.attempts_max {
                 return record_of(delivery, statuses, "failed");
             }
-            if let Retry::Always { first_wait_ms } = delivery.retry {
+            if let Retry::Always { first_wait_ms, .. } = delivery.retry {
                 let wait_ms = first_wait_ms
                     .saturating_mul(1 << (tried - 1).min(16))
                     .min(RETRY_WAIT_MS_MAX);
@@ -284,13 +289,19 @@ impl Deliveries {
     }
 
     async fn post(&self, delivery: &Delivery) -> Option<u16> {
-        let Way::Post { client, gate, .. } = &self.way else {
+        let Way::Post {
+            client,
+            gate,
+            answer_wait,
+            ..
+        } = &self.way
+        else {
             return None;
         };
         let _turn = gate.acquire().await.ok()?;
         let mut request = client
             .post(&delivery.url)
-            .timeout(ANSWER_WAIT)
+            .timeout(*answer_wait)
             .body(delivery.body.clone());
         for (name, value) in &delivery.headers {
             request = request.header(name, value);

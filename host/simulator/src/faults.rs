@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use crate::assumptions::Readings;
 use crate::ids::Ids;
 use crate::wire::{Reply, Request};
 
@@ -208,14 +209,16 @@ pub(crate) struct Faults {
     requests: Mutex<Vec<Injected>>,
     /// And the probability with which each strikes.
     webhooks: Mutex<Vec<(WebhookFault, f64)>>,
+    assumptions: Readings,
 }
 
 impl Faults {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, assumptions: Readings) -> Self {
         Self {
             chance: Mutex::new(Ids::new(seed, 0xFA)),
             requests: Mutex::default(),
             webhooks: Mutex::default(),
+            assumptions,
         }
     }
 
@@ -282,7 +285,15 @@ impl Faults {
             if let Some(count) = &mut fault.count {
                 *count = count.saturating_sub(1);
             }
-            struck = Some(answer::strike_of(service, &kind));
+            let answers_as = match (service, &kind) {
+                (Service::Referrals, FaultKind::Answer { status: 429, .. })
+                    if self.assumptions.throttled_referrals_answer_as_the_gateway() =>
+                {
+                    Service::PartnerCenter
+                }
+                _ => service,
+            };
+            struck = Some(answer::strike_of(answers_as, &kind));
             break;
         }
         faults.retain(|fault| !fault.is_spent());

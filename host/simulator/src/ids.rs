@@ -1,5 +1,7 @@
 //! Ids drawn from the seed, so that the same seed and the same order of acts give the same ids.
 
+use std::sync::{Mutex, PoisonError};
+
 use rand::{Rng, RngCore as _, SeedableRng, rngs::StdRng};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -72,6 +74,37 @@ impl Ids {
         self.rng.fill(raw.as_mut_slice());
         use base64::Engine as _;
         base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(raw)
+    }
+}
+
+/// Ids that only name a request or an answer. Reading has them too, so they are a stream of their own: it moves no record's id.
+#[derive(Debug)]
+pub(crate) struct Traces(Mutex<Ids>);
+
+impl Traces {
+    pub(crate) fn new(seed: u64, stream: u64) -> Self {
+        Self(Mutex::new(Ids::new(seed, stream)))
+    }
+
+    pub(crate) fn guid(&self) -> Uuid {
+        let mut ids = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ids.guid()
+    }
+
+    pub(crate) fn guid_text(&self) -> String {
+        self.guid().to_string()
+    }
+
+    pub(crate) fn saved(&self) -> Ids {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Goes on as the stream that was written down.
+    pub(crate) fn restore(&self, saved: Ids) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = saved;
     }
 }
 

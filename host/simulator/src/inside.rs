@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use jiff::Timestamp;
 
+use crate::assumptions::Readings;
 use crate::clock::Clock;
 use crate::config::SimulatorConfig;
 use crate::control::Control;
@@ -83,13 +84,15 @@ impl Inside {
             certificates,
             control,
         };
-        let faults = Arc::new(Faults::new(config.seed));
+        let assumptions = Readings::new(config.assumptions.clone());
+        let faults = Arc::new(Faults::new(config.seed, assumptions.clone()));
         let circumstances = Circumstances {
             clock: Clock::standing(now),
             deliveries: Deliveries::into_outbox(Arc::clone(&faults)),
             faults,
             signer: signer()?,
             identity: None,
+            assumptions,
         };
         let (world, access) = world(&config, &urls, circumstances)?;
         Ok(Self {

@@ -8,7 +8,9 @@ mod by_hand;
 mod calls;
 mod create;
 mod deal_registration;
+mod dialect;
 mod list;
+mod outward;
 mod patch;
 pub(crate) mod registration;
 mod shape;
@@ -17,6 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::Method;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -24,7 +27,7 @@ use crate::assumptions::Readings;
 use crate::clock::Clock;
 use crate::entra::{Audience, Denied, Entra, Identity};
 use crate::faults::Service;
-use crate::ids::Ids;
+use crate::ids::{Ids, Traces};
 use crate::ledger::{Ledger, RefusedWrite};
 use crate::standing::Role;
 use crate::wire::{Reply, Request};
@@ -37,6 +40,10 @@ use registration::Registrations;
 pub(crate) const MICROSOFT: &str = "msft";
 /// Longest message of an error. (partner-center 3.7)
 const MESSAGE_CHARS_MAX: usize = 1024;
+/// Inner errors that say that the deal does not stand where it would have to.
+const STATE_CONFLICTS: [&str; 2] = ["referralClosed", "invalidTransition"];
+/// The stream of ids that name requests.
+const TRACES: u64 = 0x9D;
 /// Path of the collection.
 const COLLECTION: &str = "/v1.0/engagements/referrals";
 
@@ -72,8 +79,8 @@ impl Viewer<'_> {
                 .is_some_and(|team| team.iter().any(named))
     }
 
-    fn may_write(&self) -> Result<(), Refusal> {
-        if self.role == Role::ReferralsAdmin {
+    fn may_write(&self, assumptions: &Readings) -> Result<(), Refusal> {
+        if self.role == Role::ReferralsAdmin || assumptions.referrals_users_may_write() {
             return Ok(());
         }
         Err(Refusal::denied(
@@ -119,12 +126,28 @@ impl Refusal {
         }
     }
 
-    fn reply(&self) -> Reply {
+    /// The refusal with the status that this world gives it.
+    fn assumed(self, assumptions: &Readings) -> Self {
+        let status = match self.inner {
+            inner if STATE_CONFLICTS.contains(&inner) && assumptions.state_conflicts_are_409() => {
+                409
+            }
+            _ => self.status,
+        };
+        Self { status, ..self }
+    }
+
+    fn reply(&self, assumptions: &Readings) -> Reply {
         let message: String = self.message.chars().take(MESSAGE_CHARS_MAX).collect();
+        let (inner, code) = match (assumptions.inner_error_is_lower_case(), self.code) {
+            (true, "unauthenticated") => ("innererror", "unAuthorized"),
+            (true, code) => ("innererror", code),
+            (false, code) => ("innerError", code),
+        };
         Reply::json(
             self.status,
-            &json!({"error": {"code": self.code, "message": message, "target": "referral",
-            "innerError": {"code": self.inner, "message": message}}}),
+            &json!({"error": {"code": code, "message": message, "target": "referral",
+            inner: {"code": self.inner, "message": message}}}),
         )
     }
 }
@@ -133,6 +156,9 @@ impl Refusal {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct SavedReferrals {
     book: Book,
+    /// None in a file of before they came from the seed.
+    #[serde(default)]
+    traces: Option<Ids>,
     roles: BTreeMap<String, Role>,
 }
 
@@ -145,6 +171,7 @@ pub(crate) struct Referrals {
     pub(crate) assumptions: Readings,
     pub(crate) organizations: Vec<Organization>,
     pub(crate) page_size: usize,
+    traces: Traces,
     /// By the user's mail; who is not here is an admin.
     roles: Mutex<BTreeMap<String, Role>>,
     book: Mutex<Book>,
@@ -165,6 +192,7 @@ impl Referrals {
             assumptions: shared.assumptions.clone(),
             organizations,
             page_size,
+            traces: Traces::new(shared.seed, TRACES),
             roles: Mutex::default(),
             book: Mutex::new(Book::new(Ids::new(shared.seed, 0x9C))),
         }
@@ -181,6 +209,7 @@ impl Referrals {
             assumptions: shared.assumptions.clone(),
             organizations: self.organizations.clone(),
             page_size: self.page_size,
+            traces: Traces::new(shared.seed, TRACES),
             roles: Mutex::new(
                 self.roles
                     .lock()
@@ -195,11 +224,15 @@ impl Referrals {
         let roles = self.roles.lock().unwrap_or_else(PoisonError::into_inner);
         SavedReferrals {
             book: self.book().clone(),
+            traces: Some(self.traces.saved()),
             roles: roles.clone(),
         }
     }
 
     pub(crate) fn restore(&self, saved: SavedReferrals) {
+        if let Some(traces) = saved.traces {
+            self.traces.restore(traces);
+        }
         *self.roles.lock().unwrap_or_else(PoisonError::into_inner) = saved.roles;
         *self.book.lock().unwrap_or_else(PoisonError::into_inner) = saved.book;
     }
@@ -208,15 +241,16 @@ impl Referrals {
     pub(crate) fn book(&self) -> MutexGuard<'_, Book> {
         let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
         for change in book.expire(self.clock.now()) {
-            self.notify(&book, &change);
+            self.notify(&book, &change, None);
         }
         book
     }
 
-    /// Tells the organisations of an engagement what changed.
-    pub(crate) fn notify(&self, book: &Book, change: &Change) {
+    /// Tells the organisations of an engagement what changed; `caller` is the one whose API call did it.
+    pub(crate) fn notify(&self, book: &Book, change: &Change, caller: Option<&Organization>) {
         let now = self.clock.now();
         for organization in &self.organizations {
+            let did_it = caller.is_some_and(|caller| caller.id == organization.id);
             if book.hidden.contains_key(&change.id) {
                 continue;
             }
@@ -228,6 +262,9 @@ impl Referrals {
             }) else {
                 continue;
             };
+            if did_it && self.assumptions.own_calls_raise_no_events() {
+                continue;
+            }
             let name = match (own, change.created) {
                 (true, true) => "referral-created",
                 (true, false) => "referral-updated",
@@ -247,6 +284,7 @@ impl Referrals {
     /// Answers a request to the referrals host.
     pub(crate) fn handle(&self, request: &Request) -> Reply {
         let reply = self.route(request).unwrap_or_else(|refusal| {
+            let refusal = refusal.assumed(&self.assumptions);
             if request.method != Method::GET {
                 self.ledger.refuse(RefusedWrite {
                     time_ms: 0,
@@ -258,14 +296,24 @@ impl Referrals {
                     message: refusal.message.clone(),
                 });
             }
-            refusal.reply()
+            refusal.reply(&self.assumptions)
         });
         let reply = reply
-            .with("request-id", uuid::Uuid::new_v4().to_string())
-            .with("timestamp", crate::clock::fraction(self.clock.now()));
+            .with("request-id", self.traces.guid_text())
+            .with("timestamp", self.moment(self.clock.now()));
         match request.header("client-request-id") {
             Some(id) => reply.with("client-request-id", id.to_owned()),
             None => reply,
+        }
+    }
+
+    /// A moment as this world writes it.
+    fn moment(&self, at: Timestamp) -> String {
+        let text = crate::clock::fraction(at);
+        if self.assumptions.timestamps_have_seven_digits() {
+            outward::padded(&text)
+        } else {
+            text
         }
     }
 
@@ -281,6 +329,14 @@ impl Referrals {
                 ))
             })?;
         let viewer = self.caller(request)?;
+        if request.header("client-request-id").is_none()
+            && self.assumptions.client_request_id_is_required()
+        {
+            return Err(Refusal::invalid(
+                "clientRequestIdRequired",
+                "The header 'client-request-id' is required.",
+            ));
+        }
         match (rest.strip_prefix('/'), &request.method) {
             (None, &Method::GET) => self.list(request, &viewer),
             (None, &Method::POST) => self.create(request, &viewer),

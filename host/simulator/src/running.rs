@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::json;
@@ -221,7 +222,8 @@ impl Simulator {
         signer: WebhookSigner,
     ) -> Result<Running, SimulatorError> {
         let urls = urls(&config, &listeners)?;
-        let faults = Arc::new(Faults::new(config.seed));
+        let assumptions = Readings::new(config.assumptions.clone());
+        let faults = Arc::new(Faults::new(config.seed, assumptions.clone()));
         let circumstances = Circumstances {
             clock: config
                 .clock_stands_at
@@ -229,11 +231,13 @@ impl Simulator {
             deliveries: Deliveries::new(
                 webhook_client(&config, &identity.ca_der)?,
                 tokio::runtime::Handle::current(),
+                Duration::from_millis(config.webhook_answer_ms),
                 Arc::clone(&faults),
             ),
             faults,
             signer: Arc::new(signer),
             identity: config.tls.then(|| identity.saved()),
+            assumptions,
         };
         let (world, access) = world(&config, &urls, circumstances)?;
         let tls = if config.tls {
@@ -308,6 +312,7 @@ pub(crate) struct Circumstances {
     pub(crate) signer: Arc<WebhookSigner>,
     /// Of the listeners, where they speak TLS.
     pub(crate) identity: Option<SavedIdentity>,
+    pub(crate) assumptions: Readings,
 }
 
 /// Makes a world and everybody in it.
@@ -322,6 +327,7 @@ pub(crate) fn world(
         deliveries,
         signer,
         identity,
+        assumptions,
     } = circumstances;
     let assumptions = Readings::new(config.assumptions.clone());
     let mut ids = Ids::new(config.seed, 0xAA);

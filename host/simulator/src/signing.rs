@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 const WEBHOOK_KEY_BITS: usize = 2048;
 /// Subject of the leaf that signs Partner Center's notifications.
 const WEBHOOK_SUBJECT: &str = "pcnotifications-dispatch.microsoft.com";
+/// Another one: that the file's name is also the subject's is written nowhere. (partner-center 5.4)
+const OTHER_SUBJECT: &str = "notifications.partner.microsoft.com";
 /// What a receiver looks for in the issuer.
 const WEBHOOK_ISSUER_ORGANIZATION: &str = "Microsoft Corporation";
 
@@ -126,6 +128,8 @@ struct Signing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Leaf {
     Good,
+    /// Good, but for another subject.
+    Renamed,
     /// Run out long ago.
     Expired,
     /// Issued by someone who is not Microsoft.
@@ -205,8 +209,12 @@ impl WebhookSigner {
         let held = self.leaf();
         match which {
             Leaf::Good => Ok(held.certificate.clone()),
+            Leaf::Renamed => {
+                let renamed = leaf(OTHER_SUBJECT).signed_by(&held.key, &self.issuer)?;
+                Ok(renamed.der().to_vec())
+            }
             Leaf::Expired => {
-                let mut past = leaf();
+                let mut past = leaf(WEBHOOK_SUBJECT);
                 past.not_before = rcgen::date_time_ymd(2020, 1, 1);
                 past.not_after = rcgen::date_time_ymd(2021, 1, 1);
                 Ok(past.signed_by(&held.key, &self.issuer)?.der().to_vec())
@@ -216,7 +224,10 @@ impl WebhookSigner {
                 stranger.distinguished_name = name("Somebody Else", "Somebody Else Ltd");
                 stranger.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
                 let stranger = Issuer::new(stranger, KeyPair::generate()?);
-                Ok(leaf().signed_by(&held.key, &stranger)?.der().to_vec())
+                Ok(leaf(WEBHOOK_SUBJECT)
+                    .signed_by(&held.key, &stranger)?
+                    .der()
+                    .to_vec())
             }
         }
     }
@@ -249,7 +260,10 @@ impl Signing {
     fn generate(issuer: &Issuer<'static, KeyPair>) -> Result<Self, KeyError> {
         let private = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, WEBHOOK_KEY_BITS)?;
         let key = rsa_key(private.to_pkcs8_der()?.as_bytes())?;
-        let certificate = leaf().signed_by(&key, issuer)?.der().to_vec();
+        let certificate = leaf(WEBHOOK_SUBJECT)
+            .signed_by(&key, issuer)?
+            .der()
+            .to_vec();
         Ok(Self { key, certificate })
     }
 }
@@ -294,13 +308,13 @@ fn issuing() -> CertificateParams {
     held
 }
 
-fn leaf() -> CertificateParams {
+fn leaf(subject: &str) -> CertificateParams {
     let mut leaf = CertificateParams::default();
-    leaf.subject_alt_names = Ia5String::try_from(WEBHOOK_SUBJECT)
+    leaf.subject_alt_names = Ia5String::try_from(subject)
         .map(SanType::DnsName)
         .into_iter()
         .collect();
-    leaf.distinguished_name = name(WEBHOOK_SUBJECT, WEBHOOK_ISSUER_ORGANIZATION);
+    leaf.distinguished_name = name(subject, WEBHOOK_ISSUER_ORGANIZATION);
     leaf.use_authority_key_identifier_extension = true;
     leaf.key_usages = vec![
         KeyUsagePurpose::DigitalSignature,

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
 use crate::assumptions::Readings;
 use crate::clock::Clock;
 use crate::config::SimulatorConfig;
@@ -63,7 +65,7 @@ impl World {
             .entra
             .copied(Arc::clone(&clock), seed, assumptions.clone());
         let entra = Arc::new(entra);
-        let faults = Arc::new(Faults::new(seed));
+        let faults = Arc::new(Faults::new(seed, assumptions.clone()));
         let shared = Shared {
             ledger: Arc::new(Ledger::new(Arc::clone(&clock))),
             clock,
@@ -124,17 +126,27 @@ impl World {
         }
     }
 
-    /// A certificate of the key that signs notifications: DER, or PEM when the world assumes so. (partner-center 5.4 step 3)
+    /// A certificate of the key that signs notifications: DER, or PEM or bare base64 when the world assumes so. (partner-center 5.4 step 3)
     fn certificate(&self, request: &Request) -> Reply {
         let which = match request.path.as_str() {
             path if path.ends_with(EXPIRED_CERTIFICATE) => Leaf::Expired,
             path if path.ends_with(FOREIGN_CERTIFICATE) => Leaf::Foreign,
-            path if path.ends_with(".cer") => Leaf::Good,
+            path if path.ends_with(".cer") => {
+                if self.assumptions.certificate_subject_is_other() {
+                    Leaf::Renamed
+                } else {
+                    Leaf::Good
+                }
+            }
             _ => return Reply::empty(404),
         };
         let Ok(der) = self.signer.certificate(which) else {
             return Reply::empty(500);
         };
+        if self.assumptions.certificate_as_base64() {
+            let text = STANDARD.encode(&der).into_bytes();
+            return Reply::bytes(200, "application/pkix-cert", text);
+        }
         let body = match (
             self.assumptions.certificate_as_pem(),
             self.assumptions.certificate_with_chain(),

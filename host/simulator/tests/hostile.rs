@@ -9,68 +9,16 @@
     reason = "a failed step of a test is a failed test, in helpers too"
 )]
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+#[path = "hostile/mutation.rs"]
+mod mutation;
 
 use bytes::Bytes;
 use cosell_simulator::{Carried, Inside, SimulatorConfig};
-use rand::rngs::StdRng;
-use rand::{Rng as _, SeedableRng as _};
 use serde_json::Value;
 
 const ROOT: &str = "https://dataverse.simulated/api/data/v9.2/";
-/// Mutated inputs of each kind. `COSELL_FUZZ_ROUNDS` says otherwise.
-const ROUNDS: usize = 5_000;
 /// What a client may be answered: success, or an error that the Web API documents.
 const STATUSES: [u16; 10] = [200, 201, 204, 304, 400, 404, 405, 412, 414, 501];
-/// Pieces that mean something to one parser or another.
-const PIECES: [&str; 44] = [
-    "(",
-    ")",
-    "'",
-    "''",
-    "\"",
-    ",",
-    ";",
-    "/",
-    "$",
-    "@",
-    "[",
-    "]",
-    "{",
-    "}",
-    "%",
-    "&",
-    "=",
-    ":",
-    "\\",
-    " eq ",
-    " and ",
-    " or ",
-    "not ",
-    "null",
-    "any(x:",
-    "contains(",
-    "$expand=",
-    "$filter=",
-    "$select=",
-    "Microsoft.Dynamics.CRM.In(PropertyName='name',PropertyValues=[",
-    "1e99",
-    "-1",
-    "99999999999999999999",
-    "2026-01-31T00:00:00Z",
-    "0a0a0a0a-0000-4000-8000-000000000001",
-    "\r\n",
-    "\r\n\r\n",
-    "--batch_x",
-    "--batch_x--",
-    "Content-Type: ",
-    "HTTP/1.1",
-    "@odata.bind",
-    "\u{0}",
-    "🦀",
-];
-
 /// A world with something in it, and a token for it.
 struct Target {
     world: Inside,
@@ -215,79 +163,9 @@ fn judge(kind: &str, answer: Option<(u16, Bytes)>) -> Result<(), String> {
     }
 }
 
-fn corpus(kind: &str) -> Vec<(PathBuf, Vec<u8>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("fuzz-corpus")
-        .join(kind);
-    let mut all: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .map(|path| (path.clone(), std::fs::read(&path).unwrap()))
-        .collect();
-    all.sort();
-    assert!(all.len() > 20, "the corpus of {kind} is kept");
-    all
-}
-
-/// One or a few changes to an input, or a piece of another one in it.
-fn mutated(input: &[u8], other: &[u8], rng: &mut StdRng) -> Vec<u8> {
-    let mut out = input.to_vec();
-    for _ in 0..rng.random_range(1..=6) {
-        let at = rng.random_range(0..=out.len());
-        let to = rng.random_range(at..=out.len().min(at + 40));
-        match rng.random_range(0..7) {
-            0 => out.insert(at, rng.random()),
-            1 => drop(out.drain(at..to)),
-            2 => {
-                let piece = out[at..to].to_vec();
-                for _ in 0..rng.random_range(1..=30) {
-                    out.splice(at..at, piece.iter().copied());
-                }
-            }
-            3 | 4 => {
-                let piece = PIECES[rng.random_range(0..PIECES.len())];
-                out.splice(at..at, piece.bytes());
-            }
-            5 => {
-                let from = rng.random_range(0..=other.len());
-                let until = rng.random_range(from..=other.len().min(from + 200));
-                out.splice(at..at, other[from..until].iter().copied());
-            }
-            _ => {
-                if let Some(byte) = out.get_mut(at) {
-                    *byte ^= 1 << rng.random_range(0..8);
-                }
-            }
-        }
-        out.truncate(100_000);
-    }
-    out
-}
-
 fn survives(kind: &str) {
     let target = world();
-    let feed = |input: &[u8], what: &dyn std::fmt::Display| {
-        let judged = catch_unwind(AssertUnwindSafe(|| judge(kind, target.feed(kind, input))));
-        let shown = String::from_utf8_lossy(input);
-        match judged {
-            Ok(Ok(())) => {}
-            Ok(Err(wrong)) => panic!("{what}: {wrong}\n{shown}"),
-            Err(_) => panic!("{what}: it panicked\n{shown}"),
-        }
-    };
-    let corpus = corpus(kind);
-    for (path, input) in &corpus {
-        feed(input, &path.display());
-    }
-    let rounds = std::env::var("COSELL_FUZZ_ROUNDS");
-    let rounds = rounds.map_or(ROUNDS, |rounds| rounds.parse().unwrap());
-    let mut rng = StdRng::seed_from_u64(9);
-    for round in 0..rounds {
-        let (_, input) = &corpus[rng.random_range(0..corpus.len())];
-        let (_, other) = &corpus[rng.random_range(0..corpus.len())];
-        let input = mutated(input, other, &mut rng);
-        feed(&input, &format!("{kind}, round {round}"));
-    }
+    mutation::survives(kind, |input| judge(kind, target.feed(kind, input)));
 }
 
 #[test]

@@ -55,6 +55,8 @@ mod leads;
 mod making;
 #[path = "rules/marks.rs"]
 mod marks;
+#[path = "rules/marks_partner_center.rs"]
+mod marks_partner_center;
 #[path = "rules/merging.rs"]
 mod merging;
 #[path = "rules/metadata.rs"]
@@ -71,6 +73,10 @@ mod preconditions;
 mod protection;
 #[path = "rules/queries.rs"]
 mod queries;
+#[path = "rules/readings.rs"]
+mod readings;
+#[path = "rules/readings_webhooks.rs"]
+mod readings_webhooks;
 #[path = "rules/referrals.rs"]
 mod referrals;
 #[path = "rules/registering.rs"]
@@ -83,6 +89,8 @@ mod remote;
 mod resource;
 #[path = "rules/saving.rs"]
 mod saving;
+#[path = "rules/seeded.rs"]
+mod seeded;
 #[path = "rules/signing_in.rs"]
 mod signing_in;
 #[path = "rules/standing.rs"]

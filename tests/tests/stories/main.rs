@@ -9,6 +9,7 @@ mod edits;
 mod endings;
 mod environments;
 mod leads;
+mod open_questions;
 mod order;
 mod records;
 mod vendors;

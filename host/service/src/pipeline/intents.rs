@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use cosell_remote::partner_center::Referral;
 use cosell_remote::{Class, RemoteError};
-use cosell_store::{Intent, RecordKey};
-use cosell_sync::deal::Units;
+use cosell_store::{Intent, Millis, RecordKey};
+use cosell_sync::deal::{Timestamp, Units};
 use cosell_sync::row::RecordKind;
 use cosell_sync::side::Side;
 use serde_json::Value;
@@ -16,6 +16,9 @@ use super::{born, partner_center, unknown};
 use crate::link::decode_units;
 use crate::records::REFERRAL;
 use crate::trouble::Trouble;
+
+/// The clocks of the two sides may be apart: a referral that a write made is looked for among those changed from so long before the write on.
+const CLOCKS_APART_MS: Millis = 24 * 3_600_000;
 
 /// Dataverse: an alternate key of the organisation would be there twice.
 const KEY_TAKEN: &str = "0x80060892";
@@ -167,10 +170,12 @@ async fn find_referral(run: &mut Run<'_>, intent: &Intent) -> Result<(), Trouble
     // Known even if this process ends now, so that what is noted about the search is kept.
     run.link.crm_table = Some(kind.table().to_owned());
     run.link.crm_row = Some(row.clone());
+    let around = Timestamp::from_millisecond(intent.since.saturating_sub(CLOCKS_APART_MS))
+        .unwrap_or(Timestamp::UNIX_EPOCH);
     let found = run
         .connection
         .partner_center
-        .by_external_reference(row)
+        .by_external_reference(row, around)
         .await?;
     // Of an earlier generation: closed for good, or taken apart.
     let left = &run.notes.left;

@@ -181,9 +181,14 @@ impl Listener {
         if event.eq_ignore_ascii_case(TEST_EVENT) {
             return Ok(Event::Test);
         }
-        if !self.events.iter().any(|watched| watched == event) {
+        // The documents spell names in one way and keys in two; the watched spelling is the one that goes on.
+        let watched = self
+            .events
+            .iter()
+            .find(|watched| watched.eq_ignore_ascii_case(event));
+        let Some(event) = watched.map(String::as_str) else {
             return Ok(Event::Unknown(event.to_owned()));
-        }
+        };
         let kind = field(&fields, "ResourceName")
             .and_then(name)
             .ok_or(Reason::EventIncomplete)?;

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use uuid::Uuid;
 
 use super::answering::outgoing;
 use super::payload::unknown_content_id;
@@ -13,6 +12,7 @@ use super::refusal::{self, Refusal};
 use super::route;
 use super::session::Session;
 use super::store::{Committed, Db};
+use crate::ids::Traces;
 use crate::wire::{Reply, Request};
 
 /// Most operations in a batch.
@@ -46,7 +46,7 @@ pub(super) fn run(
         Err(refusal) => return (refusal.reply(), done),
     };
     let go_on = Prefer::of(request).continue_on_error;
-    let boundary = format!("batchresponse_{}", Uuid::new_v4());
+    let boundary = format!("batchresponse_{}", db.traces.guid_text());
     let (mut body, mut status) = (String::new(), 200);
     for part in parts {
         let failed = match part {
@@ -60,7 +60,7 @@ pub(super) fn run(
             Part::ChangeSet(items) => match change_set(db, session, items) {
                 Ok(replies) => {
                     done.push((session.clone(), db.commit()));
-                    push_change_set(&mut body, &boundary, &replies);
+                    push_change_set(&mut body, &boundary, &replies, &db.traces);
                     None
                 }
                 // A forward reference spoils the whole request.
@@ -68,12 +68,13 @@ pub(super) fn run(
                     return (refusal.reply(), done);
                 }
                 Err((id, refusal)) => {
-                    let reply = outgoing(&session.assumptions, refusal.reply());
+                    let reply = outgoing(&session.assumptions, refusal.reply())
+                        .with("req_id", db.traces.guid_text());
                     let status = reply.status;
                     if session.assumptions.failed_change_set_is_bare() {
                         push_item(&mut body, &boundary, &reply, None);
                     } else {
-                        push_change_set(&mut body, &boundary, &[(id, reply)]);
+                        push_change_set(&mut body, &boundary, &[(id, reply)], &db.traces);
                     }
                     Some(status)
                 }
@@ -188,8 +189,8 @@ fn documented_case(name: &str) -> &str {
     }
 }
 
-fn push_change_set(body: &mut String, boundary: &str, replies: &[Answered]) {
-    let inner = format!("changesetresponse_{}", Uuid::new_v4());
+fn push_change_set(body: &mut String, boundary: &str, replies: &[Answered], traces: &Traces) {
+    let inner = format!("changesetresponse_{}", traces.guid_text());
     body.push_str(&format!(
         "--{boundary}\r\nContent-Type: multipart/mixed; boundary={inner}\r\n\r\n"
     ));

@@ -22,13 +22,13 @@ impl Refusal {
         }
     }
 
+    /// Without the id of the request, which whoever answers it adds.
     pub(crate) fn reply(&self) -> Reply {
         Reply::json(
             self.status,
             &json!({"error": {"code": self.code, "message": self.message}}),
         )
         .with("odata-version", "4.0")
-        .with("req_id", uuid::Uuid::new_v4().to_string())
     }
 }
 

@@ -28,7 +28,8 @@ pub(super) fn alone(db: &mut Db, session: &Session, request: &Request) -> Reply 
     let answered = answer(db, session, request);
     answered.unwrap_or_else(|refusal| {
         db.roll_back(mark);
-        refusal.annotated(&Prefer::of(request))
+        let reply = refusal.annotated(&Prefer::of(request));
+        reply.with("req_id", db.traces.guid_text())
     })
 }
 
@@ -41,7 +42,7 @@ pub(super) fn answer(db: &mut Db, session: &Session, request: &Request) -> Resul
         .into_iter()
         .find(|(name, _)| name == "tag")
         .map(|(_, tag)| tag);
-    let correlation = Uuid::new_v4();
+    let correlation = db.traces.guid();
     for event in &mut db.events[events..] {
         (event.tag, event.correlation) = (tag.clone(), correlation);
     }

@@ -16,7 +16,7 @@ use super::index::KeyIndex;
 pub(crate) use super::row::{Cell, Row};
 use super::schema::{Conflict, Name, Schema};
 use crate::assumptions::Readings;
-use crate::ids::Ids;
+use crate::ids::{Ids, Traces};
 use crate::sight::Sight;
 use crate::standing::Hidden;
 pub(crate) use saved::SavedDb;
@@ -199,6 +199,8 @@ pub(crate) struct Db {
     /// Shared by copies until one of them changes it.
     pub(crate) schema: Arc<Schema>,
     pub(crate) ids: Ids,
+    /// Names of requests and answers.
+    pub(crate) traces: Arc<Traces>,
     pub(crate) version: u64,
     pub(crate) asked: Asked,
     /// The schema before it was changed last, and when that was: other servers know of a change a little later.
@@ -227,7 +229,7 @@ pub(crate) struct Committed {
 }
 
 impl Db {
-    pub(crate) fn new(schema: Schema, ids: Ids) -> Self {
+    pub(crate) fn new(schema: Schema, ids: Ids, traces: Arc<Traces>) -> Self {
         let rows = schema
             .tables
             .keys()
@@ -236,6 +238,7 @@ impl Db {
         let mut made = Self {
             schema: Arc::new(schema),
             ids,
+            traces,
             version: 1_000_000,
             asked: Asked::default(),
             stale: None,
@@ -271,10 +274,11 @@ impl Db {
     }
 
     /// The same rows and versions, all of them final; new rows get other ids.
-    pub(crate) fn copied(&self, ids: Ids) -> Self {
+    pub(crate) fn copied(&self, ids: Ids, traces: Arc<Traces>) -> Self {
         Self {
             schema: Arc::clone(&self.schema),
             ids,
+            traces,
             version: self.version,
             asked: self.asked.clone(),
             stale: self.stale.clone(),

@@ -104,10 +104,10 @@ fn delivery(
     endpoint: &Row,
     url: &str,
 ) -> Delivery {
-    let request_id = Uuid::new_v4();
+    let request_id = db.traces.guid_text();
     let host = url.split_once("://").map_or(url, |(_, host)| host);
     let mut headers = vec![
-        ("x-request-id".to_owned(), request_id.to_string()),
+        ("x-request-id".to_owned(), request_id),
         ("x-ms-dynamics-organization".to_owned(), host.to_owned()),
         (
             "x-ms-dynamics-entity-name".to_owned(),

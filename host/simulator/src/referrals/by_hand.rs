@@ -19,13 +19,20 @@ impl Referrals {
     ) -> Result<String, Refusal> {
         let mut book = self.book();
         let now = self.clock.now();
-        let via = Some(SITE.to_owned());
-        let made = create::create(&mut book, input, organization, &self.assumptions, now, via)?;
+        let origin = create::Origin::Site(SITE);
+        let made = create::create(
+            &mut book,
+            input,
+            organization,
+            &self.assumptions,
+            now,
+            origin,
+        )?;
         for path in patch::WHITELIST.iter().filter(|path| !path.ends_with("/-")) {
             book.sight.change(&made.id, path);
         }
         for change in &made.changes {
-            self.notify(&book, change);
+            self.notify(&book, change, None);
         }
         Ok(made.id)
     }
@@ -39,7 +46,7 @@ impl Referrals {
         let mut book = self.book();
         let made = create::inbound(&mut book, input, organization, self.clock.now())?;
         for change in &made.changes {
-            self.notify(&book, change);
+            self.notify(&book, change, None);
         }
         Ok(made.id)
     }
@@ -48,7 +55,7 @@ impl Referrals {
     pub(crate) fn patch_by_hand(&self, id: &str, body: &Value) -> Result<(), Refusal> {
         let operations = patch::operations(body)?;
         let mut book = self.book();
-        let change = patch::apply(
+        let applied = patch::apply(
             &mut book,
             id,
             &operations,
@@ -57,12 +64,13 @@ impl Referrals {
             self.clock.now(),
             Some(SITE.to_owned()),
         )?;
-        for operation in &operations {
-            let path = operation.path.trim_end_matches("/-");
-            book.sight.change(&change.id, path);
+        if let Some(change) = applied.change {
+            for path in applied.paths {
+                book.sight.change(&change.id, path.trim_end_matches("/-"));
+            }
+            self.notify(&book, &change, None);
         }
-        self.notify(&book, &change);
-        Ok(())
+        applied.refusal.map_or(Ok(()), Err)
     }
 
     /// Something failed behind the scenes: the substatus says `Error` until the referral is moved on, or answered or closed. With `failed` false it
@@ -84,7 +92,7 @@ impl Referrals {
         };
         referral["substatus"] = Value::from(if failed { "Error" } else { resting });
         let change = book.put(referral, self.clock.now());
-        self.notify(&book, &change);
+        self.notify(&book, &change, None);
         Ok(())
     }
 
@@ -92,7 +100,7 @@ impl Referrals {
     pub(crate) fn review_registration(&self, id: &str, status: &str) -> Result<(), Refusal> {
         let mut book = self.book();
         let change = deal_registration::review(&mut book, id, status, self.clock.now())?;
-        self.notify(&book, &change);
+        self.notify(&book, &change, None);
         Ok(())
     }
 

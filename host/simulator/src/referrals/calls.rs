@@ -4,7 +4,9 @@ use http::Method;
 use serde_json::Value;
 
 use super::book::Book;
-use super::{COLLECTION, Referrals, Refusal, Viewer, create, patch, shape};
+use super::outward::outward;
+use super::patch::Applied;
+use super::{COLLECTION, Referrals, Refusal, Viewer, create, patch};
 use crate::faults::Service;
 use crate::ledger::Entry;
 use crate::wire::{Reply, Request};
@@ -17,13 +19,13 @@ impl Referrals {
         viewer: &Viewer,
     ) -> Result<Reply, Refusal> {
         let mut book = self.book();
-        let reply = self.representation(200, book.visible(id, viewer)?, request);
+        let reply = self.representation(200, self.visible(&book, id, viewer)?, request);
         book.sight.show(&id.to_lowercase(), None);
         Ok(reply)
     }
 
     pub(super) fn create(&self, request: &Request, viewer: &Viewer) -> Result<Reply, Refusal> {
-        viewer.may_write()?;
+        viewer.may_write(&self.assumptions)?;
         let body = body(request)?;
         let via = request.header("x-caller-id").map(str::to_owned);
         let mut book = self.book();
@@ -33,12 +35,12 @@ impl Referrals {
             viewer.organization,
             &self.assumptions,
             self.clock.now(),
-            via,
+            create::Origin::Api(via),
         )?;
         let named = keys(&body);
         self.enter(request, viewer, "create", &created.id, named, Vec::new());
         for change in &created.changes {
-            self.notify(&book, change);
+            self.notify(&book, change, Some(viewer.organization));
         }
         let status = if self.assumptions.create_answers_201() {
             201
@@ -46,6 +48,18 @@ impl Referrals {
             200
         };
         self.shown(&mut book, status, &created.id, request)
+    }
+
+    /// A referral that the caller may see. What is there but not for him is not told from what is not there at all, unless the world does.
+    fn visible<'b>(&self, book: &'b Book, id: &str, viewer: &Viewer) -> Result<&'b Value, Refusal> {
+        book.visible(id, viewer).map_err(|refusal| {
+            let is_there = book.get(&id.to_lowercase()).is_some();
+            if is_there && self.assumptions.hidden_referrals_are_403() {
+                Refusal::denied("You do not have permission to see this referral.")
+            } else {
+                refusal
+            }
+        })
     }
 
     /// A patch, or the obsolete replacement.
@@ -58,8 +72,8 @@ impl Referrals {
         let is_put = request.method == Method::PUT;
         let body = body(request)?;
         let mut book = self.book();
-        let before = book.visible(id, viewer)?.clone();
-        viewer.may_write()?;
+        let before = self.visible(&book, id, viewer)?.clone();
+        viewer.may_write(&self.assumptions)?;
         if before["organizationId"] != viewer.organization.id.as_str() {
             return Err(Refusal::denied(
                 "Only the organisation that owns a referral may change it.",
@@ -85,28 +99,40 @@ impl Referrals {
         }
         let via = request.header("x-caller-id").map(str::to_owned);
         let (now, assumptions) = (self.clock.now(), &self.assumptions);
-        let (change, named) = if is_put {
+        let applied = if is_put {
             let change = patch::replace(&mut book, id, &body, assumptions, now, via)?;
-            (change, keys(&body))
+            Applied::whole(change, keys(&body))
         } else {
             let operations = patch::operations(&body)?;
             let actor = patch::Actor::Partner;
-            let change = patch::apply(&mut book, id, &operations, actor, assumptions, now, via)?;
-            let paths = operations.into_iter().map(|operation| operation.path);
-            (change, paths.collect())
+            patch::apply(&mut book, id, &operations, actor, assumptions, now, via)?
         };
-        let overwrote = overwritten(&book, &change.id, &before);
-        self.enter(request, viewer, "update", &change.id, named, overwrote);
-        self.notify(&book, &change);
+        if let Some(change) = &applied.change {
+            let overwrote = overwritten(&book, &change.id, &before);
+            self.enter(
+                request,
+                viewer,
+                "update",
+                &change.id,
+                applied.paths,
+                overwrote,
+            );
+            self.notify(&book, change, Some(viewer.organization));
+        }
+        if let Some(refusal) = applied.refusal {
+            return Err(refusal);
+        }
+        let id = id.to_lowercase();
         let prefer = request.header("prefer").unwrap_or_default();
         let asked = prefer
             .split(',')
-            .any(|part| part.trim().eq_ignore_ascii_case("return=representation"));
+            .any(|part| part.trim().eq_ignore_ascii_case("return=representation"))
+            && !self.assumptions.representations_are_never_returned();
         match (is_put, asked) {
             (false, false) => Ok(Reply::empty(204)),
-            (true, false) => self.shown(&mut book, 200, &change.id, request),
+            (true, false) => self.shown(&mut book, 200, &id, request),
             (_, true) => {
-                let reply = self.shown(&mut book, 200, &change.id, request)?;
+                let reply = self.shown(&mut book, 200, &id, request)?;
                 Ok(reply.with("preference-applied", "return=representation"))
             }
         }
@@ -129,7 +155,7 @@ impl Referrals {
     }
 
     fn representation(&self, status: u16, referral: &Value, request: &Request) -> Reply {
-        let mut body = shape::outward(referral, &self.assumptions, &request.origin);
+        let mut body = outward(referral, &self.assumptions, &request.origin);
         if let Value::Object(fields) = &mut body {
             let context = format!("{}{COLLECTION}/$metadata#Referrals/$entity", request.origin);
             fields.insert("@odata.context".to_owned(), Value::String(context));

@@ -26,6 +26,15 @@ const HELP_CODES: [&str; 7] = [
     "GeneralOrOther",
 ];
 
+/// How a create came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// By the API, with what the caller says of itself.
+    Api(Option<String>),
+    /// By a person on the site, which asks for the invitation by itself.
+    Site(&'static str),
+}
+
 /// A referral that was just made.
 #[derive(Debug)]
 pub(crate) struct Created {
@@ -40,9 +49,19 @@ pub(crate) fn create(
     organization: &Organization,
     assumptions: &Readings,
     now: Timestamp,
-    via: Option<String>,
+    origin: Origin,
 ) -> Result<Created, Refusal> {
     let mut referral = checked(input, assumptions.unknown_properties_are_refused())?;
+    if let Err(incomplete) = complete(&referral)
+        && assumptions.create_requires_what_the_site_does()
+    {
+        return Err(incomplete);
+    }
+    let by_api = matches!(origin, Origin::Api(_));
+    let via = match origin {
+        Origin::Api(caller) => caller,
+        Origin::Site(site) => Some(site.to_owned()),
+    };
     let engagement = referral["engagementId"].as_str().map(str::to_lowercase);
     if let Some(engagement) = &engagement
         && !book.knows_engagement(engagement)
@@ -80,15 +99,17 @@ pub(crate) fn create(
                 "A referral to 'msft' needs the engagementId of your own referral.",
             )
         })?;
-        invite(
-            book,
-            &mut referral,
-            &engagement,
+        let inviter = Inviter {
             organization,
-            now,
-            &mut changes,
-        )?;
+            assumptions,
+        };
+        invite(book, &mut referral, &engagement, inviter, now, &mut changes)?;
     } else {
+        if let Err(second) = once(book, &referral, organization)
+            && assumptions.external_reference_is_unique()
+        {
+            return Err(second);
+        }
         referral["engagementId"] = json!(engagement.unwrap_or_else(|| book.ids.guid_text()));
         referral["organizationId"] = json!(organization.id);
         referral["organizationName"] = json!(organization.name);
@@ -106,10 +127,93 @@ pub(crate) fn create(
             referral["mpnId"] = json!(organization.mpn_id);
         }
     }
+    let invites_at_once = by_api
+        && !to_microsoft
+        && shared_with_sellers
+        && referral["type"] == "Shared"
+        && assumptions.one_post_invites_microsoft();
+    let theirs = invites_at_once.then(|| referral.clone());
     let change = book.put(referral, now);
     let id = change.id.clone();
     changes.push(change);
+    if let Some(mut theirs) = theirs {
+        theirs["id"] = json!(book.ids.guid_text());
+        for own in ["externalReferenceId", "acceptedDateTime", "mpnId"] {
+            theirs[own] = Value::Null;
+        }
+        theirs["target"] = json!([{"type": "BusinessProfileLocation", "id": MICROSOFT}]);
+        let engagement = theirs["engagementId"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        let inviter = Inviter {
+            organization,
+            assumptions,
+        };
+        invite(book, &mut theirs, &engagement, inviter, now, &mut changes)?;
+        changes.push(book.put(theirs, now));
+    }
     Ok(Created { id, changes })
+}
+
+/// Our id for a deal may be there once. (partner-center 3.1)
+fn once(book: &Book, referral: &Value, organization: &Organization) -> Result<(), Refusal> {
+    let Some(reference) = referral["externalReferenceId"].as_str() else {
+        return Ok(());
+    };
+    let is_there = book
+        .external(reference)
+        .any(|held| held["organizationId"] == organization.id.as_str());
+    if !is_there {
+        return Ok(());
+    }
+    Err(Refusal {
+        status: 409,
+        code: "invalidRequest",
+        inner: "externalReferenceTaken",
+        message: format!("There is a referral with the externalReferenceId '{reference}' already."),
+    })
+}
+
+/// What the site does not go on without. (partner-center 2.1, 3.1)
+fn complete(referral: &Value) -> Result<(), Refusal> {
+    let is_filled = |value: &Value| match value {
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        other => !other.is_null(),
+    };
+    let fields = [
+        "/name",
+        "/details/dealValue",
+        "/details/currency",
+        "/details/closingDateTime",
+        "/details/requirements/solutions",
+    ];
+    let missing = fields
+        .into_iter()
+        .find(|path| !referral.pointer(path).is_some_and(is_filled));
+    let is_complete = |member: &Value| {
+        ["firstName", "lastName", "email"]
+            .iter()
+            .all(|field| is_filled(&member[*field]))
+    };
+    let has_seller = referral["team"]
+        .as_array()
+        .is_some_and(|team| team.iter().any(is_complete));
+    match missing.or_else(|| (!has_seller).then_some("/team")) {
+        None => Ok(()),
+        Some(path) => Err(Refusal::invalid(
+            "requiredField",
+            format!("The field '{}' is required.", &path[1..]),
+        )),
+    }
+}
+
+/// Who invites Microsoft, and under which assumptions.
+#[derive(Clone, Copy)]
+struct Inviter<'a> {
+    organization: &'a Organization,
+    assumptions: &'a Readings,
 }
 
 /// Makes the referral Microsoft's, and the inviter's own deal a shared one.
@@ -117,10 +221,14 @@ fn invite(
     book: &mut Book,
     referral: &mut Value,
     engagement: &str,
-    organization: &Organization,
+    inviter: Inviter<'_>,
     now: Timestamp,
     changes: &mut Vec<Change>,
 ) -> Result<(), Refusal> {
+    let Inviter {
+        organization,
+        assumptions,
+    } = inviter;
     let Some(own) = book
         .in_engagement(engagement, &organization.id)
         .and_then(|id| book.get(id))
@@ -138,7 +246,8 @@ fn invite(
     }
     let help = referral["inviteContext"]["assistanceRequestCode"]
         .as_str()
-        .unwrap_or("Unknown");
+        .unwrap_or("Unknown")
+        .to_owned();
     let contacts = referral["customerProfile"]["team"]
         .as_array()
         .map_or(0, Vec::len);
@@ -158,11 +267,16 @@ fn invite(
     referral["expirationDateTime"] = json!(fraction(deadline(now)));
     referral["inviteContext"]["invitedBy"] =
         json!({"organizationId": organization.id, "organizationName": organization.name});
+    let mut after = own.clone();
     // `type` cannot be patched, so the server turns an independent deal into a shared one itself.
-    if own["type"] != "Shared" {
-        let mut own = own;
-        own["type"] = json!("Shared");
-        changes.push(book.put(own, now));
+    if own["type"] != "Shared" && !assumptions.independent_deals_stay_independent() {
+        after["type"] = json!("Shared");
+    }
+    if help != "Unknown" && assumptions.help_code_is_mirrored() {
+        after["inviteContext"]["assistanceRequestCode"] = json!(help);
+    }
+    if after != own {
+        changes.push(book.put(after, now));
     }
     Ok(())
 }

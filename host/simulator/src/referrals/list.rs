@@ -5,7 +5,8 @@ use base64::Engine as _;
 use serde_json::{Map, Value, json};
 
 use super::book::Book;
-use super::{COLLECTION, Referrals, Refusal, Viewer, shape};
+use super::outward::outward;
+use super::{COLLECTION, Referrals, Refusal, Viewer, dialect, shape};
 use crate::odata::Scalar;
 use crate::odata::eval::{Case, Subject as _, matches, sort_order};
 use crate::odata::json::Json;
@@ -15,9 +16,10 @@ use crate::wire::{Reply, Request};
 impl Referrals {
     pub(super) fn list(&self, request: &Request, viewer: &Viewer) -> Result<Reply, Refusal> {
         let (pairs, offset) = resume(request.pairs())?;
-        let options = Options::read(&pairs)
+        let mut options = Options::read(&pairs)
             .map_err(|error| Refusal::invalid("invalidQuery", error.message))?;
         check_names(&options)?;
+        dialect::understand(&mut options, &self.assumptions)?;
         let mut book = self.book();
         let mut found: Vec<&Value> = candidates(&book, &options)
             .filter(|referral| {
@@ -36,15 +38,20 @@ impl Referrals {
         sort(&mut found, &options);
         let total = found.len();
         let skip = options.skip.unwrap_or(0);
-        let limit = options.top.unwrap_or(usize::MAX);
+        let (limit, page_size) = match options.top {
+            Some(top) if total > top && self.assumptions.top_is_a_page_size() => {
+                (usize::MAX, top.max(1))
+            }
+            top => (top.unwrap_or(usize::MAX), self.page_size),
+        };
         let wanted: Vec<&Value> = found.into_iter().skip(skip).take(limit).collect();
         let page: Vec<Value> = wanted
             .iter()
             .skip(offset)
-            .take(self.page_size)
+            .take(page_size)
             .map(|referral| {
                 select(
-                    shape::outward(referral, &self.assumptions, &request.origin),
+                    outward(referral, &self.assumptions, &request.origin),
                     &options,
                 )
             })
@@ -61,7 +68,7 @@ impl Referrals {
         let shown: Vec<String> = wanted
             .iter()
             .skip(offset)
-            .take(self.page_size)
+            .take(page_size)
             .filter_map(|referral| Some(referral["id"].as_str()?.to_owned()))
             .collect();
         for id in shown {

@@ -50,6 +50,28 @@ pub(crate) enum Actor {
     ByHand,
 }
 
+/// What came of a patch.
+#[derive(Debug)]
+pub(crate) struct Applied {
+    /// None when nothing changed.
+    pub(crate) change: Option<Change>,
+    /// What was written.
+    pub(crate) paths: Vec<String>,
+    /// Why the rest was not: only in a world whose patches are not atomic.
+    pub(crate) refusal: Option<Refusal>,
+}
+
+impl Applied {
+    /// All of it.
+    pub(crate) const fn whole(change: Change, paths: Vec<String>) -> Self {
+        Self {
+            change: Some(change),
+            paths,
+            refusal: None,
+        }
+    }
+}
+
 /// Reads a JSON Patch body.
 pub(crate) fn operations(body: &Value) -> Result<Vec<Operation>, Refusal> {
     let malformed = |message: &str| Refusal::invalid("malformedPatch", message);
@@ -84,7 +106,7 @@ pub(crate) fn operations(body: &Value) -> Result<Vec<Operation>, Refusal> {
         .collect()
 }
 
-/// Applies all operations or none.
+/// Applies all operations or none; in a world whose patches are not atomic, those before the first that is refused.
 pub(crate) fn apply(
     book: &mut Book,
     id: &str,
@@ -93,45 +115,85 @@ pub(crate) fn apply(
     assumptions: &Readings,
     now: Timestamp,
     via: Option<String>,
-) -> Result<Change, Refusal> {
+) -> Result<Applied, Refusal> {
     let before = book
         .get(&id.to_lowercase())
         .ok_or_else(|| Refusal::missing(format!("There is no referral '{id}'.")))?;
+    let paths = |count: usize| {
+        let done = operations.iter().take(count);
+        done.map(|operation| operation.path.clone()).collect()
+    };
     if deal_registration::is_one(operations) {
         let before = before.clone();
-        return deal_registration::apply(book, &before, operations, now);
+        let change = deal_registration::apply(book, &before, operations, now)?;
+        return Ok(Applied::whole(change, paths(operations.len())));
     }
-    if before["status"] == "Closed" {
+    if before["status"] == "Closed" && !ends_anew(operations, assumptions) {
         return Err(closed());
     }
     let mut after = before.clone();
+    let (mut done, mut refusal) = (0, None);
     for operation in operations {
-        let path = operation.path.as_str();
-        let listed =
-            WHITELIST.contains(&path) || (actor == Actor::ByHand && BY_HAND.contains(&path));
-        if !listed {
-            return Err(Refusal::invalid(
-                "invalidPath",
-                format!("The path '{path}' cannot be patched."),
-            ));
-        }
-        if path.starts_with("/customerProfile/team") && contacts_fixed(book, before, assumptions) {
-            return Err(contacts_read_only());
-        }
-        let value = shape::coerce(path, &operation.value)?;
-        let appended = path.strip_suffix("/-");
-        let place = after.pointer_mut(appended.unwrap_or(path));
-        let place = place.ok_or_else(|| {
-            Refusal::invalid("invalidPath", format!("The path '{path}' does not exist."))
-        })?;
-        match (appended, place) {
-            (Some(_), Value::Array(list)) => list.push(value),
-            (_, place) => *place = value,
+        let contacts_fixed = || contacts_fixed(book, before, assumptions);
+        match step(&mut after, operation, actor, contacts_fixed) {
+            Ok(()) => done += 1,
+            Err(why) if done > 0 && assumptions.patches_are_not_atomic() => {
+                refusal = Some(why);
+                break;
+            }
+            Err(why) => return Err(why),
         }
     }
     settle(before, &mut after, assumptions, now)?;
+    let changes_something = after != *before || !assumptions.patching_nothing_changes_nothing();
     after["lastModifiedVia"] = json!(via);
-    Ok(book.put(after, now))
+    Ok(Applied {
+        change: changes_something.then(|| book.put(after, now)),
+        paths: paths(done),
+        refusal,
+    })
+}
+
+/// Whether a patch of a closed referral only says how it ended.
+fn ends_anew(operations: &[Operation], assumptions: &Readings) -> bool {
+    let says_the_end = |operation: &Operation| {
+        matches!(
+            operation.path.as_str(),
+            "/status" | "/substatus" | "/statusReason"
+        )
+    };
+    operations.iter().all(says_the_end) && assumptions.closed_deals_may_change_their_end()
+}
+
+/// Applies one operation.
+fn step(
+    after: &mut Value,
+    operation: &Operation,
+    actor: Actor,
+    contacts_fixed: impl Fn() -> bool,
+) -> Result<(), Refusal> {
+    let path = operation.path.as_str();
+    let listed = WHITELIST.contains(&path) || (actor == Actor::ByHand && BY_HAND.contains(&path));
+    if !listed {
+        return Err(Refusal::invalid(
+            "invalidPath",
+            format!("The path '{path}' cannot be patched."),
+        ));
+    }
+    if path.starts_with("/customerProfile/team") && contacts_fixed() {
+        return Err(contacts_read_only());
+    }
+    let value = shape::coerce(path, &operation.value)?;
+    let appended = path.strip_suffix("/-");
+    let place = after.pointer_mut(appended.unwrap_or(path));
+    let place = place.ok_or_else(|| {
+        Refusal::invalid("invalidPath", format!("The path '{path}' does not exist."))
+    })?;
+    match (appended, place) {
+        (Some(_), Value::Array(list)) => list.push(value),
+        (_, place) => *place = value,
+    }
+    Ok(())
 }
 
 /// The obsolete whole replacement: what is settable is laid over the referral, under the rules of a patch. (partner-center 3.5)
@@ -213,7 +275,7 @@ fn settle(
             "Solution ID is required to share a deal with Microsoft.",
         ));
     }
-    transition(before, after, now)?;
+    transition(before, after, assumptions, now)?;
     let given_up = matches!(after["substatus"].as_str(), Some("Lost" | "Declined"));
     if given_up
         && assumptions.closing_needs_reason()
@@ -236,7 +298,12 @@ fn contacts_fixed(book: &Book, referral: &Value, assumptions: &Readings) -> bool
 }
 
 /// Checks the step from one state to the next and stamps it. A lone `/status` ends in a pair that does not exist.
-fn transition(before: &Value, after: &mut Value, now: Timestamp) -> Result<(), Refusal> {
+fn transition(
+    before: &Value,
+    after: &mut Value,
+    assumptions: &Readings,
+    now: Timestamp,
+) -> Result<(), Refusal> {
     let pair = |referral: &Value| -> (String, String) {
         let text = |field: &str| referral[field].as_str().unwrap_or_default().to_owned();
         (text("status"), text("substatus"))
@@ -276,6 +343,17 @@ fn transition(before: &Value, after: &mut Value, now: Timestamp) -> Result<(), R
             | ("New", _, "Closed", "Declined")
             | ("Active", _, "Closed", "Won" | "Lost")
     );
+    let from_new = matches!(
+        (old.0.as_str(), new.0.as_str(), new.1.as_str()),
+        ("New", "Closed", "Won" | "Lost")
+    );
+    let anew = matches!(
+        (old.1.as_str(), new.1.as_str()),
+        ("Won", "Lost") | ("Lost", "Won")
+    );
+    let allowed = allowed
+        || (from_new && assumptions.new_deals_may_be_won())
+        || (anew && assumptions.closed_deals_may_change_their_end());
     if !allowed {
         let message = format!(
             "A referral cannot go from {}/{} to {}/{}.",

@@ -1,5 +1,6 @@
 //! Partner Center's webhooks: the registration API, and the signed notifications. (partner-center 5)
 
+mod notice;
 mod validation;
 
 use std::collections::BTreeMap;
@@ -17,30 +18,20 @@ use crate::clock::Clock;
 use crate::deliveries::{Deliveries, Delivery, Retry};
 use crate::entra::{Audience, Entra, Identity};
 use crate::faults::Service;
-use crate::ids::Ids;
+use crate::ids::{Ids, Traces};
 use crate::ledger::{Entry, Ledger};
 use crate::signing::WebhookSigner;
 use crate::wire::{Reply, Request};
 use crate::world::Shared;
+use notice::{EVENTS, Notice, named, spelled};
 use validation::Validation;
 
 /// Path of the registration.
 const REGISTRATION: &str = "/webhooks/v1/registration";
+/// The stream of ids that name requests.
+const TRACES: u64 = 0x5F;
 /// Attempts before an event is given up. (partner-center 5.5)
 const ATTEMPTS_MAX: u32 = 10;
-/// What `GET …/events` lists: ours, and a few of the neighbours that share the registration.
-const EVENTS: [&str; 9] = [
-    "referral-created",
-    "referral-updated",
-    "related-referral-created",
-    "related-referral-updated",
-    "test-created",
-    "subscription-updated",
-    "usagerecords-thresholdExceeded",
-    "invoice-ready",
-    "azure-fraud-event-detected",
-];
-
 /// One tenant's registration: there is only ever one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Registration {
@@ -48,17 +39,9 @@ struct Registration {
     url: String,
     events: Vec<String>,
     token_in_ms_header: bool,
-}
-
-/// One event, before it is written down.
-struct Notice<'a> {
-    event: &'a str,
-    resource: &'a str,
-    uri: &'a str,
-    record: &'a str,
-    at: Timestamp,
-    /// The validation event whose result this delivery is.
-    validation: Option<String>,
+    /// None in a world of before it was kept.
+    #[serde(default)]
+    modified: Option<Timestamp>,
 }
 
 /// Who is registered, and the validation events of late.
@@ -67,6 +50,9 @@ pub(crate) struct Books {
     ids: Ids,
     by_tenant: BTreeMap<String, Registration>,
     validations: BTreeMap<String, Validation>,
+    /// Only in a file: the stream of ids that name requests.
+    #[serde(default)]
+    traces: Option<Ids>,
 }
 
 /// The registration API and the sender behind it.
@@ -79,6 +65,7 @@ pub(crate) struct Registrations {
     pub(crate) assumptions: Readings,
     pub(crate) certificate_url: String,
     pub(crate) retry_ms: u64,
+    traces: Traces,
     books: Mutex<Books>,
 }
 
@@ -94,6 +81,7 @@ impl Registrations {
             ids,
             by_tenant: BTreeMap::new(),
             validations: BTreeMap::new(),
+            traces: None,
         };
         Arc::new(Self {
             clock: Arc::clone(&shared.clock),
@@ -104,6 +92,7 @@ impl Registrations {
             assumptions: shared.assumptions.clone(),
             certificate_url,
             retry_ms,
+            traces: Traces::new(shared.seed, TRACES),
             books: Mutex::new(books),
         })
     }
@@ -120,10 +109,16 @@ impl Registrations {
 
     pub(crate) fn saved(&self) -> Books {
         let books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
-        books.clone()
+        Books {
+            traces: Some(self.traces.saved()),
+            ..books.clone()
+        }
     }
 
-    pub(crate) fn restore(&self, saved: Books) {
+    pub(crate) fn restore(&self, mut saved: Books) {
+        if let Some(traces) = saved.traces.take() {
+            self.traces.restore(traces);
+        }
         *self.books.lock().unwrap_or_else(PoisonError::into_inner) = saved;
     }
 
@@ -134,6 +129,7 @@ impl Registrations {
             ids: Ids::new(shared.seed, 0x5E),
             by_tenant: books.by_tenant.clone(),
             validations: books.validations.clone(),
+            traces: None,
         };
         Arc::new(Self {
             clock: Arc::clone(&shared.clock),
@@ -144,6 +140,7 @@ impl Registrations {
             assumptions: shared.assumptions.clone(),
             certificate_url: self.certificate_url.clone(),
             retry_ms: self.retry_ms,
+            traces: Traces::new(shared.seed, TRACES),
             books: Mutex::new(books),
         })
     }
@@ -187,24 +184,13 @@ impl Registrations {
     }
 
     fn send(self: &Arc<Self>, registration: &Registration, notice: Notice<'_>) {
+        let body = notice.body(&self.assumptions).into_bytes();
         let Notice {
             event,
-            resource,
-            uri,
             record,
-            at,
             validation,
+            ..
         } = notice;
-        // Compact, PascalCase, in the order of the samples: receivers verify the bytes.
-        let body = json!({
-            "EventName": event,
-            "ResourceUri": uri,
-            "ResourceName": resource,
-            "AuditUri": null,
-            "ResourceChangeUtcDate": at.strftime("%Y-%m-%dT%H:%M:%S%.7f+00:00").to_string(),
-        })
-        .to_string()
-        .into_bytes();
         let signature = if self.deliveries.are_posted() {
             match self.signer.sign(&body) {
                 Ok(signature) => STANDARD.encode(signature),
@@ -243,6 +229,7 @@ impl Registrations {
             attempts_max: ATTEMPTS_MAX,
             retry: Retry::Always {
                 first_wait_ms: self.retry_ms,
+                assumptions: self.assumptions.clone(),
             },
         };
         let this = Arc::clone(self);
@@ -267,7 +254,7 @@ impl Registrations {
         for name in ["ms-correlationid", "ms-requestid"] {
             let id = request
                 .header(name)
-                .map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned);
+                .map_or_else(|| self.traces.guid_text(), str::to_owned);
             reply = reply.with(name, id);
         }
         let locale = request.header("x-locale").unwrap_or("en-US").to_owned();
@@ -293,11 +280,17 @@ impl Registrations {
                 )
             })?;
         match (rest, &request.method) {
-            ("/events", &Method::GET) => Ok(Reply::json(200, &json!(EVENTS))),
+            ("/events", &Method::GET) => {
+                let names: Vec<String> = EVENTS
+                    .iter()
+                    .map(|event| spelled(event, &self.assumptions))
+                    .collect();
+                Ok(Reply::json(200, &json!(names)))
+            }
             ("", &Method::GET) => {
                 let books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
                 let held = books.by_tenant.get(&identity.tenant);
-                held.map(|held| Reply::json(200, &shown(held)))
+                held.map(|held| Reply::json(200, &self.shown(held)))
                     .ok_or_else(|| error(404, "600033", "There is no registration."))
             }
             ("", &Method::POST) => self.register(request, &identity, false),
@@ -339,13 +332,13 @@ impl Registrations {
         let events = events
             .filter(|list| !list.is_empty())
             .ok_or_else(|| error(400, "600003", "WebhookEvents is not a list of names."))?;
-        if let Some(unknown) = events.iter().find(|name| !EVENTS.contains(&name.as_str())) {
-            return Err(error(
-                400,
-                "600004",
-                &format!("There is no event '{unknown}'."),
-            ));
-        }
+        let events = events
+            .iter()
+            .map(|name| {
+                let known = named(name, &self.assumptions).map(str::to_owned);
+                known.ok_or_else(|| error(400, "600004", &format!("There is no event '{name}'.")))
+            })
+            .collect::<Result<Vec<_>, _>>()?;
         let token_in_ms_header = field("SignatureTokenToMsSignatureHeader")
             .and_then(Value::as_bool)
             .unwrap_or(false);
@@ -368,8 +361,9 @@ impl Registrations {
             url: url.to_string(),
             events,
             token_in_ms_header,
+            modified: Some(self.clock.now()),
         };
-        let reply = Reply::json(200, &shown(&registration));
+        let reply = Reply::json(200, &self.shown(&registration));
         books
             .by_tenant
             .insert(identity.tenant.clone(), registration);
@@ -392,10 +386,27 @@ impl Registrations {
         });
         Ok(reply)
     }
-}
 
-fn shown(registration: &Registration) -> Value {
-    json!({"SubscriberId": registration.subscriber_id, "WebhookUrl": registration.url, "WebhookEvents": registration.events})
+    fn shown(&self, registration: &Registration) -> Value {
+        let Registration {
+            subscriber_id,
+            url,
+            token_in_ms_header,
+            modified,
+            ..
+        } = registration;
+        let events: Vec<String> = registration
+            .events
+            .iter()
+            .map(|event| spelled(event, &self.assumptions))
+            .collect();
+        if self.assumptions.registration_shows_full_model() {
+            return json!({"subscriberId": subscriber_id, "webhookUrl": url, "webhookEvents": events,
+                "signatureTokenToMsSignatureHeader": token_in_ms_header, "properties": {},
+                "lastModifiedTimestamp": modified.map(crate::clock::fraction)});
+        }
+        json!({"SubscriberId": subscriber_id, "WebhookUrl": url, "WebhookEvents": events})
+    }
 }
 
 /// The error shape of this host. (partner-center 5.6)

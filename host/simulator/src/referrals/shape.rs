@@ -5,9 +5,7 @@ use std::sync::LazyLock;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
-use super::{COLLECTION, Refusal};
-use crate::assumptions::Readings;
-use crate::html::escape;
+use super::Refusal;
 
 /// Fields that the server owns: silently dropped from input. (partner-center 2.1)
 const SERVER_OWNED: [&str; 23] = [
@@ -254,31 +252,4 @@ pub(crate) fn coerce(path: &str, value: &Value) -> Result<Value, Refusal> {
             _ => Err(wrong("text")),
         },
     }
-}
-
-/// The referral as it leaves: links added, the customer's name escaped.
-pub(crate) fn outward(referral: &Value, assumptions: &Readings, origin: &str) -> Value {
-    let mut out = referral.clone();
-    if let Some(name) = out.pointer_mut("/customerProfile/name")
-        && let Some(text) = name.as_str()
-        && let escaped = escape(text)
-        && escaped != text
-        && assumptions.escape_customer_names()
-    {
-        *name = Value::String(escaped);
-    }
-    let engagement = referral["engagementId"].as_str().unwrap_or_default();
-    let quote = if assumptions.unquoted_related_link() {
-        ""
-    } else {
-        "'"
-    };
-    out["links"]["relatedReferrals"]["uri"] = json!(format!(
-        "{origin}{COLLECTION}?$filter=engagementId eq {quote}{engagement}{quote}"
-    ));
-    out["links"]["self"]["uri"] = json!(format!(
-        "{origin}{COLLECTION}/{}",
-        referral["id"].as_str().unwrap_or_default()
-    ));
-    out
 }

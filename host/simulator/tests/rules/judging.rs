@@ -277,3 +277,32 @@ async fn a_clean_audit_says_so() {
     };
     assert!(!audit.is_clean());
 }
+
+#[tokio::test]
+async fn the_audit_reports_writes_to_closed_deals() {
+    let world = World::start().await;
+    let control = world.control();
+    let own = world.deal().await;
+    let path = format!("/{}", own["id"].as_str().unwrap());
+    let won = patch(&[("/status", json!("Closed")), ("/substatus", json!("Won"))]);
+    assert_eq!(world.pc("PATCH", &path, &[], won).await.status, 204);
+    let row = world.create("opportunities", json!({"name": "O"})).await;
+    control.seller_wins(&row, &json!({})).unwrap();
+    assert!(
+        control.audit().closed_deal_writes.is_empty(),
+        "closing is no write to a closed deal"
+    );
+    let late = patch(&[("/details/notes", json!("late"))]);
+    assert_eq!(world.pc("PATCH", &path, &[], late).await.status, 400);
+    let row_path = format!("opportunities({row})");
+    let headers = [("if-match", "*")];
+    let refused = world
+        .crm("PATCH", &row_path, &headers, Some(json!({"name": "late"})))
+        .await;
+    assert!(refused.status >= 400, "{}", refused.text);
+    let audit = control.audit();
+    assert_eq!(audit.closed_deal_writes.len(), 2, "{audit:?}");
+    assert!(audit.closed_deal_writes[0].contains(&path));
+    assert!(audit.closed_deal_writes[1].contains(&row));
+    assert!(!audit.is_clean());
+}

@@ -1,5 +1,6 @@
 //! Dataverse's webhooks.
 
+use cosell_simulator::SimulatorConfig;
 use serde_json::{Value, json};
 
 use super::harness::{Received, Receiver, World};
@@ -381,4 +382,42 @@ async fn an_endpoint_with_steps_cannot_be_deleted() {
         )
         .await;
     assert_eq!((refused.status, refused.code()), (405, "0x80040227"));
+}
+
+#[tokio::test]
+async fn a_receiver_that_does_not_answer_in_time_gets_no_second_try() {
+    // Documented are 60 s; how long it is changes nothing about what follows.
+    assert_eq!(SimulatorConfig::default().webhook_answer_ms, 60_000);
+    let config = SimulatorConfig {
+        tls: false,
+        webhook_answer_ms: 200,
+        ..SimulatorConfig::demo()
+    };
+    let world = World::with(config).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    let (sender, mut connections) = tokio::sync::mpsc::channel(10);
+    tokio::spawn(async move {
+        // Takes every connection, and answers none.
+        while let Ok((stream, _)) = listener.accept().await {
+            sender.send(stream).await.unwrap();
+        }
+    });
+    let body = json!({"name": "cosell", "url": url, "contract": 8, "authtype": 5, "authvalue": header_secret()});
+    let endpoint = world.create("serviceendpoints", body).await;
+    step(&world, &endpoint, "Create", "account", None).await;
+    world.create("accounts", json!({"name": "A"})).await;
+    while world.control().deliveries_waiting() > 0 {
+        tokio::task::yield_now().await;
+    }
+    let record = world.control().deliveries().pop().unwrap();
+    assert_eq!(
+        (record.attempts, record.outcome.as_str()),
+        (vec![None], "failed")
+    );
+    let mut knocks = 0;
+    while connections.try_recv().is_ok() {
+        knocks += 1;
+    }
+    assert!(knocks <= 1, "nobody knocked again");
 }

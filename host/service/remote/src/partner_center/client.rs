@@ -1,19 +1,18 @@
 //! Calls to the referrals API.
 
-use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use cosell_sync::deal::Timestamp;
 use http::{Method, StatusCode};
 
 use crate::auth::Tokens;
 use crate::error::{Class, RemoteError, Service};
-use crate::http::{Answer, Call, Channel, Endpoint, Http, fresh_id, guid, query_text};
-use crate::json::{self, Body, Raw};
+use crate::http::{Answer, Call, Channel, Endpoint, Http, fresh_id, guid};
+use crate::json::Body;
+use crate::partner_center::pages::Pages;
 use crate::partner_center::patch::PatchOp;
 use crate::partner_center::wire::Referral;
-
-/// Pages of one list. 100 referrals a page: half a million deals are not one partner's.
-const PAGES_MAX: usize = 5_000;
 
 /// What a 403 asks for.
 const ROLE: &str = "give the user who signed in the role Referrals admin in Partner Center (account settings > user management), or let a Referrals admin sign in and replace the refresh token";
@@ -35,6 +34,8 @@ pub struct PartnerCenterSettings {
 pub struct PartnerCenter {
     pub(super) referrals: Channel,
     pub(super) webhooks: Channel,
+    /// Which wording of a list by moment this Partner Center takes; found out once.
+    pub(super) wording: Arc<AtomicUsize>,
 }
 
 /// What a list is asked for. Empty fields leave it to the server.
@@ -83,6 +84,7 @@ impl PartnerCenter {
                 tokens,
                 http,
             },
+            wording: Arc::default(),
         }
     }
 
@@ -118,26 +120,7 @@ impl PartnerCenter {
     /// Reads many, page by page.
     #[must_use]
     pub fn list(&self, query: &ListQuery) -> Pages {
-        let mut pairs = Vec::new();
-        if let Some(filter) = &query.filter {
-            pairs.push(("$filter", filter.clone()));
-        }
-        if let Some(order) = query.order {
-            let order = match order {
-                Order::Created => "createdDateTime asc",
-                Order::Updated => "updatedDateTime asc",
-                Order::UpdatedLast => "updatedDateTime desc",
-            };
-            pairs.push(("$orderby", order.to_owned()));
-        }
-        if let Some(size) = query.page_size {
-            pairs.push(("$top", size.to_string()));
-        }
-        Pages {
-            client: self.clone(),
-            next: Some(query_text(&pairs)),
-            seen: HashSet::new(),
-        }
+        Pages::of(self.clone(), query)
     }
 
     /// Every referral of one deal that we may see: our own, and Microsoft's once it is invited.
@@ -159,31 +142,56 @@ impl PartnerCenter {
 
     /// Every referral that carries our id for a deal, Microsoft's excepted. More than one is a duplicate.
     ///
+    /// No document shows a filter by this field. It is tried because it is quick; that there is no such referral is believed only when none is
+    /// among all that were changed since `made_after` either.
+    ///
     /// # Errors
     /// As [`PartnerCenter::get`].
     pub async fn by_external_reference(
         &self,
         external_reference: &str,
+        made_after: Timestamp,
     ) -> Result<Vec<Referral>, RemoteError> {
-        let filter = format!("externalReferenceId eq '{}'", quoted(external_reference));
-        self.matching(&filter, |referral| {
-            !referral.is_microsofts()
-                && referral
-                    .external_reference
-                    .as_deref()
-                    .is_some_and(|own| own.eq_ignore_ascii_case(external_reference))
-        })
-        .await
+        let carries = |referral: &Referral| {
+            let own = referral.external_reference.as_deref();
+            own.is_some_and(|own| own.eq_ignore_ascii_case(external_reference))
+        };
+        let is_meant = |referral: &Referral| !referral.is_microsofts() && carries(referral);
+        let mut pages = self.list(&ListQuery {
+            filter: Some(format!(
+                "externalReferenceId eq '{}'",
+                quoted(external_reference)
+            )),
+            ..ListQuery::default()
+        });
+        let mut found = Vec::new();
+        loop {
+            match pages.next().await {
+                // A stranger on the page: the filter was passed over, and the list may be as long as it likes.
+                Ok(Some(page)) if !page.iter().all(carries) => found.clear(),
+                Ok(Some(page)) => {
+                    found.extend(page.into_iter().filter(is_meant));
+                    continue;
+                }
+                Ok(None) if !found.is_empty() => return Ok(found),
+                Ok(None) => {}
+                Err(error) if error.status == Some(StatusCode::BAD_REQUEST.as_u16()) => {}
+                Err(error) => return Err(error),
+            }
+            break;
+        }
+        let mut pages = self.updated_since(made_after);
+        while let Some(page) = pages.next().await? {
+            found.extend(page.into_iter().filter(is_meant));
+        }
+        Ok(found)
     }
 
-    /// Everything that was changed at this moment or later, oldest first.
+    /// Everything that was changed at this moment or later, oldest first. Asked in the first wording that this Partner Center takes; see
+    /// [`Pages`].
     #[must_use]
     pub fn updated_since(&self, moment: Timestamp) -> Pages {
-        self.list(&ListQuery {
-            filter: Some(format!("updatedDateTime ge {moment}")),
-            order: Some(Order::Updated),
-            page_size: None,
-        })
+        Pages::since(self.clone(), moment)
     }
 
     /// Creates a referral. Not idempotent, and the vendor knows no idempotency key: after [`Class::UnknownOutcome`], look by external
@@ -207,7 +215,7 @@ impl PartnerCenter {
     /// Changes a referral, if it is still the one with this etag.
     ///
     /// # Errors
-    /// [`Class::Conflict`] when it is not; [`Class::UnknownOutcome`] when it may have been changed, also when it was changed and could not
+    /// [`Class::Conflict`] when it is not, or when its state does not allow the change any more; [`Class::UnknownOutcome`] when it may have been changed, also when it was changed and could not
     /// be read after.
     pub async fn patch(
         &self,
@@ -232,6 +240,9 @@ impl PartnerCenter {
             .header("ms-correlationid", operation_id)
             .json(&Body::of(operations));
         let answer = self.referrals.send(&call).await?;
+        if answer.status == StatusCode::CONFLICT {
+            return Err(self.conflict(id, etag, failure(&call, &answer)).await);
+        }
         if !answer.status.is_success() {
             return Err(failure(&call, &answer));
         }
@@ -255,6 +266,21 @@ impl PartnerCenter {
                 Err(error)
             }
         }
+    }
+
+    /// 409 says that the referral does not stand where the change needs it to. When it has moved since it was read, another look helps; when
+    /// it has not, the same change would be refused for ever.
+    async fn conflict(&self, id: &str, etag: &str, refused: RemoteError) -> RemoteError {
+        let has_moved = match self.get(id).await {
+            Ok(now) => now.etag != etag,
+            Err(_) => true,
+        };
+        let class = if has_moved {
+            Class::Conflict
+        } else {
+            Class::Refused
+        };
+        RemoteError { class, ..refused }
     }
 
     async fn matching(
@@ -295,7 +321,13 @@ impl PartnerCenter {
         }
     }
 
-    fn call(&self, method: Method, path: &str, query: Option<&str>, doing: String) -> Call {
+    pub(super) fn call(
+        &self,
+        method: Method,
+        path: &str,
+        query: Option<&str>,
+        doing: String,
+    ) -> Call {
         Call::new(
             Service::PartnerCenter,
             method,
@@ -315,7 +347,7 @@ impl PartnerCenter {
 }
 
 /// 403 is about the user who signed in: there is one role that may do everything here.
-fn failure(call: &Call, answer: &Answer) -> RemoteError {
+pub(super) fn failure(call: &Call, answer: &Answer) -> RemoteError {
     let error = answer.failure(call);
     if error.class == Class::Forbidden {
         return error.with_advice(ROLE);
@@ -349,99 +381,4 @@ fn parsed(call: &Call, answer: &Answer) -> Result<Referral, RemoteError> {
 /// For an OData string literal.
 fn quoted(text: &str) -> String {
     text.replace('\'', "''")
-}
-
-/// A list, one page at a time.
-#[derive(Debug)]
-pub struct Pages {
-    client: PartnerCenter,
-    /// Query of the next page; none when there is none.
-    next: Option<String>,
-    /// Queries that were asked already: a link that leads back would never end.
-    seen: HashSet<String>,
-}
-
-impl Pages {
-    /// The next page. None after the last. After an error, the same page is asked again.
-    ///
-    /// # Errors
-    /// As [`PartnerCenter::get`].
-    pub async fn next(&mut self) -> Result<Option<Vec<Referral>>, RemoteError> {
-        let Some(query) = self.next.clone() else {
-            return Ok(None);
-        };
-        let call = self.client.call(
-            Method::GET,
-            "/referrals",
-            Some(&query)
-                .filter(|query| !query.is_empty())
-                .map(String::as_str),
-            "list referrals".to_owned(),
-        );
-        let answer = self.client.referrals.send(&call).await?;
-        if !answer.status.is_success() {
-            return Err(failure(&call, &answer));
-        }
-        let page = json::object(answer.text(&call)?)
-            .ok_or_else(|| answer.unreadable(&call, "the answer is no list"))?;
-        let rows: Vec<Raw> = page
-            .get("value")
-            .and_then(|value| json::parse(value))
-            .ok_or_else(|| answer.unreadable(&call, "the answer has no list in \"value\""))?;
-        let mut referrals = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let parsed = Referral::parse(row.get());
-            referrals.push(parsed.map_err(|problem| {
-                answer
-                    .unreadable(&call, "the list holds something that is no referral")
-                    .with_source(problem)
-            })?);
-        }
-        let next = match page
-            .get("@odata.nextLink")
-            .and_then(|link| json::filled(link))
-        {
-            None => None,
-            // The link is known to name the wrong scheme and to lack a part of the path. Only its query is right, and only that may be
-            // trusted: a token is never sent to a host that a body named.
-            Some(link) => match link.split_once('?') {
-                Some((_, rest)) if !rest.is_empty() => {
-                    Some(rest.split('#').next().unwrap_or(rest).to_owned())
-                }
-                _ => {
-                    return Err(answer.unreadable(
-                        &call,
-                        format!(
-                            "the link to the next page has no query: {}",
-                            crate::http::readable(&link)
-                        ),
-                    ));
-                }
-            },
-        };
-        self.seen.insert(query);
-        if next.as_ref().is_some_and(|next| self.seen.contains(next))
-            || self.seen.len() >= PAGES_MAX
-        {
-            return Err(RemoteError::refused(
-                Service::PartnerCenter,
-                "list referrals",
-                "the links from page to page never end",
-            ));
-        }
-        self.next = next;
-        Ok(Some(referrals))
-    }
-
-    /// All pages in one list.
-    ///
-    /// # Errors
-    /// The first that happens; nothing is returned then.
-    pub async fn all(mut self) -> Result<Vec<Referral>, RemoteError> {
-        let mut all = Vec::new();
-        while let Some(page) = self.next().await? {
-            all.extend(page);
-        }
-        Ok(all)
-    }
 }

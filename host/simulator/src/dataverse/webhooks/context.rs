@@ -82,7 +82,7 @@ pub(super) fn context(db: &Db, session: &Session, event: &Event, step: &Row) -> 
             "MessageName": event.message,
             "Mode": 1,
             "OperationCreatedOn": format!("/Date({}+0000)/", session.now.as_millisecond()),
-            "OperationId": Uuid::new_v4().to_string(),
+            "OperationId": db.traces.guid_text(),
             "OrganizationId": session.organization.to_string(),
             "OrganizationName": "simulated",
             "OutputParameters": output,

@@ -65,7 +65,12 @@ impl Registrations {
                 validation,
             },
         );
-        Ok(Reply::json(200, &json!({ "correlationId": id })))
+        let answer = if self.assumptions.validation_answers_plain_text() {
+            json!(id)
+        } else {
+            json!({ "correlationId": id })
+        };
+        Ok(Reply::json(200, &answer))
     }
 
     pub(super) fn validation(&self, id: &str, identity: &Identity) -> Result<Reply, Reply> {
