@@ -16,6 +16,7 @@ pub mod kit;
 pub mod known;
 pub mod layer;
 mod layer_door;
+mod layer_sets;
 pub mod op;
 pub mod people;
 pub mod stage;

@@ -245,7 +245,7 @@ impl Host {
             self.tasks.shutdown().await;
         }
         let desk = &self.desk;
-        let released = tokio::time::timeout(RELEASE_MAX, desk.store.release(&desk.owner)).await;
+        let released = tokio::time::timeout(RELEASE_MAX, desk.store.give_back(&desk.owner)).await;
         match released {
             Ok(Ok(0)) => {}
             Ok(Ok(lanes)) => info!(lanes, "gave back the deals that were under way"),

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cosell_plugins::Compiler;
-use cosell_plugins::signature::{Policy, Trust, TrustedKey};
+use cosell_plugins::signature::{Policy as Signatures, Trust, TrustedKey};
 use cosell_store::StoreUrl;
 use cosell_webhook::Source;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -324,9 +324,9 @@ fn plugins(section: &Section<'_>, store: Option<&Path>) -> Option<Plugins> {
         "signatures",
         "off",
         &[
-            ("off", Policy::Off),
-            ("warn", Policy::Warn),
-            ("require", Policy::Require),
+            ("off", Signatures::Off),
+            ("warn", Signatures::Warn),
+            ("require", Signatures::Require),
         ],
     );
     let keys = section.list(
@@ -335,7 +335,7 @@ fn plugins(section: &Section<'_>, store: Option<&Path>) -> Option<Plugins> {
         "a public key of minisign, the line of minisign.pub that begins with RW",
         |text| text.parse::<TrustedKey>().ok(),
     );
-    if let (Some(Policy::Require), Some([])) = (policy, keys.as_deref()) {
+    if let (Some(Signatures::Require), Some([])) = (policy, keys.as_deref()) {
         section.missing(
             "trusted_keys",
             "signatures are required, and nobody's counts: add trusted_keys = [\"RW...\"], or no plugin will ever serve",

@@ -329,7 +329,6 @@ pub(crate) fn world(
         identity,
         assumptions,
     } = circumstances;
-    let assumptions = Readings::new(config.assumptions.clone());
     let mut ids = Ids::new(config.seed, 0xAA);
     let clock = Arc::new(clock);
     let configured = if config.organizations.is_empty() {

@@ -40,7 +40,7 @@ The workshop of cosell.
   cargo xtask scenarios        SCENARIOS.md anew, from what the scenarios answer
   cargo xtask hostile          HOSTILE-PLUGINS.md anew, from what hostile plugins come to
   cargo xtask assumptions [FACT]...  the stories that meet it, in the other reading of each doubtful fact about the vendors, or of
-                               these; ASSUMPTIONS.md anew
+                               these; ASSUMPTIONS.md anew (--page: only that)
   cargo xtask verify [--all]   everything that must hold before a push: plugins, fmt, clippy, rustdoc, tests,
                                histories and the demo; --all also plays the assumptions, and builds the release binary and the benches
 
@@ -85,7 +85,10 @@ fn run(arguments: Vec<String>) -> Result<()> {
             refuse(&rest)?;
             scenarios::write(&Workspace::find()?, &scenarios::HOSTILE)
         }
-        Some("assumptions") => assumptions::play(&Workspace::find()?, &rest),
+        Some("assumptions") if rest == ["--page"] => assumptions::page(&Workspace::find()?),
+        Some("assumptions") => {
+            assumptions::play(&Workspace::find()?, &rest, assumptions::Breadth::All)
+        }
         Some("simulate") => talk(rest, steps::simulate),
         Some("mutants") => talk(rest, steps::mutants),
         Some("crash") => talk(rest, steps::crash),

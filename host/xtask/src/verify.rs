@@ -85,7 +85,7 @@ pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
     let report = answer("demo", demo.args(["--once", "--json"]))?;
     report::check(&report)?;
     if width == Width::All {
-        assumptions::play(workspace, &[])?;
+        assumptions::play(workspace, &[], assumptions::Breadth::Few)?;
         // Clients that we did not write, and a browser.
         provide(&provide::ALL)?;
         step(

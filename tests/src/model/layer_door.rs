@@ -37,8 +37,8 @@ impl Store for Layer {
         self.inner.attend(owner).await
     }
 
-    async fn release(&self, owner: &str) -> Result<usize, StoreError> {
-        self.inner.release(owner).await
+    async fn give_back(&self, owner: &str) -> Result<usize, StoreError> {
+        self.inner.give_back(owner).await
     }
 
     async fn next_due(&self) -> Result<Option<Millis>, StoreError> {

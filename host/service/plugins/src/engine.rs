@@ -10,8 +10,8 @@ use crate::bindings::cosell::mapping::log;
 use crate::cache::{Cache, CacheError};
 use crate::compiler::Compiler;
 use crate::instance::GuestState;
-use crate::signature::Trust;
 use crate::limits::{ENGINES_KEPT_MAX, Limits, WASM_STACK_BYTES};
+use crate::signature::Trust;
 use crate::threads::{GuestThreads, Lost};
 use crate::ticker::{Passing, Ticker};
 

@@ -122,7 +122,7 @@ pub trait Store: Sets {
 
     /// Makes the lanes due that `owner` has leased, and returns how many. For a host that stops in the middle of runs: nobody has to wait for
     /// their leases. Runs that go on all the same are fenced as soon as somebody else claims their lanes.
-    async fn release(&self, owner: &str) -> Result<usize, StoreError>;
+    async fn give_back(&self, owner: &str) -> Result<usize, StoreError>;
 
     /// When the next lane becomes due, if any waits: so that an idle worker sleeps exactly that long. The end of a lease counts. May
     /// lie in the past.

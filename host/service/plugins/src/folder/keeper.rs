@@ -349,8 +349,9 @@ impl Keeper {
                 hash: Some(hex::encode(offer.digest())),
                 ..why
             })?;
-        let loading =
-            AssertUnwindSafe(|| load(&self.engine, offer, operator).map(|loaded| (loaded, vouched)));
+        let loading = AssertUnwindSafe(|| {
+            load(&self.engine, offer, operator).map(|loaded| (loaded, vouched))
+        });
         catch_unwind(loading).unwrap_or_else(|_| {
             Err(Rejection {
                 file: offer.file.clone(),

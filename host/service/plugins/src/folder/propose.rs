@@ -264,7 +264,12 @@ mod tests {
                 (*file, (Some(says(file, &member.sha256)), state))
             })
             .collect();
-        let proposal = propose(generation.as_ref(), said.as_deref(), &holds, Entry::default());
+        let proposal = propose(
+            generation.as_ref(),
+            said.as_deref(),
+            &holds,
+            Entry::default(),
+        );
         let words = |(file, hash): (String, String)| format!("{file} {hash}");
         (
             proposal.members.map(|members| {

@@ -45,7 +45,11 @@ async fn where_signatures_are_required_a_file_serves_when_its_signature_comes() 
     let other = Guest::of(&["decorate", "country"]).named("acme").build();
     house.drop_file("50-acme.wasm", &other).await;
     assert!(house.refusal().contains("another version"));
-    assert_eq!(house.serving(), ["acme 1.0.0"], "what is vouched for goes on");
+    assert_eq!(
+        house.serving(),
+        ["acme 1.0.0"],
+        "what is vouched for goes on"
+    );
 }
 
 #[tokio::test]

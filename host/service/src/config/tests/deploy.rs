@@ -9,9 +9,15 @@ fn the_configuration_of_the_deployment_examples_is_complete() {
     let place = Place::new("");
     let here = |path: &str| place.path(path).display().to_string();
     let text = DEPLOY
-        .replace("/var/lib/cosell/token/partner-center-refresh-token", &here("secrets/partner-center-refresh-token"))
+        .replace(
+            "/var/lib/cosell/token/partner-center-refresh-token",
+            &here("secrets/partner-center-refresh-token"),
+        )
         .replace("/var/lib/cosell", &here(""))
-        .replace("/etc/cosell/microsoft-roots.pem", &here("microsoft-roots.pem"));
+        .replace(
+            "/etc/cosell/microsoft-roots.pem",
+            &here("microsoft-roots.pem"),
+        );
     place.put("cosell.toml", &text);
     place.put("secrets/alerts-webhook", "https://chat.example/hooks/1\n");
     let folder = here("secrets");
@@ -33,7 +39,9 @@ fn an_alert_goes_to_an_address() {
     place.mode("secrets/alerts-webhook", 0o600);
     let errors = place.load().unwrap_err().to_string();
     assert!(
-        errors.contains("alerts.webhook") && errors.contains("begins with https://") && !errors.contains("hooks.example"),
+        errors.contains("alerts.webhook")
+            && errors.contains("begins with https://")
+            && !errors.contains("hooks.example"),
         "{errors}"
     );
 }

@@ -46,7 +46,7 @@ impl Store for PostgresStore {
             .map_err(|fault: Fault| fault.explain("say that this host is there"))
     }
 
-    async fn release(&self, owner: &str) -> Result<usize, StoreError> {
+    async fn give_back(&self, owner: &str) -> Result<usize, StoreError> {
         by_one_statement!(self, "release leases", |sql| lanes::release(
             &sql,
             self.time.given(),

@@ -145,7 +145,7 @@ impl Store for SqliteStore {
         Ok(0)
     }
 
-    async fn release(&self, owner: &str) -> Result<usize, StoreError> {
+    async fn give_back(&self, owner: &str) -> Result<usize, StoreError> {
         let owner = owner.to_owned();
         self.write("release leases", move |desk| lanes::release(desk, &owner))
             .await

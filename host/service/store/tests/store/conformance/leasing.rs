@@ -198,8 +198,8 @@ pub(crate) async fn what_an_owner_releases_is_due_at_once(stage: &Stage) {
     let mine = stage.store.claim("mine", LEASE_MS, 1).await.unwrap();
     let other = stage.store.claim("other", LEASE_MS, 1).await.unwrap();
     assert_eq!((mine[0].lane, other.len()), (lane, 1));
-    assert_eq!(stage.store.release("mine").await.unwrap(), 1);
-    assert_eq!(stage.store.release("mine").await.unwrap(), 0);
+    assert_eq!(stage.store.give_back("mine").await.unwrap(), 1);
+    assert_eq!(stage.store.give_back("mine").await.unwrap(), 0);
     let taken = stage.store.claim("next", LEASE_MS, 10).await.unwrap();
     assert_eq!(taken.len(), 1);
     assert_eq!((taken[0].lane, taken[0].fence), (lane, mine[0].fence + 1));
