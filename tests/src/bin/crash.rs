@@ -9,7 +9,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use clap::Parser;
 use cosell_local_postgres::{LocalPostgres, Wanted};
 use cosell_tests::fleet::crash::{self, Rounds};
@@ -114,6 +113,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 #[cfg(debug_assertions)]
 async fn matrix(cosell: &std::path::Path, began: Instant) -> anyhow::Result<()> {
+    use anyhow::Context as _;
     use cosell_tests::fleet::matrix;
     use cosell_tests::fleet::people::People;
 

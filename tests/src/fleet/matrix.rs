@@ -106,13 +106,13 @@ pub async fn play(fleet: &mut Fleet, people: &mut People, case: Case) -> anyhow:
 
 async fn hit(fleet: &mut Fleet, people: &mut People, case: Case) -> anyhow::Result<()> {
     let control = fleet.control().clone();
-    let last = people.deals.len().checked_sub(1);
-    match case.work {
-        Work::UpdateReferral | Work::UpdateRow | Work::Sweep if last.is_none() => {
-            people.seller_begins()?;
-            fleet.in_step(people).await?;
-        }
-        _ => {}
+    let edits = matches!(
+        case.work,
+        Work::UpdateReferral | Work::UpdateRow | Work::Sweep
+    );
+    if edits && people.deals.is_empty() {
+        people.seller_begins()?;
+        fleet.in_step(people).await?;
     }
     let deal = people.deals.len().saturating_sub(1);
     if case.work == Work::Sweep {
