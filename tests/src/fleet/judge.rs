@@ -36,15 +36,16 @@ impl Fleet {
     /// With what is lost, doubled or unexplained.
     pub async fn judged(&self, people: &People) -> anyhow::Result<Verdict> {
         let began = Instant::now();
+        let mut before = Vec::new();
         let found = loop {
             self.in_step(people).await?;
             let mut found = doubled(self, people);
             found.extend(self.unexplained().await?);
-            // A sweep may have rung meanwhile: whoever works again is looked at again.
-            let rests = at_work(&self.store.census().await?).is_empty();
-            if found.is_empty() || rests || began.elapsed() > PATIENCE {
+            // A sweep may have rung meanwhile, so only what is found twice is wrong.
+            if found.is_empty() || found == before || began.elapsed() > PATIENCE {
                 break found;
             }
+            before = found;
         };
         ensure!(found.is_empty(), "{}\n{}", found.join("\n"), self.logs());
         Ok(Verdict {

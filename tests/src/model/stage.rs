@@ -374,6 +374,17 @@ impl<'a> Stage<'a> {
                 Some(Ok(None))
             }
         };
+        if has_frozen {
+            // The next one is another process, with clients of its own: nothing waits for what the frozen one has begun.
+            self.desk = desk(
+                self.kit,
+                &self.world,
+                &self.wire,
+                &self.layer,
+                self.set,
+                &self.choices,
+            )?;
+        }
         wire.may_freeze(false);
         lock(&wire.trace).minds_throttles = false;
         let Some(lane) = self.unless_cut(answer).await? else {
