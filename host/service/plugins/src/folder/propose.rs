@@ -82,14 +82,10 @@ pub(super) fn propose(
         .chain(off.map(|file| (file, "is switched off in its operator file")))
     {
         let retired = members.iter().find(|member| member.file == file);
-        let event = match retired {
-            Some(member) => {
-                let message = format!("{file} {why}: plugin \"{}\" retires", member.detail.plugin);
-                Some(PluginEvent::of(member, What::Retired, message))
-            }
-            None => None,
-        };
-        proposal.events.extend(event);
+        proposal.events.extend(retired.map(|member| {
+            let message = format!("{file} {why}: plugin \"{}\" retires", member.detail.plugin);
+            PluginEvent::of(member, What::Retired, message)
+        }));
         members = without(&members, file);
     }
     for (file, (content, held)) in holds {
