@@ -358,8 +358,8 @@ impl<'a> Stage<'a> {
 
     /// One run of the host, true if a lane was due. The power may fail in it.
     async fn step(&mut self) -> anyhow::Result<bool> {
-        let (desk, wire) = (Arc::clone(&self.desk), Arc::clone(&self.wire));
-        let mut run: Frozen = Box::pin(async move { worker::step(&desk).await });
+        let (its_desk, wire) = (Arc::clone(&self.desk), Arc::clone(&self.wire));
+        let mut run: Frozen = Box::pin(async move { worker::step(&its_desk).await });
         lock(&wire.trace).minds_throttles = true;
         wire.may_freeze(true);
         let mut has_frozen = false;
