@@ -8,11 +8,11 @@
 //! QuickJS runs inside the sandbox of every plugin; this crate adds what the contract wants of a plugin: no clock but `ctx.now`, no
 //! randomness, no evaluation of text, nothing to import, and every mistake told with file, line and column.
 
+pub use cosell_contract_shape::{hear, speak};
+
 pub mod answer;
 pub mod bindings;
 #[cfg(target_arch = "wasm32")]
 mod guest;
-pub mod hear;
 pub mod interfaces;
 pub mod script;
-pub mod speak;

@@ -12,7 +12,7 @@ use serde::de::{
 };
 use serde_json::Value;
 
-use crate::interfaces::{camel, camel_letters, kebab, kebab_letters};
+use crate::spelling::{camel, camel_letters, kebab, kebab_letters};
 
 /// Reads an answer. None is `undefined`.
 ///

@@ -15,7 +15,7 @@ use serde::ser::{
     Impossible, Serialize, SerializeSeq, SerializeStruct, SerializeTuple, Serializer,
 };
 
-use crate::interfaces::{camel_letters, kebab_letters};
+use crate::spelling::{camel_letters, kebab_letters};
 
 /// Enums of the contract: a plain text in JavaScript. To serde they look like variants that carry nothing.
 const ENUMS: [&str; 8] = [
