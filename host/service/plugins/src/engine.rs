@@ -94,7 +94,29 @@ impl Engine {
     /// # Errors
     /// The machine cannot run WebAssembly, threads do not start, or the cache directory belongs to somebody else.
     pub fn new(settings: EngineSettings) -> Result<Self, EngineError> {
-        let wasm = bare_engine().map_err(told)?;
+        Self::build(settings, bare_engine())
+    }
+
+    /// An engine that counts what its guests do, on the caller's own thread: for authors, who want a price that no machine changes. It compiles here,
+    /// without limits, and is slower than the others.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub fn metered(limits: Limits) -> Result<Self, EngineError> {
+        let settings = EngineSettings {
+            cache_dir: None,
+            limits,
+            threads: 0,
+            compiler: Compiler::Here,
+        };
+        Self::build(settings, wasmtime::Engine::new(config().consume_fuel(true)))
+    }
+
+    fn build(
+        settings: EngineSettings,
+        wasm: wasmtime::Result<wasmtime::Engine>,
+    ) -> Result<Self, EngineError> {
+        let wasm = wasm.map_err(told)?;
         let mut linker = Linker::new(&wasm);
         log::add_to_linker::<_, HasSelf<GuestState>>(&mut linker, |state| state).map_err(told)?;
         let cache = settings

@@ -3,7 +3,7 @@
 
 mod asking;
 mod judging;
-mod words;
+pub(crate) mod words;
 
 use std::collections::BTreeMap;
 
@@ -16,8 +16,8 @@ use crate::rejection::{Phase, Rejection, RejectionKind};
 use crate::settings;
 use crate::standard::Question;
 
-pub(crate) use asking::{QUESTIONS, answer, answer_warm};
-pub(crate) use judging::undeclared;
+pub(crate) use asking::{QUESTIONS, Said, answer, answer_warm, put};
+pub(crate) use judging::{meets, undeclared};
 
 /// Runs all; answers how many there were.
 pub(crate) fn run(plugin: &Plugin, manifest: &wit::PluginManifest) -> Result<usize, Rejection> {
@@ -96,7 +96,7 @@ fn failures_of(
     failures.extend(
         case.expect
             .iter()
-            .filter(|expected| !judging::meets(&said, expected))
+            .filter(|expected| !meets(&said, expected))
             .map(|expected| {
                 format!(
                     "expected {}, and the answer is {}",

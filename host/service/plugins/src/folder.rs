@@ -33,7 +33,7 @@ use crate::rejection::Rejection;
 use crate::set::{Alarm, PluginSet};
 use keeper::{Keeper, Shared, Wake};
 
-pub(crate) use scan::{read_component, read_operator, read_text};
+pub(crate) use scan::{read_component, read_operator, read_text, scan};
 
 /// How patient the folder is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

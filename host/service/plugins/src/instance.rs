@@ -141,6 +141,8 @@ impl Instance {
             budget: Budget::of(limits.start()),
         };
         let mut store = Store::new(pre.engine(), state);
+        // Only an author's engine counts; the others say no, and that is all.
+        let _ = store.set_fuel(u64::MAX);
         store.limiter(|state| &mut state.memory);
         store.set_hostcall_fuel(CARRIED_BYTES_MAX);
         store.set_max_component_handles(HANDLES_MAX);
@@ -183,6 +185,11 @@ impl Instance {
 
     pub(crate) fn calls(&self) -> u32 {
         self.calls
+    }
+
+    /// What is left of the steps that a counting engine gave it; None: nobody counts.
+    pub(crate) fn steps_left(&self) -> Option<u64> {
+        self.store.get_fuel().ok()
     }
 
     /// Bytes of linear memory, all memories together.

@@ -23,6 +23,8 @@ pub mod stop;
 mod hooks;
 pub mod set;
 
+pub mod author;
+
 mod examples;
 pub mod folder;
 pub mod generation;
@@ -36,8 +38,10 @@ pub mod rejection;
 pub mod report;
 mod settings;
 pub mod signature;
+mod stamp;
 mod standard;
 pub mod trial;
+mod twice;
 
 mod cache;
 mod compile;
@@ -68,6 +72,6 @@ pub use question::{
     Resolution, Search, Strength, Verdict,
 };
 pub use rejection::{Phase, Rejection, RejectionKind};
-pub use report::{CheckReport, check_file};
+pub use report::{CheckReport, check_file, check_file_with};
 pub use set::{PluginInfo, PluginSet};
 pub use stop::{FaultKind, PluginFault, Speaker, Spoken, Stop, StopKind};

@@ -21,7 +21,9 @@ use crate::plugin::{Guest, Hook, Plugin};
 use crate::prescan::{Outline, PACKAGE, VERSION, prescan};
 use crate::rejection::{Phase, Rejection, RejectionKind};
 use crate::settings;
+use crate::stamp;
 use crate::stop::{FaultKind, PluginFault, Speaker};
+use crate::twice::same_twice;
 
 /// Hex digits of the hash that people see.
 const SHORT_HASH: usize = 12;
@@ -67,25 +69,18 @@ impl Known {
         hash: &str,
         operator: &Operator,
     ) -> Result<Loaded, Rejection> {
-        if offer.wasm.len() as u64 > FILE_BYTES_MAX {
-            return Err(too_big());
-        }
         let file = offer.file.as_str();
-        let mut outline = prescan(&offer.wasm).map_err(|why| offer.blame(why))?;
-        is_run_by_an_engine(offer, &outline)?;
-        let compiled = compile(engine, offer).map_err(|why| offer.blame(why))?;
-        let limits = operator.limits(engine.limits());
-        let pre = engine
-            .linker()
-            .instantiate_pre(&compiled.component)
-            .map_err(|error| offer.blame(incompatible(&error)))?;
-        let source = source(engine, offer, &pre, &limits, &mut outline)?;
-        let places = places(&pre, &outline).map_err(|why| offer.blame(why))?;
-        let guest = Guest::new(engine.clone(), pre, places, limits, source);
-        compare_types(&guest, &outline)?;
-
+        let Linked {
+            guest,
+            outline,
+            took,
+            from_cache,
+        } = link(engine, offer, operator)?;
         let manifest = manifest(&guest)?;
         self.plugin = Some(manifest.id.clone());
+        if offer.text.is_none() {
+            stamp::agrees(&offer.wasm, &manifest)?;
+        }
         let settings =
             settings::settle(&manifest.settings, &operator.settings).map_err(|mistakes| {
                 Rejection::new(
@@ -122,15 +117,56 @@ impl Known {
         } else {
             0
         };
+        same_twice(&plugin)?;
         Ok(Loaded {
             plugin: Arc::new(plugin),
             manifest,
             outline,
-            compile: compiled.took,
-            from_cache: compiled.from_cache,
+            compile: took,
+            from_cache,
             examples,
         })
     }
+}
+
+/// A guest whose names and types are those of the contract.
+struct Linked {
+    guest: Guest,
+    outline: Outline,
+    took: Duration,
+    from_cache: bool,
+}
+
+fn link(engine: &Engine, offer: &Offer, operator: &Operator) -> Result<Linked, Rejection> {
+    if offer.wasm.len() as u64 > FILE_BYTES_MAX {
+        return Err(too_big());
+    }
+    let mut outline = prescan(&offer.wasm).map_err(|why| offer.blame(why))?;
+    is_run_by_an_engine(offer, &outline)?;
+    let compiled = compile(engine, offer).map_err(|why| offer.blame(why))?;
+    let limits = operator.limits(engine.limits());
+    let pre = engine
+        .linker()
+        .instantiate_pre(&compiled.component)
+        .map_err(|error| offer.blame(incompatible(&error)))?;
+    let source = source(engine, offer, &pre, &limits, &mut outline)?;
+    let places = places(&pre, &outline).map_err(|why| offer.blame(why))?;
+    let guest = Guest::new(engine.clone(), pre, places, limits, source);
+    compare_types(&guest, &outline)?;
+    Ok(Linked {
+        guest,
+        outline,
+        took: compiled.took,
+        from_cache: compiled.from_cache,
+    })
+}
+
+/// Who it is, whatever its settings: for whoever builds it.
+pub(crate) fn manifest_of(
+    engine: &Engine,
+    offer: &Offer,
+) -> Result<wit::PluginManifest, Rejection> {
+    manifest(&link(engine, offer, &Operator::default())?.guest)
 }
 
 /// An engine without a text serves nobody, and another component cannot run one.

@@ -9,7 +9,7 @@
 //! Engines lie in the folder as well, so that whoever runs the host chooses their version as that of any plugin; a newer one has every file that
 //! it runs checked again. An engine is no plugin, and serves nobody without a file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
@@ -64,6 +64,14 @@ pub(crate) fn engine_file(file: &str) -> Option<&'static str> {
     kind(file)?.engine
 }
 
+/// Where the engine of this file is: beside it, or in the first of these folders that has one.
+pub(crate) fn engine_beside(path: &Path, engines: &[PathBuf]) -> Option<PathBuf> {
+    let engine = engine_file(&path.file_name()?.to_string_lossy())?;
+    std::iter::once(path.with_file_name(engine))
+        .chain(engines.iter().map(|folder| folder.join(engine)))
+        .find(|place| place.is_file())
+}
+
 /// `NAME.toml` of `NAME.wasm`, of `NAME.js` and of `NAME.table.toml`.
 pub(crate) fn operator_file(file: &str) -> String {
     let name = kind(file).and_then(|kind| file.strip_suffix(kind.ending));
@@ -84,6 +92,14 @@ impl Offer {
     /// Reads the file, and the engine beside it.
     pub(crate) fn read(path: &Path) -> Result<Self, Rejection> {
         Self::read_with(path, path)
+    }
+
+    /// Reads the file, and the engine beside it or, where none is, the first in these folders: for authors, who keep engines in one place.
+    pub(crate) fn read_from(path: &Path, engines: &[PathBuf]) -> Result<Self, Rejection> {
+        match engine_beside(path, engines) {
+            Some(engine) => Self::read_with(path, &engine),
+            None => Self::read(path),
+        }
     }
 
     /// Reads the file, and the engine that lies beside another one.

@@ -143,6 +143,11 @@ impl Operator {
         )
     }
 
+    /// What the file beside this one says.
+    pub(crate) fn beside(path: &std::path::Path) -> Result<Self, Rejection> {
+        Self::read(&crate::folder::read_operator(path)?.unwrap_or_default())
+    }
+
     pub(crate) fn limits(&self, default: Limits) -> Limits {
         Limits {
             call_ms: self.limits.call_ms.unwrap_or(default.call_ms),

@@ -217,7 +217,7 @@ impl Guest {
         });
     }
 
-    fn drop_warm(&self) {
+    pub(crate) fn drop_warm(&self) {
         self.idle.of_all().clear();
     }
 }

@@ -27,6 +27,8 @@ pub enum Phase {
     Describe,
     /// Running the golden examples.
     Examples,
+    /// Asking the same twice.
+    Laws,
     /// Putting it beside the other plugins.
     Set,
     /// Answering for deals.
@@ -49,6 +51,7 @@ impl Phase {
             Self::Settings => "settings",
             Self::Describe => "describe",
             Self::Examples => "examples",
+            Self::Laws => "laws",
             Self::Set => "set",
             Self::Service => "service",
         }

@@ -1,7 +1,7 @@
 //! What the folder would say about a file, for `cosell plugin check FILE`.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use cosell_sync::row::Needs;
@@ -11,7 +11,7 @@ use crate::engine::Engine;
 use crate::examples::{QUESTIONS, answer, answer_warm, undeclared};
 use crate::folder::read_operator;
 use crate::load::{Loaded, load};
-use crate::offer::Offer;
+use crate::offer::{Offer, engine_file};
 use crate::operator::Operator;
 use crate::plugin::Hook;
 use crate::prescan::prescan;
@@ -84,6 +84,12 @@ impl CheckReport {
 /// Blocks: compiling takes seconds for the largest guests.
 #[must_use]
 pub fn check_file(engine: &Engine, path: &Path) -> CheckReport {
+    check_file_with(engine, path, &[])
+}
+
+/// The same, with folders in which the engine of a script or a table is looked for when none lies beside it.
+#[must_use]
+pub fn check_file_with(engine: &Engine, path: &Path, engines: &[PathBuf]) -> CheckReport {
     let file = path
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())
@@ -99,13 +105,18 @@ pub fn check_file(engine: &Engine, path: &Path) -> CheckReport {
         warnings: Vec::new(),
         verdict: Ok(()),
     };
-    report.verdict =
-        check(engine, path, &mut report).map_err(|rejection| Rejection { file, ..rejection });
+    report.verdict = check(engine, path, engines, &mut report)
+        .map_err(|rejection| Rejection { file, ..rejection });
     report
 }
 
-fn check(engine: &Engine, path: &Path, report: &mut CheckReport) -> Result<(), Rejection> {
-    let offer = Offer::read(path)?;
+fn check(
+    engine: &Engine,
+    path: &Path,
+    engines: &[PathBuf],
+    report: &mut CheckReport,
+) -> Result<(), Rejection> {
+    let offer = Offer::read_from(path, engines)?;
     report.bytes = offer.bytes() as u64;
     report.sha256 = hex::encode(offer.digest());
     if let Ok(outline) = prescan(&offer.wasm) {
@@ -115,6 +126,12 @@ fn check(engine: &Engine, path: &Path, report: &mut CheckReport) -> Result<(), R
     let operator = Operator::read(&read_operator(path)?.unwrap_or_default())?;
     let loaded = load(engine, &offer, &operator)?;
     report.notes.clone_from(&loaded.outline.notes);
+    if let Some(file) = engine_file(&offer.file).filter(|file| !path.with_file_name(file).exists())
+    {
+        report.notes.push(format!(
+            "{file}, which runs it, has to lie in the plugin folder as well"
+        ));
+    }
     if !operator.enabled {
         report
             .notes
@@ -168,7 +185,8 @@ fn ask_everything(loaded: &Loaded, warnings: &mut Vec<String>) -> Option<(String
         if !plugin.hooks.contains(&hook) {
             continue;
         }
-        let question = Question::new(name, plugin.settings.clone());
+        let question =
+            Question::new(name, plugin.settings.clone()).about_a_blank_row(&plugin.declared);
         let began = Instant::now();
         match answer(plugin, &question) {
             Ok(Ok(said)) => {
@@ -193,7 +211,8 @@ fn ask_everything(loaded: &Loaded, warnings: &mut Vec<String>) -> Option<(String
         }
     }
     let (name, _) = slowest?;
-    let question = Question::new(&name, plugin.settings.clone());
+    let question =
+        Question::new(&name, plugin.settings.clone()).about_a_blank_row(&plugin.declared);
     let began = Instant::now();
     for _ in 0..WARM_CALLS {
         // Answered a moment ago; only the time counts here.

@@ -2,6 +2,7 @@
 //! kit says the same with its own words: an example that passes there passes here.
 
 use crate::bindings::cosell::mapping::types as wit;
+use crate::declared::Declared;
 
 /// When the standard questions are asked.
 pub(crate) const NOW: &str = "2026-09-30T14:05:00Z";
@@ -137,6 +138,8 @@ pub(crate) struct Question {
     pub(crate) deal: wit::Deal,
     pub(crate) candidates: Vec<wit::Candidate>,
     seen: Option<wit::Seen>,
+    /// What a row shows that holds nothing; None: not a single column.
+    blank: Option<wit::Seen>,
     text: Option<String>,
     outcome: wit::Outcome,
 }
@@ -155,9 +158,30 @@ impl Question {
             deal: deal(),
             candidates: Vec::new(),
             seen: None,
+            blank: None,
             text: None,
             outcome: wit::Outcome::InStep,
         }
+    }
+
+    /// About a row as a host shows it to a plugin with these declarations: every column is there, and empty; every join is there, and brought
+    /// nothing. Golden examples say themselves what a row shows.
+    pub(crate) fn about_a_blank_row(mut self, declared: &Declared) -> Self {
+        let mut blank = self.row_seen();
+        let columns = declared.reads.get(&blank.row.table).into_iter().flatten();
+        blank.row.cells = columns
+            .map(|column| (column.clone(), wit::Value::Empty))
+            .collect();
+        blank.related = declared
+            .joined
+            .keys()
+            .map(|label| wit::Related {
+                label: label.clone(),
+                rows: Vec::new(),
+            })
+            .collect();
+        self.blank = Some(blank);
+        self
     }
 
     /// Starts from this, too. Settings are the caller's.
@@ -229,7 +253,8 @@ impl Question {
 
     /// The row, or an empty one of the hook's own table.
     pub(crate) fn row_seen(&self) -> wit::Seen {
-        self.seen.clone().unwrap_or_else(|| wit::Seen {
+        let given = self.seen.as_ref().or(self.blank.as_ref());
+        given.cloned().unwrap_or_else(|| wit::Seen {
             row: wit::Row {
                 table: if self.asks.starts_with("lead.") {
                     "lead"

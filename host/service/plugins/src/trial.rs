@@ -1,6 +1,6 @@
 //! A plugin alone, asked as often as somebody wants to measure it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cosell_sync::row::{Needs, Seen};
@@ -9,17 +9,21 @@ use crate::bindings::cosell::mapping::types as wit;
 use crate::convert::given;
 use crate::engine::Engine;
 use crate::examples::{QUESTIONS, answer, answer_warm};
-use crate::folder::read_operator;
+use crate::limits::Limits;
 use crate::load::load;
 use crate::offer::Offer;
 use crate::operator::Operator;
 use crate::plugin::Plugin;
 use crate::question::Candidate;
 use crate::rejection::Rejection;
+use crate::stamp;
 use crate::standard::Question;
 
 /// A plugin that was loaded as the folder loads it, and serves nobody.
-pub struct Trial(Arc<Plugin>);
+pub struct Trial {
+    plugin: Arc<Plugin>,
+    manifest: wit::PluginManifest,
+}
 
 /// One of its questions, about the standard deal of the contract.
 pub struct Put<'a> {
@@ -33,22 +37,56 @@ impl Trial {
     /// # Errors
     /// What the folder would say.
     pub fn load(engine: &Engine, path: &Path) -> Result<Self, Rejection> {
-        let operator = Operator::read(&read_operator(path)?.unwrap_or_default())?;
-        let loaded = load(engine, &Offer::read(path)?, &operator)?;
-        Ok(Self(loaded.plugin))
+        Self::load_with(engine, path, &[])
     }
+
+    /// The same, with folders in which the engine of a script or a table is looked for when none lies beside it.
+    ///
+    /// # Errors
+    /// What the folder would say.
+    pub fn load_with(engine: &Engine, path: &Path, engines: &[PathBuf]) -> Result<Self, Rejection> {
+        let operator = Operator::beside(path)?;
+        let loaded = load(engine, &Offer::read_from(path, engines)?, &operator)?;
+        Ok(Self {
+            plugin: loaded.plugin,
+            manifest: loaded.manifest,
+        })
+    }
+
+    pub(crate) fn plugin(&self) -> &Plugin {
+        &self.plugin
+    }
+
+    pub(crate) const fn manifest(&self) -> &wit::PluginManifest {
+        &self.manifest
+    }
+
+    /// Limits under which it was loaded.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.plugin.guest.limits
+    }
+
+    /// Its manifest as JSON in JavaScript's shape: what is stamped into a component, in the section [`Trial::STAMP`].
+    #[must_use]
+    pub fn manifest_json(&self) -> serde_json::Value {
+        stamp::manifest_json(&self.manifest)
+    }
+
+    /// Name of the custom section that holds the manifest.
+    pub const STAMP: &'static str = stamp::SECTION;
 
     /// Its id.
     #[must_use]
     pub fn id(&self) -> &str {
-        self.0.id()
+        self.plugin.id()
     }
 
     /// What it declares.
     #[must_use]
     pub fn needs(&self) -> Needs {
         let mut needs = Needs::default();
-        self.0.declared.add_to(self.id(), &mut needs);
+        self.plugin.declared.add_to(self.id(), &mut needs);
         needs
     }
 
@@ -56,7 +94,7 @@ impl Trial {
     pub fn questions(&self) -> impl Iterator<Item = &'static str> {
         let asked = QUESTIONS
             .into_iter()
-            .filter(|(hook, _)| self.0.hooks.contains(hook));
+            .filter(|(hook, _)| self.plugin.hooks.contains(hook));
         asked.map(|(_, name)| name)
     }
 
@@ -64,21 +102,25 @@ impl Trial {
     /// may see.
     #[must_use]
     pub fn put(&self, name: &str, seen: Option<&Seen>, candidates: &[Candidate]) -> Put<'_> {
-        let mut question = Question::new(name, self.0.settings.clone());
+        let mut question = Question::new(name, self.plugin.settings.clone());
         if let Some(seen) = seen {
-            let shown = self.0.seen(seen);
-            let row = given::row(&seen.row, |column| self.0.may_see(&seen.row.table, column));
+            let shown = self.plugin.seen(seen);
+            let row = given::row(&seen.row, |column| {
+                self.plugin.may_see(&seen.row.table, column)
+            });
             question.give(wit::Given::Row(row));
             for related in shown.related {
                 question.give(wit::Given::Related(related));
             }
         }
         for candidate in candidates {
-            let shown = given::candidate(candidate, |table, column| self.0.may_see(table, column));
+            let shown = given::candidate(candidate, |table, column| {
+                self.plugin.may_see(table, column)
+            });
             question.give(wit::Given::Candidate(shown));
         }
         Put {
-            plugin: &self.0,
+            plugin: &self.plugin,
             question,
         }
     }

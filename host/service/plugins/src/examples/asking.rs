@@ -58,9 +58,11 @@ pub(crate) fn answer_warm(
     put(plugin, question, |call| plugin.guest.call("", call).0)
 }
 
-type Call<'a> = &'a dyn Fn(&mut Instance, &Places) -> wasmtime::Result<Said>;
+/// The question itself, to be put to an instance.
+pub(crate) type Call<'a> = &'a dyn Fn(&mut Instance, &Places) -> wasmtime::Result<Said>;
 
-fn put(
+/// Makes the question ready, and lets `run` bring the instance.
+pub(crate) fn put(
     plugin: &Plugin,
     question: &Question,
     run: impl FnOnce(Call<'_>) -> Result<Said, PluginFault>,

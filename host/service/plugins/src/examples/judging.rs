@@ -71,7 +71,7 @@ fn table_of(question: &Question) -> String {
 }
 
 /// Other things may be in the answer too.
-pub(super) fn meets(said: &Said, expected: &wit::Expected) -> bool {
+pub(crate) fn meets(said: &Said, expected: &wit::Expected) -> bool {
     use wit::{Change, Expected, Resolution, Stop, Verdict};
     match (expected, said) {
         (Expected::Sets((column, value)), Said::Changes(changes)) => changes.iter().any(

@@ -10,7 +10,7 @@ use crate::convert::units::{Statement, state_heard, statement};
 const QUOTED_CHARS: usize = 1_500;
 
 /// To be read after "expected".
-pub(super) fn expected(expected: &wit::Expected) -> String {
+pub(crate) fn expected(expected: &wit::Expected) -> String {
     use wit::Expected;
     cut(match expected {
         Expected::Sets(cell) => sets(cell),
@@ -31,7 +31,7 @@ pub(super) fn expected(expected: &wit::Expected) -> String {
 }
 
 /// To be read after "and the answer is".
-pub(super) fn said(said: &Said) -> String {
+pub(crate) fn said(said: &Said) -> String {
     let or_nothing = |text: Option<String>| text.unwrap_or_else(|| NOTHING.to_owned());
     cut(match said {
         Said::Facts(facts) => all(facts.iter().map(fact)),

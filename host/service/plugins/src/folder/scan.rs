@@ -23,7 +23,7 @@ struct Stamp {
 
 /// A file and what stands beside it: the operator file, the engine that runs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Print {
+pub(crate) struct Print {
     file: Stamp,
     operator: Option<Stamp>,
     engine: Option<Stamp>,
@@ -32,9 +32,9 @@ pub(super) struct Print {
 }
 
 /// By file name.
-pub(super) type Scan = BTreeMap<String, Print>;
+pub(crate) type Scan = BTreeMap<String, Print>;
 
-pub(super) fn scan(dir: &Path) -> io::Result<Scan> {
+pub(crate) fn scan(dir: &Path) -> io::Result<Scan> {
     let mut found = Scan::new();
     for entry in fs::read_dir(dir)? {
         let Ok(name) = entry?.file_name().into_string() else {

@@ -43,6 +43,8 @@ pub(crate) enum Does {
 pub(crate) struct Guest {
     world: String,
     packages: Vec<(String, String)>,
+    /// Another version of the contract than ours, with ours under its number.
+    version: Option<String>,
     does: Vec<(String, Does)>,
     otherwise: Does,
 }
@@ -63,6 +65,7 @@ impl Guest {
         Self {
             world: world.to_owned(),
             packages: Vec::new(),
+            version: None,
             does: Vec::new(),
             otherwise: Does::Panics,
         }
@@ -75,6 +78,12 @@ impl Guest {
     }
 
     /// `plugin.manifest` with this id, no settings; needs nothing.
+    /// Built against this version of the contract.
+    pub(crate) fn of_contract(mut self, version: &str) -> Self {
+        self.version = Some(version.to_owned());
+        self
+    }
+
     pub(crate) fn named(self, id: &str) -> Self {
         self.with("plugin#manifest", Does::Says(manifest(id, "1.0.0", vec![])))
             .with("plugin#describe", Does::Says(Val::ok(Val::list([]))))
@@ -122,12 +131,21 @@ impl Guest {
             .any(|(_, text)| text.starts_with("package cosell:mapping"));
         if !brings_its_own {
             let contract = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../wit");
-            resolve.push_dir(contract).unwrap();
+            match &self.version {
+                None => resolve.push_dir(contract).unwrap(),
+                Some(version) => resolve
+                    .push_dir(renumbered(&contract, version).path())
+                    .unwrap(),
+            };
         }
         for (name, text) in &self.packages {
             resolve.push_str(name, text).unwrap();
         }
         let text = format!("package test:guest;\nworld guest {{\n{}\n}}", self.world);
+        let text = match &self.version {
+            Some(version) => text.replace("@1.0.0", &format!("@{version}")),
+            None => text,
+        };
         let package = resolve.push_str("guest.wit", &text).unwrap();
         let world = resolve.select_world(&[package], Some("guest")).unwrap();
         (resolve, world)
@@ -384,6 +402,23 @@ impl Core {
             .section(&names);
         module.finish()
     }
+}
+
+/// The contract under another number.
+fn renumbered(contract: &Path, version: &str) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(contract).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "wit") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let text = text.replace(
+                "cosell:mapping@1.0.0;",
+                &format!("cosell:mapping@{version};"),
+            );
+            std::fs::write(dir.path().join(path.file_name().unwrap()), text).unwrap();
+        }
+    }
+    dir
 }
 
 fn val_type(ty: WasmType) -> ValType {

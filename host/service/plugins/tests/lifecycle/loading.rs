@@ -308,3 +308,23 @@ fn an_unknown_interface_of_ours_stops_nothing() {
         ["acme 1.0.0"]
     );
 }
+
+#[test]
+fn a_guest_of_a_newer_contract_is_told_both_versions_and_what_to_do() {
+    for version in ["1.1.0", "1.9.3", "2.0.0"] {
+        let newer = Guest::of(&["opportunity"])
+            .named("acme")
+            .of_contract(version)
+            .says("opportunity#to-deal", Val::ok(Val::list([])))
+            .says("opportunity#to-row", Val::ok(Val::list([])))
+            .build();
+        says(
+            &refusal(newer),
+            &[
+                &format!("@{version}"),
+                "this host offers cosell:mapping 1.0.0",
+                "update the host, or build the plugin with a guest SDK 1.0",
+            ],
+        );
+    }
+}
