@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use cosell_host::config::Config;
-use cosell_plugins::{Engine, EngineSettings, Limits, check_file};
+use cosell_plugins::{Engine, EngineSettings, Limits, check_file_with};
 use cosell_webhook::Source;
 
 pub(crate) fn plugin(file: &Path) -> anyhow::Result<ExitCode> {
@@ -16,7 +16,7 @@ pub(crate) fn plugin(file: &Path) -> anyhow::Result<ExitCode> {
         compiler: crate::compiler::compiler(),
         ..EngineSettings::default()
     })?;
-    let report = check_file(&engine, file);
+    let report = check_file_with(&engine, file, &crate::author::installed());
     println!("{report}");
     Ok(if report.is_good() {
         ExitCode::SUCCESS

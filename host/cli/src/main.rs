@@ -1,5 +1,6 @@
 //! `cosell`: keeps co-sell deals in Microsoft Partner Center and Dynamics 365 in step. Composes; owns no logic.
 
+mod author;
 mod cards;
 mod check;
 mod compiler;
@@ -38,6 +39,7 @@ const AFTER: &str = "From nothing to a running host:
   cosell demo                            see it work, no account needed
   cosell config example > my.toml        every key explained, to fill in
   cosell config check --config my.toml   every mistake at once, with what to do
+  cosell plugin new acme --language script   a plugin of your own; then `plugin build`, `test`, `run`
   cosell plugin check my.wasm            what the host would say if you dropped it into the folder
   cosell plugin diff my.wasm --all       what it would make of your real deals; writes nothing
   cosell plan --config my.toml --all     what it would do with your real records; writes nothing
@@ -70,7 +72,7 @@ enum Command {
     /// Speaks the real protocols over TLS with a certificate authority of its own, and writes a ready-made configuration for `cosell run`. Runs until
     /// stopped; what it holds is gone then, unless it was saved. The commands below speak to one that runs.
     Simulator(Box<simulator::Args>),
-    /// Look into plugins.
+    /// Write, try and look into plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),
     /// Look into a configuration.
@@ -166,6 +168,21 @@ enum PluginCommand {
     Quarantine(plugin_set::QuarantineArgs),
     /// Propose everything in the plugin folder, as if it had just been dropped: for a folder that is new to a store, and for pipelines.
     Propose(plugin_set::ProposeArgs),
+    /// Start a plugin: a folder that builds and tests as it is, in the language of your choice.
+    New(author::new::Args),
+    /// Build a project into files that can be dropped into a plugin folder.
+    ///
+    /// Rust needs cargo and nothing else: the component is made here. JavaScript and Python need their toolchain, and the one line to install it is
+    /// said when it is missing. A script or a table is checked and laid beside the engine that runs it.
+    Build(author::build::Args),
+    /// Ask a plugin one question, or all of them: the answer, and what it costs beside the limits of production.
+    Run(author::run::Args),
+    /// Try a plugin against the laws of the contract, with strange deals and round trips: for a pipeline.
+    Test(author::test::Args),
+    /// Tell everything about a file: what it says about itself, what it answers, sizes, hash and limits.
+    Inspect(author::inspect::Args),
+    /// Write the contract in TypeScript with the tables and columns of your own CRM, so that an editor completes and checks them.
+    Types(author::types::Args),
 }
 
 #[derive(Subcommand)]
@@ -208,6 +225,12 @@ fn main() -> ExitCode {
             Command::Plugin(PluginCommand::Rollback(args)) => plugin_set::rollback(args).await,
             Command::Plugin(PluginCommand::Quarantine(args)) => plugin_set::quarantine(args).await,
             Command::Plugin(PluginCommand::Propose(args)) => plugin_set::propose(args).await,
+            Command::Plugin(PluginCommand::New(args)) => author::new::new(&args),
+            Command::Plugin(PluginCommand::Build(args)) => author::build::build(&args),
+            Command::Plugin(PluginCommand::Run(args)) => author::run::run(&args).await,
+            Command::Plugin(PluginCommand::Test(args)) => author::test::test(&args).await,
+            Command::Plugin(PluginCommand::Inspect(args)) => author::inspect::inspect(&args),
+            Command::Plugin(PluginCommand::Types(args)) => author::types::types(&args).await,
             Command::Config(ConfigCommand::Example) => Ok(check::example()),
             Command::Config(ConfigCommand::Check { config }) => check::config(&config),
             Command::Status { on } => status::status(&on).await,

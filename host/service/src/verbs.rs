@@ -25,6 +25,7 @@ mod rebind;
 mod reconcile;
 mod retry;
 mod rules;
+mod subject;
 
 pub use cosell_sync::side::Side;
 
@@ -55,6 +56,7 @@ pub use rebind::{Rebound, rebind};
 pub use reconcile::{Exception, Reconciliation, What, reconcile};
 pub use retry::{Woken, retry, retry_parked};
 pub use rules::{RULES, meaning};
+pub use subject::{Subject, subject};
 
 #[cfg(test)]
 mod tests {

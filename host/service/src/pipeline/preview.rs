@@ -3,10 +3,10 @@
 
 use cosell_store::Next;
 use cosell_sync::course::{Gate, Presence};
-use cosell_sync::deal::Units;
+use cosell_sync::deal::{ReferralFacts, Units};
 use cosell_sync::hold::Irreversible;
 use cosell_sync::merge::Carry;
-use cosell_sync::row::{Cell, Reason};
+use cosell_sync::row::{Cell, Reason, RecordKind, Seen};
 use cosell_sync::side::{Side, Sides};
 use serde::Serialize;
 
@@ -143,6 +143,12 @@ pub struct Views {
     pub presence: Sides<Presence>,
     /// What they show; nothing on a side whose record is not there.
     pub units: Sides<Units>,
+    /// What only Partner Center decides.
+    pub facts: Option<ReferralFacts>,
+    /// What the deal is in the CRM.
+    pub kind: RecordKind,
+    /// The row as plugins see it, if it is there.
+    pub seen: Option<Seen>,
     /// Why the plugins leave the deal alone, if they do.
     pub off: Option<Reason>,
 }
@@ -167,6 +173,9 @@ pub async fn views(run: &mut Run<'_>) -> Result<Option<Views>, Trouble> {
                 Units::new()
             },
         },
+        facts: reading.facts,
+        kind: sight.kind,
+        seen: reading.seen,
         off: match reading.gate {
             Gate::Skip(reason) => Some(reason),
             Gate::Sync(_) => None,

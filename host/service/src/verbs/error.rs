@@ -66,6 +66,14 @@ pub enum VerbError {
         /// What it could be.
         found: Vec<String>,
     },
+    /// Its records could not be read.
+    #[error("\"{asked}\" cannot be shown to a plugin: {why}")]
+    Unshown {
+        /// What was asked.
+        asked: String,
+        /// Why.
+        why: String,
+    },
     /// The deal never had such a part.
     #[error("the deal has no part \"{asked}\" that anything is known about; it has {}", .known.join(", "))]
     NoUnit {

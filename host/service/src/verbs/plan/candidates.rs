@@ -25,7 +25,7 @@ const NO_LANE: i64 = i64::MAX;
 
 /// Something to judge.
 #[derive(Debug, Clone)]
-pub(super) struct Candidate {
+pub(in crate::verbs) struct Candidate {
     connection: String,
     lane: Option<LaneId>,
     /// Records that the lane does not know yet.
@@ -44,7 +44,7 @@ impl Candidate {
         }
     }
 
-    pub(super) fn key(&self) -> DealKey {
+    pub(in crate::verbs) fn key(&self) -> DealKey {
         DealKey {
             connection: self.connection.clone(),
             lane: self.lane.map_or(NO_LANE, |lane| lane.0),
@@ -52,7 +52,7 @@ impl Candidate {
     }
 
     /// What a run would begin with. A record without a lane was born long ago: its quiet period is over.
-    pub(super) fn state(&self, stored: Option<LaneState>) -> LaneState {
+    pub(in crate::verbs) fn state(&self, stored: Option<LaneState>) -> LaneState {
         let mut state = stored.unwrap_or_default();
         for member in &self.members {
             if !state.members.contains(member) {
@@ -64,7 +64,7 @@ impl Candidate {
 }
 
 /// Everything in the scope.
-pub(super) async fn of(
+pub(in crate::verbs) async fn of(
     desk: &Desk,
     archive: &Archive,
     scope: &Scope,
