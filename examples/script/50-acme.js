@@ -56,7 +56,8 @@ export const country = {
   toDeal(ctx, seen) {
     const [row] = seen.related.find((related) => related.label === "account-country")?.rows ?? [];
     const code = row && new Map(row.cells).get(ISO2);
-    return code?.tag === "text" ? code.val : undefined;
+    // What stands there is a person's to write, and a code is two letters.
+    return code?.tag === "text" && /^[A-Z]{2}$/.test(code.val) ? code.val : undefined;
   },
 
   toRow(ctx, order) {

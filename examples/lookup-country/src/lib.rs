@@ -56,7 +56,11 @@ impl Country for Acme {
     fn to_deal(_: &Context, seen: &Seen, _: Option<&str>) -> Answer<Option<String>> {
         Ok(["account-country", "customer-country"]
             .into_iter()
-            .find_map(|label| seen.joined(label)?.owned_text(ISO2)))
+            .find_map(|label| seen.joined(label)?.owned_text(ISO2))
+            // What stands there is a person's to write, and a code is two letters.
+            .filter(|code| {
+                code.len() == 2 && code.bytes().all(|letter| letter.is_ascii_uppercase())
+            }))
     }
 
     fn to_row(_: &Context, order: &CountryOrder, _: &[Cell]) -> Answer<Vec<Change>> {
