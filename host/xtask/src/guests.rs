@@ -59,6 +59,16 @@ const fn library(shelf: Shelf, package: &'static str, file: &'static str) -> Gue
     }
 }
 
+const fn mapping(example: &'static str, file: &'static str) -> Guest {
+    Guest {
+        package: "example-mappings",
+        example: Some(example),
+        shelf: Shelf::Examples,
+        file,
+        needs_c: false,
+    }
+}
+
 const fn hostile(example: &'static str, file: &'static str) -> Guest {
     Guest {
         package: "hostile-guests",
@@ -83,6 +93,10 @@ pub(crate) const GUESTS: &[Guest] = &[
     },
     library(Shelf::Engines, "plugin-table", "table.engine.wasm"),
     library(Shelf::Examples, "example-lookup-country", "50-acme.wasm"),
+    mapping("mandatory_fields", "52-mandatory-fields.wasm"),
+    mapping("account_match", "54-account-match.wasm"),
+    mapping("deal_value", "56-deal-value.wasm"),
+    mapping("loss_reasons", "58-loss-reasons.wasm"),
     hostile("acts_up", "acts-up.wasm"),
     hostile("deceives", "deceives.wasm"),
     hostile("eats_memory", "eats-memory.wasm"),

@@ -9,6 +9,7 @@
 )]
 
 mod assumptions;
+mod freeze;
 mod guests;
 mod plugins;
 mod provide;
@@ -18,6 +19,7 @@ mod steps;
 mod typings;
 mod verify;
 mod wasm_c;
+mod wit_compat;
 
 use std::process::{Command, ExitCode};
 
@@ -37,6 +39,8 @@ The workshop of cosell.
   cargo xtask crash [ARGS]     the same components, then real hosts that are ended by force at random (--rounds 500, --hosts 3 on
                                one PostgreSQL) or at each step of the protocol (--matrix); 0 lost, 0 doubled, or it fails
   cargo xtask typings          examples/script/cosell.d.ts anew, the contract in TypeScript
+  cargo xtask wit-compat       does the contract keep what was released of it (wit/released)?
+  cargo xtask freeze           at a release: keeps the contract and guests built for it under its version
   cargo xtask scenarios        SCENARIOS.md anew, from what the scenarios answer
   cargo xtask hostile          HOSTILE-PLUGINS.md anew, from what hostile plugins come to
   cargo xtask assumptions [FACT]...  the stories that meet it, in the other reading of each doubtful fact about the vendors, or of
@@ -71,6 +75,14 @@ fn run(arguments: Vec<String>) -> Result<()> {
         Some("typings") => {
             refuse(&rest)?;
             typings::write(&Workspace::find()?)
+        }
+        Some("freeze") => {
+            refuse(&rest)?;
+            freeze::freeze(&Workspace::find()?)
+        }
+        Some("wit-compat") => {
+            refuse(&rest)?;
+            wit_compat::check(&Workspace::find()?)
         }
         Some("wasm-c") => {
             refuse(&rest)?;

@@ -30,12 +30,12 @@ pub(crate) const ALL: [Need; 3] = [
     Need {
         shown_by: &["python3"],
         packages: &["python3", "python3-venv"],
-        what_for: "Microsoft's Python client against the simulator",
+        what_for: "Microsoft's Python client against the simulator, and plugins in Python",
     },
     Need {
         shown_by: &["npm"],
         packages: &["nodejs", "npm"],
-        what_for: "the JavaScript client against the simulator",
+        what_for: "the JavaScript client against the simulator, and plugins in JavaScript",
     },
     Need {
         shown_by: &["chromium", "google-chrome", "chrome"],

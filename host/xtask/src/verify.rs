@@ -12,6 +12,7 @@ use crate::provide::{self, provide};
 use crate::report;
 use crate::steps::{Workspace, answer, built, cargo, need_c_compiler, on_shelves, step};
 use crate::wasm_c;
+use crate::wit_compat;
 
 /// Random histories that must hold before a push; nights play more.
 const HISTORIES: &str = "10000";
@@ -30,6 +31,7 @@ pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
     need_c_compiler()?;
     provide(&provide::USUAL)?;
     step("fmt", cargo(workspace).args(["fmt", "--all", "--check"]))?;
+    wit_compat::check(workspace)?;
     wasm_c::ensure(workspace)?;
     plugins::build(workspace)?;
     step(
@@ -97,6 +99,17 @@ pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
                 "clients",
                 "--test",
                 "browser",
+                "--",
+                "--ignored",
+            ]),
+        )?;
+        step(
+            "components in JavaScript and Python",
+            cargo(workspace).args([
+                "test",
+                "--workspace",
+                "--test",
+                "toolchains",
                 "--",
                 "--ignored",
             ]),
