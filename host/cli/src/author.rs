@@ -60,6 +60,7 @@ pub(crate) fn engine() -> anyhow::Result<Engine> {
         limits: Limits::default(),
         threads: 0,
         compiler,
+        ..EngineSettings::default()
     })?)
 }
 

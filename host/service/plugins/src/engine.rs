@@ -108,6 +108,7 @@ impl Engine {
             limits,
             threads: 0,
             compiler: Compiler::Here,
+            ..EngineSettings::default()
         };
         Self::build(settings, wasmtime::Engine::new(config().consume_fuel(true)))
     }
