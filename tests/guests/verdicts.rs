@@ -110,10 +110,16 @@ fn every_attack_has_a_test() {
     let source = include_str!("verdicts.rs");
     for attack in named {
         assert!(
-            source.contains(&format!("\"{attack}\",")),
+            source.contains(&format!("\"{attack}\"")),
             "nothing is expected of {attack}"
         );
     }
+}
+
+#[test]
+fn a_guest_whose_deeds_are_settings_does_nothing_by_itself() {
+    let report = attack(&engine(), "acts-up");
+    assert!(report.is_good(), "{report}");
 }
 
 #[test]

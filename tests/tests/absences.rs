@@ -161,6 +161,7 @@ fn the_top_level_is_what_the_map_says() {
         "CHANGELOG.md",
         "Cargo.lock",
         "Cargo.toml",
+        "HOSTILE-PLUGINS.md",
         "LICENSE",
         "README.md",
         "SCENARIOS.md",

@@ -76,10 +76,6 @@ pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
         "histories",
         built(workspace, "simulate").args(["--seeds", HISTORIES]),
     )?;
-    step(
-        "mutants",
-        built(workspace, "simulate").args(["--mutants", "--seeds", HISTORIES]),
-    )?;
     // As a program plays it: its exit code, and every key that it is promised.
     let mut demo = built(workspace, "cosell");
     demo.arg("demo");

@@ -25,7 +25,7 @@ use cosell_tests::{Setup, World, program};
 use attacks::{Compiling, Part, parts};
 
 /// What a compile bomb may use; the largest honest guest of these stories needs a tenth.
-const SCARCE_MEMORY: u64 = 768 << 20;
+const SCARCE_MEMORY: u64 = 2 << 30;
 const SCARCE_TIME: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {

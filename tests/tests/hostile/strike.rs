@@ -216,10 +216,7 @@ pub(crate) async fn taken_out(world: &World, stem: &str, before: &str) -> anyhow
         world.quiet().await?;
     }
     let refusal = refusal(world, &stem).await?;
-    ensure!(
-        world.desk()?.plugins.current().hash() == before,
-        "the set of before does not serve again"
-    );
+    serving_again(world, before).await?;
     world
         .until("every deal to cross", |control| {
             (control.counts().opportunities == control.counts().referrals).then_some(())

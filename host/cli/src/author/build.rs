@@ -23,7 +23,12 @@ pub(crate) struct Args {
 
 pub(crate) fn build(args: &Args) -> anyhow::Result<ExitCode> {
     let project = Project::find(&args.dir)?;
-    let out = args.out.clone().unwrap_or_else(|| args.dir.join("dist"));
+    // `dist/…` reads better than `./dist/…`, and is what a person types next.
+    let beside = |name: &str| match args.dir.to_str() {
+        Some(".") => PathBuf::from(name),
+        _ => args.dir.join(name),
+    };
+    let out = args.out.clone().unwrap_or_else(|| beside("dist"));
     let built = build::build(&project, &out, &super::engine()?, &args.engines.folders())?;
     for one in &built {
         let who = one.manifest.as_ref().map(|manifest| {

@@ -7,7 +7,7 @@ pub(super) fn bombs() -> Part {
     use File::{Component, Module};
     Part {
         title: "Compile bombs",
-        about: "Small files that cost a compiler minutes and gigabytes. Played under small limits for the compiler: one second and 768 MiB.",
+        about: "Small files that cost a compiler minutes and gigabytes. Played under small limits for the compiler: one second of work and 2 GiB.",
         compiling: Compiling::Scarce,
         attacks: vec![
             refused(
