@@ -7,8 +7,6 @@
 Import everything at the top of a module: at run time there are no files.
 """
 
-import traceback
-
 from componentize_py_types import Err
 from wit_world.imports import log
 from wit_world.imports.types import *  # noqa: F401,F403  the words of the contract
@@ -19,11 +17,17 @@ STOPS = (types.Stop_Ask, types.Stop_Refuse, types.Stop_Later, types.Stop_Fault)
 
 def _told(error):
     """`deal_value.py:41: KeyError: 'x'`, and the whole stack."""
-    frames = traceback.extract_tb(error.__traceback__)
+    # Not by the module traceback: it looks for the source's lines in files, and there are none.
+    places = []
+    step = error.__traceback__
+    while step is not None:
+        code = step.tb_frame.f_code
+        places.append(f"{code.co_filename.rsplit('/', 1)[-1]}:{step.tb_lineno} in {code.co_name}")
+        step = step.tb_next
     words = f"{type(error).__name__}: {error}"
-    if frames:
-        words = f"{frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno}: {words}"
-    return words, "".join(traceback.format_tb(error.__traceback__)).strip() or None
+    if places:
+        words = f"{places[-1].split(' ', 1)[0]}: {words}"
+    return words, "\n".join(places) or None
 
 
 def _guard(function, name):

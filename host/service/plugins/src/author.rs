@@ -1,6 +1,6 @@
 //! What an author asks about a plugin before it meets a host: one question with its price ([`measure`]), what can be told about a file
-//! ([`inspect`]), and whether the plugin keeps the laws of the contract ([`exam`]). The folder runs the part of it that is quick and leaves no room
-//! for opinion: see [`crate::twice`].
+//! ([`mod@inspect`]), and whether the plugin keeps the laws of the contract ([`exam`]). The folder runs the part of it that is quick and leaves no room
+//! for opinion: see `twice.rs`.
 
 mod cases;
 pub mod crm;

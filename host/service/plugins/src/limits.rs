@@ -62,10 +62,10 @@ pub(crate) const TICK_MS: u64 = 2;
 pub(crate) const WASM_STACK_BYTES: usize = 512 << 10;
 /// Native stack of a guest thread: the WebAssembly stack and, below it, what lifting and lowering need.
 pub(crate) const THREAD_STACK_BYTES: usize = 2 << 20;
-/// Dynamic linking in Python components needs more than ten core instances.
-pub(crate) const INSTANCES_MAX: usize = 20;
+/// Dynamic linking in Python components needs more than twenty core instances, and more with each library.
+pub(crate) const INSTANCES_MAX: usize = 50;
 /// One per core instance.
-pub(crate) const TABLES_MAX: usize = 20;
+pub(crate) const TABLES_MAX: usize = 50;
 /// A guest has one; adapters bring one more each.
 pub(crate) const MEMORIES_MAX: usize = 8;
 /// Function tables of the largest known guests (SpiderMonkey) stay below 15 000.
