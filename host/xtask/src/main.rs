@@ -44,7 +44,7 @@ The workshop of cosell.
   cargo xtask scenarios        SCENARIOS.md anew, from what the scenarios answer
   cargo xtask hostile          HOSTILE-PLUGINS.md anew, from what hostile plugins come to
   cargo xtask assumptions [FACT]...  the stories that meet it, in the other reading of each doubtful fact about the vendors, or of
-                               these; ASSUMPTIONS.md anew (--page: only that)
+                               these; ASSUMPTIONS.md anew (--page: only that; --few: a few stories per fact)
   cargo xtask verify [--all]   everything that must hold before a push: plugins, fmt, clippy, rustdoc, tests,
                                histories and the demo; --all also plays the assumptions, and builds the release binary and the benches
 
@@ -98,6 +98,9 @@ fn run(arguments: Vec<String>) -> Result<()> {
             scenarios::write(&Workspace::find()?, &scenarios::HOSTILE)
         }
         Some("assumptions") if rest == ["--page"] => assumptions::page(&Workspace::find()?),
+        Some("assumptions") if rest == ["--few"] => {
+            assumptions::play(&Workspace::find()?, &[], assumptions::Breadth::Few)
+        }
         Some("assumptions") => {
             assumptions::play(&Workspace::find()?, &rest, assumptions::Breadth::All)
         }
