@@ -98,8 +98,8 @@ fn run(arguments: Vec<String>) -> Result<()> {
             scenarios::write(&Workspace::find()?, &scenarios::HOSTILE)
         }
         Some("assumptions") if rest == ["--page"] => assumptions::page(&Workspace::find()?),
-        Some("assumptions") if rest == ["--few"] => {
-            assumptions::play(&Workspace::find()?, &[], assumptions::Breadth::Few)
+        Some("assumptions") if rest.first().is_some_and(|first| first == "--few") => {
+            assumptions::play(&Workspace::find()?, &rest[1..], assumptions::Breadth::Few)
         }
         Some("assumptions") => {
             assumptions::play(&Workspace::find()?, &rest, assumptions::Breadth::All)
