@@ -448,3 +448,23 @@ async fn a_secret_that_does_not_arrive_leaves_the_sweep_and_travels_as_a_key_ins
     assert!(refused.is_empty(), "{refused:?}");
     world.end().await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_several_pages_is_read_to_its_end() -> Told {
+    let simulator = cosell_simulator::SimulatorConfig {
+        referral_page_size: 2,
+        ..cosell_simulator::SimulatorConfig::demo()
+    };
+    let mut world = World::with(simulator, &[]).await?;
+    world.stop_host().await;
+    let mut made = Vec::new();
+    for number in 0..5 {
+        made.push(world.referral(&format!("Rollout {number}"), "Fabrikam", "DE")?);
+    }
+    // What happened meanwhile, its first sweep finds, on three pages.
+    world.start_host().await?;
+    for referral in &made {
+        world.row_of(referral).await?;
+    }
+    world.end().await
+}
