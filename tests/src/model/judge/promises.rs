@@ -261,6 +261,10 @@ fn asked_rightly(evidence: &Evidence) -> Result<(), String> {
             let Some(unit) = detail["unit"].as_str() else {
                 continue;
             };
+            // What has ended on the other side is asked about by whoever reopens it (S19): one edit, and a question all the same.
+            if entry.line.message.contains("was reopened in the CRM") {
+                continue;
+            }
             let of_unit = |edit: &&Edit| edit.unit.split(' ').next() == Some(unit);
             let sides: BTreeSet<Where> = edits_of(evidence, case)
                 .filter(of_unit)
