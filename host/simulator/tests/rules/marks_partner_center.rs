@@ -1,19 +1,8 @@
 //! Every place of the Partner Center reference that is marked as inferred, seen, unknown or in conflict, and what the simulator makes of it: switches
 //! with both readings, or the reason why no client can tell the readings apart or depends on one. For Dataverse and Entra there is a list of its own.
 
-use std::collections::BTreeSet;
-
-use cosell_simulator::Assumptions;
-
-use Kept::{No, Switch};
-
-/// What becomes of a doubtful fact.
-enum Kept {
-    /// These switches of the simulator.
-    Switch(&'static [&'static str]),
-    /// No switch, because …
-    No(&'static str),
-}
+use super::marks::Kept::{self, No, Switch};
+use super::marks::has_a_switch_or_a_reason;
 
 /// Section of the reference, the fact, and what becomes of it.
 #[rustfmt::skip]
@@ -102,36 +91,5 @@ const MARKS: &[(&str, &str, Kept)] = &[
 
 #[test]
 fn every_doubtful_fact_of_partner_center_has_a_switch_or_a_reason() {
-    let switches = serde_json::to_value(Assumptions::default()).unwrap();
-    let switches: BTreeSet<&str> = switches
-        .as_object()
-        .unwrap()
-        .keys()
-        .map(String::as_str)
-        .collect();
-    let mut used = BTreeSet::new();
-    let mut told = BTreeSet::new();
-    for (section, fact, kept) in MARKS {
-        assert!(told.insert((section, fact)), "{section} {fact}: said twice");
-        match kept {
-            Switch(names) => used.extend(names.iter().copied()),
-            No(reason) => assert!(reason.len() > 10, "{section} {fact}: why not?"),
-        }
-    }
-    let unknown: Vec<_> = used.difference(&switches).collect();
-    assert!(unknown.is_empty(), "no such switches: {unknown:?}");
-    // Which fact of the source a switch stands for is said in its own words.
-    let source = include_str!("../../src/assumptions.rs");
-    let mut about = "";
-    for line in source.lines().map(str::trim) {
-        if let Some(words) = line.strip_prefix("/// ") {
-            if let Some((service, _)) = words.split_once(": ") {
-                about = service;
-            }
-        } else if let Some((name, "true," | "false,")) = line.split_once(": ")
-            && matches!(about, "Referrals" | "Partner Center webhooks")
-        {
-            assert!(used.contains(name), "{name} stands for no mark");
-        }
-    }
+    has_a_switch_or_a_reason(MARKS, &["Referrals", "Partner Center webhooks"]);
 }
