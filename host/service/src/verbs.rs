@@ -18,6 +18,7 @@ mod find;
 mod history;
 mod holds;
 mod moment;
+mod pages;
 mod plan;
 mod plugin_orders;
 mod plugins;

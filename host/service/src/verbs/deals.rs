@@ -6,6 +6,7 @@ use cosell_sync::row::RecordKind;
 use cosell_sync::side::Side;
 use serde::Serialize;
 
+use super::pages::Pages;
 use super::{Archive, DealKey, Moment, VerbError, reason_in_words};
 use crate::link;
 use crate::records::REFERRAL;
@@ -14,9 +15,6 @@ use crate::records::REFERRAL;
 pub const STATES: [&str; 9] = [
     "settled", "due", "running", "waiting", "held", "parked", "orphaned", "paused", "retired",
 ];
-
-/// Lanes of one read; those that are no deal are passed over.
-const PAGE: usize = 200;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,21 +93,18 @@ pub async fn deals(archive: &Archive, asked: &Asked) -> Result<Deals, VerbError>
         .iter()
         .skip_while(|id| begin.as_ref().is_some_and(|begin| begin != *id));
     for connection in connections {
-        let mut after = asked
+        let after = asked
             .after
             .as_ref()
             .filter(|after| after.connection == *connection)
             .map(|after| LaneId(after.lane));
-        loop {
-            let filter = LaneFilter {
-                states: asked.states.clone(),
-                after,
-                limit: PAGE,
-                ..LaneFilter::default()
-            };
-            let page = archive.store.lanes_page(connection, &filter).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.lane);
+        let filter = LaneFilter {
+            states: asked.states.clone(),
+            after,
+            ..LaneFilter::default()
+        };
+        let mut pages = Pages::of(&*archive.store, connection, filter);
+        while let Some(page) = pages.next().await? {
             for summary in page {
                 if asked.states.is_empty() && !is_a_deal(&summary) {
                     continue;

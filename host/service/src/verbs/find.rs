@@ -6,13 +6,12 @@ use cosell_store::{LaneFilter, LaneId, LinkState, RecordKey};
 use cosell_sync::row::RecordKind;
 use cosell_sync::side::Side;
 
+use super::pages::Pages;
 use super::{Archive, DealKey, VerbError};
 use crate::records::REFERRAL;
 
 /// Shorter beginnings of an id are numbers of lanes, or mistakes.
 const PREFIX_MIN: usize = 4;
-/// Lanes of one read.
-const PAGE: usize = 500;
 /// Deals named in the answer that more than one is meant.
 const NAMED_MAX: usize = 5;
 
@@ -111,16 +110,8 @@ pub(super) fn records(id: &str) -> [RecordKey; 3] {
 async fn by_beginning(archive: &Archive, asked: &str) -> Result<BTreeSet<DealKey>, VerbError> {
     let mut found = BTreeSet::new();
     for connection in &archive.connections {
-        let mut after = None;
-        loop {
-            let filter = LaneFilter {
-                after,
-                limit: PAGE,
-                ..LaneFilter::default()
-            };
-            let page = archive.store.lanes_page(connection, &filter).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.lane);
+        let mut pages = Pages::of(&*archive.store, connection, LaneFilter::default());
+        while let Some(page) = pages.next().await? {
             for summary in page.into_iter().filter(|one| one.state != "retired") {
                 let begins = match &summary.link {
                     Some(link) => ids(link).any(|id| id.starts_with(asked)),

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::deals::is_a_deal;
+use super::pages::Pages;
 use super::{Archive, Moment, VerbError};
 use crate::set::generation;
 use crate::shadow::{DIFFERS, SAME, UNJUDGED};
@@ -17,9 +18,6 @@ use crate::shadow::{DIFFERS, SAME, UNJUDGED};
 const EVENTS: usize = 500;
 /// Generations that are listed.
 const LISTED: usize = 10;
-/// Lanes of one read.
-const PAGE: usize = 500;
-
 /// The set, and everything around it.
 #[derive(Debug, Clone, Serialize)]
 pub struct PluginList {
@@ -185,16 +183,8 @@ pub async fn plugin_list(archive: &Archive) -> Result<PluginList, VerbError> {
 pub(crate) async fn deals_to_judge(archive: &Archive) -> Result<Vec<(String, LaneId)>, VerbError> {
     let mut all = Vec::new();
     for connection in &archive.connections {
-        let mut after = None;
-        loop {
-            let filter = LaneFilter {
-                after,
-                limit: PAGE,
-                ..LaneFilter::default()
-            };
-            let page = archive.store.lanes_page(connection, &filter).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.lane);
+        let mut pages = Pages::of(&*archive.store, connection, LaneFilter::default());
+        while let Some(page) = pages.next().await? {
             let deals = page.iter().filter(|lane| is_a_deal(lane));
             all.extend(deals.map(|lane| (connection.clone(), lane.lane)));
         }

@@ -3,14 +3,12 @@
 use cosell_store::LaneFilter;
 use serde::Serialize;
 
+use super::pages::Pages;
 use super::{Archive, VerbError};
 use crate::binding;
 
 /// No person's order about each deal: what is parked or braked stays so.
 const CAUSE: &str = "rebound";
-
-/// Lanes of one read.
-const PAGE: usize = 500;
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -36,16 +34,11 @@ pub async fn rebind(archive: &Archive, connection: &str) -> Result<Rebound, Verb
     }
     let organization = binding::rebind(&*archive.store, connection).await?;
     let mut woken = 0;
-    let mut after = None;
+    let mut pages = Pages::of(&*archive.store, connection, LaneFilter::default());
     while organization.is_some() {
-        let filter = LaneFilter {
-            after,
-            limit: PAGE,
-            ..LaneFilter::default()
+        let Some(page) = pages.next().await? else {
+            break;
         };
-        let page = archive.store.lanes_page(connection, &filter).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.lane);
         for summary in page.iter().filter(|one| one.state != "retired") {
             archive.store.wake(connection, summary.lane, CAUSE).await?;
             woken += 1;

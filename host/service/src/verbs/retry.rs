@@ -4,10 +4,8 @@ use cosell_store::{LaneFilter, LaneSummary};
 use serde::Serialize;
 
 use super::deals::name_of;
+use super::pages::Pages;
 use super::{Archive, DealKey, VerbError, reason_in_words};
-
-/// Lanes of one read.
-const PAGE: usize = 500;
 
 /// A deal that is due now because a person ordered it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -57,17 +55,12 @@ pub async fn retry_parked(
     let wanted = reason.map(str::to_lowercase);
     let mut woken = Vec::new();
     for connection in &archive.connections {
-        let mut after = None;
-        loop {
-            let filter = LaneFilter {
-                states: vec!["parked".to_owned()],
-                after,
-                limit: PAGE,
-                ..LaneFilter::default()
-            };
-            let page = archive.store.lanes_page(connection, &filter).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.lane);
+        let parked = LaneFilter {
+            states: vec!["parked".to_owned()],
+            ..LaneFilter::default()
+        };
+        let mut pages = Pages::of(&*archive.store, connection, parked);
+        while let Some(page) = pages.next().await? {
             for summary in page {
                 let why = summary.reason.as_deref().map(reason_in_words);
                 let why = why.unwrap_or_default().to_lowercase();

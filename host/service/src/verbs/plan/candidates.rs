@@ -12,14 +12,13 @@ use cosell_sync::mark;
 use cosell_sync::row::{Cell, Condition, Query, RecordKind, Role, Row, Test};
 use cosell_sync::side::Side;
 
+use super::super::pages::Pages;
 use super::Scope;
 use crate::desk::{Connection, Desk};
 use crate::records::{REFERRAL, kinds};
 use crate::verbs::deals::is_a_deal;
 use crate::verbs::{Archive, DealKey, VerbError, find};
 
-/// Lanes of one read.
-const PAGE: usize = 500;
 /// A record without a lane is looked at as if by the youngest lane of all: every real one is its elder.
 const NO_LANE: i64 = i64::MAX;
 
@@ -232,29 +231,19 @@ impl<'a> Search<'a> {
     }
 
     async fn lanes(&mut self, since: Option<Millis>) -> Result<(), VerbError> {
-        let mut after = None;
-        loop {
-            let filter = LaneFilter {
-                since,
-                after,
-                limit: PAGE,
-                ..LaneFilter::default()
-            };
-            let page = self
-                .desk
-                .store
-                .lanes_page(&self.connection.id, &filter)
-                .await?;
-            let Some(last) = page.last() else {
-                return Ok(());
-            };
-            after = Some(last.lane);
+        let filter = LaneFilter {
+            since,
+            ..LaneFilter::default()
+        };
+        let mut pages = Pages::of(&*self.desk.store, &self.connection.id, filter);
+        while let Some(page) = pages.next().await? {
             // What was left alone and has changed since is found by its record.
             let deals = page.iter().filter(|one| is_a_deal(one));
             for summary in deals {
                 self.lanes.entry(summary.lane).or_default();
             }
         }
+        Ok(())
     }
 
     async fn lane_of(&self, record: &RecordKey) -> Result<Option<LaneId>, VerbError> {
