@@ -51,6 +51,7 @@ Day by day (COSELL_CONFIG=my.toml saves the --config):
   cosell explain 17 value                why a value is there: bell, rule, plugin, person
   cosell cards, cosell holds             what waits for a person
   cosell reconcile                       is every referral linked, or known why not?
+  cosell plugin list                     which plugins serve, which are judged first, which were refused
 
 Exit codes: 0 done; 1 it could not be done, or something needs a person; 2 the command line was not understood.";
 

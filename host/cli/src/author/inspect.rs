@@ -49,6 +49,9 @@ fn print(inspection: &Inspection) {
                 word("summary")
             );
         }
+        None if !inspection.file.ends_with(".wasm") => {
+            println!("  stamped   nothing: a script or a table is read, and says who it is itself");
+        }
         None => println!("  stamped   no manifest: `cosell plugin build` stamps one in"),
     }
     for (name, text) in &inspection.stamps.metadata {
