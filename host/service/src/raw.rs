@@ -21,12 +21,16 @@ const VOLATILE: [&str; 6] = [
 /// A row with what its joins brought, as JSON.
 #[must_use]
 pub fn row(seen: &Seen) -> String {
+    whole(seen).to_string()
+}
+
+fn whole(seen: &Seen) -> Value {
     let related: Map<String, Value> = seen
         .related
         .iter()
         .map(|one| (one.label.clone(), one.rows.iter().map(one_row).collect()))
         .collect();
-    json!({ "row": one_row(&seen.row), "related": related }).to_string()
+    json!({ "row": one_row(&seen.row), "related": related })
 }
 
 fn one_row(row: &Row) -> Value {
@@ -229,7 +233,7 @@ pub fn substance(
                 .cells
                 .insert(column.to_owned(), Cell::Text(name.to_owned()));
         }
-        parts.push(serde_json::from_str(&row(&seen)).unwrap_or_default());
+        parts.push(whole(&seen));
     }
     Value::from(parts).to_string()
 }
