@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod fleet;
+pub mod load;
 pub mod model;
 
 use std::net::{SocketAddr, TcpListener};

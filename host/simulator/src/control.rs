@@ -24,6 +24,7 @@ use crate::audit::{self, Audit, Counts};
 use crate::deliveries::DeliveryRecord;
 use crate::faults::{Fault, FaultScript, WebhookFault};
 use crate::ledger::{Act, Entry, RefusedWrite};
+pub use crate::referrals::registration::Posted;
 use crate::saved::{SavedError, SavedWorld};
 use crate::standing::{CrmAccount, Hidden, Role};
 use crate::world::World;
@@ -297,6 +298,18 @@ impl Control {
     /// The `OrganizationId` that the CRM tells now.
     pub fn organization_id(&self) -> String {
         self.world.dataverse.organization().to_string()
+    }
+
+    /// A signed notification that a referral was updated, as the registered receiver would get it now. Nobody posts it: it is for who tries how
+    /// many of them a receiver bears.
+    pub fn notification(&self, referral: &str) -> Result<Posted, ControlError> {
+        let tenant = &self.world.referrals.organizations[0].tenant;
+        let at = self.world.clock.now();
+        let event = "referral-updated";
+        let signed = self.world.registrations.signed(tenant, event, referral, at);
+        signed.ok_or_else(|| ControlError::Unknown {
+            what: "registration".to_owned(),
+        })
     }
 
     /// Another product registers its own address for Partner Center's webhooks: there is one registration per tenant, so

@@ -51,7 +51,7 @@ pub use config::{
     ColumnConfig, ColumnKind, ManyConfig, OrganizationConfig, RowConfig, ServiceProtection,
     SimulatorConfig, StatusConfig, TableColumnConfig, TableConfig,
 };
-pub use control::{Arrival, Control, ControlError, Deal, SeedOrder, Seeded};
+pub use control::{Arrival, Control, ControlError, Deal, Posted, SeedOrder, Seeded};
 pub use deliveries::{DeliveryRecord, Undelivered};
 pub use entra::DeviceCode;
 pub use faults::{Fault, FaultKind, FaultScript, Service, WebhookFault, WebhookFaultKind};

@@ -38,6 +38,8 @@ The workshop of cosell.
   cargo xtask mutants [ARGS]   mistakes of the protocol, built in one by one: each must be shown by a random history (try --help)
   cargo xtask crash [ARGS]     the same components, then real hosts that are ended by force at random (--rounds 500, --hosts 3 on
                                one PostgreSQL) or at each step of the protocol (--matrix); 0 lost, 0 doubled, or it fails
+  cargo xtask soak [ARGS]      the same components, then a release host under steady load and faults, for twenty minutes unless ARGS say
+                               otherwise (--minutes 480): memory and log have to stay, and nothing may be lost or doubled
   cargo xtask typings          examples/script/cosell.d.ts anew, the contract in TypeScript
   cargo xtask wit-compat       does the contract keep what was released of it (wit/released)?
   cargo xtask freeze           at a release: keeps the contract and guests built for it under its version
@@ -107,6 +109,7 @@ fn run(arguments: Vec<String>) -> Result<()> {
         Some("simulate") => talk(rest, steps::simulate),
         Some("mutants") => talk(rest, steps::mutants),
         Some("crash") => talk(rest, steps::crash),
+        Some("soak") => talk(rest, steps::soak),
         Some("verify") => match rest.as_slice() {
             [] => verify::run(&Workspace::find()?, verify::Width::Usual),
             [all] if all == "--all" => verify::run(&Workspace::find()?, verify::Width::All),

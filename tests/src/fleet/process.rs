@@ -137,6 +137,12 @@ impl HostProcess {
         }
     }
 
+    /// Its process, while it runs.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
     /// Waits until it has ended by itself.
     ///
     /// # Errors

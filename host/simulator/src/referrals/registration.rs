@@ -55,6 +55,15 @@ pub(crate) struct Books {
     traces: Option<Ids>,
 }
 
+/// What a receiver gets to see of a notification.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Posted {
+    /// Names and values; the signature is among them.
+    pub headers: Vec<(String, String)>,
+    /// The bytes that are signed.
+    pub body: Vec<u8>,
+}
+
 /// The registration API and the sender behind it.
 pub(crate) struct Registrations {
     pub(crate) clock: Arc<Clock>,
@@ -162,13 +171,7 @@ impl Registrations {
                 .cloned()
         };
         if let Some(registration) = registration {
-            let uri = if self.assumptions.resource_uri_is_real_address() {
-                format!("https://api.partner.microsoft.com{COLLECTION}/{referral}")
-            } else {
-                format!(
-                    "https://api.partnercenter.microsoft.com/engagements/v1/referrals/{referral}"
-                )
-            };
+            let uri = self.uri(referral);
             self.send(
                 &registration,
                 Notice {
@@ -181,6 +184,61 @@ impl Registrations {
                 },
             );
         }
+    }
+
+    /// What a notification calls a referral.
+    fn uri(&self, referral: &str) -> String {
+        if self.assumptions.resource_uri_is_real_address() {
+            format!("https://api.partner.microsoft.com{COLLECTION}/{referral}")
+        } else {
+            format!("https://api.partnercenter.microsoft.com/engagements/v1/referrals/{referral}")
+        }
+    }
+
+    /// A notification as it would be posted to whoever is registered, with its headers: for who posts by himself, as many and as fast as he likes.
+    pub(crate) fn signed(
+        &self,
+        tenant: &str,
+        event: &str,
+        referral: &str,
+        at: Timestamp,
+    ) -> Option<Posted> {
+        let registration = {
+            let books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+            books.by_tenant.get(tenant).cloned()?
+        };
+        let uri = self.uri(referral);
+        let notice = Notice {
+            event,
+            resource: "referral",
+            uri: &uri,
+            record: referral,
+            at,
+            validation: None,
+        };
+        let body = notice.body(&self.assumptions).into_bytes();
+        let signature = self.signer.sign(&body).ok()?;
+        Some(Posted {
+            headers: self.headers(&registration, &STANDARD.encode(signature)),
+            body,
+        })
+    }
+
+    fn headers(&self, registration: &Registration, signature: &str) -> Vec<(String, String)> {
+        let token_header = if registration.token_in_ms_header {
+            "x-ms-signature"
+        } else {
+            "authorization"
+        };
+        [
+            ("content-type", "application/json"),
+            ("accept-encoding", "gzip, deflate"),
+            (token_header, &format!("Signature {signature}")),
+            ("x-ms-certificate-url", &self.certificate_url),
+            ("x-ms-signature-algorithm", "rsa-sha256"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec()
     }
 
     fn send(self: &Arc<Self>, registration: &Registration, notice: Notice<'_>) {
@@ -202,29 +260,12 @@ impl Registrations {
         } else {
             String::new()
         };
-        let token_header = if registration.token_in_ms_header {
-            "x-ms-signature"
-        } else {
-            "authorization"
-        };
         let delivery = Delivery {
             service: Service::PartnerCenter,
             event: event.to_owned(),
             record: record.to_owned(),
             url: registration.url.clone(),
-            headers: vec![
-                ("content-type".to_owned(), "application/json".to_owned()),
-                ("accept-encoding".to_owned(), "gzip, deflate".to_owned()),
-                (token_header.to_owned(), format!("Signature {signature}")),
-                (
-                    "x-ms-certificate-url".to_owned(),
-                    self.certificate_url.clone(),
-                ),
-                (
-                    "x-ms-signature-algorithm".to_owned(),
-                    "rsa-sha256".to_owned(),
-                ),
-            ],
+            headers: self.headers(registration, &signature),
             body,
             attempts_max: ATTEMPTS_MAX,
             retry: Retry::Always {
