@@ -5,6 +5,7 @@
 mod hosts;
 mod modes;
 mod orders;
+mod trying;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
