@@ -3,6 +3,7 @@
 #![allow(missing_docs, reason = "tests are read by their names")]
 
 mod hosts;
+mod limits;
 mod modes;
 mod orders;
 mod trying;

@@ -575,8 +575,10 @@ impl<'a> Run<'a> {
             &derived,
         );
         Ok(fingerprint(&format!(
-            "{}|{}|{substance}",
+            "{}|{}|{}|{substance}",
             super::mapping::name(self),
+            // Limits that were raised may be what it needs.
+            self.set.terms(),
             self.connection.configuration
         )))
     }
