@@ -256,9 +256,9 @@ impl World {
                     self.host = Some(host);
                     return Ok(());
                 }
-                Err(StartError::Listen { address, source })
-                    if source.kind() == std::io::ErrorKind::AddrInUse =>
-                {
+                Err(StartError::Listen {
+                    address, source, ..
+                }) if source.kind() == std::io::ErrorKind::AddrInUse => {
                     let free = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
                     let text = std::fs::read_to_string(&self.config)?;
                     std::fs::write(

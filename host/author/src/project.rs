@@ -47,7 +47,22 @@ pub enum Kind {
 /// Place in the chain of a plugin that says nothing else: behind the stock mapping, before the mark.
 const PLACE: &str = "50";
 
+/// What makes a folder a project that has to be built, however it reads.
+const MANIFESTS: [&str; 3] = ["Cargo.toml", "package.json", "plugin.toml"];
+
 impl Project {
+    /// Whether the folder is one that has to be built, and not one of plugins. What stands in its manifest may still be wrong.
+    #[must_use]
+    pub fn is_one(dir: &Path) -> bool {
+        // In a folder of plugins, `plugin.toml` is what an operator says about a plugin of that name.
+        let is_operators = |manifest: &str| {
+            let beside = ["plugin.wasm", "plugin.js"].map(|plugin| dir.join(plugin));
+            manifest == "plugin.toml" && beside.iter().any(|plugin| plugin.is_file())
+        };
+        let mut manifests = MANIFESTS.into_iter();
+        manifests.any(|manifest| dir.join(manifest).is_file() && !is_operators(manifest))
+    }
+
     /// Looks what lies in the folder.
     ///
     /// # Errors
@@ -230,4 +245,23 @@ fn metadata(manifest: &Value, places: &[(&'static str, &str)]) -> Metadata {
         .iter()
         .filter_map(|(section, place)| Some((*section, text(manifest.pointer(place)?)?)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_project_is_one_although_its_manifest_cannot_be_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let put = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+        assert!(!Project::is_one(dir.path()));
+        put("plugin.toml", "enabled = true");
+        put("plugin.wasm", "");
+        assert!(!Project::is_one(dir.path()), "an operator file is none");
+        put("package.json", "{");
+        assert!(Project::is_one(dir.path()));
+        let why = format!("{:#}", Project::find(dir.path()).unwrap_err());
+        assert!(why.contains("package.json is not JSON"), "{why}");
+    }
 }

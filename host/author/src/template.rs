@@ -145,8 +145,25 @@ pub fn write(new: &New<'_>) -> Result<Vec<PathBuf>> {
         }
         None => "sdk/guest-sdk".to_owned(),
     };
+    // The contract lies beside the SDK, in a checkout as in a copy.
+    let wit = Path::new(&sdk).with_file_name("wit").display().to_string();
+    let sdk_is = match new.sdk {
+        Some(_) => format!("It builds against the guest SDK of the checkout at `{sdk}`, and so on machines that have it there."),
+        None => "`sdk` holds the guest SDK and the contract of the host that made this project, so nothing but cargo and crates.io is needed.".to_owned(),
+    };
     for (path, text) in new.language.files() {
-        let filled = |text: &str| text.replace("{{id}}", new.id).replace("{{sdk}}", &sdk);
+        let filled = |text: &str| {
+            [
+                ("{{id}}", new.id),
+                ("{{sdk}}", &sdk),
+                ("{{wit}}", &wit),
+                ("{{sdk-is}}", &sdk_is),
+            ]
+            .iter()
+            .fold(text.to_owned(), |text, (place, word)| {
+                text.replace(place, word)
+            })
+        };
         put(PathBuf::from(filled(path)), &filled(text))?;
     }
     match new.language {
@@ -225,14 +242,40 @@ mod tests {
             };
             for file in write(&new).unwrap() {
                 let text = std::fs::read_to_string(place.join(&file)).unwrap();
-                assert!(
-                    !text.contains("{{id}}") && !text.contains("{{sdk}}"),
-                    "{}: {text}",
-                    file.display()
-                );
+                assert!(!text.contains("{{"), "{}: {text}", file.display());
             }
             let again = write(&new).unwrap_err().to_string();
             assert!(again.contains("is not empty"), "{again}");
         }
+    }
+
+    #[test]
+    fn the_readme_says_where_the_sdk_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let sdk = dir.path().join("checkout/guest-sdk");
+        std::fs::create_dir_all(&sdk).unwrap();
+        std::fs::write(sdk.join("Cargo.toml"), "").unwrap();
+        let readme = |place: &str, sdk: Option<&Path>| {
+            let place = dir.path().join(place);
+            let new = New {
+                id: "acme",
+                language: Language::Rust,
+                dir: &place,
+                sdk,
+            };
+            write(&new).unwrap();
+            std::fs::read_to_string(place.join("README.md")).unwrap()
+        };
+        let copied = readme("copied", None);
+        assert!(
+            copied.contains("`sdk/wit`") && copied.contains("`sdk` holds"),
+            "{copied}"
+        );
+        let beside = readme("beside", Some(&sdk));
+        let wit = sdk.with_file_name("wit").display().to_string();
+        assert!(
+            beside.contains(&wit) && !beside.contains("`sdk"),
+            "{beside}"
+        );
     }
 }

@@ -156,7 +156,7 @@ enum PluginCommand {
     },
     /// Show what a plugin would make of your real deals, before you drop it into the folder.
     ///
-    /// Plans every deal twice, with the folder as it is and with this file in it, and shows deal by deal what would be read, written, held or refused
+    /// Plans every deal twice, with the set that serves and with this file in it, and shows deal by deal what would be read, written, held or refused
     /// otherwise. Writes nothing anywhere. Exits with 1 when more deals differ than --budget allows, or one could not be judged.
     Diff(plugin_diff::Args),
     /// What serves, since when and by whom; what is judged or tried; what was refused or taken out, and why.

@@ -16,13 +16,13 @@ use crate::screen::{On, count, named};
 /// Arguments of `cosell plugin diff`.
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("scope").required(true)), after_help = "Examples:
-  cosell plugin diff 50-acme.wasm --all             every deal, as the folder is and as it would be
+  cosell plugin diff 50-acme.wasm --all             every deal, with the set that serves and with this file in it
   cosell plugin diff new/50-acme.wasm --since 7d    only deals of the last week
   cosell plugin diff 50-acme.wasm --all --budget 5  a gate for a pipeline: fails when more than five deals would differ")]
 pub(crate) struct Args {
     #[command(flatten)]
     on: On,
-    /// The component. It takes the place of the file of the same name in the plugin folder; an operator file beside it is read.
+    /// The component. It takes the place of the plugin of the same file name in the set that serves; an operator file beside it is read.
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// One deal, also one that the host has never heard of.

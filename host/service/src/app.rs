@@ -85,11 +85,13 @@ pub enum StartError {
     Door(#[source] DoorError),
     /// The address is taken, or not ours.
     #[error(
-        "cannot listen on {address}; is another host running there? Choose another address under [server] listen"
+        "cannot listen on {address}; is another host running there? Choose another address under {section} listen"
     )]
     Listen {
         /// The address.
         address: SocketAddr,
+        /// Where the configuration names it.
+        section: &'static str,
         /// Why.
         #[source]
         source: std::io::Error,
@@ -126,13 +128,12 @@ impl Host {
     async fn start_at(config: &Config, clock: Option<Clock>) -> Result<Self, StartError> {
         let began = Instant::now();
         // Before the store is touched: a host that was started twice by mistake must not call the leases of the first one its own.
-        let listener = TcpListener::bind(config.server.listen)
-            .await
-            .map_err(|source| StartError::Listen {
-                address: config.server.listen,
-                source,
-            })?;
+        let listener = listen(config.server.listen, "[server]").await?;
         let address = listener.local_addr().unwrap_or(config.server.listen);
+        let metrics = match config.metrics {
+            Some(address) => Some(listen(address, "[metrics]").await?),
+            None => None,
+        };
         let unusable = |source| StartError::Store {
             path: config.store.to_string(),
             source,
@@ -181,10 +182,7 @@ impl Host {
             config.limits.deals_at_once,
             stopping.clone(),
         ));
-        if let Some(address) = config.metrics {
-            let listener = TcpListener::bind(address)
-                .await
-                .map_err(|source| StartError::Listen { address, source })?;
+        if let Some(listener) = metrics {
             let mut closing = stopping.clone();
             let router = crate::watch::metrics::router(Arc::clone(&desk));
             tasks.spawn(async move {
@@ -257,6 +255,15 @@ impl Host {
             ),
         }
     }
+}
+
+async fn listen(address: SocketAddr, section: &'static str) -> Result<TcpListener, StartError> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|source| StartError::Listen {
+        address,
+        section,
+        source,
+    })
 }
 
 /// What a command works with, beside a host or without one: the same desk, but no door, no worker and no timer, and no lease is taken up.

@@ -41,7 +41,7 @@ impl Accept for Belfry {
 
 impl Belfry {
     async fn take(&self, bell: VerifiedBell) -> Result<AcceptOutcome, AcceptError> {
-        let Some(record) = record(&bell, self.0.plugins.current().needs()) else {
+        let Some(record) = record(&bell, &self.0.plugins.followed().needs) else {
             return Ok(AcceptOutcome::Unknown);
         };
         let event = AcceptedEvent {

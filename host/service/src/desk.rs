@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cosell_plugins::{Judged, PluginFolder, PluginSet, Rejection, Serving};
+use cosell_plugins::{Followed, Judged, PluginFolder, PluginSet, Rejection, Serving};
 use cosell_remote::{Dataverse, PartnerCenter};
 use cosell_store::{Clock, ConnectionId, LaneId, LaneState, Millis, Store};
 use cosell_sync::brake::MassLimits;
@@ -12,7 +12,6 @@ use cosell_sync::delta::Order;
 use cosell_sync::hold::Rules;
 use cosell_sync::merge::Policies;
 use cosell_sync::route::Rule;
-use cosell_sync::row::Needs;
 use tokio::sync::{Notify, OnceCell};
 
 /// How long a lease lasts unless a configuration says otherwise. Every write begins with a fresh one, and two calls fit into it: no write
@@ -117,36 +116,13 @@ impl Plugins {
         }
     }
 
-    /// What is to be followed in the CRM (S31), and a name of it: all that some deal may be read with.
+    /// What is to be followed in the CRM (S31): all that some deal may be read with, be it only one on which a version is tried.
     #[must_use]
-    pub fn followed(&self) -> (String, Needs) {
-        let Some(serving) = self.serving() else {
-            let set = self.current();
-            return (set.hash().to_owned(), set.needs().clone());
-        };
-        let mut all = Needs::default();
-        let mut name = String::new();
-        for set in serving.sets() {
-            name = format!("{name}/{}", set.hash());
-            let needs = set.needs();
-            for (from, to) in [(&needs.reads, &mut all.reads), (&needs.asks, &mut all.asks)] {
-                for (table, columns) in from {
-                    let known = to.entry(table.clone()).or_default();
-                    known.extend(columns.iter().cloned());
-                }
-            }
-            for join in &needs.joins {
-                if !all.joins.contains(join) {
-                    all.joins.push(join.clone());
-                }
-            }
-            for own in &needs.brings {
-                if !all.brings.contains(own) {
-                    all.brings.push(own.clone());
-                }
-            }
+    pub fn followed(&self) -> Followed {
+        match self.serving() {
+            Some(serving) => serving.followed().clone(),
+            None => self.current().followed().clone(),
         }
-        (name, all)
     }
 
     /// Why no run may begin here: what serves by the store cannot be loaded (S29). Runs that have begun keep their set.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cosell_plugins::generation::{Detail, dated};
 use cosell_plugins::ledger::{Quarantine, Said, Step};
-use cosell_plugins::{Generation, Ledger, LedgerError, Member, PluginEvent};
+use cosell_plugins::{Generation, KEY_FILE, Ledger, LedgerError, Member, PluginEvent};
 use cosell_store::{
     Activation, Clock, Component, Quarantined, SaidFile, SetEvent, Store, StoreError,
 };
@@ -19,8 +19,6 @@ use tokio::runtime::{Handle, Runtime};
 const ANSWER_MAX: Duration = Duration::from_secs(60);
 /// Names the folder of the only host on a file: it needs no other name.
 const ONLY: &str = "the plugin folder";
-/// Drawn once for every host, beside what it has compiled.
-const KEY_FILE: &str = "host.key";
 
 /// The ledger of plugins in a store.
 pub(crate) struct StoreLedger {

@@ -2,13 +2,14 @@
 //! shadow, exactly as `cosell plugin diff` does: both plans end before act. It happens beside the deals and never in their way: one deal at a time,
 //! a rest after each as long as it took and longer, and none while deals wait for the host.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cosell_plugins::Judged as Shadow;
 use cosell_plugins::generation::pair;
-use cosell_store::{Judgement, LaneId, StoreError};
+use cosell_store::{Judgement, LaneId, Millis, StoreError};
 use serde_json::json;
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -24,6 +25,9 @@ const REST_MAX: Duration = Duration::from_secs(20);
 const SLICE: usize = 20;
 /// How soon a deal that could not be judged is judged again.
 const AGAIN_MS: i64 = 60_000;
+
+/// Connection and lane.
+type Deal = (String, LaneId);
 
 /// Judges shadows until `stop`.
 pub(crate) async fn judge_shadows(desk: Arc<Desk>, mut stop: watch::Receiver<bool>) {
@@ -71,18 +75,17 @@ async fn slice(desk: &Desk, shadow: &Shadow) -> Result<(), VerbError> {
     let archive = Archive::of(desk, None)?;
     let known = desk.store.judgements(&name).await?;
     let all = deals_to_judge(&archive).await?;
-    let is_known = |lane: &(String, LaneId)| {
-        known.iter().any(|one| {
-            (&one.connection, one.lane) == (&lane.0, lane.1)
-                && (one.verdict != UNJUDGED || desk.now() - one.at < AGAIN_MS)
-        })
-    };
-    let todo: Vec<&(String, LaneId)> = all.iter().filter(|lane| !is_known(lane)).collect();
+    let judged = by_deal(&known);
+    let todo = to_judge(&all, &judged, &desk.owner, desk.now());
     if todo.is_empty() {
-        return decide(desk, &archive, shadow, &all, &known).await;
+        return decide(desk, &archive, shadow, &all, &judged).await;
     }
     let mut shut = BTreeSet::new();
-    for (connection, lane) in todo.into_iter().take(SLICE) {
+    let mut left = SLICE;
+    for (connection, lane) in todo {
+        if left == 0 {
+            break;
+        }
         if shut.contains(connection) {
             continue;
         }
@@ -93,6 +96,7 @@ async fn slice(desk: &Desk, shadow: &Shadow) -> Result<(), VerbError> {
         if is_busy(desk).await? {
             return Ok(());
         }
+        left -= 1;
         let began = Instant::now();
         let judged = diff_lane(desk, &serving.set, &shadow.set, connection, *lane).await?;
         let (verdict, body) = match judged {
@@ -124,22 +128,52 @@ async fn is_busy(desk: &Desk) -> Result<bool, StoreError> {
     Ok(due.is_some_and(|due| due <= desk.now()))
 }
 
+/// What was judged, by connection and lane.
+pub(crate) fn by_deal(known: &[Judgement]) -> BTreeMap<(&str, LaneId), &Judgement> {
+    let by = known
+        .iter()
+        .map(|one| ((one.connection.as_str(), one.lane), one));
+    by.collect()
+}
+
+/// Deals that are to be judged: first those that never were, then those that could not be for a while. Each host begins at another one, so that of
+/// several none judges what another one is about to; what they have judged is looked at again with every slice.
+fn to_judge<'a>(
+    all: &'a [Deal],
+    known: &BTreeMap<(&str, LaneId), &Judgement>,
+    host: &str,
+    now: Millis,
+) -> Vec<&'a Deal> {
+    let mut hash = DefaultHasher::new();
+    host.hash(&mut hash);
+    let most = u64::try_from(all.len()).unwrap_or(u64::MAX).max(1);
+    let begin = usize::try_from(hash.finish() % most).unwrap_or(0);
+    let (mut new, mut again) = (Vec::new(), Vec::new());
+    for deal in all[begin..].iter().chain(&all[..begin]) {
+        match known.get(&(deal.0.as_str(), deal.1)) {
+            None => new.push(deal),
+            Some(one) if one.verdict == UNJUDGED && now - one.at >= AGAIN_MS => again.push(deal),
+            Some(_) => {}
+        }
+    }
+    new.extend(again);
+    new
+}
+
 /// Every deal was judged: by its rule, the shadow comes to serve.
 async fn decide(
     desk: &Desk,
     archive: &Archive,
     shadow: &Shadow,
-    all: &[(String, LaneId)],
-    known: &[Judgement],
+    all: &[Deal],
+    judged: &BTreeMap<(&str, LaneId), &Judgement>,
 ) -> Result<(), VerbError> {
     let Some(budget) = shadow.member.detail.promote.budget() else {
         return Ok(());
     };
-    let count = |verdict: &str| known.iter().filter(|one| one.verdict == verdict).count();
-    let differs = u64::try_from(count(DIFFERS)).unwrap_or(u64::MAX);
-    if count(UNJUDGED) > 0 || differs > budget {
+    let Some(differs) = counted(all, judged).filter(|differs| *differs <= budget) else {
         return Ok(());
-    }
+    };
     let why = format!(
         "all {} deals were judged, {differs} would be different, and its operator file allows {budget}",
         all.len()
@@ -150,4 +184,92 @@ async fn decide(
         folder.follow();
     }
     Ok(())
+}
+
+/// How many deals would be different, once each was judged. A judgement whose deal is gone or no deal any more counts for nothing.
+fn counted(all: &[Deal], judged: &BTreeMap<(&str, LaneId), &Judgement>) -> Option<u64> {
+    let mut differs = 0;
+    for (connection, lane) in all {
+        match judged.get(&(connection.as_str(), *lane))?.verdict.as_str() {
+            UNJUDGED => return None,
+            DIFFERS => differs += 1,
+            _ => {}
+        }
+    }
+    Some(differs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn deals(lanes: std::ops::Range<i64>) -> Vec<Deal> {
+        lanes
+            .map(|lane| ("contoso".to_owned(), LaneId(lane)))
+            .collect()
+    }
+
+    fn judgement(lane: i64, verdict: &str, at: Millis) -> Judgement {
+        Judgement {
+            connection: "contoso".to_owned(),
+            lane: LaneId(lane),
+            verdict: verdict.to_owned(),
+            body: "{}".to_owned(),
+            at,
+        }
+    }
+
+    fn lanes(todo: &[&Deal]) -> Vec<i64> {
+        todo.iter().map(|deal| deal.1.0).collect()
+    }
+
+    #[test]
+    fn what_was_never_judged_comes_before_what_could_not_be() {
+        let all = deals(0..6);
+        let known = [
+            judgement(0, UNJUDGED, 0),
+            judgement(1, UNJUDGED, 2 * AGAIN_MS),
+            judgement(2, SAME, 0),
+            judgement(3, DIFFERS, 0),
+        ];
+        let todo = to_judge(&all, &by_deal(&known), "host", 2 * AGAIN_MS);
+        let mut todo = lanes(&todo);
+        assert_eq!(todo.pop(), Some(0), "it had its turn");
+        todo.sort_unstable();
+        assert_eq!(todo, [4, 5]);
+    }
+
+    #[test]
+    fn hosts_begin_at_different_deals_and_each_comes_round_to_all() {
+        let all = deals(0..1_000);
+        let of = |host: &str| lanes(&to_judge(&all, &BTreeMap::new(), host, 0));
+        let (one, other) = (of("pid-1"), of("pid-2"));
+        assert!(
+            one[..SLICE]
+                .iter()
+                .all(|lane| !other[..SLICE].contains(lane))
+        );
+        let mut sorted = one.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..1_000).collect::<Vec<_>>());
+        assert_eq!(of("pid-1"), one, "the same host goes on where it was");
+        assert_eq!(
+            to_judge(&[], &BTreeMap::new(), "pid-1", 0),
+            [&("".to_owned(), LaneId(0)); 0]
+        );
+    }
+
+    #[test]
+    fn a_judgement_counts_while_its_deal_is_there() {
+        let known = [
+            judgement(0, SAME, 0),
+            judgement(1, DIFFERS, 0),
+            judgement(7, DIFFERS, 0),
+            judgement(8, UNJUDGED, 0),
+        ];
+        let judged = by_deal(&known);
+        assert_eq!(counted(&deals(0..2), &judged), Some(1));
+        assert_eq!(counted(&deals(0..3), &judged), None, "not all were judged");
+        assert_eq!(counted(&deals(7..9), &judged), None, "one could not be");
+    }
 }

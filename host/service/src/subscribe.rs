@@ -58,8 +58,8 @@ async fn subscribe_both(
     settings: &config::Connection,
     done: &mut Registered,
 ) -> Result<(), Trouble> {
-    let (name, needs) = desk.plugins.followed();
-    let mark = format!("{}/{name}", settings.id);
+    let followed = desk.plugins.followed();
+    let mark = format!("{}/{}", settings.id, followed.name);
     let Some(connection) = desk
         .connections
         .get(&settings.id)
@@ -85,7 +85,7 @@ async fn subscribe_both(
             .dataverse
             .ensure_endpoint(&name, &url, &webhook.secret_header, &webhook.secret)
             .await?;
-        let steps = steps(&needs);
+        let steps = steps(&followed.needs);
         connection.dataverse.ensure_steps(&endpoint, &steps).await?;
         if done.told.insert(mark.clone()) {
             info!(connection = %settings.id, steps = steps.len(), "the CRM posts its changes to us");

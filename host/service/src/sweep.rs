@@ -156,20 +156,20 @@ async fn sweep_tables(desk: &Desk, connection: &Connection) -> Result<usize, Tro
     if desk.plugins.behind().is_some() {
         return Ok(0);
     }
-    let set = desk.plugins.current();
-    for kind in kinds(set.needs()) {
+    let needs = desk.plugins.followed().needs;
+    for kind in kinds(&needs) {
         rung += sweep_table(desk, connection, kind.table()).await?;
     }
-    let below: BTreeSet<&str> = children(set.needs()).map(|below| below.table).collect();
+    let below: BTreeSet<&str> = children(&needs).map(|below| below.table).collect();
     for table in below {
         match sweep_table(desk, connection, table).await {
             Ok(more) => rung += more,
             Err(trouble) => cannot_be_swept(connection, table, trouble)?,
         }
     }
-    let looked: BTreeSet<&str> = looked_at(set.needs()).map(|looked| looked.table).collect();
+    let looked: BTreeSet<&str> = looked_at(&needs).map(|looked| looked.table).collect();
     for table in looked {
-        match sweep_looked_at(desk, connection, set.needs(), table).await {
+        match sweep_looked_at(desk, connection, &needs, table).await {
             Ok(more) => rung += more,
             Err(trouble) => cannot_be_swept(connection, table, trouble)?,
         }

@@ -183,7 +183,7 @@ async fn run(desk: &Desk, lease: &Lease) {
 
 /// A swap wakes the lanes that it finds parked. One that was still running then parks afterwards, on a set that serves no more.
 async fn wake_if_swapped(desk: &Desk, lease: &Lease, state: &LaneState, began_with: &PluginSet) {
-    if desk.plugins.for_deal(lease.lane, state).hash() == began_with.hash() {
+    if desk.plugins.for_deal(lease.lane, state).terms() == began_with.terms() {
         return;
     }
     let woken = desk

@@ -3,8 +3,10 @@
 #![allow(missing_docs, reason = "tests are read by their names")]
 
 mod hosts;
+mod limits;
 mod modes;
 mod orders;
+mod trying;
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -10,7 +10,7 @@ use cosell_host::trouble::Trouble;
 use cosell_simulator::{
     Control, Fault, FaultKind, Service, SimulatorConfig, WebhookFault, WebhookFaultKind,
 };
-use cosell_store::{AcceptedEvent, RecordKey, Throttle};
+use cosell_store::{AcceptedEvent, RecordKey, StoreUrl, Throttle};
 use cosell_tests::{World, amount, text};
 use serde_json::json;
 
@@ -414,5 +414,29 @@ async fn a_host_that_is_started_twice_by_mistake_leaves_the_first_ones_leases_al
     );
     let taken = store.claim("another host", LEASE_MS, 10).await?;
     assert!(taken.is_empty(), "{taken:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_taken_port_for_metrics_refuses_the_start_before_anything_is_taken_up() -> Told {
+    let mut world = World::start().await?;
+    world.quiet().await?;
+    world.stop_host().await;
+    let mut config = Config::load(&world.config)?;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
+    config.metrics = Some(taken.local_addr()?);
+    let store = world.config.with_file_name("untouched.db");
+    config.store = StoreUrl::Sqlite(store.clone());
+    let started = Host::start(&config).await;
+    let told = started.err().map(|error| error.to_string());
+    assert!(
+        told.as_ref()
+            .is_some_and(|told| told.contains("[metrics] listen")),
+        "{told:?}"
+    );
+    assert!(
+        !store.exists(),
+        "the store was opened before that was known"
+    );
     Ok(())
 }

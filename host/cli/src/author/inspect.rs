@@ -39,16 +39,8 @@ fn print(inspection: &Inspection) {
     println!("without running it");
     println!("  sha256    {}", inspection.sha256);
     println!("  contract  this host speaks {}", inspection.contract);
-    match &inspection.stamps.manifest {
-        Some(manifest) => {
-            let word = |member: &str| manifest[member].as_str().unwrap_or_default();
-            println!(
-                "  stamped   {} {}: {}",
-                word("id"),
-                word("version"),
-                word("summary")
-            );
-        }
+    match inspection.stamps.title() {
+        Some(title) => println!("  stamped   {title}"),
         None if !inspection.file.ends_with(".wasm") => {
             println!("  stamped   nothing: a script or a table is read, and says who it is itself");
         }

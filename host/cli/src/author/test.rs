@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use cosell_author::build;
-use cosell_author::project::{Kind, Project};
+use cosell_author::project::Project;
 use cosell_plugins::author::{Exam, ExamReport, Verdict};
 
 use super::Engines;
@@ -48,13 +48,12 @@ pub(crate) async fn test(args: &Args) -> anyhow::Result<ExitCode> {
         engines: engines.clone(),
     };
     let (report, folder) = if args.what.is_dir() {
-        let folder = match Project::find(&args.what) {
-            Ok(project) if !matches!(project.kind, Kind::Text(_)) => {
-                let out = args.what.join("dist");
-                build::build(&project, &out, &engine, &engines)?;
-                out
-            }
-            _ => args.what.clone(),
+        let folder = if Project::is_one(&args.what) {
+            let out = args.what.join("dist");
+            build::build(&Project::find(&args.what)?, &out, &engine, &engines)?;
+            out
+        } else {
+            args.what.clone()
         };
         (exam.folder(&engine, &folder).await?, folder)
     } else {

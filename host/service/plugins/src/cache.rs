@@ -20,7 +20,8 @@ use crate::limits::CACHED_FILES_MAX;
 const KEY_BYTES: usize = 32;
 /// Bytes of the tag in front of the compiled code.
 const TAG_BYTES: usize = 32;
-const KEY_FILE: &str = "host.key";
+/// Drawn once for every host: whoever has it is this host.
+pub const KEY_FILE: &str = "host.key";
 
 /// Why the directory cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -149,12 +149,16 @@ impl Member {
     /// Whether a person means this one: by file, by the file's name without its ending, by plugin id, or by the beginning of its hash.
     #[must_use]
     pub fn is_called(&self, name: &str) -> bool {
-        let stem = self.file.split('.').next().unwrap_or_default();
-        self.file == name
-            || stem == name
-            || self.detail.plugin == name
-            || (name.len() >= HASH_MIN && self.sha256.starts_with(name))
+        is_called(name, &self.file, &self.detail.plugin, &self.sha256)
     }
+}
+
+/// Whether a person who says `name` means the version with this file, plugin id and hash; each may be empty, and then is nobody's name.
+#[must_use]
+pub fn is_called(name: &str, file: &str, plugin: &str, sha256: &str) -> bool {
+    let stem = file.split('.').next().unwrap_or_default();
+    let is_one_of_them = [file, stem, plugin].contains(&name);
+    !name.is_empty() && (is_one_of_them || (name.len() >= HASH_MIN && sha256.starts_with(name)))
 }
 
 /// Hex digits that name a version.

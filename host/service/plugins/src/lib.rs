@@ -57,6 +57,7 @@ mod ticker;
 mod bindings;
 mod convert;
 
+pub use cache::KEY_FILE;
 pub use compiler::{Compiler, CompilerProcess};
 pub use engine::{Engine, EngineError, EngineSettings};
 pub use folder::{
@@ -73,5 +74,5 @@ pub use question::{
 };
 pub use rejection::{Phase, Rejection, RejectionKind};
 pub use report::{CheckReport, check_file, check_file_with};
-pub use set::{PluginInfo, PluginSet};
+pub use set::{Followed, PluginInfo, PluginSet};
 pub use stop::{FaultKind, PluginFault, Speaker, Spoken, Stop, StopKind};

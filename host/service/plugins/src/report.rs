@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use cosell_sync::row::Needs;
 
 use crate::bindings::cosell::mapping::types as wit;
+use crate::convert::heard::short as one_line;
 use crate::engine::Engine;
 use crate::examples::{QUESTIONS, answer, answer_warm, undeclared};
-use crate::folder::read_operator;
 use crate::load::{Loaded, load};
 use crate::offer::{Offer, engine_file};
 use crate::operator::Operator;
@@ -123,7 +123,7 @@ fn check(
         report.imports = outline.imports;
         report.exports = outline.exports;
     }
-    let operator = Operator::read(&read_operator(path)?.unwrap_or_default())?;
+    let operator = Operator::beside(path)?;
     let loaded = load(engine, &offer, &operator)?;
     report.notes.clone_from(&loaded.outline.notes);
     if let Some(file) = engine_file(&offer.file).filter(|file| !path.with_file_name(file).exists())
@@ -147,7 +147,7 @@ fn check(
     report.plugin = Some(CheckedPlugin {
         id: loaded.plugin.id().to_owned(),
         version: loaded.plugin.speaker.version.clone(),
-        summary: loaded.plugin.summary.clone(),
+        summary: one_line(&loaded.plugin.summary),
         hooks: loaded.plugin.hooks.clone(),
         settings: loaded.manifest.settings.iter().map(setting).collect(),
         needs,
@@ -163,7 +163,7 @@ fn check(
 fn setting(spec: &wit::SettingSpec) -> (String, String, bool) {
     (
         spec.name.clone(),
-        spec.doc.trim().to_owned(),
+        one_line(spec.doc.trim()),
         spec.required && spec.default_value.is_none(),
     )
 }

@@ -16,10 +16,52 @@ pub struct PluginSet {
     pub(crate) chain: Arc<Chain>,
     generation: u64,
     hash: String,
+    terms: String,
     infos: Vec<PluginInfo>,
-    needs: Needs,
+    followed: Followed,
     /// Whom to tell about a plugin that fails again and again.
     pub(crate) alarm: Option<Alarm>,
+}
+
+/// What is to be heard of in the CRM (S31).
+#[derive(Debug, Clone)]
+pub struct Followed {
+    /// Names it: who has subscribed to this once need not do it again.
+    pub name: String,
+    /// All that some deal may be read with.
+    pub needs: Arc<Needs>,
+}
+
+impl Followed {
+    /// What these sets follow, all together.
+    pub(crate) fn by<'a>(sets: impl Iterator<Item = &'a Arc<PluginSet>>) -> Self {
+        let mut all = Needs::default();
+        let mut name = String::new();
+        for set in sets {
+            name = format!("{name}/{}", set.hash());
+            let needs = set.needs();
+            for (from, to) in [(&needs.reads, &mut all.reads), (&needs.asks, &mut all.asks)] {
+                for (table, columns) in from {
+                    let known = to.entry(table.clone()).or_default();
+                    known.extend(columns.iter().cloned());
+                }
+            }
+            for join in &needs.joins {
+                if !all.joins.contains(join) {
+                    all.joins.push(join.clone());
+                }
+            }
+            for own in &needs.brings {
+                if !all.brings.contains(own) {
+                    all.brings.push(own.clone());
+                }
+            }
+        }
+        Self {
+            name,
+            needs: Arc::new(all),
+        }
+    }
 }
 
 /// See [`PluginSet::alarm`].
@@ -67,8 +109,12 @@ impl PluginSet {
             engine,
             generation,
             hash: hash_of(&plugins),
+            terms: terms_of(&plugins),
             infos,
-            needs: needs_of(&plugins),
+            followed: Followed {
+                needs: Arc::new(needs_of(&plugins)),
+                name: hash_of(&plugins),
+            },
             chain: Arc::new(Chain { plugins }),
             alarm,
         }
@@ -95,6 +141,13 @@ impl PluginSet {
         &self.hash
     }
 
+    /// The same, and under which limits they are asked: what a deal may be parked for. It names nothing that a mapping can read, so deals whose bases
+    /// stand under [`PluginSet::hash`] are not read again for it.
+    #[must_use]
+    pub fn terms(&self) -> &str {
+        &self.terms
+    }
+
     /// The plugins, in the order of asking.
     #[must_use]
     pub fn plugins(&self) -> &[PluginInfo] {
@@ -103,8 +156,14 @@ impl PluginSet {
 
     /// What all of them together declare. Labels of joins are `plugin-id/label`; columns that a plugin brings along count as read.
     #[must_use]
-    pub const fn needs(&self) -> &Needs {
-        &self.needs
+    pub fn needs(&self) -> &Needs {
+        &self.followed.needs
+    }
+
+    /// The same by its name, as if no other set were beside it.
+    #[must_use]
+    pub const fn followed(&self) -> &Followed {
+        &self.followed
     }
 }
 
@@ -139,6 +198,14 @@ fn hash_of(plugins: &[Arc<Plugin>]) -> String {
             plugin.sha256,
             plugin.settings
         ));
+    }
+    hex::encode(hash.finalize())
+}
+
+fn terms_of(plugins: &[Arc<Plugin>]) -> String {
+    let mut hash = Sha256::new_with_prefix(hash_of(plugins));
+    for plugin in plugins {
+        hash.update(format!("{:?}\n", plugin.guest.limits));
     }
     hex::encode(hash.finalize())
 }

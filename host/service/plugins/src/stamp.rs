@@ -12,6 +12,7 @@ use serde_json::Value;
 use wasmparser::{Parser, Payload};
 
 use crate::bindings::cosell::mapping::types as wit;
+use crate::convert::heard::short;
 use crate::rejection::{Phase, Rejection, RejectionKind};
 
 /// The section that holds the manifest, JSON in JavaScript's shape.
@@ -40,6 +41,21 @@ pub struct Stamps {
     pub producers: Vec<String>,
 }
 
+impl Stamps {
+    /// What the manifest says of the plugin, `acme 1.0.0: one sentence`, in one line that steers no terminal. None: there is no manifest.
+    #[must_use]
+    pub fn title(&self) -> Option<String> {
+        let manifest = self.manifest.as_ref()?;
+        let word = |member: &str| short(manifest[member].as_str().unwrap_or_default());
+        Some(format!(
+            "{} {}: {}",
+            word("id"),
+            word("version"),
+            word("summary")
+        ))
+    }
+}
+
 /// Reads what is there; a section that is no text or too long is left out.
 pub(crate) fn read(component: &[u8]) -> Stamps {
     let mut stamps = Stamps::default();
@@ -65,7 +81,7 @@ pub(crate) fn read(component: &[u8]) -> Stamps {
                 } else if KNOWN.contains(&section.name()) {
                     stamps
                         .metadata
-                        .insert(section.name().to_owned(), one_line(text));
+                        .insert(section.name().to_owned(), short(text));
                 }
             }
             _ => {}
@@ -74,21 +90,13 @@ pub(crate) fn read(component: &[u8]) -> Stamps {
     stamps
 }
 
-/// Nothing that steers a terminal.
-fn one_line(text: &str) -> String {
-    text.chars()
-        .take(500)
-        .map(|letter| if letter.is_control() { ' ' } else { letter })
-        .collect()
-}
-
 fn producers(section: &wasmparser::CustomSectionReader<'_>, told: &mut Vec<String>) {
     let wasmparser::KnownCustom::Producers(fields) = section.as_known() else {
         return;
     };
     for field in fields.into_iter().flatten() {
         for value in field.values.into_iter().flatten() {
-            let line = one_line(&format!("{} {} {}", field.name, value.name, value.version));
+            let line = short(&format!("{} {} {}", field.name, value.name, value.version));
             let line = line.trim_end().to_owned();
             if told.len() < 50 && !told.contains(&line) {
                 told.push(line);
@@ -163,4 +171,25 @@ pub(crate) fn agrees(component: &[u8], manifest: &wit::PluginManifest) -> Result
     )
     .because(differing)
     .with_hint("build it with `cosell plugin build`, which stamps in what the plugin answers"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_steers_no_terminal_and_turns_no_line_around() {
+        let manifest = serde_json::json!({
+            "id": "acme\u{1b}[2J", "version": "1.0.0\u{202e}", "summary": "good\nsigned: yes",
+        });
+        let stamps = Stamps {
+            manifest: Some(manifest),
+            ..Stamps::default()
+        };
+        assert_eq!(
+            stamps.title().unwrap(),
+            "acme [2J 1.0.0\u{fffd}: good signed: yes"
+        );
+        assert_eq!(Stamps::default().title(), None);
+    }
 }

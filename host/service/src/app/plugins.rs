@@ -60,10 +60,7 @@ pub async fn propose_folder(
             path: config.store.to_string(),
             source,
         })?;
-    let Plugins::Folder(folder) = keep_plugins_as(config, &opened, Voice::All, |_| {}).await?
-    else {
-        return Ok((0, Vec::new()));
-    };
+    let folder = keep_folder(config, &opened, Voice::All, |_| {}).await?;
     Ok((folder.current().generation(), folder.refused()))
 }
 
@@ -134,15 +131,17 @@ pub(super) async fn keep_plugins(
     opened: &Opened,
     on_event: impl Fn(&PluginEvent) + Send + Sync + 'static,
 ) -> Result<Plugins, StartError> {
-    keep_plugins_as(config, opened, Voice::News, on_event).await
+    keep_folder(config, opened, Voice::News, on_event)
+        .await
+        .map(Plugins::Folder)
 }
 
-async fn keep_plugins_as(
+async fn keep_folder(
     config: &Config,
     opened: &Opened,
     voice: Voice,
     on_event: impl Fn(&PluginEvent) + Send + Sync + 'static,
-) -> Result<Plugins, StartError> {
+) -> Result<PluginFolder, StartError> {
     let engine = engine(config)?;
     let is_shared = matches!(config.store, StoreUrl::Postgres(_));
     let name = folder_name(is_shared, &config.plugins.folder, &config.plugins.cache);
@@ -158,7 +157,6 @@ async fn keep_plugins_as(
     })
     .await
     .map_err(|error| StartError::Set(error.to_string()))?
-    .map(Plugins::Folder)
     .map_err(StartError::Folder)
 }
 

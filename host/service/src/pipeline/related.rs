@@ -13,7 +13,9 @@ use crate::trouble::Trouble;
 /// If the lane is about such rows only, it rings for the row above and hands itself over to that row's lane: from then on the row rings for
 /// its deal itself, also when it is deleted or let go of. None when the lane is a deal's own.
 pub(super) async fn ring(run: &Run<'_>) -> Result<Option<Next>, Trouble> {
-    let needs = run.set.needs();
+    // A row that only a version on trial reads is no lane of a deal on which it is tried, and rings for one all the same.
+    let needs = run.desk.plugins.followed().needs;
+    let needs = &*needs;
     if let Some(member) = run.members.first()
         && looked_at(needs).any(|looked| looked.table == member.kind)
     {

@@ -168,7 +168,7 @@ pub async fn plan(
     let mut notices = Vec::new();
     let mut open = Vec::new();
     for id in std::mem::take(&mut archive.connections) {
-        match shut(desk, &id).await? {
+        match is_shut(desk, &id).await? {
             Some(why) => notices.push(format!("connection \"{id}\" is not looked at: {why}")),
             None => open.push(id),
         }
@@ -201,7 +201,7 @@ pub async fn plan(
 }
 
 /// Why nothing would be done for a connection just now: a credential rests (I11), or the CRM is another one (S22).
-async fn shut(desk: &Desk, connection: &str) -> Result<Option<String>, VerbError> {
+pub(crate) async fn is_shut(desk: &Desk, connection: &str) -> Result<Option<String>, VerbError> {
     let ours = binding::must_be_ours(&*desk.store, connection, desk.now()).await;
     for answer in [throttle::must_be_open(desk, connection).await, ours] {
         match answer {
@@ -219,11 +219,6 @@ async fn take_turn(desk: &Desk, connection: &str) {
         let ms = until.saturating_sub(desk.now()).max(1).unsigned_abs();
         tokio::time::sleep(Duration::from_millis(ms).min(PATIENCE_MAX)).await;
     }
-}
-
-/// Why nothing can be said about deals of a connection just now, as a plan would say.
-pub(crate) async fn is_shut(desk: &Desk, connection: &str) -> Result<Option<String>, VerbError> {
-    shut(desk, connection).await
 }
 
 /// One deal that has a lane, with another set of plugins than its own. None: there is nothing to be said about it.

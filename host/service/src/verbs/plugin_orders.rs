@@ -1,9 +1,9 @@
 //! `cosell plugin promote`, `rollback`, `quarantine`: what people order about the set. Each order is one transaction that makes the next generation;
 //! hosts follow within seconds.
 
-use cosell_plugins::generation::{HASH_MIN, promoted, without_version};
+use cosell_plugins::generation::{is_called, promoted, without_version};
 use cosell_plugins::ledger::{Quarantine, Step};
-use cosell_plugins::{Generation, Member};
+use cosell_plugins::{Generation, Member, What};
 use cosell_store::{GENERATIONS_KEPT, Quarantined, SetEvent, Store, StoreError, system_clock};
 use serde::Serialize;
 
@@ -63,7 +63,7 @@ pub(crate) async fn promote(
         let named = named(candidate);
         Ok(Order {
             members: promoted(members, candidate),
-            what: "promoted",
+            what: What::Promoted,
             about: Some(candidate.clone()),
             message: format!("{named} is promoted by {by} and serves all deals: {why}"),
             quarantine: None,
@@ -126,7 +126,7 @@ pub async fn roll_back_plugins(
         }
         Ok(Order {
             members,
-            what: "rolled-back",
+            what: What::RolledBack,
             about: None,
             message: format!(
                 "the set of generation {} serves again, by order of {by}; candidates are dropped",
@@ -181,7 +181,7 @@ pub async fn quarantine_plugin(
                 released: None,
             })
             .await?;
-        tell(store, "quarantined", None, by, &message).await?;
+        tell(store, What::Quarantined, None, by, &message).await?;
         return Ok(SetChanged {
             generation: number,
             message,
@@ -198,7 +198,7 @@ pub async fn quarantine_plugin(
         };
         Ok(Order {
             members: rest,
-            what: "quarantined",
+            what: What::Quarantined,
             about: Some(out.clone()),
             message: format!(
                 "{} is quarantined by order of {by}: {why}; {instead}",
@@ -227,14 +227,10 @@ pub async fn release_plugin(
 ) -> Result<SetChanged, VerbError> {
     let store = &*archive.store;
     let out = out_now(store).await?;
-    let stem = |file: &str| file.split('.').next().unwrap_or_default().to_owned();
-    let is_called = |one: &&Quarantined| {
-        one.file == name
-            || (!one.file.is_empty() && stem(&one.file) == name)
-            || (!one.plugin.is_empty() && one.plugin == name)
-            || (name.len() >= HASH_MIN && one.sha256.starts_with(name))
-    };
-    let found: Vec<&Quarantined> = out.iter().filter(is_called).collect();
+    let found: Vec<&Quarantined> = out
+        .iter()
+        .filter(|one| is_called(name, &one.file, &one.plugin, &one.sha256))
+        .collect();
     let [one] = found.as_slice() else {
         return Err(VerbError::NotOut {
             asked: name.to_owned(),
@@ -250,7 +246,7 @@ pub async fn release_plugin(
         one.file,
         &one.sha256[..12.min(one.sha256.len())]
     );
-    tell(store, "released", Some(*one), by, &message).await?;
+    tell(store, What::Released, Some(*one), by, &message).await?;
     Ok(SetChanged {
         generation: newest(store).await?.1,
         message,
@@ -260,7 +256,7 @@ pub async fn release_plugin(
 /// What is to be made of the set.
 struct Order {
     members: Vec<Member>,
-    what: &'static str,
+    what: What,
     about: Option<Member>,
     message: String,
     quarantine: Option<Quarantine>,
@@ -289,7 +285,7 @@ async fn change(
         let mut next = activation(step, "", system_clock()());
         let about = order.about.as_ref();
         next.events = vec![SetEvent {
-            what: order.what.to_owned(),
+            what: order.what.as_str().to_owned(),
             file: about.map(|one| one.file.clone()).unwrap_or_default(),
             plugin: about.map(|one| one.detail.plugin.clone()),
             version: about.map(|one| one.detail.version.clone()),
@@ -327,13 +323,13 @@ async fn out_now(store: &dyn Store) -> Result<Vec<Quarantined>, VerbError> {
 
 async fn tell(
     store: &dyn Store,
-    what: &str,
+    what: What,
     about: Option<&Quarantined>,
     by: &str,
     message: &str,
 ) -> Result<(), VerbError> {
     let event = SetEvent {
-        what: what.to_owned(),
+        what: what.as_str().to_owned(),
         file: about.map(|one| one.file.clone()).unwrap_or_default(),
         plugin: about.map(|one| one.plugin.clone()),
         sha256: about.map(|one| one.sha256.clone()),

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use cosell_plugins::generation::pair;
-use cosell_plugins::{Generation, Member};
-use cosell_store::{LaneFilter, LaneId, Quarantined, SetEvent};
+use cosell_plugins::{Generation, Member, What};
+use cosell_store::{Judgement, LaneFilter, LaneId, Quarantined, SetEvent};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use super::deals::is_a_deal;
 use super::pages::Pages;
 use super::{Archive, Moment, VerbError};
 use crate::set::generation;
-use crate::shadow::{DIFFERS, SAME, UNJUDGED};
+use crate::shadow::{DIFFERS, SAME, UNJUDGED, by_deal};
 
 /// Lines of the journal that are read for what was refused.
 const EVENTS: usize = 500;
@@ -230,12 +230,19 @@ fn out_view(one: Quarantined) -> OutView {
 }
 
 async fn shadow(archive: &Archive, pair: &str) -> Result<ShadowView, VerbError> {
-    let judged = archive.store.judgements(pair).await?;
+    let known = archive.store.judgements(pair).await?;
+    let all = deals_to_judge(archive).await?;
+    let by_deal = by_deal(&known);
+    // What was judged of deals that are gone meanwhile counts for nothing.
+    let judged = all
+        .iter()
+        .filter_map(|(connection, lane)| by_deal.get(&(connection.as_str(), *lane)).copied());
+    let judged: Vec<&Judgement> = judged.collect();
     let of = |verdict: &'static str| judged.iter().filter(move |one| one.verdict == verdict);
     let body = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
     Ok(ShadowView {
         judged: judged.len(),
-        deals: deals_to_judge(archive).await?.len(),
+        deals: all.len(),
         same: of(SAME).count(),
         differs: of(DIFFERS).map(|one| body(&one.body)).collect(),
         unjudged: of(UNJUDGED)
@@ -252,14 +259,23 @@ async fn shadow(archive: &Archive, pair: &str) -> Result<ShadowView, VerbError> 
 /// What was said last about each file, where that is a refusal. The journal is read backwards.
 fn refused(events: &[SetEvent]) -> Vec<RefusedView> {
     let mut last: BTreeMap<(&str, &str), &SetEvent> = BTreeMap::new();
-    let telling = ["refused", "loaded", "candidate", "retired", "released"];
+    let telling = [
+        What::Refused,
+        What::Loaded,
+        What::Candidate,
+        What::Retired,
+        What::Released,
+    ]
+    .map(What::as_str);
     for event in events {
         if !event.file.is_empty() && telling.contains(&event.what.as_str()) {
             last.entry((event.by.as_str(), event.file.as_str()))
                 .or_insert(event);
         }
     }
-    let refused = last.into_values().filter(|event| event.what == "refused");
+    let refused = last
+        .into_values()
+        .filter(|event| event.what == What::Refused.as_str());
     refused
         .map(|event| RefusedView {
             file: event.file.clone(),

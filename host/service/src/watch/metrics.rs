@@ -17,7 +17,8 @@
 //! | `cosell_plugins`, `cosell_refused_plugin_files` | | the plugin folder |
 //! | `cosell_store_up`, `cosell_build_info` | version | the host itself |
 
-use std::sync::OnceLock;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use ::metrics::{describe_counter, describe_gauge, describe_histogram, gauge};
 use axum::Router;
@@ -25,19 +26,14 @@ use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-use std::sync::Arc;
-
 use super::vitals::{Vitals, look};
 use crate::desk::Desk;
+use crate::verbs::STATES;
 
 /// From a plugin call (10 µs) to a call that Microsoft never answers (60 s).
 const BUCKETS: [f64; 16] = [
     0.000_01, 0.000_03, 0.000_1, 0.000_3, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0,
     60.0, 120.0,
-];
-
-const STATES: [&str; 9] = [
-    "settled", "due", "running", "waiting", "held", "parked", "orphaned", "paused", "retired",
 ];
 
 /// One recorder a process, however many hosts it runs; without somebody who reads, nothing is recorded.
@@ -103,12 +99,17 @@ fn describe() {
 
 /// Serves `/metrics`. For a listener of its own: the one for webhooks is open to the world.
 pub(crate) fn router(desk: Arc<Desk>) -> Router {
+    let rested = Arc::new(Mutex::new(BTreeSet::new()));
     let page = move || {
-        let desk = Arc::clone(&desk);
+        let (desk, rested) = (Arc::clone(&desk), Arc::clone(&rested));
         async move {
             let text = match recorder() {
                 Some(recorder) => {
-                    put(&look(&desk).await);
+                    let vitals = look(&desk).await;
+                    put(
+                        &vitals,
+                        &mut rested.lock().unwrap_or_else(PoisonError::into_inner),
+                    );
                     recorder.run_upkeep();
                     recorder.render()
                 }
@@ -129,31 +130,90 @@ pub(crate) fn router(desk: Arc<Desk>) -> Router {
     clippy::cast_precision_loss,
     reason = "a gauge is a float; 2^53 deals are not in sight"
 )]
-fn put(vitals: &Vitals) {
+fn put(vitals: &Vitals, rested: &mut BTreeSet<(String, String)>) {
     gauge!("cosell_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     gauge!("cosell_store_up").set(f64::from(u8::from(vitals.census.is_some())));
     gauge!("cosell_plugins").set(vitals.plugins as f64);
     gauge!("cosell_refused_plugin_files").set(vitals.refused.len() as f64);
-    for ((connection, credential), (until, _)) in &vitals.resting {
-        gauge!("cosell_credential_rests_seconds", "connection" => connection.clone(), "credential" => credential.clone())
+    // One that rested once is told for ever: a gauge that nobody sets any more keeps its last number.
+    rested.extend(vitals.resting.keys().cloned());
+    for rests in &*rested {
+        let until = vitals
+            .resting
+            .get(rests)
+            .map_or(vitals.now, |(until, _)| *until);
+        let (connection, credential) = rests.clone();
+        gauge!("cosell_credential_rests_seconds", "connection" => connection, "credential" => credential)
             .set((until - vitals.now) as f64 / 1_000.0);
     }
-    let Some(census) = &vitals.census else { return };
+    // While the store does not answer, nobody knows: a number of before would look like one of now.
+    let census = vitals.census.as_ref();
+    let known = |count: Option<i64>| count.map_or(f64::NAN, |count| count as f64);
     for state in STATES {
-        let lanes = census.lanes.get(state).copied().unwrap_or(0);
-        gauge!("cosell_lanes", "state" => state).set(lanes as f64);
+        let lanes = census.map(|census| census.lanes.get(state).copied().unwrap_or(0));
+        gauge!("cosell_lanes", "state" => state).set(known(lanes));
     }
-    let oldest = census
-        .oldest_unanswered
-        .map_or(0, |since| vitals.now.saturating_sub(since));
-    for (name, value) in [
-        ("cosell_linked_deals", census.linked),
-        ("cosell_unanswered_bells", census.bells_unanswered),
-        ("cosell_open_writes", census.intents),
-        ("cosell_open_cards", census.cards),
-        ("cosell_open_holds", census.holds),
+    for (name, count) in [
+        ("cosell_linked_deals", census.map(|census| census.linked)),
+        (
+            "cosell_unanswered_bells",
+            census.map(|census| census.bells_unanswered),
+        ),
+        ("cosell_open_writes", census.map(|census| census.intents)),
+        ("cosell_open_cards", census.map(|census| census.cards)),
+        ("cosell_open_holds", census.map(|census| census.holds)),
     ] {
-        gauge!(name).set(value as f64);
+        gauge!(name).set(known(count));
     }
-    gauge!("cosell_oldest_unanswered_bell_seconds").set(oldest as f64 / 1_000.0);
+    let oldest = census.map(|census| {
+        let since = census.oldest_unanswered;
+        since.map_or(0, |since| vitals.now.saturating_sub(since))
+    });
+    gauge!("cosell_oldest_unanswered_bell_seconds").set(known(oldest) / 1_000.0);
+}
+
+#[cfg(test)]
+mod tests {
+    use cosell_store::Census;
+
+    use super::*;
+
+    /// The value of a line of the page, if there is one.
+    fn value(line: &str) -> Option<f64> {
+        let page = recorder().expect("nobody else records").render();
+        let found = page.lines().find_map(|one| one.strip_prefix(line));
+        found.and_then(|value| value.trim().parse().ok())
+    }
+
+    #[test]
+    fn a_number_that_holds_no_longer_is_not_told_any_more() {
+        recorder();
+        const RESTS: &str =
+            "cosell_credential_rests_seconds{connection=\"fabrikam\",credential=\"dataverse\"}";
+        const PARKED: &str = "cosell_lanes{state=\"parked\"}";
+        let mut rested = BTreeSet::new();
+        let mut vitals = Vitals {
+            now: 1_000_000,
+            census: Some(Census::default()),
+            ..Vitals::default()
+        };
+        let census = vitals.census.as_mut().expect("it has one");
+        census.lanes.insert("parked".to_owned(), 3);
+        let credential = ("fabrikam".to_owned(), "dataverse".to_owned());
+        vitals
+            .resting
+            .insert(credential, (1_030_000, "429".to_owned()));
+        put(&vitals, &mut rested);
+        assert_eq!((value(RESTS), value(PARKED)), (Some(30.0), Some(3.0)));
+
+        vitals.resting.clear();
+        vitals.census = None;
+        put(&vitals, &mut rested);
+        assert_eq!(value(RESTS), Some(0.0), "it may be used again");
+        assert!(
+            value(PARKED).is_some_and(f64::is_nan),
+            "nobody knows while the store does not answer: {:?}",
+            value(PARKED)
+        );
+    }
 }

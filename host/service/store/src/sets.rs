@@ -118,7 +118,7 @@ pub struct Quarantined {
 /// A line of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SetEvent {
-    /// `activated`, `refused`, …
+    /// `loaded`, `refused`, `promoted`, …: words of whoever tells it
     pub what: String,
     /// The file; empty for the whole set.
     pub file: String,

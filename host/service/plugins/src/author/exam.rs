@@ -97,9 +97,9 @@ impl Exam {
         let mut report = self.report();
         let file = name(path);
         match self.take(engine, path) {
-            Ok((plugin, examples)) => {
-                self.alone(&file, &plugin, examples, &mut report.checks);
-                let set = PluginSet::new(engine.clone(), 0, vec![plugin], None);
+            Ok(taken) => {
+                self.alone(&file, &taken, &mut report.checks);
+                let set = PluginSet::new(engine.clone(), 0, vec![taken.plugin], None);
                 report
                     .checks
                     .push(check(&file, LAWS[3], laws::findings(&set).await));
@@ -128,10 +128,17 @@ impl Exam {
         let mut report = self.report();
         let mut chain: Vec<Arc<Plugin>> = Vec::new();
         for file in found.keys() {
-            match self.take(engine, &folder.join(file)) {
-                Ok((plugin, examples)) => {
-                    self.alone(file, &plugin, examples, &mut report.checks);
-                    chain.push(plugin);
+            let path = folder.join(file);
+            match self.take(engine, &path) {
+                // It is asked nothing in the folder, and so is no part of the chain.
+                Ok(Taken { is_off: true, .. }) => {
+                    report
+                        .checks
+                        .push(check(file, LAWS[0], vec![switched_off()]));
+                }
+                Ok(taken) => {
+                    self.alone(file, &taken, &mut report.checks);
+                    chain.push(taken.plugin);
                 }
                 Err(rejection) => refused(file, &rejection, &mut report.checks),
             }
@@ -152,33 +159,52 @@ impl Exam {
         }
     }
 
-    fn take(&self, engine: &Engine, path: &Path) -> Result<(Arc<Plugin>, usize), Rejection> {
+    fn take(&self, engine: &Engine, path: &Path) -> Result<Taken, Rejection> {
         let operator = Operator::beside(path)?;
         let offer = Offer::read_from(path, &self.engines)?;
-        load(engine, &offer, &operator).map(|loaded| (loaded.plugin, loaded.examples))
+        load(engine, &offer, &operator).map(|loaded| Taken {
+            plugin: loaded.plugin,
+            examples: loaded.examples,
+            is_off: !operator.enabled,
+        })
     }
 
-    fn alone(&self, file: &str, plugin: &Plugin, examples: usize, checks: &mut Vec<Check>) {
-        let examples = match examples {
+    fn alone(&self, file: &str, taken: &Taken, checks: &mut Vec<Check>) {
+        let plugin = &taken.plugin;
+        let examples = match taken.examples {
             0 => "it brings no golden examples: they show what a change breaks".to_owned(),
             passed => format!("{passed} golden examples, each twice"),
         };
-        checks.push(check(
-            file,
-            LAWS[0],
-            vec![Finding {
-                about: "examples".to_owned(),
-                told: examples,
-                is_note: true,
-                input: None,
-            }],
-        ));
+        let mut notes = vec![Finding {
+            about: "examples".to_owned(),
+            told: examples,
+            is_note: true,
+            input: None,
+        }];
+        notes.extend(taken.is_off.then(switched_off));
+        checks.push(check(file, LAWS[0], notes));
         checks.push(check(file, LAWS[1], standard_deal(plugin)));
         checks.push(check(
             file,
             LAWS[2],
             total::findings(plugin, self.seed, self.cases),
         ));
+    }
+}
+
+/// A file that loads.
+struct Taken {
+    plugin: Arc<Plugin>,
+    examples: usize,
+    is_off: bool,
+}
+
+fn switched_off() -> Finding {
+    Finding {
+        about: "operator file".to_owned(),
+        told: "it is switched off (enabled = false): in the folder nobody asks it".to_owned(),
+        is_note: true,
+        input: None,
     }
 }
 

@@ -11,7 +11,6 @@ use cosell_sync::row::{RecordKind, Seen};
 
 use crate::bindings::cosell::mapping::types as wit;
 use crate::convert::units::{Statement, statement};
-use crate::limits::ASK_ROUNDS_MAX;
 use crate::plugin::Hook;
 use crate::question::{Asking, ContactQuestion, Order, Reading};
 use crate::set::PluginSet;
@@ -131,37 +130,30 @@ fn standing(deal: &mut Deal, standing: Standing) {
     deal.units.insert(Unit::State, UnitValue::State(state));
 }
 
-/// Asks, and answers what is asked for, out of this CRM.
+/// Asks, and answers what is asked for out of this CRM. It comes to an end: who asks in every round is told to be broken.
 async fn answered<T, F: Future<Output = Result<T, Stop>>>(
-    crm: Option<&Crm>,
+    crm: &Crm,
     ask: impl Fn(Asking) -> F,
 ) -> Result<T, Stop> {
     let mut asking = Asking::new(NOW.parse().unwrap_or_default(), "en");
-    for _ in 0..ASK_ROUNDS_MAX {
+    loop {
         match ask(asking.clone()).await {
             Err(Stop {
                 kind: StopKind::Ask(queries),
-                plugin,
-                hook,
+                ..
             }) => {
-                let Some(crm) = crm else {
-                    let kind = StopKind::Ask(queries);
-                    return Err(Stop { plugin, hook, kind });
-                };
+                let rows = queries.iter().map(|query| crm.answer(query));
+                asking.found.extend(rows);
                 asking.round += 1;
-                asking
-                    .found
-                    .extend(queries.iter().map(|query| crm.answer(query)));
             }
             answer => return answer,
         }
     }
-    ask(asking).await
 }
 
 async fn written(set: &PluginSet, kind: RecordKind, deal: &Deal) -> Result<Written, Stop> {
     let empty = Crm::after(kind, set.needs(), &Written::default());
-    let crm = Some(&empty);
+    let crm = &empty;
     let order = Order {
         deal: deal.clone(),
         account: Some(crm::account()),
@@ -214,9 +206,10 @@ async fn written(set: &PluginSet, kind: RecordKind, deal: &Deal) -> Result<Writt
 async fn read(set: &PluginSet, kind: RecordKind, crm: &Crm) -> Result<Reading, Stop> {
     let seen = crm.seen(kind, set.needs());
     let seen = &seen;
-    answered(Some(crm), |asking| async move {
-        set.read(&asking, kind, seen).await
-    })
+    answered(
+        crm,
+        |asking| async move { set.read(&asking, kind, seen).await },
+    )
     .await
 }
 
@@ -361,11 +354,7 @@ async fn countries(set: &PluginSet) -> Result<Vec<Told>, Stop> {
         let crm = Crm::after(kind, set.needs(), &written);
         let seen = crm.seen(kind, set.needs());
         let seen = &seen;
-        let read = answered(
-            Some(&crm),
-            |asking| async move { country(set, &asking, seen) },
-        )
-        .await?;
+        let read = answered(&crm, |asking| async move { country(set, &asking, seen) }).await?;
         match read {
             Some(read) if read.eq_ignore_ascii_case(code) => {}
             Some(read) => told.push(Told {

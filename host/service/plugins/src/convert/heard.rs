@@ -279,7 +279,7 @@ pub(crate) fn reason(reason: &wit::Reason) -> Reason {
 }
 
 /// One line that steers no terminal and forges no other line.
-pub(super) fn short(text: &str) -> String {
+pub(crate) fn short(text: &str) -> String {
     let visible = |character: char| match character {
         '\u{2028}' | '\u{2029}' => ' ',
         // What turns the direction of what follows.

@@ -44,6 +44,8 @@ pub enum What {
     Candidate,
     /// A version that was judged or tried serves from now on.
     Promoted,
+    /// A person has taken its bytes out.
+    Quarantined,
     /// What serves by the store cannot be loaded here: this host takes up no deal.
     Behind,
     /// A quarantined version may come back.
@@ -68,6 +70,7 @@ impl What {
             Self::Retired => "retired",
             Self::Candidate => "candidate",
             Self::Promoted => "promoted",
+            Self::Quarantined => "quarantined",
             Self::Behind => "behind",
             Self::Released => "released",
             Self::Swapped { .. } => "swapped",
@@ -139,6 +142,7 @@ impl PluginEvent {
             What::Loaded
             | What::Candidate
             | What::Promoted
+            | What::Quarantined
             | What::Released
             | What::Retired
             | What::Swapped { .. } => {

@@ -1,5 +1,6 @@
 //! The one thread that knows which file is good, proposes what follows from it, and loads what the ledger says.
 
+mod out;
 mod service;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,8 +29,6 @@ use crate::rejection::{Phase, Rejection, RejectionKind};
 use crate::set::Alarm;
 use crate::signature::Vouched;
 
-/// What ends a quarantine.
-const UNTIL: &str = "mend it and drop the new file over it: these very bytes are not taken again, unless a person releases them (`cosell plugin quarantine --release`, or removes this .rejected.json)";
 /// A file that keeps changing for so many settle periods does not hold up the others any longer.
 const SETTLE_ROUNDS_MAX: usize = 20;
 /// How often a proposal is made anew because another one was faster.
@@ -66,6 +65,10 @@ pub(super) struct Keeper {
     loaded: BTreeMap<Key, Kept>,
     /// Something serves, be it nothing.
     has_begun: bool,
+    /// What the folder held at the last look is written down, with whatever follows from it.
+    is_heard: bool,
+    /// Versions that fail, and that nothing was done about yet: the ledger may be away just then.
+    failing: Vec<Failing>,
 }
 
 /// One file, as it was when last tried.
@@ -77,6 +80,16 @@ struct Held {
     state: State,
     /// A verdict lies beside it.
     is_told: bool,
+}
+
+impl Held {
+    fn is_refused(&self) -> bool {
+        match &self.state {
+            State::Refused(_) => true,
+            State::Good(version) => version.clash.is_some(),
+            State::Old | State::Off => false,
+        }
+    }
 }
 
 enum State {
@@ -118,6 +131,8 @@ impl Keeper {
             files: BTreeMap::new(),
             loaded: BTreeMap::new(),
             has_begun: false,
+            is_heard: false,
+            failing: Vec::new(),
         }
     }
 
@@ -128,41 +143,49 @@ impl Keeper {
             source,
         })?;
         self.look(&found, &BTreeSet::new())
-            .map_err(FolderError::Ledger)
+            .map_err(FolderError::Ledger)?;
+        // Their files went while nobody looked.
+        for file in rejected::left_behind(&self.dir, |file| found.contains_key(file)) {
+            rejected::remove(&self.dir, &file);
+            self.refused_no_more(&file, "is gone");
+        }
+        Ok(())
     }
 
     pub(super) fn keep(&mut self, woken: &mpsc::Receiver<Wake>) {
         loop {
             let mut waiting = Vec::new();
-            match woken.recv_timeout(self.settings.rescan) {
+            let is_to_look = match woken.recv_timeout(self.settings.rescan) {
                 Ok(Wake::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => return,
-                Ok(Wake::Reload(done)) => waiting.push(done),
+                Ok(Wake::Reload(done)) => {
+                    waiting.push(done);
+                    true
+                }
                 Ok(Wake::Follow) => {
                     let followed = self.follow();
                     self.say_if_lost(followed);
-                    continue;
+                    false
                 }
                 Ok(Wake::Failing(failing)) => {
-                    self.roll_back(&failing);
-                    continue;
+                    self.failing.push(failing);
+                    false
                 }
-                Ok(Wake::Changed) | Err(mpsc::RecvTimeoutError::Timeout) => {}
-            }
-            let failing = &mut Vec::new();
-            match self.settled(woken, &mut waiting, failing) {
-                Ok(Some((found, moving))) => {
-                    let looked = self.look(&found, &moving);
-                    self.say_if_lost(looked);
+                Ok(Wake::Changed) | Err(mpsc::RecvTimeoutError::Timeout) => true,
+            };
+            if is_to_look {
+                match self.settled(woken, &mut waiting) {
+                    Ok(Some((found, moving))) => {
+                        let looked = self.look(&found, &moving);
+                        self.say_if_lost(looked);
+                    }
+                    Ok(None) => return,
+                    // The folder is away for a moment (a mount, a redeployment): what serves goes on serving.
+                    Err(error) => {
+                        tracing::warn!(dir = %self.dir.display(), why = %error, "the plugin folder cannot be read; the set stays as it is")
+                    }
                 }
-                Ok(None) => return,
-                // The folder is away for a moment (a mount, a redeployment): what serves goes on serving.
-                Err(error) => {
-                    tracing::warn!(dir = %self.dir.display(), why = %error, "the plugin folder cannot be read; the set stays as it is")
-                }
             }
-            for failing in failing {
-                self.roll_back(failing);
-            }
+            self.roll_back();
             for done in waiting {
                 // Whoever asked may have gone.
                 let _ = done.send(());
@@ -179,10 +202,9 @@ impl Keeper {
 
     /// Waits until what is new stands still. None: stop.
     fn settled(
-        &self,
+        &mut self,
         woken: &mpsc::Receiver<Wake>,
         waiting: &mut Vec<oneshot::Sender<()>>,
-        failing: &mut Vec<Failing>,
     ) -> io::Result<Option<(Scan, BTreeSet<String>)>> {
         let mut before = scan(&self.dir)?;
         if self.knows(&before) {
@@ -195,7 +217,7 @@ impl Keeper {
                 {
                     Ok(Wake::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(None),
                     Ok(Wake::Reload(done)) => waiting.push(done),
-                    Ok(Wake::Failing(one)) => failing.push(one),
+                    Ok(Wake::Failing(one)) => self.failing.push(one),
                     Ok(Wake::Changed | Wake::Follow) => {}
                     Err(mpsc::RecvTimeoutError::Timeout) => break,
                 }
@@ -230,9 +252,13 @@ impl Keeper {
             .filter(|file| !found.contains_key(*file))
             .cloned()
             .collect();
+        self.is_heard = false;
         for file in gone {
             rejected::remove(&self.dir, &file);
-            self.files.remove(&file);
+            let held = self.files.remove(&file);
+            if held.is_some_and(|held| held.is_refused()) {
+                self.refused_no_more(&file, "is gone");
+            }
         }
         let said = self.ledger.said()?;
         self.judge_quarantines()?;
@@ -246,8 +272,15 @@ impl Keeper {
                 .files
                 .get(file)
                 .is_some_and(|held| held.print == Some(*print));
-            if !known && !moving.contains(file) {
-                self.try_file(file, *print, said.as_deref(), is_stranger)?;
+            if known || moving.contains(file) {
+                continue;
+            }
+            if let Err(error) = self.try_file(file, *print, said.as_deref(), is_stranger) {
+                // It was not tried to its end, so the next look begins with it anew.
+                let held = self.held(file);
+                held.print = None;
+                held.content = None;
+                return Err(error);
             }
         }
         self.propose()?;
@@ -298,6 +331,11 @@ impl Keeper {
         let now = self.content(file);
         let is_old = said.is_some_and(|said| now.as_ref().is_some_and(|now| said.contains(now)));
         if is_old || is_stranger {
+            if self.held(file).is_refused() {
+                rejected::remove(&self.dir, file);
+                let message = format!("{file}: the bytes that were refused are gone");
+                self.tell(&[PluginEvent::nameless(file, What::Retired, message)]);
+            }
             self.held(file).state = State::Old;
             return Ok(());
         }
@@ -313,7 +351,12 @@ impl Keeper {
         match Operator::read(&operator_text) {
             Ok(operator) if !operator.enabled => {
                 rejected::remove(&self.dir, file);
-                self.held(file).state = State::Off;
+                let held = self.held(file);
+                let was_refused = held.is_refused();
+                held.state = State::Off;
+                if was_refused {
+                    self.refused_no_more(file, "is switched off in its operator file");
+                }
                 Ok(())
             }
             Ok(operator) => match self.load(&offer, &operator) {
@@ -476,79 +519,13 @@ impl Keeper {
         Ok(())
     }
 
-    /// Whether these very bytes were taken out of service: by the ledger, or, where that has never heard of them, by what lies beside the file.
-    fn quarantined(&mut self, file: &str) -> Result<Option<Rejection>, LedgerError> {
-        let Some(content) = self.content(file) else {
-            return Ok(None);
-        };
-        let known = self.ledger.quarantines()?;
-        let known = known.into_iter().find(|one| one.sha256 == content.sha256);
-        let out = match known {
-            Some(released) if released.is_released => {
-                rejected::remove(&self.dir, file);
-                return Ok(None);
-            }
-            Some(out) => out,
-            None => {
-                let beside = rejected::quarantine(&self.dir, file, &content.sha256);
-                let Some((plugin, why)) = beside else {
-                    return Ok(None);
-                };
-                let out = Quarantine {
-                    sha256: content.sha256,
-                    file: file.to_owned(),
-                    plugin,
-                    why,
-                    is_released: false,
-                };
-                self.ledger.quarantine(out.clone())?;
-                out
-            }
-        };
-        Ok(Some(verdict(file, out)))
-    }
-
-    /// People quarantine and release elsewhere, and by taking away what lies beside a file.
-    fn judge_quarantines(&mut self) -> Result<(), LedgerError> {
-        let out = self.ledger.quarantines()?;
-        let out_now = |sha256: &str| {
-            out.iter()
-                .find(|one| !one.is_released && one.sha256 == sha256)
-        };
-        let mut caught = Vec::new();
-        let mut freed = Vec::new();
-        for (file, held) in &self.files {
-            let Some(sha256) = held.content.as_ref().map(|(digest, _)| hex::encode(digest)) else {
-                continue;
-            };
-            let is_out = matches!(&held.state, State::Refused(why) if why.kind == RejectionKind::Quarantined);
-            match (is_out, out_now(&sha256)) {
-                (false, Some(why)) => caught.push((file.clone(), verdict(file, why.clone()))),
-                (true, None) => freed.push((file.clone(), None)),
-                (true, Some(_)) if held.is_told && !rejected::path(&self.dir, file).exists() => {
-                    freed.push((file.clone(), Some(sha256)));
-                }
-                _ => {}
-            }
+    /// Where a version serves by the name of the file, that it retires is told with it.
+    fn refused_no_more(&self, file: &str, why: &str) {
+        let serves = self.newest_members().ok().flatten().unwrap_or_default();
+        if serves.iter().all(|member| member.file != file) {
+            let message = format!("{file} {why}, and so is not refused any more");
+            self.tell(&[PluginEvent::nameless(file, What::Retired, message)]);
         }
-        for (file, rejection) in caught {
-            self.refuse(&file, rejection)?;
-        }
-        for (file, by_hand) in freed {
-            // A person has taken the verdict away: the bytes get another chance.
-            if let Some(sha256) = by_hand {
-                self.ledger.release(&sha256)?;
-                let message = format!(
-                    "{file}: its verdict was taken away, so the same bytes are tried again"
-                );
-                self.tell(&[PluginEvent::nameless(&file, What::Released, message)]);
-            }
-            let held = self.held(&file);
-            held.content = None;
-            held.print = None;
-            held.is_told = false;
-        }
-        Ok(())
     }
 
     fn tell(&self, events: &[PluginEvent]) {
@@ -565,14 +542,5 @@ impl Keeper {
             event.log();
             (self.on_event)(event);
         }
-    }
-}
-
-fn verdict(file: &str, out: Quarantine) -> Rejection {
-    Rejection {
-        file: file.to_owned(),
-        plugin: Some(out.plugin),
-        hash: Some(out.sha256),
-        ..Rejection::new(Phase::Service, RejectionKind::Quarantined, out.why).with_hint(UNTIL)
     }
 }

@@ -1,9 +1,11 @@
 //! `NAME.rejected.json`: why a file does not serve, beside the file. Best effort: the folder may be read-only, and the event, the log and the
 //! store say the same.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::offer::is_offered;
 use crate::rejection::{Rejection, RejectionKind};
 
 /// `50-acme.wasm` → `50-acme.rejected.json`
@@ -35,6 +37,27 @@ pub(super) fn remove(dir: &Path, file: &str) {
             tracing::debug!(file = %path.display(), why = %error, "an old rejection cannot be removed")
         }
     }
+}
+
+/// Files whose reasons lie in the folder, and that do not.
+pub(super) fn left_behind(dir: &Path, is_there: impl Fn(&str) -> bool) -> Vec<String> {
+    let names = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+    let stems: BTreeSet<String> = names
+        .filter_map(|name| Some(name.strip_suffix(".rejected.json")?.to_owned()))
+        .collect();
+    let component = |stem: &str| format!("{stem}.wasm");
+    stems
+        .into_iter()
+        .filter(|stem| !stem.starts_with('.') && !is_there(stem) && !is_there(&component(stem)))
+        .map(|stem| {
+            if is_offered(&stem) {
+                stem
+            } else {
+                component(&stem)
+            }
+        })
+        .collect()
 }
 
 /// What the file says about a quarantine of these very bytes: whose plugin it was, and why.

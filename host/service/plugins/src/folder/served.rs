@@ -11,7 +11,7 @@ use crate::offer::Offer;
 use crate::operator::Operator;
 use crate::plugin::Plugin;
 use crate::rejection::{Phase, Rejection, RejectionKind};
-use crate::set::{Alarm, PluginSet};
+use crate::set::{Alarm, Followed, PluginSet};
 
 /// A generation, loaded. Immutable: a run takes it once.
 #[derive(Debug)]
@@ -21,6 +21,7 @@ pub struct Serving {
     /// As it is written down; none before the first.
     pub generation: Option<Generation>,
     candidates: Vec<Candidate>,
+    followed: Followed,
 }
 
 #[derive(Debug)]
@@ -64,8 +65,10 @@ impl std::fmt::Debug for Loaded {
 impl Serving {
     /// Nothing.
     pub(super) fn nothing(engine: &Engine) -> Self {
+        let set = PluginSet::new(engine.clone(), 0, Vec::new(), None);
         Self {
-            set: Arc::new(PluginSet::new(engine.clone(), 0, Vec::new(), None)),
+            followed: set.followed().clone(),
+            set: Arc::new(set),
             generation: None,
             candidates: Vec::new(),
         }
@@ -85,7 +88,7 @@ impl Serving {
             .filter_map(|member| of(member).map(|loaded| loaded.0))
             .collect();
         let set = PluginSet::new(engine.clone(), generation.number, live, alarm.cloned());
-        let candidates = generation
+        let candidates: Vec<Candidate> = generation
             .members
             .iter()
             .filter(|member| member.is_candidate())
@@ -99,8 +102,10 @@ impl Serving {
                 })
             })
             .collect();
+        let set = Arc::new(set);
         Self {
-            set: Arc::new(set),
+            followed: Followed::by(sets(&set, &candidates)),
+            set,
             generation: Some(generation),
             candidates,
         }
@@ -132,12 +137,13 @@ impl Serving {
 
     /// The sets that some deal may meet: what serves, and each that is tried.
     pub fn sets(&self) -> impl Iterator<Item = &Arc<PluginSet>> {
-        let tried = self
-            .candidates
-            .iter()
-            .filter(|candidate| candidate.member.detail.mode == Mode::TryOn)
-            .map(|candidate| &candidate.tried);
-        std::iter::once(&self.set).chain(tried)
+        sets(&self.set, &self.candidates)
+    }
+
+    /// What is to be heard of, so that no deal misses what it is read with: of what serves, and of what is tried on some deals.
+    #[must_use]
+    pub const fn followed(&self) -> &Followed {
+        &self.followed
     }
 
     /// Shadows, each with the set that would serve.
@@ -152,6 +158,17 @@ impl Serving {
             })
             .collect()
     }
+}
+
+fn sets<'a>(
+    set: &'a Arc<PluginSet>,
+    candidates: &'a [Candidate],
+) -> impl Iterator<Item = &'a Arc<PluginSet>> {
+    let tried = candidates
+        .iter()
+        .filter(|candidate| candidate.member.detail.mode == Mode::TryOn)
+        .map(|candidate| &candidate.tried);
+    std::iter::once(set).chain(tried)
 }
 
 /// Names a loaded version. One that is promoted is loaded anew: how it did as a candidate says nothing about how it does in service.

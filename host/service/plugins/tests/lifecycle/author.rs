@@ -265,6 +265,20 @@ async fn a_folder_is_tried_as_the_chain_that_it_is() {
         told.len() == 1 && told[0].contains("read back as empty by \"other\""),
         "neither is wrong alone: {told:?}"
     );
+    // Switched off, nobody asks it in the folder, and so it is no part of the chain.
+    std::fs::write(dir.path().join("60-other.toml"), "enabled = false").unwrap();
+    let report = exam().folder(&shared(), dir.path()).await.unwrap();
+    assert_eq!(failures(&report), [""; 0]);
+    let of_other: Vec<_> = report
+        .checks
+        .iter()
+        .filter(|check| check.file == "60-other.js")
+        .flat_map(|check| &check.findings)
+        .collect();
+    assert!(
+        of_other.len() == 1 && of_other[0].told.contains("switched off"),
+        "{of_other:?}"
+    );
     let empty = tempfile::tempdir().unwrap();
     let refused = exam().folder(&shared(), empty.path()).await.unwrap_err();
     assert!(

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use cosell_plugins::{
-    Asking, Engine, EngineSettings, FolderSettings, PluginEvent, PluginFolder, PluginSet, What,
+    Asking, Engine, EngineSettings, FolderSettings, Ledger, PluginEvent, PluginFolder, PluginSet,
+    Slate, What,
 };
 use cosell_sync::deal::{Address, Deal, DealState, Standing, Unit, UnitValue};
 use cosell_sync::row::{Row, Seen};
@@ -30,13 +31,22 @@ impl House {
     }
 
     pub(crate) fn with_engine(files: &[(&str, Vec<u8>)], engine: Engine) -> Self {
+        Self::open(files, engine, Arc::new(Slate::default()))
+    }
+
+    pub(crate) fn with_ledger(files: &[(&str, Vec<u8>)], ledger: Arc<dyn Ledger>) -> Self {
+        let engine = Engine::new(EngineSettings::default()).unwrap();
+        Self::open(files, engine, ledger)
+    }
+
+    fn open(files: &[(&str, Vec<u8>)], engine: Engine, ledger: Arc<dyn Ledger>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         for (name, bytes) in files {
             std::fs::write(dir.path().join(name), bytes).unwrap();
         }
         let (tell, events) = mpsc::channel();
         let tell = Mutex::new(tell);
-        let folder = PluginFolder::open(
+        let folder = PluginFolder::open_with(
             engine,
             dir.path(),
             FolderSettings {
@@ -44,6 +54,7 @@ impl House {
                 rescan: Duration::from_secs(3600),
                 ..FolderSettings::default()
             },
+            ledger,
             // The test may have ended before the last event.
             move |event| drop(tell.lock().unwrap().send(event.clone())),
         )

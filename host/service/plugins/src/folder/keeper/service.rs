@@ -2,13 +2,6 @@
 
 use super::*;
 use crate::folder::served::{NotLoaded, load_member};
-use crate::generation::without_version;
-use crate::health::PROVEN_ANSWERS;
-
-/// A version that has been in the set for so long has proven itself, whatever this process has seen of it.
-const YOUNG_MS: i64 = 24 * 60 * 60 * 1_000;
-/// Generations that are looked through for a better version.
-const HISTORY: usize = 50;
 
 impl Keeper {
     /// Makes the next generation of what is news in the folder, if anything is.
@@ -17,12 +10,13 @@ impl Keeper {
             let current = self.ledger.history(1)?.into_iter().next();
             let said = self.ledger.said()?;
             let proposal = self.proposal(current.as_ref(), said.as_deref());
-            self.clash(&proposal)?;
+            self.clash(&proposal);
             let Some(members) = proposal.members else {
                 if said.as_ref() != Some(&proposal.said) {
                     self.ledger.say(proposal.said)?;
                 }
                 self.say_unheard(&proposal.unheard);
+                self.is_heard = true;
                 return Ok(());
             };
             let by = self.ledger.name().to_owned();
@@ -38,6 +32,7 @@ impl Keeper {
             };
             if self.ledger.step(step)?.is_some() {
                 self.announce(&proposal.events);
+                self.is_heard = true;
                 return Ok(());
             }
         }
@@ -72,7 +67,7 @@ impl Keeper {
     }
 
     /// Good files whose id is taken, and those whose id is free now.
-    fn clash(&mut self, proposal: &Proposal) -> Result<(), LedgerError> {
+    fn clash(&mut self, proposal: &Proposal) {
         let mut news = Vec::new();
         for (file, held) in &mut self.files {
             let State::Good(version) = &mut held.state else {
@@ -97,10 +92,9 @@ impl Keeper {
             self.tell(&news);
         }
         self.show_refused();
-        Ok(())
     }
 
-    fn show_refused(&self) {
+    pub(super) fn show_refused(&self) {
         let refused = self.files.values().filter_map(|held| match &held.state {
             State::Refused(rejection) => Some(rejection.clone()),
             State::Good(version) => version.clash.clone(),
@@ -136,6 +130,10 @@ impl Keeper {
     /// Loads the newest generation, if it is not what serves here.
     pub(super) fn follow(&mut self) -> Result<(), LedgerError> {
         self.load_newest()?;
+        if !self.is_heard {
+            // The ledger was away when the folder spoke: what passed is proposed with the next look, and has to stay what it is until then.
+            return Ok(());
+        }
         for held in self.files.values_mut() {
             if let State::Good(version) = &held.state
                 && version.clash.is_none()
@@ -272,95 +270,6 @@ impl Keeper {
         event.hash = Some(set.hash().to_owned());
         // Each host swaps for itself; the generation is in the ledger already.
         self.announce(&[event]);
-    }
-
-    /// The plugin fails over one deal after the other. A version that is young goes, what served before it serves again, and its bytes are
-    /// quarantined. One that has proven itself, or before which nothing is known, stays: without it deals would be mapped otherwise than their owner
-    /// wants, and with it they are parked and say why.
-    pub(super) fn roll_back(&mut self, failing: &Failing) {
-        for _ in 0..OVERTAKEN_MAX {
-            match self.try_roll_back(failing) {
-                Ok(true) => {
-                    let followed = self.follow();
-                    return self.say_if_lost(followed);
-                }
-                Ok(false) => {}
-                Err(error) => return self.say_if_lost(Err(error)),
-            }
-        }
-    }
-
-    /// False: another generation came in between.
-    fn try_roll_back(&mut self, failing: &Failing) -> Result<bool, LedgerError> {
-        let Failing {
-            file,
-            sha256,
-            question,
-            faults,
-            deals,
-            answers,
-            last,
-        } = failing;
-        let history = self.ledger.history(HISTORY)?;
-        let is_it = |one: &&Member| one.file == *file && one.sha256 == *sha256;
-        let newest = history.first();
-        let Some(out) = newest.and_then(|newest| newest.members.iter().find(is_it)) else {
-            // Told of a version that has been replaced meanwhile.
-            return Ok(true);
-        };
-        let (id, version) = (&out.detail.plugin, &out.detail.version);
-        let story =
-            format!("it failed {faults} times in a row at {question}, over {deals} deals: {last}");
-        let banned: BTreeSet<String> = self
-            .ledger
-            .quarantines()?
-            .into_iter()
-            .filter(|one| !one.is_released)
-            .map(|one| one.sha256)
-            .collect();
-        let is_young =
-            *answers < PROVEN_ANSWERS && self.ledger.now_ms() - out.detail.since_ms < YOUNG_MS;
-        let rest = without_version(&history, out, |hash| banned.contains(hash))
-            .filter(|_| is_young || out.is_candidate());
-        let Some((members, before)) = rest else {
-            let message = format!(
-                "{file}: plugin \"{id}\" {version} is failing: {story}; no version is known that would do better, so the deals that need it are parked until another one is dropped"
-            );
-            self.tell(&[PluginEvent::of(out, What::Failing, message)]);
-            return Ok(true);
-        };
-        let instead = match &before {
-            Some(before) => format!("version {} serves again", before.detail.version),
-            None if out.is_candidate() => "what serves goes on serving all deals".to_owned(),
-            None => "the set from before it came serves again".to_owned(),
-        };
-        let message = format!(
-            "{file}: plugin \"{id}\" {version} is taken out of service: {story}; {instead}"
-        );
-        let event = PluginEvent::of(out, What::RolledBack, message.clone());
-        let step = Step {
-            base: newest.map_or(0, |newest| newest.number),
-            members,
-            by: self.ledger.name().to_owned(),
-            note: message,
-            quarantine: Some(Quarantine {
-                sha256: sha256.clone(),
-                file: file.clone(),
-                plugin: id.clone(),
-                why: story,
-                is_released: false,
-            }),
-            events: vec![event.clone()],
-            ..Step::default()
-        };
-        if self.ledger.step(step)?.is_none() {
-            return Ok(false);
-        }
-        self.announce(&[event]);
-        // The file, if it is this folder's, is refused from now on.
-        self.judge_quarantines()?;
-        self.show_refused();
-        Ok(true)
     }
 }
 

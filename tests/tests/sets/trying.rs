@@ -1,0 +1,125 @@
+//! A version that is tried on some deals reads what no other version does, and hears of it (S31).
+
+use anyhow::ensure;
+use cosell_host::sweep::sweep_crm;
+use cosell_simulator::{
+    ColumnConfig, ColumnKind, RowConfig, SimulatorConfig, TableConfig, WebhookFault,
+    WebhookFaultKind,
+};
+use cosell_simulator::{Control, Service};
+use cosell_tests::{World, id, text};
+use serde_json::json;
+
+use crate::{OPPORTUNITY, Told, list_where, operator, serves};
+
+const TEAM: &str = "new_dealseller";
+/// Only with these is the table read.
+const WITH_TEAM: &str = "[settings]\nteam-table = \"new_dealseller\"\nteam-opportunity-column = \"new_opportunityid\"\nteam-user-column = \"new_userid\"\n";
+
+fn organisation() -> SimulatorConfig {
+    let mut config = SimulatorConfig::demo();
+    let column = |schema_name: &str, kind| ColumnConfig {
+        schema_name: schema_name.to_owned(),
+        kind,
+        required: false,
+    };
+    let lookup = |target: &str| ColumnKind::Lookup {
+        target: target.to_owned(),
+    };
+    config.tables.push(TableConfig {
+        schema_name: "new_DealSeller".to_owned(),
+        entity_set: "new_dealsellers".to_owned(),
+        primary_name: "new_name".to_owned(),
+        columns: vec![
+            column("new_Name", ColumnKind::Text { max_length: 100 }),
+            column("new_OpportunityId", lookup("opportunity")),
+            column("new_UserId", lookup("systemuser")),
+        ],
+        keys: Vec::new(),
+    });
+    for name in ["Rita", "Tom"] {
+        config.rows.push(RowConfig {
+            table: "systemuser".to_owned(),
+            values: json!({
+                "firstname": name, "lastname": "Seller", "fullname": format!("{name} Seller"),
+                "internalemailaddress": format!("{}@partner.example", name.to_lowercase()),
+            }),
+        });
+    }
+    config
+}
+
+fn user(world: &World, name: &str) -> String {
+    let users = world.control().rows("systemuser");
+    let user = users.iter().find(|user| user["firstname"] == name);
+    user.map(|user| text(user, "systemuserid"))
+        .unwrap_or_default()
+}
+
+/// Whether the deal has a seller with this address in Partner Center.
+fn has_seller(referral: &str, mail: &'static str) -> impl Fn(&Control) -> Option<()> {
+    let referral = referral.to_owned();
+    move |control| {
+        let team = &control.referral(&referral)?["team"];
+        let mut sellers = team.as_array()?.iter();
+        sellers.any(|one| one["email"] == mail).then_some(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s31_a_table_that_only_a_version_on_trial_reads_rings_and_is_swept() -> Told {
+    let world = World::with(organisation(), &[]).await?;
+    let account = world.account("Contoso Kft.", "HU")?;
+    let row = world.opportunity(&account, &json!({ "name": "Tried" }))?;
+    let referral = text(&world.referral_of(&row).await?, "id");
+    world.row_of(&referral).await?;
+    world.quiet().await?;
+    operator(
+        &world,
+        OPPORTUNITY,
+        &format!("mode = \"try-on\"\ndeals = [\"{row}\"]\n{WITH_TEAM}"),
+    )?;
+    list_where(&world, "the trial", |list| !list.candidates.is_empty()).await?;
+    serves(&world, 2).await?;
+    world.quiet().await?;
+    let desk = world.desk()?;
+    let connection = &desk.connections["simulated"];
+    sweep_crm(desk, connection).await?;
+    world.quiet().await?;
+
+    // Its webhook is lost: the sweep finds it.
+    let lost = |count| {
+        world.control().webhook_fault(WebhookFault {
+            service: Service::Dataverse,
+            kind: WebhookFaultKind::Drop,
+            count: Some(count),
+        });
+    };
+    lost(1);
+    let seller = json!({
+        "new_name": "seller",
+        "new_OpportunityId@odata.bind": format!("/opportunities({row})"),
+        "new_UserId@odata.bind": format!("/systemusers({})", user(&world, "Rita")),
+    });
+    let made = id(&world.control().seller_creates(TEAM, &seller)?.record);
+    world.quiet().await?;
+    ensure!(
+        sweep_crm(desk, connection).await? == 1,
+        "only the seller has changed since the sweep before"
+    );
+    desk.rope.notify_one();
+    world
+        .until("Rita", has_seller(&referral, "rita@partner.example"))
+        .await?;
+    world.quiet().await?;
+
+    // And by its webhook.
+    let other =
+        json!({ "new_UserId@odata.bind": format!("/systemusers({})", user(&world, "Tom")) });
+    world.control().seller_updates(TEAM, &made, &other)?;
+    world
+        .until("Tom", has_seller(&referral, "tom@partner.example"))
+        .await?;
+    world.quiet().await?;
+    world.end().await
+}
