@@ -1,8 +1,10 @@
 //! What a question costs: every question of every stock plugin, about the standard deal of the contract with a full row and all that hangs from
 //! it, on a warm instance and on one of its own.
 //!
-//! Printed beside the floor of the same run, a bare call into WebAssembly. Ends with a failure when a call on a fresh instance, from bringing it
-//! up to taking it down, is over its budget. `COSELL_BENCH_PLUGINS` names another folder than `target/plugins`.
+//! Printed beside the floors of the same run: a bare call into WebAssembly, and for each question what wasmtime alone takes to carry the same
+//! values there and back, on an instance that nobody limits, watches or shares. Ends with a failure when a call takes more than twice that, or
+//! one on a fresh instance, from bringing it up to taking it down, is over its budget. `COSELL_BENCH_PLUGINS` names another folder than
+//! `target/plugins`.
 //!
 //! The example script and the example table come after them, where their engines are built; of a script the warm call has a budget, because a
 //! fresh instance has to read it first.
@@ -25,6 +27,10 @@ use cosell_sync::row::{Cell, Choice, Needs, Related, Row, Seen};
 
 /// What a question on an instance of its own may take.
 const BUDGET: Duration = Duration::from_micros(100);
+/// What a question on a warm instance may take.
+const WARM_BUDGET: Duration = Duration::from_micros(20);
+/// And of what the same question takes wasmtime alone.
+const BARE_FACTOR: f64 = 2.0;
 /// What a question to a script may take on a warm instance.
 const SCRIPT_BUDGET: Duration = Duration::from_micros(60);
 /// Calls over which a median is taken.
@@ -46,8 +52,8 @@ fn main() -> ExitCode {
     let texts = tempfile::tempdir().expect("a folder for engines and examples");
     plugins.extend(run_by_engines(texts.path()));
     println!(
-        "{:<36} {:>7} {:>11} {:>11}",
-        "question", "cells", "warm", "fresh"
+        "{:<36} {:>7} {:>11} {:>7} {:>11} {:>11}",
+        "question", "cells", "bare", "factor", "warm", "fresh"
     );
     let mut over = 0;
     for path in plugins {
@@ -62,8 +68,17 @@ fn main() -> ExitCode {
             let subject = Subject::of(&trial.needs(), name);
             let put = trial.put(name, subject.seen.as_ref(), &subject.candidates);
             let (warm, fresh) = (median(|| put.ask()), median(|| put.ask_fresh()));
-            let is_over = if path.extension().is_some_and(|ending| ending == "wasm") {
+            let is_component = path.extension().is_some_and(|ending| ending == "wasm");
+            let bare = is_component.then(|| {
+                let bytes = std::fs::read(&path).expect("it was loaded from there");
+                let bare = put.bare(&bytes).expect("it was brought up before");
+                median(|| bare.ask())
+            });
+            let factor = bare.map(|bare| warm.as_secs_f64() / bare.as_secs_f64());
+            let is_over = if is_component {
                 fresh > BUDGET
+                    || warm > WARM_BUDGET
+                    || factor.is_some_and(|factor| factor > BARE_FACTOR)
             } else {
                 warm > SCRIPT_BUDGET
             };
@@ -71,8 +86,10 @@ fn main() -> ExitCode {
             over += usize::from(is_over);
             let question = format!("{} {name}", trial.id());
             println!(
-                "{question:<36} {:>7} {:>8.1} µs {:>8.1} µs  {verdict}",
+                "{question:<36} {:>7} {:>11} {:>7} {:>8.1} µs {:>8.1} µs  {verdict}",
                 subject.cells(),
+                bare.map_or_else(String::new, |bare| format!("{:.1} µs", micros(bare))),
+                factor.map_or_else(String::new, |factor| format!("{factor:.2}")),
                 micros(warm),
                 micros(fresh)
             );
@@ -80,8 +97,9 @@ fn main() -> ExitCode {
     }
     if over > 0 {
         eprintln!(
-            "{over} questions take more than {} µs on a fresh instance, or of a script or table {} µs on a warm one",
+            "{over} questions take more than {} µs on a fresh instance, {} µs or {BARE_FACTOR} times the bare call on a warm one, or of a script or table {} µs",
             BUDGET.as_micros(),
+            WARM_BUDGET.as_micros(),
             SCRIPT_BUDGET.as_micros()
         );
         return ExitCode::FAILURE;

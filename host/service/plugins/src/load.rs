@@ -252,7 +252,10 @@ fn incompatible(error: &wasmtime::Error) -> Rejection {
     .with_hint("build it against the contract of this host (guest SDK 1.0); a released type never changes within 1.x")
 }
 
-fn places(pre: &InstancePre<GuestState>, outline: &Outline) -> Result<Places, Rejection> {
+pub(crate) fn places(
+    pre: &InstancePre<GuestState>,
+    outline: &Outline,
+) -> Result<Places, Rejection> {
     let has = |hook: Hook| outline.hooks.contains(&hook);
     let find = || -> wasmtime::Result<Places> {
         Ok(Places {

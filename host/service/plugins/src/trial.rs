@@ -1,23 +1,27 @@
 //! A plugin alone, asked as often as somebody wants to measure it.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cosell_sync::row::{Needs, Seen};
+use wasmtime::component::{Component, HasSelf, Linker};
 
-use crate::bindings::cosell::mapping::types as wit;
+use crate::bindings::cosell::mapping::{log, types as wit};
 use crate::convert::given;
 use crate::engine::Engine;
-use crate::examples::{QUESTIONS, answer, answer_warm};
+use crate::examples::{self, QUESTIONS, answer, answer_warm};
+use crate::instance::{GuestState, Instance, Places};
 use crate::limits::Limits;
-use crate::load::load;
+use crate::load::{load, places};
 use crate::offer::Offer;
 use crate::operator::Operator;
 use crate::plugin::Plugin;
+use crate::prescan::prescan;
 use crate::question::Candidate;
 use crate::rejection::Rejection;
 use crate::stamp;
 use crate::standard::Question;
+use crate::stop::{FaultKind, PluginFault};
 
 /// A plugin that was loaded as the folder loads it, and serves nobody.
 pub struct Trial {
@@ -141,6 +145,49 @@ impl Put<'_> {
     /// As [`Put::ask`].
     pub fn ask_fresh(&self) -> Result<(), String> {
         said(answer(self.plugin, &self.question))
+    }
+
+    /// The same question as wasmtime alone carries it: the same bytes, compiled as its defaults say, on one instance that nobody watches, limits,
+    /// counts or shares. What a call costs beyond that is ours.
+    ///
+    /// # Errors
+    /// In words: these are not the bytes of a component that can be brought up.
+    pub fn bare(&self, component: &[u8]) -> Result<Bare<'_>, String> {
+        let told = |error: wasmtime::Error| format!("{error:#}");
+        let outline = prescan(component).map_err(|refused| refused.to_string())?;
+        let wasm = wasmtime::Engine::default();
+        let mut linker = Linker::new(&wasm);
+        log::add_to_linker::<_, HasSelf<GuestState>>(&mut linker, |state| state).map_err(told)?;
+        let compiled = Component::from_binary(&wasm, component).map_err(told)?;
+        let pre = linker.instantiate_pre(&compiled).map_err(told)?;
+        let places = places(&pre, &outline).map_err(|refused| refused.to_string())?;
+        let instance = Instance::start_bare(&pre).map_err(told)?;
+        Ok(Bare {
+            put: self,
+            places,
+            instance: Mutex::new(instance),
+        })
+    }
+}
+
+/// A question on an instance that nobody watches.
+pub struct Bare<'a> {
+    put: &'a Put<'a>,
+    places: Places,
+    instance: Mutex<Instance>,
+}
+
+impl Bare<'_> {
+    /// Asks.
+    ///
+    /// # Errors
+    /// As [`Put::ask`].
+    pub fn ask(&self) -> Result<(), String> {
+        let mut instance = self.instance.lock().unwrap_or_else(PoisonError::into_inner);
+        said(examples::put(self.put.plugin, &self.put.question, |call| {
+            call(&mut instance, &self.places)
+                .map_err(|error| PluginFault::new(FaultKind::Fault, format!("{error:#}")))
+        }))
     }
 }
 
