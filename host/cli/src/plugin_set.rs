@@ -186,6 +186,14 @@ fn print(list: &PluginList, with_deals: bool) {
         println!("refused: {}, {}, by {}", one.file, one.at, one.by);
         println!("  {}", one.why);
     }
+    for one in &list.slow {
+        println!();
+        println!(
+            "slow: {} ({}), {}, by {}",
+            one.plugin, one.file, one.at, one.by
+        );
+        println!("  {}", one.why);
+    }
     for one in &list.quarantined {
         println!();
         println!(

@@ -1,10 +1,12 @@
 //! `cosell status`.
 #![allow(clippy::print_stdout, reason = "the command line may")]
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, ensure};
 use cosell_host::status::{Deal, Status, status as read};
+use cosell_host::verbs::PluginNews;
 
 use crate::screen::{On, count, id, short};
 
@@ -16,14 +18,14 @@ const TOLD_MAX: usize = 20;
 pub(crate) async fn status(on: &On) -> anyhow::Result<ExitCode> {
     let config = on.config()?;
     ensure!(
-        config.store.file().is_none_or(std::path::Path::exists),
+        config.store.file().is_none_or(Path::exists),
         "there is no store at {} yet: start the host once with `cosell run`",
         config.store
     );
     let status = read(&config)
         .await
         .with_context(|| format!("the store {} cannot be read", config.store))?;
-    on.say(&status, print)?;
+    on.say(&status, |status| print(status, &config.plugins.folder))?;
     let stuck = status
         .deals
         .iter()
@@ -35,7 +37,7 @@ pub(crate) async fn status(on: &On) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn print(status: &Status) {
+fn print(status: &Status, folder: &Path) {
     let lanes = |state: &str| status.lanes.get(state).copied().unwrap_or(0);
     println!(
         "{} deals linked, {} events taken",
@@ -83,38 +85,84 @@ fn print(status: &Status) {
     if let Some(more) = open.len().checked_sub(TOLD_MAX).filter(|more| *more > 0) {
         println!("\nand {}", count(more, "more deal"));
     }
-    print_next(status, lanes("parked") + lanes("orphaned"));
+    print_next(status, lanes("parked") + lanes("orphaned"), folder);
 }
 
 /// What to type next.
-fn print_next(status: &Status, stuck: i64) {
+fn print_next(status: &Status, stuck: i64, folder: &Path) {
     let number = |number: i64| usize::try_from(number).unwrap_or(0);
-    let mut next = vec![("cosell deals", "each deal, and where it stands".to_owned())];
+    let mut next = vec![(
+        "cosell deals".to_owned(),
+        "each deal, and where it stands".to_owned(),
+    )];
     if status.cards > 0 {
         let open = format!("{} for a person", count(number(status.cards), "question"));
-        next.push(("cosell cards", open));
+        next.push(("cosell cards".to_owned(), open));
     }
     if status.holds > 0 {
         let held = format!(
             "{} for time or a person",
             count(number(status.holds), "write")
         );
-        next.push(("cosell holds", held));
+        next.push(("cosell holds".to_owned(), held));
     }
     if stuck > 0 {
         next.push((
-            "cosell deals --state parked,orphaned",
+            "cosell deals --state parked,orphaned".to_owned(),
             "what needs a person".to_owned(),
         ));
         next.push((
-            "cosell retry --parked",
+            "cosell retry --parked".to_owned(),
             "once the causes are mended".to_owned(),
         ));
     }
+    next.extend(about_plugins(&status.plugins, folder));
+    let width = next.iter().map(|(command, _)| command.chars().count());
+    let width = width.max().unwrap_or(0).max(36) + 2;
     println!("\nnext");
     for (command, why) in next {
-        println!("  {command:<38}{why}");
+        println!("  {command:<width$}{why}");
     }
+}
+
+/// What is not settled about plugins: for each the command that says more, or ends it.
+fn about_plugins(news: &PluginNews, folder: &Path) -> Vec<(String, String)> {
+    let mut lines = Vec::new();
+    for one in &news.candidates {
+        let (plugin, version, file) = (&one.plugin, &one.version, &one.file);
+        lines.push(if !one.wants.is_empty() {
+            (
+                format!("cosell plugin promote {file} --by WHO"),
+                format!("{plugin} {version} wants more than what serves, and waits for a person"),
+            )
+        } else if one.mode == "try-on" {
+            (
+                "cosell plugin list".to_owned(),
+                format!("{plugin} {version} ({file}) is tried on some deals"),
+            )
+        } else {
+            (
+                "cosell plugin list --deals".to_owned(),
+                format!("{plugin} {version} ({file}) is judged in the shadow of what serves"),
+            )
+        });
+    }
+    for one in &news.refused {
+        lines.push((
+            format!("cosell plugin check {}", folder.join(&one.file).display()),
+            short(&one.why, 160),
+        ));
+    }
+    for one in &news.slow {
+        lines.push((
+            "cosell plugin list".to_owned(),
+            format!(
+                "{} ({}) comes near the limit of a call",
+                one.plugin, one.file
+            ),
+        ));
+    }
+    lines
 }
 
 fn name(deal: &Deal) -> String {
@@ -148,4 +196,72 @@ fn meaning(state: &str) -> &'static str {
 #[allow(clippy::cast_precision_loss, reason = "shown with one digit")]
 fn seconds(ms: i64) -> f64 {
     ms as f64 / 1_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use cosell_host::verbs::{Moment, PluginLine, RefusedView, SlowView};
+
+    use super::*;
+
+    fn line(file: &str, mode: &str, wants: &[&str]) -> PluginLine {
+        PluginLine {
+            plugin: "acme".to_owned(),
+            version: "1.0.0".to_owned(),
+            file: file.to_owned(),
+            sha256: String::new(),
+            mode: mode.to_owned(),
+            generation: 1,
+            since: Moment(0),
+            by: String::new(),
+            hooks: Vec::new(),
+            signer: None,
+            wants: wants.iter().map(|want| (*want).to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn what_is_not_settled_about_plugins_is_one_line_each_with_its_command() {
+        let news = PluginNews {
+            candidates: vec![
+                line("a.wasm", "shadow", &[]),
+                line("b.wasm", "try-on", &[]),
+                line("c.wasm", "shadow", &["writes opportunity.name"]),
+            ],
+            refused: vec![RefusedView {
+                file: "d.js".to_owned(),
+                at: Moment(0),
+                by: String::new(),
+                why: "d.js is refused: it has mistakes\nin line 3".to_owned(),
+            }],
+            slow: vec![SlowView {
+                plugin: "slow".to_owned(),
+                file: "e.wasm".to_owned(),
+                at: Moment(0),
+                by: String::new(),
+                why: String::new(),
+            }],
+        };
+        let lines = about_plugins(&news, Path::new("plugins"));
+        let commands: Vec<&str> = lines.iter().map(|(command, _)| command.as_str()).collect();
+        assert_eq!(
+            commands,
+            [
+                "cosell plugin list --deals",
+                "cosell plugin list",
+                "cosell plugin promote c.wasm --by WHO",
+                "cosell plugin check plugins/d.js",
+                "cosell plugin list",
+            ]
+        );
+        assert!(lines[2].1.contains("waits for a person"), "{lines:?}");
+        assert!(
+            lines.iter().all(|(_, why)| !why.contains('\n')),
+            "{lines:?}"
+        );
+        assert_eq!(
+            about_plugins(&PluginNews::default(), Path::new("plugins")),
+            []
+        );
+    }
 }

@@ -4,7 +4,7 @@ use cosell_store::{Census, LaneSummary, Millis, Opened, StoreError};
 use serde::Serialize;
 
 use crate::config::Config;
-use crate::verbs::reason_in_words;
+use crate::verbs::{PluginNews, plugin_news, reason_in_words};
 
 /// Deals listed at most; [`verbs::deals`](crate::verbs::deals()) pages through all of them.
 const DEALS_MAX: usize = 10_000;
@@ -28,6 +28,8 @@ pub struct Status {
     pub cards: i64,
     /// Writes that wait for a person or the end of their grace period.
     pub holds: i64,
+    /// Candidates, refused files and slow plugins.
+    pub plugins: PluginNews,
     /// The audit's hash chains verify.
     pub audit_whole: bool,
     /// One line per deal, youngest first.
@@ -86,6 +88,7 @@ pub async fn status(config: &Config) -> Result<Status, StoreError> {
         open_writes: census.intents,
         cards: census.cards,
         holds: census.holds,
+        plugins: plugin_news(&*store).await?,
         audit_whole: store.check_audit().await?.is_empty(),
         deals,
     })

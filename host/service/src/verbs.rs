@@ -50,8 +50,8 @@ pub use plugin_orders::{
 };
 pub(crate) use plugins::deals_to_judge;
 pub use plugins::{
-    CandidateView, GenerationView, OutView, PluginLine, PluginList, RefusedView, ShadowView,
-    plugin_list,
+    CandidateView, GenerationView, OutView, PluginLine, PluginList, PluginNews, RefusedView,
+    ShadowView, SlowView, plugin_list, plugin_news,
 };
 pub use rebind::{Rebound, rebind};
 pub use reconcile::{Exception, Reconciliation, What, reconcile};

@@ -96,7 +96,9 @@ impl Table {
             None => seen.joined("table-account")?.cell(&country.column),
         };
         match country.shape().read(value) {
-            Ok(Some(Spoken::Text(code))) => Some(code.to_ascii_uppercase()),
+            // Another word is no country that anybody knows: then the table has nothing to say about it.
+            Ok(Some(Spoken::Text(code))) => Some(code.to_ascii_uppercase())
+                .filter(|code| code.len() == 2 && code.bytes().all(|one| one.is_ascii_uppercase())),
             _ => None,
         }
     }

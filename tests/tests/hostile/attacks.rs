@@ -122,6 +122,7 @@ pub(crate) fn parts() -> Vec<Part> {
         looks::components(),
         runs::bombs(),
         runs::starts(),
+        runs::laws(),
         runs::calls(),
     ]
 }

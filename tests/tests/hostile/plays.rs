@@ -10,7 +10,7 @@ use cosell_host::status::Deal;
 use cosell_tests::World;
 
 use crate::bytes;
-use crate::strike::{crosses, put, refusal, refusals, said, serving_again};
+use crate::strike::{LET_IN, crosses, put, refusal, refusals, said, serving_again};
 
 /// Plays against a running host, and answers what was told.
 pub(crate) type Play = for<'a> fn(&'a World) -> Played<'a>;
@@ -136,7 +136,7 @@ async fn into_service(
         put(
             world,
             &format!("{name}.toml"),
-            format!("[settings]\ndeed = \"{deed}\"\n").as_bytes(),
+            format!("{LET_IN}[settings]\ndeed = \"{deed}\"\n").as_bytes(),
         )?;
     }
     put(world, &format!("{name}.wasm"), bytes)?;
@@ -237,9 +237,12 @@ export const opportunity = {
 "#;
     Box::pin(async move {
         let before = world.desk()?.plugins.current().hash().to_owned();
+        put(world, "80-pattern.toml", LET_IN.as_bytes())?;
         put(world, "80-pattern.js", SCRIPT.as_bytes())?;
         let refusal = crate::strike::taken_out(world, "80-pattern", &before).await?;
-        fs::remove_file(world.folder.join("80-pattern.js"))?;
+        for ending in ["js", "toml"] {
+            fs::remove_file(world.folder.join(format!("80-pattern.{ending}")))?;
+        }
         Ok(crate::strike::told(&refusal))
     })
 }

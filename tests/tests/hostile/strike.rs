@@ -13,6 +13,9 @@ use crate::bytes;
 /// Deals that are made until a plugin that fails over each of them is taken out: it needs five.
 const DEALS_MAX: usize = 40;
 
+/// Lets a plugin serve that breaks laws of the contract.
+pub(crate) const LET_IN: &str = "laws = \"warn\"\n";
+
 /// Plays one attack. Answers what its author was told, for the page.
 pub(crate) async fn play(world: &World, attack: &Attack) -> anyhow::Result<String> {
     let before = world.desk()?.plugins.current().hash().to_owned();
@@ -35,9 +38,12 @@ pub(crate) async fn play(world: &World, attack: &Attack) -> anyhow::Result<Strin
             operator,
             says,
         } => {
-            if !operator.is_empty() {
-                put(world, &format!("{stem}.toml"), operator.as_bytes())?;
-            }
+            // It would be refused for what it does about the standard deal; this is about what contains it when it was let in.
+            put(
+                world,
+                &format!("{stem}.toml"),
+                format!("{LET_IN}{operator}").as_bytes(),
+            )?;
             // Quarantine is by content: the same guest is another file for each attack.
             put(
                 world,

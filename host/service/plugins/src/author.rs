@@ -1,16 +1,16 @@
 //! What an author asks about a plugin before it meets a host: one question with its price ([`measure`]), what can be told about a file
-//! ([`mod@inspect`]), and whether the plugin keeps the laws of the contract ([`exam`]). The folder runs the part of it that is quick and leaves no room
-//! for opinion: see `twice.rs`.
+//! ([`mod@inspect`]), and whether the plugin keeps the laws of the contract ([`exam`]). The folder tries as much of it as fits
+//! into the time that somebody waits: see `self_test.rs`.
 
 mod cases;
 pub mod crm;
 mod dice;
 pub mod exam;
 pub mod inspect;
-mod laws;
+pub(crate) mod laws;
 pub mod measure;
 mod subjects;
-mod total;
+pub(crate) mod total;
 
 pub use cases::Case;
 pub use exam::{Check, Exam, ExamReport, Finding, Verdict};

@@ -23,6 +23,11 @@ const TAG_BYTES: usize = 32;
 /// Drawn once for every host: whoever has it is this host.
 pub const KEY_FILE: &str = "host.key";
 
+/// Of what passed the self-test.
+const NOTE_ENDING: &str = "passed";
+/// Each is empty: one for a file, and one for a set.
+const NOTES_MAX: usize = 1_024;
+
 /// Why the directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
@@ -122,11 +127,30 @@ impl Cache {
     /// Keeps compiled code. A failure is logged and costs only time at the next start.
     pub(crate) fn store(&self, code: &[u8], wasm_sha256: &[u8; 32]) {
         match self.write(code, wasm_sha256) {
-            Ok(()) => self.prune(),
+            Ok(()) => self.prune(false),
             Err(why) => {
                 tracing::warn!(%why, dir = %self.dir.display(), "a compiled plugin cannot be kept: the next start compiles it again")
             }
         }
+    }
+
+    /// Whether this very host has noted that what is called so has passed its self-test.
+    pub(crate) fn has_passed(&self, name: &[u8; 32]) -> bool {
+        self.note(name).exists()
+    }
+
+    /// Notes that it has. A failure costs only time at the next start.
+    pub(crate) fn passed(&self, name: &[u8; 32]) {
+        if let Err(why) = private_file(&self.note(name), false) {
+            tracing::debug!(%why, dir = %self.dir.display(), "a passed self-test cannot be noted");
+        }
+        self.prune(true);
+    }
+
+    /// Only who has the key can name it, so the name says it all.
+    fn note(&self, name: &[u8; 32]) -> PathBuf {
+        let tag = self.mac(b"passed", name).finalize().into_bytes();
+        self.dir.join(hex::encode(tag)).with_extension(NOTE_ENDING)
     }
 
     fn write(&self, code: &[u8], wasm_sha256: &[u8; 32]) -> io::Result<()> {
@@ -144,18 +168,23 @@ impl Cache {
         fs::rename(&unfinished, &path)
     }
 
-    /// Oldest first; a set of plugins is a dozen files.
-    fn prune(&self) {
+    /// Oldest first; a set of plugins is a dozen files. Notes are files of their own kind, so that they push no compiled code out.
+    fn prune(&self, notes: bool) {
         let Ok(entries) = fs::read_dir(&self.dir) else {
             return;
         };
         let mut files: Vec<_> = entries
             .flatten()
             .filter(|entry| entry.file_name() != KEY_FILE)
+            .filter(|entry| {
+                let ending = entry.path();
+                (ending.extension() == Some(NOTE_ENDING.as_ref())) == notes
+            })
             .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
             .collect();
         files.sort();
-        let surplus = files.len().saturating_sub(CACHED_FILES_MAX);
+        let most = if notes { NOTES_MAX } else { CACHED_FILES_MAX };
+        let surplus = files.len().saturating_sub(most);
         for (_, path) in files.iter().take(surplus) {
             // Somebody else removed it: fine.
             let _ = fs::remove_file(path);

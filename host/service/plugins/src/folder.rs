@@ -46,6 +46,8 @@ pub struct FolderSettings {
     pub shadow_first: bool,
     /// A version that wants more than the one that serves (columns, hooks, imports) waits for a person.
     pub ask_for_more: bool,
+    /// What is new has to keep the laws of the contract, unless its operator file says otherwise.
+    pub self_test: bool,
 }
 
 impl Default for FolderSettings {
@@ -55,6 +57,7 @@ impl Default for FolderSettings {
             rescan: Duration::from_secs(30),
             shadow_first: false,
             ask_for_more: false,
+            self_test: true,
         }
     }
 }
@@ -218,11 +221,11 @@ impl std::fmt::Debug for PluginFolder {
     }
 }
 
-/// Tells the keeper about a plugin that fails, from whichever thread asked it.
+/// Tells the keeper about a plugin that fails or is slow, from whichever thread asked it.
 fn alarm(wakes: mpsc::Sender<Wake>) -> Alarm {
-    Arc::new(move |failing| {
+    Arc::new(move |concern| {
         // The folder is being dropped: nobody rolls back any more.
-        let _ = wakes.send(Wake::Failing(failing));
+        let _ = wakes.send(Wake::Concern(concern));
     })
 }
 

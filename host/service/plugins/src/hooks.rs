@@ -16,7 +16,7 @@ use crate::question::{
     Arrival, Asking, Candidate, ContactQuestion, Draft, Order, Reading, Report, Resolution, Search,
     Verdict,
 };
-use crate::set::{Chain, PluginSet};
+use crate::set::{Chain, Concern, PluginSet};
 use crate::stop::{FaultKind, PluginFault, Speaker, Spoken, Stop, StopKind};
 
 impl PluginSet {
@@ -210,6 +210,15 @@ impl PluginSet {
     fn book(&self, about: u64, question: &'static str, stop: Option<&Stop>) {
         let Some(alarm) = &self.alarm else { return };
         for plugin in &self.chain.plugins {
+            if let Some(slow) = plugin.pace.news() {
+                alarm(Concern::Pace {
+                    file: plugin.file.clone(),
+                    sha256: plugin.sha256.clone(),
+                    slow,
+                });
+            }
+        }
+        for plugin in &self.chain.plugins {
             let fault = match stop {
                 Some(stop) if stop.plugin == plugin.speaker => match &stop.kind {
                     StopKind::Fault(fault) if fault.kind != FaultKind::Host => fault,
@@ -224,7 +233,7 @@ impl PluginSet {
                 }
             };
             if let Some((faults, deals, answers)) = plugin.health.failed(question, about) {
-                alarm(Failing {
+                alarm(Concern::Failing(Failing {
                     file: plugin.file.clone(),
                     sha256: plugin.sha256.clone(),
                     question,
@@ -232,7 +241,7 @@ impl PluginSet {
                     deals,
                     answers,
                     last: fault.message.clone(),
-                });
+                }));
             }
             return;
         }

@@ -199,6 +199,11 @@ impl Instance {
         question(self).map_err(|error| fault(&error, self.store.data(), allowance))
     }
 
+    /// Work of the last call: none for one that was over before anybody looked, which is a few milliseconds at most.
+    pub(crate) fn worked(&self) -> Duration {
+        self.store.data().budget.worked()
+    }
+
     pub(crate) fn calls(&self) -> u32 {
         self.calls
     }
@@ -249,6 +254,7 @@ struct Budget {
     working: Duration,
     started: Instant,
     processor_at_first_look: Option<Duration>,
+    looks: u32,
 }
 
 impl Budget {
@@ -257,10 +263,20 @@ impl Budget {
             working: Duration::from_millis(allowance.ms),
             started: Instant::now(),
             processor_at_first_look: None,
+            looks: 0,
+        }
+    }
+
+    fn worked(&self) -> Duration {
+        match (self.looks, self.processor_at_first_look) {
+            (0, _) => Duration::ZERO,
+            (_, Some(first)) => processor_time().unwrap_or(first).saturating_sub(first),
+            (_, None) => self.started.elapsed(),
         }
     }
 
     fn look(&mut self) -> wasmtime::Result<UpdateDeadline> {
+        self.looks += 1;
         let by_the_wall = self.started.elapsed();
         let worked = match (processor_time(), self.processor_at_first_look) {
             (Some(now), Some(first)) => now.saturating_sub(first),

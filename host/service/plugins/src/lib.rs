@@ -33,9 +33,11 @@ pub mod ledger;
 mod load;
 mod offer;
 pub mod operator;
+mod pace;
 mod prescan;
 pub mod rejection;
 pub mod report;
+mod self_test;
 mod settings;
 pub mod signature;
 mod stamp;
@@ -67,6 +69,7 @@ pub use folder::{
 pub use generation::{Generation, Member, Mode, Promote};
 pub use ledger::{Ledger, LedgerError, Slate};
 pub use limits::Limits;
+pub use pace::Slow;
 pub use plugin::Hook;
 pub use question::{
     Arrival, Asking, Candidate, ContactQuestion, Draft, Likeness, Order, Outcome, Reading, Report,

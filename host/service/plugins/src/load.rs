@@ -17,6 +17,7 @@ use crate::instance::{GuestState, Instance, Places, Source};
 use crate::limits::{FILE_BYTES_MAX, Limits};
 use crate::offer::{Offer, engine_file, operator_file};
 use crate::operator::Operator;
+use crate::pace::Pace;
 use crate::plugin::{Guest, Hook, Plugin};
 use crate::prescan::{Outline, PACKAGE, VERSION, prescan};
 use crate::rejection::{Phase, Rejection, RejectionKind};
@@ -111,6 +112,7 @@ impl Known {
             declared,
             guest,
             health: Health::default(),
+            pace: Pace::default(),
         };
         let examples = if outline.has_examples {
             examples::run(&plugin, &manifest)?

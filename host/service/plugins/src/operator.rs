@@ -4,6 +4,7 @@
 //! enabled = true            # false: the file stays, nobody asks it
 //! mode = "shadow"           # "live": it serves; "shadow": it is judged by what it would write; "try-on": it serves the deals below
 //! deals = ["17", "7f3c…"]   # try-on: lane numbers, ids of referrals and rows
+//! laws = "refuse"           # "warn": a file that breaks a law of the contract is told and taken all the same
 //! promote = "by-person"     # a shadow goes live: "no-difference", { budget = 5 } (deals that may differ), "by-person"
 //!
 //! [settings]                # as the plugin's manifest names them
@@ -43,8 +44,20 @@ pub(crate) struct Operator {
     pub(crate) mode: Option<Mode>,
     pub(crate) deals: Vec<String>,
     pub(crate) promote: Promote,
+    pub(crate) laws: Laws,
     pub(crate) settings: BTreeMap<String, toml::Value>,
     pub(crate) limits: LimitsSaid,
+}
+
+/// What becomes of a file that does not keep a law of the contract.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Laws {
+    /// It is not taken.
+    #[default]
+    Refuse,
+    /// It is told, and taken.
+    Warn,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -63,6 +76,7 @@ struct File {
     mode: Option<Mode>,
     deals: Vec<String>,
     promote: Option<Promote>,
+    laws: Laws,
     settings: BTreeMap<String, toml::Value>,
     limits: LimitsSaid,
 }
@@ -74,6 +88,7 @@ impl Default for File {
             mode: None,
             deals: Vec::new(),
             promote: None,
+            laws: Laws::default(),
             settings: BTreeMap::new(),
             limits: LimitsSaid::default(),
         }
@@ -88,6 +103,7 @@ impl Default for Operator {
             mode: None,
             deals: Vec::new(),
             promote: Promote::default(),
+            laws: Laws::default(),
             settings: BTreeMap::new(),
             limits: LimitsSaid::default(),
         }
@@ -101,7 +117,7 @@ impl Operator {
         let file: File = toml::from_str(text).map_err(|error| {
             refused("the operator file beside it cannot be read".to_owned())
                 .because([error.to_string().trim_end().to_owned()])
-                .with_hint("it has the keys `enabled`, `mode`, `deals`, `promote`, [settings] and [limits] with call_ms, start_ms, memory_mb, fresh_per_call")
+                .with_hint("it has the keys `enabled`, `mode`, `deals`, `promote`, `laws`, [settings] and [limits] with call_ms, start_ms, memory_mb, fresh_per_call")
         })?;
         let mut mistakes = Vec::new();
         for (name, said, max) in [
@@ -133,6 +149,7 @@ impl Operator {
                 mode: file.mode,
                 deals: file.deals,
                 promote: file.promote.unwrap_or_default(),
+                laws: file.laws,
                 settings: file.settings,
                 limits: file.limits,
             });

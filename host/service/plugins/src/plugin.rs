@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use wasmtime::component::InstancePre;
 
@@ -14,6 +14,7 @@ use crate::engine::Engine;
 use crate::health::Health;
 use crate::instance::{GuestState, Instance, LogBook, Places, Source};
 use crate::limits::{ASK_ROUNDS_MAX, Allowance, Limits, REUSE_MAX};
+use crate::pace::Pace;
 use crate::question::Asking;
 use crate::stop::{FaultKind, PluginFault, Speaker, Stop, StopKind};
 use crate::threads::afterwards;
@@ -94,6 +95,7 @@ pub(crate) struct Plugin {
     pub(crate) declared: Declared,
     pub(crate) guest: Guest,
     pub(crate) health: Health,
+    pub(crate) pace: Pace,
 }
 
 /// What instances are made from, and those that are warm.
@@ -131,6 +133,14 @@ impl Idle {
     }
 }
 
+/// What came of a call.
+pub(crate) struct Called<R> {
+    pub(crate) answer: Result<R, PluginFault>,
+    pub(crate) log: LogBook,
+    /// On a processor, as far as it can be told.
+    pub(crate) worked: Duration,
+}
+
 impl Guest {
     pub(crate) fn new(
         engine: Engine,
@@ -159,23 +169,34 @@ impl Guest {
         &self,
         connection: &str,
         question: impl FnOnce(&mut Instance, &Places) -> wasmtime::Result<R>,
-    ) -> (Result<R, PluginFault>, LogBook) {
+    ) -> Called<R> {
         let _passing = self.engine.pass_time();
         let warm = self.idle.take(connection);
         let mut instance = match warm.map_or_else(|| self.start(), Ok) {
             Ok(instance) => instance,
-            Err(fault) => return (Err(fault), LogBook::default()),
+            Err(fault) => {
+                return Called {
+                    answer: Err(fault),
+                    log: LogBook::default(),
+                    worked: Duration::ZERO,
+                };
+            }
         };
         let answer = instance.ask(self.limits.call(), |instance| {
             question(instance, &self.places)
         });
         let log = instance.take_log();
+        let worked = instance.worked();
         if answer.is_ok() {
             self.keep(connection, instance);
         } else {
             afterwards(move || drop(instance));
         }
-        (answer, log)
+        Called {
+            answer,
+            log,
+            worked,
+        }
     }
 
     /// One call on an instance of its own, with the starting budget: for loading and examples.
@@ -217,6 +238,11 @@ impl Guest {
         });
     }
 
+    /// Those of one connection.
+    pub(crate) fn drop_connection(&self, connection: &str) {
+        self.idle.of_all().remove(connection);
+    }
+
     pub(crate) fn drop_warm(&self) {
         self.idle.of_all().clear();
     }
@@ -255,7 +281,13 @@ impl Plugin {
         call: impl FnOnce(&mut Instance, &Places) -> wasmtime::Result<Result<R, wit::Stop>>,
     ) -> Result<R, Stop> {
         let started = Instant::now();
-        let (answer, log) = self.guest.call(&asking.connection, call);
+        let Called {
+            answer,
+            log,
+            worked,
+        } = self.guest.call(&asking.connection, call);
+        let limit = Duration::from_millis(self.guest.limits.call_ms);
+        self.pace.called(worked, limit);
         metrics::histogram!("cosell_plugin_call_seconds", "plugin" => self.id().to_owned(), "question" => question)
             .record(started.elapsed());
         self.tell(question, &log);

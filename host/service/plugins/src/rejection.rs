@@ -91,6 +91,8 @@ pub enum RejectionKind {
     Settings,
     /// A golden example failed.
     Example,
+    /// It does not keep a law of the contract.
+    Law,
     /// Another plugin has the same id.
     Duplicate,
     /// Nobody who is trusted has signed it.
@@ -119,6 +121,7 @@ impl RejectionKind {
             Self::Output => "output",
             Self::Settings => "settings",
             Self::Example => "example",
+            Self::Law => "law",
             Self::Duplicate => "duplicate",
             Self::Unsigned => "unsigned",
             Self::Quarantined => "quarantined",
@@ -145,6 +148,25 @@ pub struct Rejection {
     pub causes: Vec<String>,
     /// What to do.
     pub hint: Option<String>,
+    /// The law that it does not keep, if that is why.
+    pub broken: Option<Box<Broken>>,
+}
+
+/// A law of the contract that was not kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// `standard-deal`, `total`, `round-trip`: as `cosell plugin test` calls them.
+    pub law: &'static str,
+    /// The deal that shows it, as `cosell plugin run --input` reads it. None: the standard deal of the contract does.
+    pub input: Option<serde_json::Value>,
+}
+
+/// `50-acme.wasm` → `50-acme.rejected.json`: where it is told why the file is refused.
+pub(crate) fn told_beside(file: &str) -> String {
+    format!(
+        "{}.rejected.json",
+        file.strip_suffix(".wasm").unwrap_or(file)
+    )
 }
 
 impl Rejection {
@@ -158,6 +180,7 @@ impl Rejection {
             message: message.into(),
             causes: Vec::new(),
             hint: None,
+            broken: None,
         }
     }
 
@@ -174,17 +197,24 @@ impl Rejection {
     /// The command that shows it again to its author, without a running host.
     #[must_use]
     pub fn reproduce(&self) -> String {
-        match self.phase {
+        let file = &self.file;
+        match (self.phase, self.broken.as_deref()) {
             // What it did over deals, the deals show.
-            Phase::Service => format!("cosell plugin diff {} --all", self.file),
-            _ => format!("cosell plugin check {}", self.file),
+            (Phase::Service, _) => format!("cosell plugin diff {file} --all"),
+            // The deal stands in the reason itself.
+            (_, Some(Broken { input: Some(_), .. })) => {
+                format!("cosell plugin run {file} --input {}", told_beside(file))
+            }
+            (Phase::Set, Some(_)) => "cosell plugin test .".to_owned(),
+            (_, Some(_)) => format!("cosell plugin test {file}"),
+            _ => format!("cosell plugin check {file}"),
         }
     }
 
     /// What is written to `NAME.rejected.json`.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let value = serde_json::json!({
+        let mut value = serde_json::json!({
             "plugin": self.plugin,
             "file": self.file,
             "hash": self.hash,
@@ -195,6 +225,12 @@ impl Rejection {
             "hint": self.hint,
             "reproduce": self.reproduce(),
         });
+        if let Some(broken) = &self.broken {
+            value["law"] = broken.law.into();
+            if let Some(input) = &broken.input {
+                value["input"] = input.clone();
+            }
+        }
         format!("{value:#}\n")
     }
 }

@@ -12,10 +12,11 @@ use crate::engine::Engine;
 use crate::examples::{QUESTIONS, answer, answer_warm, undeclared};
 use crate::load::{Loaded, load};
 use crate::offer::{Offer, engine_file};
-use crate::operator::Operator;
+use crate::operator::{Laws, Operator};
 use crate::plugin::Hook;
 use crate::prescan::prescan;
 use crate::rejection::Rejection;
+use crate::self_test::alone;
 use crate::standard::Question;
 
 /// Calls over which the time of one is taken.
@@ -157,7 +158,15 @@ fn check(
         start,
         call,
     });
-    Ok(())
+    match alone(&loaded.plugin) {
+        Err(why) if operator.laws == Laws::Refuse => Err(why),
+        // What stops deals stands among the warnings already.
+        Err(why) if report.warnings.is_empty() => {
+            report.warnings.push(why.to_string());
+            Ok(())
+        }
+        _ => Ok(()),
+    }
 }
 
 fn setting(spec: &wit::SettingSpec) -> (String, String, bool) {

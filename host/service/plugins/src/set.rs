@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::engine::Engine;
 use crate::health::Failing;
+use crate::pace::Slow;
 use crate::plugin::{Hook, Plugin};
 
 /// Plugins in file-name order. The questions are in the `hooks` module.
@@ -65,7 +66,19 @@ impl Followed {
 }
 
 /// See [`PluginSet::alarm`].
-pub(crate) type Alarm = Arc<dyn Fn(Failing) + Send + Sync>;
+pub(crate) type Alarm = Arc<dyn Fn(Concern) + Send + Sync>;
+
+/// What the keeper of the folder is told about a plugin in service.
+pub(crate) enum Concern {
+    /// It fails over one deal after the other.
+    Failing(Failing),
+    /// It became slow, or is no longer.
+    Pace {
+        file: String,
+        sha256: String,
+        slow: Option<Slow>,
+    },
+}
 
 /// The plugins themselves, shared with the threads that ask them.
 pub(crate) struct Chain {
@@ -152,6 +165,15 @@ impl PluginSet {
     #[must_use]
     pub fn plugins(&self) -> &[PluginInfo] {
         &self.infos
+    }
+
+    /// Plugins that are near their limit now, by id.
+    #[must_use]
+    pub fn slow(&self) -> Vec<(String, Slow)> {
+        let plugins = self.chain.plugins.iter();
+        plugins
+            .filter_map(|plugin| Some((plugin.id().to_owned(), plugin.pace.slow()?)))
+            .collect()
     }
 
     /// What all of them together declare. Labels of joins are `plugin-id/label`; columns that a plugin brings along count as read.

@@ -2,8 +2,7 @@
 //!
 //! The contract gives a plugin no clock and no chance, and allows it to keep nothing between calls. One that does keeps two versions of a deal
 //! alive: its answer differs at the second look, the host writes it, and looks again. Nothing else shows it before it hurts, and it cannot be
-//! argued with, so it keeps a plugin out. What else an author should know (round trips, strange input) costs more time and leaves more room for
-//! opinion: `cosell plugin test` tells it, and a load stays quick.
+//! argued with, so it keeps a plugin out. What else is tried before a file is proposed stands in `self_test.rs`.
 
 use std::time::{Duration, Instant};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use cosell_plugins::generation::pair;
 use cosell_plugins::{Generation, Member, What};
-use cosell_store::{Judgement, LaneFilter, LaneId, Quarantined, SetEvent};
+use cosell_store::{Judgement, LaneFilter, LaneId, Quarantined, SetEvent, Store, StoreError};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -29,6 +29,8 @@ pub struct PluginList {
     pub candidates: Vec<CandidateView>,
     /// Files that some host refused last.
     pub refused: Vec<RefusedView>,
+    /// Versions in the set that some host saw come near the limit of a call.
+    pub slow: Vec<SlowView>,
     /// Versions that are not taken any more.
     pub quarantined: Vec<OutView>,
     /// Generations before, the newest first.
@@ -117,6 +119,32 @@ pub struct RefusedView {
     pub why: String,
 }
 
+/// A version that is slow.
+#[derive(Debug, Clone, Serialize)]
+pub struct SlowView {
+    /// The plugin's id.
+    pub plugin: String,
+    /// Its file.
+    pub file: String,
+    /// Since when.
+    pub at: Moment,
+    /// Which folder's host has seen it.
+    pub by: String,
+    /// How slow, and what to do.
+    pub why: String,
+}
+
+/// What is not settled about plugins, without what it takes long to count.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct PluginNews {
+    /// What is judged, or tried on some deals.
+    pub candidates: Vec<PluginLine>,
+    /// Files that some host refused last.
+    pub refused: Vec<RefusedView>,
+    /// Versions in the set that some host saw come near the limit of a call.
+    pub slow: Vec<SlowView>,
+}
+
 /// A version that is out.
 #[derive(Debug, Clone, Serialize)]
 pub struct OutView {
@@ -165,17 +193,35 @@ pub async fn plugin_list(archive: &Archive) -> Result<PluginList, VerbError> {
     }
     let live = members.iter().filter(|member| !member.is_candidate());
     let out = store.quarantines().await?;
+    let events = store.set_events(EVENTS).await?;
     Ok(PluginList {
         generation: history.first().map(view),
         plugins: live.map(line).collect(),
         candidates,
-        refused: refused(&store.set_events(EVENTS).await?),
+        refused: refused(&events),
+        slow: slow(&events, members),
         quarantined: out
             .into_iter()
             .filter(|one| one.released.is_none())
             .map(out_view)
             .collect(),
         history: history.iter().skip(1).map(view).collect(),
+    })
+}
+
+/// What an operator should know about plugins at a glance.
+///
+/// # Errors
+/// The store does not answer.
+pub async fn plugin_news(store: &dyn Store) -> Result<PluginNews, StoreError> {
+    let newest = store.active_set().await?.map(generation);
+    let members = newest.map_or_else(Vec::new, |newest| newest.members);
+    let events = store.set_events(EVENTS).await?;
+    let candidates = members.iter().filter(|member| member.is_candidate());
+    Ok(PluginNews {
+        candidates: candidates.map(line).collect(),
+        refused: refused(&events),
+        slow: slow(&events, &members),
     })
 }
 
@@ -256,27 +302,50 @@ async fn shadow(archive: &Archive, pair: &str) -> Result<ShadowView, VerbError> 
     })
 }
 
-/// What was said last about each file, where that is a refusal. The journal is read backwards.
-fn refused(events: &[SetEvent]) -> Vec<RefusedView> {
+/// What was said last about each file of each folder, of these words. The journal is read backwards.
+fn last_of<'a>(events: &'a [SetEvent], telling: &[What]) -> Vec<&'a SetEvent> {
     let mut last: BTreeMap<(&str, &str), &SetEvent> = BTreeMap::new();
+    for event in events {
+        if !event.file.is_empty() && telling.iter().any(|what| what.as_str() == event.what) {
+            last.entry((event.by.as_str(), event.file.as_str()))
+                .or_insert(event);
+        }
+    }
+    last.into_values().collect()
+}
+
+fn slow(events: &[SetEvent], members: &[Member]) -> Vec<SlowView> {
+    // Of a version that is no longer in the set nothing is to be said.
+    let is_there = |event: &&SetEvent| {
+        members.iter().any(|member| {
+            member.file == event.file && Some(&member.sha256) == event.sha256.as_ref()
+        })
+    };
+    last_of(events, &[What::Slow, What::InTime])
+        .into_iter()
+        .filter(|event| event.what == What::Slow.as_str())
+        .filter(is_there)
+        .map(|event| SlowView {
+            plugin: event.plugin.clone().unwrap_or_default(),
+            file: event.file.clone(),
+            at: Moment(event.at),
+            by: event.by.clone(),
+            why: event.message.clone(),
+        })
+        .collect()
+}
+
+fn refused(events: &[SetEvent]) -> Vec<RefusedView> {
     let telling = [
         What::Refused,
         What::Loaded,
         What::Candidate,
         What::Retired,
         What::Released,
-    ]
-    .map(What::as_str);
-    for event in events {
-        if !event.file.is_empty() && telling.contains(&event.what.as_str()) {
-            last.entry((event.by.as_str(), event.file.as_str()))
-                .or_insert(event);
-        }
-    }
-    let refused = last
-        .into_values()
-        .filter(|event| event.what == What::Refused.as_str());
-    refused
+    ];
+    last_of(events, &telling)
+        .into_iter()
+        .filter(|event| event.what == What::Refused.as_str())
         .map(|event| RefusedView {
             file: event.file.clone(),
             at: Moment(event.at),
@@ -284,4 +353,60 @@ fn refused(events: &[SetEvent]) -> Vec<RefusedView> {
             why: event.message.clone(),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cosell_plugins::generation::Detail;
+
+    fn event(what: What, file: &str, sha256: &str) -> SetEvent {
+        SetEvent {
+            what: what.as_str().to_owned(),
+            file: file.to_owned(),
+            sha256: Some(sha256.to_owned()),
+            by: "a folder".to_owned(),
+            ..SetEvent::default()
+        }
+    }
+
+    fn member(file: &str, sha256: &str) -> Member {
+        Member {
+            file: file.to_owned(),
+            sha256: sha256.to_owned(),
+            component: sha256.to_owned(),
+            source: None,
+            operator: String::new(),
+            detail: Detail::default(),
+        }
+    }
+
+    #[test]
+    fn a_version_is_slow_until_it_is_not_or_another_one_serves() {
+        let members = [member("a", "1"), member("b", "1"), member("c", "2")];
+        // The newest first.
+        let events = [
+            event(What::InTime, "b", "1"),
+            event(What::Slow, "a", "1"),
+            event(What::Slow, "b", "1"),
+            event(What::Slow, "c", "1"),
+        ];
+        let files: Vec<_> = slow(&events, &members)
+            .into_iter()
+            .map(|one| one.file)
+            .collect();
+        assert_eq!(files, ["a"]);
+    }
+
+    #[test]
+    fn a_refusal_ends_with_the_next_word_about_its_file() {
+        let events = [
+            event(What::Retired, "a", ""),
+            event(What::Slow, "b", ""),
+            event(What::Refused, "b", ""),
+            event(What::Refused, "a", ""),
+        ];
+        let files: Vec<_> = refused(&events).into_iter().map(|one| one.file).collect();
+        assert_eq!(files, ["b"]);
+    }
 }

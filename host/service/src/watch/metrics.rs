@@ -14,6 +14,7 @@
 //! | `cosell_unanswered_bells`, `cosell_oldest_unanswered_bell_seconds` | | what waits, and how long |
 //! | `cosell_open_writes`, `cosell_open_cards`, `cosell_open_holds` | | what nobody has decided yet |
 //! | `cosell_credential_rests_seconds` | connection, credential | how long no call may be made |
+//! | `cosell_plugin_slow` | plugin | 1: it comes near the limit of a call |
 //! | `cosell_plugins`, `cosell_refused_plugin_files` | | the plugin folder |
 //! | `cosell_store_up`, `cosell_build_info` | version | the host itself |
 
@@ -90,6 +91,10 @@ fn describe() {
     );
     describe_gauge!("cosell_plugins", "Plugins in service.");
     describe_gauge!(
+        "cosell_plugin_slow",
+        "1: the plugin comes near the limit of a call."
+    );
+    describe_gauge!(
         "cosell_refused_plugin_files",
         "Files of the plugin folder that are refused."
     );
@@ -97,18 +102,27 @@ fn describe() {
     describe_gauge!("cosell_build_info", "1, with the version.");
 }
 
+/// What was told once is told for ever: a gauge that nobody sets any more keeps its last number.
+#[derive(Default)]
+struct Once {
+    /// Connection and credential.
+    rested: BTreeSet<(String, String)>,
+    /// Plugins.
+    slow: BTreeSet<String>,
+}
+
 /// Serves `/metrics`. For a listener of its own: the one for webhooks is open to the world.
 pub(crate) fn router(desk: Arc<Desk>) -> Router {
-    let rested = Arc::new(Mutex::new(BTreeSet::new()));
+    let once = Arc::new(Mutex::new(Once::default()));
     let page = move || {
-        let (desk, rested) = (Arc::clone(&desk), Arc::clone(&rested));
+        let (desk, once) = (Arc::clone(&desk), Arc::clone(&once));
         async move {
             let text = match recorder() {
                 Some(recorder) => {
                     let vitals = look(&desk).await;
                     put(
                         &vitals,
-                        &mut rested.lock().unwrap_or_else(PoisonError::into_inner),
+                        &mut once.lock().unwrap_or_else(PoisonError::into_inner),
                     );
                     recorder.run_upkeep();
                     recorder.render()
@@ -130,14 +144,13 @@ pub(crate) fn router(desk: Arc<Desk>) -> Router {
     clippy::cast_precision_loss,
     reason = "a gauge is a float; 2^53 deals are not in sight"
 )]
-fn put(vitals: &Vitals, rested: &mut BTreeSet<(String, String)>) {
+fn put(vitals: &Vitals, once: &mut Once) {
     gauge!("cosell_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     gauge!("cosell_store_up").set(f64::from(u8::from(vitals.census.is_some())));
     gauge!("cosell_plugins").set(vitals.plugins as f64);
     gauge!("cosell_refused_plugin_files").set(vitals.refused.len() as f64);
-    // One that rested once is told for ever: a gauge that nobody sets any more keeps its last number.
-    rested.extend(vitals.resting.keys().cloned());
-    for rests in &*rested {
+    once.rested.extend(vitals.resting.keys().cloned());
+    for rests in &once.rested {
         let until = vitals
             .resting
             .get(rests)
@@ -145,6 +158,11 @@ fn put(vitals: &Vitals, rested: &mut BTreeSet<(String, String)>) {
         let (connection, credential) = rests.clone();
         gauge!("cosell_credential_rests_seconds", "connection" => connection, "credential" => credential)
             .set((until - vitals.now) as f64 / 1_000.0);
+    }
+    once.slow.extend(vitals.slow.iter().cloned());
+    for plugin in &once.slow {
+        let is_slow = vitals.slow.contains(plugin);
+        gauge!("cosell_plugin_slow", "plugin" => plugin.clone()).set(f64::from(u8::from(is_slow)));
     }
     // While the store does not answer, nobody knows: a number of before would look like one of now.
     let census = vitals.census.as_ref();
@@ -190,11 +208,13 @@ mod tests {
         recorder();
         const RESTS: &str =
             "cosell_credential_rests_seconds{connection=\"fabrikam\",credential=\"dataverse\"}";
+        const SLOW: &str = "cosell_plugin_slow{plugin=\"acme\"}";
         const PARKED: &str = "cosell_lanes{state=\"parked\"}";
-        let mut rested = BTreeSet::new();
+        let mut once = Once::default();
         let mut vitals = Vitals {
             now: 1_000_000,
             census: Some(Census::default()),
+            slow: vec!["acme".to_owned()],
             ..Vitals::default()
         };
         let census = vitals.census.as_mut().expect("it has one");
@@ -203,13 +223,16 @@ mod tests {
         vitals
             .resting
             .insert(credential, (1_030_000, "429".to_owned()));
-        put(&vitals, &mut rested);
+        put(&vitals, &mut once);
         assert_eq!((value(RESTS), value(PARKED)), (Some(30.0), Some(3.0)));
+        assert_eq!(value(SLOW), Some(1.0));
 
         vitals.resting.clear();
+        vitals.slow.clear();
         vitals.census = None;
-        put(&vitals, &mut rested);
+        put(&vitals, &mut once);
         assert_eq!(value(RESTS), Some(0.0), "it may be used again");
+        assert_eq!(value(SLOW), Some(0.0));
         assert!(
             value(PARKED).is_some_and(f64::is_nan),
             "nobody knows while the store does not answer: {:?}",

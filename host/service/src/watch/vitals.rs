@@ -21,6 +21,8 @@ pub(crate) struct Vitals {
     pub(crate) behind: Option<String>,
     /// Plugins in service.
     pub(crate) plugins: usize,
+    /// Those that come near the limit of a call, by id.
+    pub(crate) slow: Vec<String>,
     /// Why the store does not answer.
     pub(crate) store_trouble: Option<String>,
 }
@@ -37,6 +39,13 @@ pub(crate) async fn look(desk: &Desk) -> Vitals {
             .map(|rejection| (rejection.file.clone(), rejection.to_string()))
             .collect(),
         behind: desk.plugins.behind(),
+        slow: desk
+            .plugins
+            .current()
+            .slow()
+            .into_iter()
+            .map(|(id, _)| id)
+            .collect(),
         ..Vitals::default()
     };
     if let Err(error) = ask_the_store(desk, &mut vitals).await {

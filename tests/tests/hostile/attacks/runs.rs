@@ -172,13 +172,71 @@ pub(super) fn starts() -> Part {
     }
 }
 
+/// A script that reads and writes columns of the opportunity, and what it does about deals.
+macro_rules! mapping {
+    ($id:literal, $opportunity:literal) => {
+        concat!(
+            "export const plugin = {\n  manifest: () => ({ id: \"",
+            $id,
+            "\", version: \"1.0.0\", summary: \"A mapping.\", settings: [] }),\n",
+            "  describe: () => [{ tag: \"reads\", val: { table: \"opportunity\", columns: [\"new_notes\"] } }],\n};\n",
+            "export const opportunity = { ",
+            $opportunity,
+            " };\n"
+        )
+    };
+}
+
+pub(super) fn laws() -> Part {
+    use File::{Component, Script};
+    const ALONE: &str =
+        "a file that is new meets the standard deal and strange deals before it is proposed";
+    Part {
+        title: "Laws of the contract",
+        about: "A plugin that comes up, passes its own examples, and is no mapping all the same. Its author is told the law, the deal that shows it and the command that shows it again.",
+        compiling: Compiling::Usual,
+        attacks: vec![
+            refused(
+                "law.standard-deal",
+                "breaks over the simplest deal",
+                ALONE,
+                Component(|| bytes::guest("panics")),
+                "law",
+                "does not answer about the standard deal",
+            ),
+            refused(
+                "law.strange-deal",
+                "breaks over deals that no example has",
+                ALONE,
+                Script(mapping!(
+                    "fragile",
+                    "toRow: (ctx, order) => order.deal.company.address.postalCode.trim() && []"
+                )),
+                "law",
+                "deals over which it breaks",
+            ),
+            refused(
+                "law.round-trip",
+                "reads from one column what others write into another",
+                "all that would serve together reads back what it writes",
+                Script(mapping!(
+                    "deaf",
+                    "toDeal: () => [{ tag: \"notes\", val: undefined }]"
+                )),
+                "law",
+                "read back as empty by",
+            ),
+        ],
+    }
+}
+
 pub(super) fn calls() -> Part {
     const BUDGET: &str =
         "a call has 50 ms of work, measured on its thread; the instance is dropped";
     const LIMIT: &str = "what crosses is limited to 4 MiB and counted after that";
     Part {
         title: "Answers about deals",
-        about: "A plugin that passed all checks and shows itself when deals come. One that fails over one deal after the other is taken out, what was there before serves again, and those bytes are quarantined.",
+        about: "A plugin that was let in although it breaks laws (`laws = \"warn\"` in its operator file), or that passed them all, and shows itself when deals come. One that fails over one deal after the other is taken out, what was there before serves again, and those bytes are quarantined.",
         compiling: Compiling::Usual,
         attacks: vec![
             taken_out(

@@ -61,11 +61,16 @@ impl Trial {
         case
     }
 
-    /// Reads what `--input` names: an example as `examples.cases` answers it, or a list of them. `asks` may be left out where `hook` says it.
+    /// Reads what `--input` names: the reason beside a refused file, an example as `examples.cases` answers it, or a list of them. `asks` may be left out where `hook` says it.
     ///
     /// # Errors
     /// In words: where it is not an example, or gives a setting that the plugin does not have.
     pub fn cases_of(&self, input: &Value, hook: Option<&str>) -> Result<Vec<Case>, String> {
+        // A reason beside a refused file has the deal that shows it.
+        let input = match input.get("input") {
+            Some(deal) if input.get("law").is_some() => deal,
+            _ => input,
+        };
         match input {
             Value::Array(list) => list.iter().map(|one| self.case_of(one, hook)).collect(),
             one => Ok(vec![self.case_of(one, hook)?]),

@@ -102,7 +102,7 @@ impl Exam {
                 let set = PluginSet::new(engine.clone(), 0, vec![taken.plugin], None);
                 report
                     .checks
-                    .push(check(&file, LAWS[3], laws::findings(&set).await));
+                    .push(check(&file, LAWS[3], laws::findings(&set, None).await));
             }
             Err(rejection) => refused(&file, &rejection, &mut report.checks),
         }
@@ -147,7 +147,7 @@ impl Exam {
         let set = PluginSet::new(engine.clone(), 0, chain, None);
         report
             .checks
-            .push(check(&together, LAWS[3], laws::findings(&set).await));
+            .push(check(&together, LAWS[3], laws::findings(&set, None).await));
         Ok(report)
     }
 
@@ -249,7 +249,7 @@ fn refused(file: &str, rejection: &Rejection, checks: &mut Vec<Check>) {
 }
 
 /// Answers about the standard deal, in columns that were declared.
-fn standard_deal(plugin: &Plugin) -> Vec<Finding> {
+pub(crate) fn standard_deal(plugin: &Plugin) -> Vec<Finding> {
     let served = QUESTIONS
         .into_iter()
         .filter(|(hook, _)| plugin.hooks.contains(hook));

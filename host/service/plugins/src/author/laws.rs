@@ -5,6 +5,7 @@
 //! lossy, which the contract allows (S7): a note. A unit that the set reads and does not write is kept by somebody else, and is no matter here.
 
 use std::future::Future;
+use std::time::Instant;
 
 use cosell_sync::deal::{Deal, DealState, Standing, Unit, UnitValue};
 use cosell_sync::row::{RecordKind, Seen};
@@ -15,7 +16,7 @@ use crate::plugin::Hook;
 use crate::question::{Asking, ContactQuestion, Order, Reading};
 use crate::set::PluginSet;
 use crate::standard::{self, NOW};
-use crate::stop::{Stop, StopKind};
+use crate::stop::{Speaker, Stop, StopKind};
 
 use super::crm::{self, Crm, Written};
 use super::exam::Finding;
@@ -29,8 +30,9 @@ const fn standings(kind: RecordKind) -> &'static [Standing] {
 }
 const COUNTRIES: [&str; 3] = ["HU", "DE", "US"];
 
-/// What the set makes of the standard deal, there and back.
-pub(super) async fn findings(set: &PluginSet) -> Vec<Finding> {
+/// What the set makes of the standard deal, there and back. After `until` nothing more is asked, and nothing is said about what is left.
+pub(crate) async fn findings(set: &PluginSet, until: Option<Instant>) -> Vec<Finding> {
+    let round = &Round { set, until };
     let serves = |hook: Hook| set.chain.of(hook).next().is_some();
     let mut findings = Vec::new();
     for kind in [RecordKind::Opportunity, RecordKind::Lead] {
@@ -40,21 +42,21 @@ pub(super) async fn findings(set: &PluginSet) -> Vec<Finding> {
         };
         if serves(hook) || serves(Hook::Account) || serves(Hook::Contact) {
             let about = format!("{hook} there and back");
-            match units(set, kind).await {
+            match units(round, kind).await {
                 Ok(told) => findings.extend(told.into_iter().map(|one| one.about(&about))),
                 Err(stop) => findings.push(stopped(&about, &stop)),
             }
         }
         if serves(Hook::Status) && (serves(hook) || kind == RecordKind::Opportunity) {
             let about = format!("status of {} there and back", kind.table());
-            match states(set, kind).await {
+            match states(round, kind).await {
                 Ok(told) => findings.extend(told.into_iter().map(|one| one.about(&about))),
                 Err(stop) => findings.push(stopped(&about, &stop)),
             }
         }
     }
     if serves(Hook::Country) {
-        match countries(set).await {
+        match countries(round).await {
             Ok(told) => findings.extend(
                 told.into_iter()
                     .map(|one| one.about("country there and back")),
@@ -130,28 +132,57 @@ fn standing(deal: &mut Deal, standing: Standing) {
     deal.units.insert(Unit::State, UnitValue::State(state));
 }
 
-/// Asks, and answers what is asked for out of this CRM. It comes to an end: who asks in every round is told to be broken.
-async fn answered<T, F: Future<Output = Result<T, Stop>>>(
-    crm: &Crm,
-    ask: impl Fn(Asking) -> F,
-) -> Result<T, Stop> {
-    let mut asking = Asking::new(NOW.parse().unwrap_or_default(), "en");
-    loop {
-        match ask(asking.clone()).await {
-            Err(Stop {
-                kind: StopKind::Ask(queries),
-                ..
-            }) => {
-                let rows = queries.iter().map(|query| crm.answer(query));
-                asking.found.extend(rows);
-                asking.round += 1;
+/// A set, and how long it is asked.
+struct Round<'a> {
+    set: &'a PluginSet,
+    until: Option<Instant>,
+}
+
+impl Round<'_> {
+    /// Asks, and answers what is asked for out of this CRM. It comes to an end: who asks in every round is told to be broken.
+    async fn answered<T, F: Future<Output = Result<T, Stop>>>(
+        &self,
+        crm: &Crm,
+        ask: impl Fn(Asking) -> F,
+    ) -> Result<T, Stop> {
+        let mut asking = Asking::new(NOW.parse().unwrap_or_default(), "en");
+        loop {
+            if self.until.is_some_and(|until| Instant::now() >= until) {
+                return Err(out_of_time());
             }
-            answer => return answer,
+            match ask(asking.clone()).await {
+                Err(Stop {
+                    kind: StopKind::Ask(queries),
+                    ..
+                }) => {
+                    let rows = queries.iter().map(|query| crm.answer(query));
+                    asking.found.extend(rows);
+                    asking.round += 1;
+                }
+                answer => return answer,
+            }
         }
     }
 }
 
-async fn written(set: &PluginSet, kind: RecordKind, deal: &Deal) -> Result<Written, Stop> {
+/// As if a plugin had asked for patience: nothing can be said.
+fn out_of_time() -> Stop {
+    Stop {
+        plugin: Speaker {
+            plugin: "host".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            hash: String::new(),
+        },
+        hook: "round-trip",
+        kind: StopKind::Later {
+            message: "the time for this law is over".to_owned(),
+            seconds: None,
+        },
+    }
+}
+
+async fn written(round: &Round<'_>, kind: RecordKind, deal: &Deal) -> Result<Written, Stop> {
+    let set = round.set;
     let empty = Crm::after(kind, set.needs(), &Written::default());
     let crm = &empty;
     let order = Order {
@@ -177,52 +208,64 @@ async fn written(set: &PluginSet, kind: RecordKind, deal: &Deal) -> Result<Writt
                 account: Some(crm::account()),
             };
             let (question, set) = (&question, set);
-            answered(crm, |asking| async move {
-                set.contact_row(&asking, question, None).await
-            })
-            .await?
+            round
+                .answered(crm, |asking| async move {
+                    set.contact_row(&asking, question, None).await
+                })
+                .await?
         }
         None => crate::question::Draft::default(),
     };
     let order = &order;
     Ok(Written {
-        record: answered(crm, |asking| async move {
-            set.write(&asking, kind, order).await
-        })
-        .await?,
-        account: answered(crm, |asking| async move {
-            set.account_row(&asking, deal, None).await
-        })
-        .await?,
+        record: round
+            .answered(crm, |asking| async move {
+                set.write(&asking, kind, order).await
+            })
+            .await?,
+        account: round
+            .answered(crm, |asking| async move {
+                set.account_row(&asking, deal, None).await
+            })
+            .await?,
         contact,
-        state: answered(crm, |asking| async move {
-            set.write_state(&asking, kind, order).await
-        })
-        .await?
-        .map(|spoken| spoken.value),
+        state: round
+            .answered(crm, |asking| async move {
+                set.write_state(&asking, kind, order).await
+            })
+            .await?
+            .map(|spoken| spoken.value),
     })
 }
 
-async fn read(set: &PluginSet, kind: RecordKind, crm: &Crm) -> Result<Reading, Stop> {
+async fn read(round: &Round<'_>, kind: RecordKind, crm: &Crm) -> Result<Reading, Stop> {
+    let set = round.set;
     let seen = crm.seen(kind, set.needs());
     let seen = &seen;
-    answered(
-        crm,
-        |asking| async move { set.read(&asking, kind, seen).await },
-    )
-    .await
+    round
+        .answered(
+            crm,
+            |asking| async move { set.read(&asking, kind, seen).await },
+        )
+        .await
 }
 
-async fn trip(set: &PluginSet, kind: RecordKind, deal: &Deal) -> Result<(Written, Reading), Stop> {
-    let written = written(set, kind, deal).await?;
+async fn trip(
+    round: &Round<'_>,
+    kind: RecordKind,
+    deal: &Deal,
+) -> Result<(Written, Reading), Stop> {
+    let set = round.set;
+    let written = written(round, kind, deal).await?;
     let crm = Crm::after(kind, set.needs(), &written);
-    let reading = read(set, kind, &crm).await?;
+    let reading = read(round, kind, &crm).await?;
     Ok((written, reading))
 }
 
-async fn units(set: &PluginSet, kind: RecordKind) -> Result<Vec<Told>, Stop> {
+async fn units(round: &Round<'_>, kind: RecordKind) -> Result<Vec<Told>, Stop> {
+    let set = round.set;
     let deal = deal();
-    let (first, reading) = trip(set, kind, &deal).await?;
+    let (first, reading) = trip(round, kind, &deal).await?;
     let mut told = Vec::new();
     for (unit, there) in &reading.units {
         let Some(was) = deal.units.get(unit) else {
@@ -233,7 +276,7 @@ async fn units(set: &PluginSet, kind: RecordKind) -> Result<Vec<Told>, Stop> {
         }
         let mut without = deal.clone();
         without.units.remove(unit);
-        if written(set, kind, &without).await? == first {
+        if written(round, kind, &without).await? == first {
             continue;
         }
         let by = reading.spoken.get(unit).map_or("", |by| by.plugin.as_str());
@@ -250,7 +293,7 @@ async fn units(set: &PluginSet, kind: RecordKind) -> Result<Vec<Told>, Stop> {
         }
         let mut second = deal.clone();
         second.units.insert(unit.clone(), there.clone());
-        let (_, again) = trip(set, kind, &second).await?;
+        let (_, again) = trip(round, kind, &second).await?;
         let is_settled = again.units.get(unit) == Some(there);
         let then = again
             .units
@@ -311,12 +354,12 @@ fn told_apart(one: &UnitValue, other: &UnitValue) -> (String, String) {
     (parts(one, other), parts(other, one))
 }
 
-async fn states(set: &PluginSet, kind: RecordKind) -> Result<Vec<Told>, Stop> {
+async fn states(round: &Round<'_>, kind: RecordKind) -> Result<Vec<Told>, Stop> {
     let mut told = Vec::new();
     for wanted in standings(kind).iter().cloned() {
         let mut deal = deal();
         standing(&mut deal, wanted.clone());
-        let (written, reading) = trip(set, kind, &deal).await?;
+        let (written, reading) = trip(round, kind, &deal).await?;
         let Some(state) = written.state else { continue };
         let read = match reading.units.get(&Unit::State) {
             Some(UnitValue::State(read)) => read.standing.clone(),
@@ -339,7 +382,8 @@ async fn states(set: &PluginSet, kind: RecordKind) -> Result<Vec<Told>, Stop> {
 }
 
 /// `country.to-deal` by itself: without a plugin that states an address, [`PluginSet::read`] asks nobody.
-async fn countries(set: &PluginSet) -> Result<Vec<Told>, Stop> {
+async fn countries(round: &Round<'_>) -> Result<Vec<Told>, Stop> {
+    let set = round.set;
     let mut told = Vec::new();
     let kind = RecordKind::Opportunity;
     for code in COUNTRIES {
@@ -347,14 +391,16 @@ async fn countries(set: &PluginSet) -> Result<Vec<Told>, Stop> {
         if let Some(UnitValue::Address(address)) = deal.units.get_mut(&Unit::Address) {
             address.country = Some(code.to_owned());
         }
-        let written = written(set, kind, &deal).await?;
+        let written = written(round, kind, &deal).await?;
         if written.account.cells.is_empty() {
             continue;
         }
         let crm = Crm::after(kind, set.needs(), &written);
         let seen = crm.seen(kind, set.needs());
         let seen = &seen;
-        let read = answered(&crm, |asking| async move { country(set, &asking, seen) }).await?;
+        let read = round
+            .answered(&crm, |asking| async move { country(set, &asking, seen) })
+            .await?;
         match read {
             Some(read) if read.eq_ignore_ascii_case(code) => {}
             Some(read) => told.push(Told {

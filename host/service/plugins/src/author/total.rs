@@ -1,5 +1,7 @@
 //! Whatever the deal holds, a plugin answers, refuses or asks: it never breaks, never writes what it did not declare, and never says two things.
 
+use std::time::{Duration, Instant};
+
 use crate::bindings::cosell::mapping::types as wit;
 use crate::examples::{QUESTIONS, Said, answer, answer_warm, undeclared, words};
 use crate::limits::ASK_ROUNDS_MAX;
@@ -20,18 +22,43 @@ enum Wrong {
     AsksForEver,
 }
 
+/// How long somebody waits.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Patience {
+    /// No case is begun after this.
+    pub(crate) until: Option<Instant>,
+    /// A deal that shows something is made smaller for so long.
+    pub(crate) smaller: Option<Duration>,
+}
+
+/// The first that is wrong, if anything is: every question has met a case before one meets the next, so that none is left out when the time is over.
+pub(crate) fn first(plugin: &Plugin, seed: u64, cases: u32, patience: Patience) -> Option<Finding> {
+    let served = || {
+        QUESTIONS
+            .iter()
+            .filter(|(hook, _)| plugin.hooks.contains(hook))
+    };
+    (0..cases)
+        .flat_map(|case| served().map(move |(_, name)| (case, *name)))
+        .take_while(|_| patience.until.is_none_or(|until| Instant::now() < until))
+        .find_map(|(case, name)| one(plugin, name, seed, case, patience))
+}
+
 /// Puts `cases` strange deals to every question of the plugin; of each question the first broken one is told, made as small as it gets.
 pub(super) fn findings(plugin: &Plugin, seed: u64, cases: u32) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (hook, name) in QUESTIONS {
         if plugin.hooks.contains(&hook) {
-            findings.extend((0..cases).find_map(|case| one(plugin, name, seed, case)));
+            findings.extend(
+                (0..cases).find_map(|case| one(plugin, name, seed, case, Patience::default())),
+            );
         }
     }
     findings
 }
 
-fn one(plugin: &Plugin, name: &str, seed: u64, case: u32) -> Option<Finding> {
+fn one(plugin: &Plugin, name: &str, seed: u64, case: u32, patience: Patience) -> Option<Finding> {
+    let origin = format!("seed {seed}, case {case}");
     let mut dice = Dice::of(seed, name, case);
     let mut givens = subject(&plugin.declared, name, &mut dice);
     for _ in 0..=ASK_ROUNDS_MAX {
@@ -41,10 +68,17 @@ fn one(plugin: &Plugin, name: &str, seed: u64, case: u32) -> Option<Finding> {
                 givens.extend(rows.map(wit::Given::Found));
             }
             Ok(_) => return None,
-            Err((wrong, _)) => return Some(told(plugin, name, givens, wrong, seed, case)),
+            Err((wrong, _)) => return Some(told(plugin, name, givens, wrong, &origin, patience)),
         }
     }
-    Some(told(plugin, name, givens, Wrong::AsksForEver, seed, case))
+    Some(told(
+        plugin,
+        name,
+        givens,
+        Wrong::AsksForEver,
+        &origin,
+        patience,
+    ))
 }
 
 /// The answer, if nothing is wrong with it.
@@ -97,24 +131,20 @@ fn told(
     name: &str,
     givens: Vec<wit::Given>,
     wrong: Wrong,
-    seed: u64,
-    case: u32,
+    origin: &str,
+    patience: Patience,
 ) -> Finding {
     let (givens, why) = if wrong == Wrong::AsksForEver {
         let why = format!("asks for rows again and again, and may do so {ASK_ROUNDS_MAX} times");
         (givens, why)
     } else {
-        smallest(plugin, name, givens, wrong)
+        smallest(plugin, name, givens, wrong, patience)
     };
     Finding {
         about: name.to_owned(),
         told: why,
         is_note: false,
-        input: Some(example_json(
-            name,
-            &givens,
-            &format!("seed {seed}, case {case}"),
-        )),
+        input: Some(example_json(name, &givens, origin)),
     }
 }
 
@@ -124,13 +154,15 @@ fn smallest(
     name: &str,
     mut givens: Vec<wit::Given>,
     wrong: Wrong,
+    patience: Patience,
 ) -> (Vec<wit::Given>, String) {
     let mut why = String::new();
     let mut at = 0;
     if let Err((_, told)) = look(plugin, name, &givens) {
         why = told;
     }
-    while at < givens.len() {
+    let until = patience.smaller.map(|smaller| Instant::now() + smaller);
+    while at < givens.len() && until.is_none_or(|until| Instant::now() < until) {
         let left_out = givens.remove(at);
         match look(plugin, name, &givens) {
             Err((still, told)) if still == wrong => why = told,

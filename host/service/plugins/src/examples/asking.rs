@@ -55,7 +55,7 @@ pub(crate) fn answer_warm(
     plugin: &Plugin,
     question: &Question,
 ) -> Result<Result<Said, PluginFault>, String> {
-    put(plugin, question, |call| plugin.guest.call("", call).0)
+    put(plugin, question, |call| plugin.guest.call("", call).answer)
 }
 
 /// The question itself, to be put to an instance.

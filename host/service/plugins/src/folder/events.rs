@@ -36,6 +36,10 @@ pub enum What {
     RolledBack,
     /// It fails over one deal after the other, and there is nothing better: it stays, and deals that need it are parked.
     Failing,
+    /// Its calls come near their limit; it goes on serving.
+    Slow,
+    /// They do not any more.
+    InTime,
     /// Not put into service; `NAME.rejected.json` says why.
     Refused,
     /// The file is gone or switched off.
@@ -66,6 +70,8 @@ impl What {
             Self::Kept => "kept",
             Self::RolledBack => "rolled-back",
             Self::Failing => "failing",
+            Self::Slow => "slow",
+            Self::InTime => "in-time",
             Self::Refused => "refused",
             Self::Retired => "retired",
             Self::Candidate => "candidate",
@@ -136,12 +142,13 @@ impl PluginEvent {
             What::RolledBack | What::Failing | What::Behind => {
                 tracing::error!(file, what, plugin, version, hash, "{}", self.message)
             }
-            What::Refused | What::Kept => {
+            What::Refused | What::Kept | What::Slow => {
                 tracing::warn!(file, what, plugin, version, hash, "{}", self.message)
             }
             What::Loaded
             | What::Candidate
             | What::Promoted
+            | What::InTime
             | What::Quarantined
             | What::Released
             | What::Retired

@@ -1,5 +1,6 @@
 //! The one thread that knows which file is good, proposes what follows from it, and loads what the ledger says.
 
+mod laws;
 mod out;
 mod service;
 
@@ -24,9 +25,10 @@ use crate::health::Failing;
 use crate::ledger::{Ledger, LedgerError, Quarantine, Said, Step};
 use crate::load::{Loaded, load};
 use crate::offer::Offer;
-use crate::operator::Operator;
+use crate::operator::{Laws, Operator};
+use crate::plugin::Plugin;
 use crate::rejection::{Phase, Rejection, RejectionKind};
-use crate::set::Alarm;
+use crate::set::{Alarm, Concern};
 use crate::signature::Vouched;
 
 /// A file that keeps changing for so many settle periods does not hold up the others any longer.
@@ -46,8 +48,8 @@ pub(super) enum Wake {
     Changed,
     /// Something else may serve.
     Follow,
-    /// A plugin fails over one deal after the other.
-    Failing(Failing),
+    /// A plugin in service fails, or is slow.
+    Concern(Concern),
     Reload(oneshot::Sender<()>),
     Stop,
 }
@@ -108,6 +110,16 @@ struct Version {
     bytes: BTreeMap<String, Vec<u8>>,
     /// Good by itself, and its id is taken by another file.
     clash: Option<Rejection>,
+    /// Together with all others it keeps the laws, or need not.
+    is_judged: bool,
+}
+
+/// A file that passed, and what is to be told of it.
+struct Passed {
+    loaded: Loaded,
+    vouched: Vouched,
+    /// A law that it does not keep, where its operator file lets it in all the same.
+    unlawful: Option<Rejection>,
 }
 
 impl Keeper {
@@ -166,8 +178,8 @@ impl Keeper {
                     self.say_if_lost(followed);
                     false
                 }
-                Ok(Wake::Failing(failing)) => {
-                    self.failing.push(failing);
+                Ok(Wake::Concern(concern)) => {
+                    self.hear(concern);
                     false
                 }
                 Ok(Wake::Changed) | Err(mpsc::RecvTimeoutError::Timeout) => true,
@@ -217,7 +229,7 @@ impl Keeper {
                 {
                     Ok(Wake::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(None),
                     Ok(Wake::Reload(done)) => waiting.push(done),
-                    Ok(Wake::Failing(one)) => self.failing.push(one),
+                    Ok(Wake::Concern(concern)) => self.hear(concern),
                     Ok(Wake::Changed | Wake::Follow) => {}
                     Err(mpsc::RecvTimeoutError::Timeout) => break,
                 }
@@ -267,6 +279,13 @@ impl Keeper {
             && self
                 .newest_members()?
                 .is_some_and(|members| !members.is_empty());
+        let is_news = |(file, print): (&String, &Print)| {
+            let known = self.files.get(file).and_then(|held| held.print);
+            known != Some(*print) && !moving.contains(file)
+        };
+        if found.iter().any(is_news) {
+            self.try_contradictions_again();
+        }
         for (file, print) in found {
             let known = self
                 .files
@@ -283,6 +302,7 @@ impl Keeper {
                 return Err(error);
             }
         }
+        self.judge_together()?;
         self.propose()?;
         self.follow()
     }
@@ -360,8 +380,8 @@ impl Keeper {
                 Ok(())
             }
             Ok(operator) => match self.load(&offer, &operator) {
-                Ok((loaded, vouched)) => {
-                    self.accept(file, offer, &operator, &loaded, vouched);
+                Ok(passed) => {
+                    self.accept(file, offer, &operator, passed);
                     Ok(())
                 }
                 Err(rejection) => {
@@ -383,7 +403,7 @@ impl Keeper {
     }
 
     /// A bug in the compiler or in us must not end the watching.
-    fn load(&self, offer: &Offer, operator: &Operator) -> Result<(Loaded, Vouched), Rejection> {
+    fn load(&self, offer: &Offer, operator: &Operator) -> Result<Passed, Rejection> {
         // Nothing of it runs, and nothing of it is compiled, before it is known whose it is.
         let vouched = offer
             .vouched(self.engine.trust(), &self.dir)
@@ -393,7 +413,13 @@ impl Keeper {
                 ..why
             })?;
         let loading = AssertUnwindSafe(|| {
-            load(&self.engine, offer, operator).map(|loaded| (loaded, vouched))
+            let loaded = load(&self.engine, offer, operator)?;
+            let unlawful = self.self_test(&loaded.plugin, operator)?;
+            Ok(Passed {
+                loaded,
+                vouched,
+                unlawful,
+            })
         });
         catch_unwind(loading).unwrap_or_else(|_| {
             Err(Rejection {
@@ -431,14 +457,12 @@ impl Keeper {
     }
 
     /// It may serve. Whether it does is decided with all others.
-    fn accept(
-        &mut self,
-        file: &str,
-        offer: Offer,
-        operator: &Operator,
-        loaded: &Loaded,
-        vouched: Vouched,
-    ) {
+    fn accept(&mut self, file: &str, offer: Offer, operator: &Operator, passed: Passed) {
+        let Passed {
+            loaded,
+            vouched,
+            unlawful,
+        } = passed;
         rejected::remove(&self.dir, file);
         let plugin = &loaded.plugin;
         let how = if loaded.from_cache {
@@ -455,8 +479,15 @@ impl Keeper {
             }
             (None, None) => String::new(),
         };
+        let unlawful = match unlawful {
+            Some(why) => {
+                tracing::warn!(file, why = %why, "it does not keep a law of the contract, and is taken all the same, as its operator file says");
+                format!(", and taken although it does not keep a law: {why}")
+            }
+            None => String::new(),
+        };
         let message = format!(
-            "{file}: plugin \"{}\" {} passed ({}; {how} in {} ms, {} examples passed{signed})",
+            "{file}: plugin \"{}\" {} passed ({}; {how} in {} ms, {} examples passed{signed}{unlawful})",
             plugin.id(),
             plugin.speaker.version,
             hooks.join(", "),
@@ -491,6 +522,7 @@ impl Keeper {
             plugin: Kept(Arc::clone(plugin)),
             member,
             clash: None,
+            is_judged: operator.laws == Laws::Warn,
         };
         let held = self.held(file);
         held.state = State::Good(Box::new(version));

@@ -6,9 +6,10 @@ use super::scan::read_operator;
 use crate::engine::Engine;
 use crate::load::load;
 use crate::offer::{Offer, engine_file, operator_file};
-use crate::operator::Operator;
+use crate::operator::{Laws, Operator};
 use crate::plugin::Plugin;
 use crate::rejection::{Phase, Rejection, RejectionKind};
+use crate::self_test::alone;
 use crate::set::PluginSet;
 
 /// What serves, with `candidate` in the place of the plugin of its file's name, or beside the others. An operator file beside the candidate is
@@ -63,6 +64,9 @@ fn one(
     let beside = if has_engine { candidate } else { &in_folder };
     let offer = Offer::read_with(candidate, beside)?;
     let loaded = load(engine, &offer, &operator)?;
+    if operator.laws == Laws::Refuse {
+        alone(&loaded.plugin)?;
+    }
     let twin = others
         .iter()
         .find(|other| other.file != *file && other.id() == loaded.plugin.id());

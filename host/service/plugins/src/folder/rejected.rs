@@ -6,14 +6,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::offer::is_offered;
-use crate::rejection::{Rejection, RejectionKind};
+use crate::rejection::{Rejection, RejectionKind, told_beside};
 
 /// `50-acme.wasm` → `50-acme.rejected.json`
 pub(super) fn path(dir: &Path, file: &str) -> PathBuf {
-    dir.join(format!(
-        "{}.rejected.json",
-        file.strip_suffix(".wasm").unwrap_or(file)
-    ))
+    dir.join(told_beside(file))
 }
 
 /// False: it could not be written.

@@ -1,14 +1,19 @@
 //! `cosell plugin check FILE`.
 
 use cosell_plugins::trial::Trial;
-use cosell_plugins::{CheckReport, Engine, EngineSettings, check_file};
+use cosell_plugins::{CheckReport, Engine, EngineSettings, RejectionKind, check_file};
 
 use crate::guest::{Does, Guest, Val, reads, set, text, writes};
 
 fn check(bytes: &[u8]) -> CheckReport {
+    check_with(bytes, "")
+}
+
+fn check_with(bytes: &[u8], operator: &str) -> CheckReport {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("50-acme.wasm");
     std::fs::write(&path, bytes).unwrap();
+    std::fs::write(dir.path().join("50-acme.toml"), operator).unwrap();
     check_file(&Engine::new(EngineSettings::default()).unwrap(), &path)
 }
 
@@ -59,24 +64,32 @@ fn a_refused_file_says_what_the_folder_would_say() {
 }
 
 #[test]
-fn what_would_stop_deals_is_a_warning() {
-    let report = check(
-        &silent()
-            .needs([writes("opportunity", &["name"])])
-            .with("opportunity#to-deal", Does::Panics)
-            .says(
-                "opportunity#to-row",
-                Val::ok(Val::list([set("new_x", text("x"))])),
-            )
-            .build(),
+fn what_would_stop_deals_is_refused_or_a_warning_where_the_operator_wants_it_so() {
+    let bytes = silent()
+        .needs([writes("opportunity", &["name"])])
+        .with("opportunity#to-deal", Does::Panics)
+        .says(
+            "opportunity#to-row",
+            Val::ok(Val::list([set("new_x", text("x"))])),
+        )
+        .build();
+    let tells_both = |report: &CheckReport| {
+        let text = report.to_string();
+        assert!(
+            text.contains("opportunity.to-deal: panicked")
+                && text.contains("sets opportunity.new_x without"),
+            "{text}"
+        );
+    };
+    let report = check(&bytes);
+    assert_eq!(
+        report.verdict.as_ref().map_err(|why| why.kind),
+        Err(RejectionKind::Law)
     );
+    tells_both(&report);
+    let report = check_with(&bytes, "laws = \"warn\"");
     assert!(report.verdict.is_ok() && !report.is_good());
-    let text = report.to_string();
-    assert!(
-        text.contains("opportunity.to-deal: panicked")
-            && text.contains("sets opportunity.new_x without"),
-        "{text}"
-    );
+    tells_both(&report);
 }
 
 #[test]

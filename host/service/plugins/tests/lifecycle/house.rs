@@ -31,15 +31,25 @@ impl House {
     }
 
     pub(crate) fn with_engine(files: &[(&str, Vec<u8>)], engine: Engine) -> Self {
-        Self::open(files, engine, Arc::new(Slate::default()))
+        Self::open(files, engine, Arc::new(Slate::default()), false)
     }
 
     pub(crate) fn with_ledger(files: &[(&str, Vec<u8>)], ledger: Arc<dyn Ledger>) -> Self {
         let engine = Engine::new(EngineSettings::default()).unwrap();
-        Self::open(files, engine, ledger)
+        Self::open(files, engine, ledger, false)
     }
 
-    fn open(files: &[(&str, Vec<u8>)], engine: Engine, ledger: Arc<dyn Ledger>) -> Self {
+    /// As a host opens it: what is new has to keep the laws. Elsewhere guests are as bad as their story wants them.
+    pub(crate) fn with_laws(files: &[(&str, Vec<u8>)], engine: Engine) -> Self {
+        Self::open(files, engine, Arc::new(Slate::default()), true)
+    }
+
+    fn open(
+        files: &[(&str, Vec<u8>)],
+        engine: Engine,
+        ledger: Arc<dyn Ledger>,
+        self_test: bool,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         for (name, bytes) in files {
             std::fs::write(dir.path().join(name), bytes).unwrap();
@@ -52,6 +62,7 @@ impl House {
             FolderSettings {
                 settle: Duration::from_millis(5),
                 rescan: Duration::from_secs(3600),
+                self_test,
                 ..FolderSettings::default()
             },
             ledger,

@@ -87,6 +87,34 @@ impl Keeper {
         Ok(())
     }
 
+    /// What fails is seen to when the keeper is done with what woke it; what is slow is told.
+    pub(super) fn hear(&mut self, concern: Concern) {
+        let (file, sha256, slow) = match concern {
+            Concern::Failing(failing) => return self.failing.push(failing),
+            Concern::Pace { file, sha256, slow } => (file, sha256, slow),
+        };
+        let serving = self.shared.current.load_full();
+        let members = serving.generation.iter().flat_map(|one| &one.members);
+        let mut members = members.filter(|one| one.file == file && one.sha256 == sha256);
+        // Told of a version that has been replaced meanwhile.
+        let Some(member) = members.next() else { return };
+        let (id, version) = (&member.detail.plugin, &member.detail.version);
+        let event = match slow {
+            Some(slow) => {
+                let message = format!(
+                    "{file}: plugin \"{id}\" {version} is slow: of its last calls one in twenty worked {} ms or longer, and {} ms is where it is cut off; ask its author, or raise `call_ms` under [limits] in its operator file",
+                    slow.p95_ms, slow.limit_ms
+                );
+                PluginEvent::of(member, What::Slow, message)
+            }
+            None => {
+                let message = format!("{file}: plugin \"{id}\" {version} is not slow any more");
+                PluginEvent::of(member, What::InTime, message)
+            }
+        };
+        self.tell(&[event]);
+    }
+
     /// The plugin fails over one deal after the other. A version that is young goes, what served before it serves again, and its bytes are
     /// quarantined. One that has proven itself, or before which nothing is known, stays: without it deals would be mapped otherwise than their owner
     /// wants, and with it they are parked and say why.

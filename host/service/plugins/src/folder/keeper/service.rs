@@ -182,7 +182,7 @@ impl Keeper {
     }
 
     /// Loaded already: it serves, or has just passed.
-    fn at_hand(&self, key: &Key, member: &Member) -> Option<Kept> {
+    pub(super) fn at_hand(&self, key: &Key, member: &Member) -> Option<Kept> {
         let passed = || {
             self.files.values().find_map(|held| match &held.state {
                 State::Good(version) if version.member.is_version(member) => {
