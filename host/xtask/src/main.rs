@@ -9,11 +9,13 @@
 )]
 
 mod assumptions;
+mod deny;
 mod freeze;
 mod guests;
 mod plugins;
 mod provide;
 mod report;
+mod sbom;
 mod scenarios;
 mod steps;
 mod typings;
@@ -47,8 +49,12 @@ The workshop of cosell.
   cargo xtask hostile          HOSTILE-PLUGINS.md anew, from what hostile plugins come to
   cargo xtask assumptions [FACT]...  the stories that meet it, in the other reading of each doubtful fact about the vendors, or of
                                these; ASSUMPTIONS.md anew (--page: only that; --few: a few stories per fact)
-  cargo xtask verify [--all]   everything that must hold before a push: plugins, fmt, clippy, rustdoc, tests,
-                               histories and the demo; --all also plays the assumptions, and builds the release binary and the benches
+  cargo xtask deny             where the tree comes from and under which licences (deny.toml), and whether an advisory speaks against any of it
+  cargo xtask sbom             target/cosell.cdx.json, the release's bill of materials (CycloneDX): the program, the stock plugins, the engines
+  cargo xtask verify [--all]   everything that must hold before a push: plugins, fmt, the contract against its releases, deny, clippy, rustdoc,
+                               tests, random histories and the demo. --all also plays the assumptions, other people's clients and a browser against
+                               the simulator, and components in JavaScript and Python; builds the release, looks that no failpoint is in it, writes
+                               its bill of materials, builds the benches and puts the simulator under load
 
 `cargo demo` and `cargo verify` are short for two of them. Components land in target/plugins (the stock mapping),
 target/engines (what runs scripts and tables), target/examples (things to copy and to drop in) and target/hostile (guests that misbehave, for tests).
@@ -81,6 +87,14 @@ fn run(arguments: Vec<String>) -> Result<()> {
         Some("freeze") => {
             refuse(&rest)?;
             freeze::freeze(&Workspace::find()?)
+        }
+        Some("deny") => {
+            refuse(&rest)?;
+            deny::check(&Workspace::find()?)
+        }
+        Some("sbom") => {
+            refuse(&rest)?;
+            sbom::write(&Workspace::find()?)
         }
         Some("wit-compat") => {
             refuse(&rest)?;

@@ -6,10 +6,12 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, ensure};
 
 use crate::assumptions;
+use crate::deny;
 use crate::guests::packages;
 use crate::plugins::{self, TARGET};
 use crate::provide::{self, provide};
 use crate::report;
+use crate::sbom;
 use crate::steps::{Workspace, answer, built, cargo, need_c_compiler, on_shelves, step};
 use crate::wasm_c;
 use crate::wit_compat;
@@ -32,6 +34,7 @@ pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
     provide(&provide::USUAL)?;
     step("fmt", cargo(workspace).args(["fmt", "--all", "--check"]))?;
     wit_compat::check(workspace)?;
+    deny::check(workspace)?;
     wasm_c::ensure(workspace)?;
     plugins::build(workspace)?;
     step(
@@ -123,6 +126,8 @@ pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
             ]),
         )?;
         no_failpoints(workspace)?;
+        sbom::write(workspace)?;
+        sbom::validate(workspace)?;
         // The one bench whose budgets hold on any machine, however busy.
         step(
             "simulator under load",
