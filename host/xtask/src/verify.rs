@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::assumptions;
 use crate::deny;
+use crate::deploy;
 use crate::guests::packages;
 use crate::plugins::{self, TARGET};
 use crate::provide::{self, provide};
@@ -113,6 +114,7 @@ pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
                 "--ignored",
             ]),
         )?;
+        deploy::check(workspace)?;
         // Together, so that the dependencies are optimised once.
         step(
             "release and benches",
