@@ -88,6 +88,13 @@ fn the_database_of_the_compose_file_is_on_a_network_of_its_own() {
 }
 
 #[test]
+fn by_default_a_host_is_reached_from_its_own_machine_only() {
+    let config = Place::new(EXAMPLE).load().unwrap();
+    assert!(config.server.listen.ip().is_loopback());
+    assert!(config.metrics.is_none(), "nobody asked for them");
+}
+
+#[test]
 fn an_alert_goes_to_an_address() {
     let text = example_with(
         "# webhook = { file = \"secrets/alerts-webhook\" }",
