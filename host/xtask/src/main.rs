@@ -1,7 +1,7 @@
 //! The workshop behind `cargo demo` and `cargo verify`: builds the guests, runs what stands in the README, checks everything.
 //!
 //! Progress goes to standard error, so that `cargo demo --once --json` keeps standard output for its one object.
-
+#![forbid(unsafe_code)]
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -48,6 +48,7 @@ The workshop of cosell.
   cargo xtask freeze           at a release: keeps the contract and guests built for it under its version
   cargo xtask scenarios        SCENARIOS.md anew, from what the scenarios answer
   cargo xtask hostile          HOSTILE-PLUGINS.md anew, from what hostile plugins come to
+  cargo xtask rules            host/simulator/RULES.md anew: what the simulator does as the vendors are documented to, each rule a test
   cargo xtask assumptions [FACT]...  the stories that meet it, in the other reading of each doubtful fact about the vendors, or of
                                these; ASSUMPTIONS.md anew (--page: only that; --few: a few stories per fact)
   cargo xtask deny             where the tree comes from and under which licences (deny.toml), and whether an advisory speaks against any of it
@@ -115,6 +116,10 @@ fn run(arguments: Vec<String>) -> Result<()> {
             refuse(&rest)?;
             scenarios::write(&Workspace::find()?, &scenarios::SCENARIOS)
         }
+        Some("rules") => {
+            refuse(&rest)?;
+            scenarios::write_rules(&Workspace::find()?)
+        }
         Some("hostile") => {
             refuse(&rest)?;
             scenarios::write(&Workspace::find()?, &scenarios::HOSTILE)
@@ -154,11 +159,11 @@ fn refuse(arguments: &[String]) -> Result<()> {
 }
 
 /// Components first, then a program that talks to the person itself; its own exit code is ours.
-fn talk(arguments: Vec<String>, program: fn(&Workspace) -> Command) -> Result<()> {
+fn talk(arguments: Vec<String>, program: fn(&Workspace) -> Result<Command>) -> Result<()> {
     let workspace = Workspace::find()?;
     need_c_compiler()?;
     plugins::build(&workspace)?;
-    let status = program(&workspace)
+    let status = program(&workspace)?
         .args(arguments)
         .status()
         .context("cannot start cargo")?;
