@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use cosell::simulated::{Paths, write_configuration};
 use cosell_simulator::{Control, Running, Service, Simulator, SimulatorConfig};
 use cosell_store::{Store, StoreUrl};
@@ -60,6 +60,22 @@ impl<'a> Order<'a> {
             simulator: SimulatorConfig::demo(),
         }
     }
+}
+
+/// Waits until it is so.
+///
+/// # Errors
+/// When it never is, or what looking says.
+pub async fn patiently(
+    what: &str,
+    mut is_so: impl AsyncFnMut() -> anyhow::Result<bool>,
+) -> anyhow::Result<()> {
+    let began = Instant::now();
+    while !is_so().await? {
+        ensure!(began.elapsed() < PATIENCE, "waited in vain for {what}");
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    Ok(())
 }
 
 /// See the module.

@@ -6,6 +6,7 @@
 pub mod fleet;
 pub mod load;
 pub mod model;
+pub mod page;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -656,6 +657,19 @@ impl World {
             })
         })
         .await
+    }
+
+    /// A seller's deal with both records, at rest: the ids of row and referral. `more` is laid over the row.
+    ///
+    /// # Errors
+    /// What the CRM says, or that it never gets there.
+    pub async fn linked(&self, more: &Value) -> anyhow::Result<(String, String)> {
+        let account = self.account("Contoso Kft.", "HU")?;
+        let row = self.opportunity(&account, more)?;
+        let referral = text(&self.referral_of(&row).await?, "id");
+        self.row_of(&referral).await?;
+        self.quiet().await?;
+        Ok((row, referral))
     }
 
     /// Waits for the row of a referral.

@@ -165,6 +165,8 @@ fn the_top_level_is_what_the_map_says() {
         "LICENSE",
         "README.md",
         "SCENARIOS.md",
+        "SECURITY.md",
+        "deny.toml",
         "examples",
         "guest-sdk",
         "host",
@@ -173,6 +175,50 @@ fn the_top_level_is_what_the_map_says() {
         "wit",
     ];
     assert_eq!(shown, set(&expected));
+}
+
+#[test]
+fn only_the_wasm_edge_may_be_unsafe() {
+    let mut looked_at = 0;
+    for room in rooms().iter().filter(|room| room.starts_with("host/")) {
+        let roots = ["src/lib.rs", "src/main.rs"].map(|file| root().join(room).join(file));
+        for file in roots.iter().filter(|file| file.is_file()) {
+            let text = std::fs::read_to_string(file).expect("source can be read");
+            let forbids = text.contains("#![forbid(unsafe_code)]");
+            // Compiled plugins are read back from the cache there; what the workspace denies is allowed where it says why.
+            assert_eq!(
+                forbids,
+                room != "host/service/plugins",
+                "{}",
+                file.display()
+            );
+            looked_at += 1;
+        }
+    }
+    assert!(looked_at > 10, "{looked_at} rooms are few");
+}
+
+#[test]
+fn nobody_can_switch_off_the_look_at_a_certificate() {
+    let words = [
+        "danger_accept_invalid",
+        "tls_danger",
+        "dangerous()",
+        "NoVerif",
+        "verify(false)",
+    ];
+    let mut guilty = Vec::new();
+    for room in ["host/service", "host/cli/src", "host/sync/src"] {
+        visit(&root().join(room), &mut |path, text| {
+            guilty.extend(
+                words
+                    .iter()
+                    .filter(|word| text.contains(**word))
+                    .map(|word| format!("{}: {word}", path.display())),
+            );
+        });
+    }
+    assert!(guilty.is_empty(), "{guilty:?}");
 }
 
 /// No host code may name a column of a mapping: they come from the plugins. Names of the platform itself (`statecode`) live in `remote`.

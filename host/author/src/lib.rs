@@ -8,6 +8,7 @@
 //! | [`build`] | from the folder to files that can be dropped into a plugin folder |
 //! | [`component`] | a core module into a component, and what is stamped into one |
 //! | [`typings`] | the contract in TypeScript, with an organisation's own tables |
+#![forbid(unsafe_code)]
 
 pub mod build;
 pub mod component;

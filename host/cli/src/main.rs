@@ -1,4 +1,5 @@
 //! `cosell`: keeps co-sell deals in Microsoft Partner Center and Dynamics 365 in step. Composes; owns no logic.
+#![forbid(unsafe_code)]
 
 mod author;
 mod cards;

@@ -17,6 +17,7 @@
 //!
 //! Reading order: [`config`] says what a world starts with, [`assumptions`] which reading of a doubtful fact it takes,
 //! then one module per service, [`control`] to play the people, and [`ledger`] for what was accepted.
+#![forbid(unsafe_code)]
 
 pub mod assumptions;
 mod audit;

@@ -156,9 +156,7 @@ impl Refusal {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct SavedReferrals {
     book: Book,
-    /// None in a file of before they came from the seed.
-    #[serde(default)]
-    traces: Option<Ids>,
+    traces: Ids,
     roles: BTreeMap<String, Role>,
 }
 
@@ -224,15 +222,13 @@ impl Referrals {
         let roles = self.roles.lock().unwrap_or_else(PoisonError::into_inner);
         SavedReferrals {
             book: self.book().clone(),
-            traces: Some(self.traces.saved()),
+            traces: self.traces.saved(),
             roles: roles.clone(),
         }
     }
 
     pub(crate) fn restore(&self, saved: SavedReferrals) {
-        if let Some(traces) = saved.traces {
-            self.traces.restore(traces);
-        }
+        self.traces.restore(saved.traces);
         *self.roles.lock().unwrap_or_else(PoisonError::into_inner) = saved.roles;
         *self.book.lock().unwrap_or_else(PoisonError::into_inner) = saved.book;
     }

@@ -16,7 +16,7 @@ use crate::signing::{SavedIdentity, SavedSigner};
 use crate::world::World;
 
 /// What the file says first, so that another file is told from one of ours.
-const FORMAT: &str = "cosell-simulator world 1";
+const FORMAT: &str = "cosell-simulator world 2";
 
 /// Why a file is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +58,7 @@ pub(crate) struct SavedWorld {
     clock: Reading,
     entra: entra::Books,
     referrals: SavedReferrals,
-    registrations: registration::Books,
+    registrations: registration::Saved,
     dataverse: SavedDataverse,
     ledger: Pages,
 }

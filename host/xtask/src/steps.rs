@@ -59,11 +59,11 @@ pub(crate) fn built(workspace: &Workspace, program: &str) -> Command {
 }
 
 /// The demo, on the components that were just built.
-pub(crate) fn demo(workspace: &Workspace) -> Command {
+pub(crate) fn demo(workspace: &Workspace) -> Result<Command> {
     let mut command = cargo(workspace);
     command.args(["run", "--quiet", "--package", "cosell", "--", "demo"]);
     on_shelves(workspace, &mut command);
-    command
+    Ok(command)
 }
 
 /// Tells the demo where the components are.
@@ -75,7 +75,7 @@ pub(crate) fn on_shelves(workspace: &Workspace, demo: &mut Command) {
 }
 
 /// Random histories against the real host.
-pub(crate) fn simulate(workspace: &Workspace) -> Command {
+pub(crate) fn simulate(workspace: &Workspace) -> Result<Command> {
     let mut command = cargo(workspace);
     command.args([
         "run",
@@ -86,28 +86,29 @@ pub(crate) fn simulate(workspace: &Workspace) -> Command {
         "simulate",
         "--",
     ]);
-    command
+    Ok(command)
 }
 
 /// The same with mistakes of the protocol built in.
-pub(crate) fn mutants(workspace: &Workspace) -> Command {
-    let mut command = simulate(workspace);
+pub(crate) fn mutants(workspace: &Workspace) -> Result<Command> {
+    let mut command = simulate(workspace)?;
     command.arg("--mutants");
-    command
+    Ok(command)
 }
 
 /// Real hosts that are ended by force. Cargo builds the program that it runs, and not the one that that one starts: so both are built first, as the
 /// tests build them (see [`built`]).
-pub(crate) fn crash(workspace: &Workspace) -> Command {
-    let build = cargo(workspace)
-        .args(["test", "--quiet", "--workspace", "--no-run"])
-        .args(["--test", "hosts", "--test", "model"])
-        .status();
-    match build {
-        Ok(status) if status.success() => built(workspace, "crash"),
-        // Cargo has said why; what is asked for is not run on old programs.
-        _ => Command::new("false"),
-    }
+///
+/// # Errors
+/// When they cannot be built; cargo has said why.
+pub(crate) fn crash(workspace: &Workspace) -> Result<Command> {
+    step(
+        "hosts to be ended",
+        cargo(workspace)
+            .args(["test", "--quiet", "--workspace", "--no-run"])
+            .args(["--test", "hosts", "--test", "model"]),
+    )?;
+    Ok(built(workspace, "crash"))
 }
 
 /// A real host under load for a long time: as people run it, so optimised. As above, what it starts is built first.

@@ -6,10 +6,13 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, ensure};
 
 use crate::assumptions;
+use crate::deny;
+use crate::deploy;
 use crate::guests::packages;
 use crate::plugins::{self, TARGET};
 use crate::provide::{self, provide};
 use crate::report;
+use crate::sbom;
 use crate::steps::{Workspace, answer, built, cargo, need_c_compiler, on_shelves, step};
 use crate::wasm_c;
 use crate::wit_compat;
@@ -32,6 +35,7 @@ pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
     provide(&provide::USUAL)?;
     step("fmt", cargo(workspace).args(["fmt", "--all", "--check"]))?;
     wit_compat::check(workspace)?;
+    deny::check(workspace)?;
     wasm_c::ensure(workspace)?;
     plugins::build(workspace)?;
     step(
@@ -110,6 +114,7 @@ pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
                 "--ignored",
             ]),
         )?;
+        deploy::check(workspace)?;
         // Together, so that the dependencies are optimised once.
         step(
             "release and benches",
@@ -123,6 +128,8 @@ pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
             ]),
         )?;
         no_failpoints(workspace)?;
+        sbom::write(workspace)?;
+        sbom::validate(workspace)?;
         // The one bench whose budgets hold on any machine, however busy.
         step(
             "simulator under load",

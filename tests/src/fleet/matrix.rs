@@ -66,19 +66,23 @@ pub fn cases() -> Vec<Case> {
 }
 
 /// A fixed share that hits every point and every work; the rest is played by command.
+///
+/// # Panics
+/// When a failpoint is new and no work comes by it.
 #[must_use]
 pub fn share() -> Vec<Case> {
     let mut share: Vec<Case> = Vec::new();
     for (number, point) in FAILPOINTS.into_iter().enumerate() {
         // Turn by turn, so that every work is met.
         let works = (0..WORKS.len()).map(|turn| WORKS[(number + turn) % WORKS.len()]);
-        if let Some(work) = works.into_iter().find(|work| reaches(*work, point)) {
-            share.push(Case {
-                work,
-                point,
-                deed: DEEDS[number % DEEDS.len()],
-            });
-        }
+        let work = works.into_iter().find(|work| reaches(*work, point));
+        // A point that is left out would look as if it had been played.
+        let work = work.unwrap_or_else(|| panic!("no work of the matrix comes by {point}"));
+        share.push(Case {
+            work,
+            point,
+            deed: DEEDS[number % DEEDS.len()],
+        });
     }
     share
 }

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use cosell_plugins::{Compiler, CompilerProcess};
+use cosell_tests::page::Asked;
 use cosell_tests::{Setup, World, program};
 
 use attacks::{Compiling, Part, parts};
@@ -29,18 +30,18 @@ const SCARCE_MEMORY: u64 = 2 << 30;
 const SCARCE_TIME: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
-    let wanted: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|argument| !argument.starts_with('-'))
-        .collect();
+    let asked = Asked::of_this_process();
     let mut parts = parts();
+    let all = parts.iter().flat_map(|part| &part.attacks);
+    if let Err(why) = asked.check(all.map(|attack| attack.id)) {
+        println!("{why}");
+        return ExitCode::FAILURE;
+    }
     for part in &mut parts {
-        part.attacks.retain(|attack| {
-            wanted.is_empty() || wanted.iter().any(|name| attack.id.contains(name))
-        });
+        part.attacks.retain(|attack| asked.wants(attack.id));
     }
     parts.retain(|part| !part.attacks.is_empty());
-    if std::env::args().any(|argument| argument == "--list") {
+    if asked.list {
         for attack in parts.iter().flat_map(|part| &part.attacks) {
             println!("{}: test", attack.id);
         }
@@ -53,7 +54,7 @@ fn main() -> ExitCode {
     for part in &parts {
         play(part, &mut told, &mut broken);
     }
-    if wanted.is_empty() && broken.is_empty() {
+    if asked.is_for_all() && broken.is_empty() {
         broken.extend(
             page::keep(&parts, &told)
                 .err()

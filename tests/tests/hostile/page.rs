@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
+use cosell_tests::page::{Page, cell, root};
 
 use crate::attacks::Part;
 
-const FILE: &str = "HOSTILE-PLUGINS.md";
-/// Set by `cargo xtask hostile`: the page is written and not compared.
-const WRITE: &str = "COSELL_WRITE_HOSTILE";
+const PAGE: Page = Page {
+    file: "HOSTILE-PLUGINS.md",
+    write: "COSELL_WRITE_HOSTILE",
+    command: "cargo xtask hostile",
+};
 
 /// Attacks that need no whole host, and the tests that play them.
 const CLOSER: [(&str, &str, &str, &str); 12] = [
@@ -97,22 +99,7 @@ pub(crate) fn keep(parts: &[Part], told: &BTreeMap<&'static str, String>) -> any
             "{file} has no test {test}: name the one that plays this attack now"
         );
     }
-    let text = render(parts, told)?;
-    let path = root().join(FILE);
-    if std::env::var_os(WRITE).is_some() {
-        return Ok(std::fs::write(path, text)?);
-    }
-    let there = std::fs::read_to_string(path).unwrap_or_default();
-    let line_of = |text: &str, at: usize| text.lines().nth(at).unwrap_or("(nothing)").to_owned();
-    let differs = (0..there.lines().count().max(text.lines().count()))
-        .map(|at| (line_of(&there, at), line_of(&text, at)))
-        .find(|(old, new)| old != new);
-    if let Some((old, new)) = differs {
-        anyhow::bail!(
-            "{FILE} is not what the attacks came to; `cargo xtask hostile` writes it anew. It says:\n    {old}\nThey came to:\n    {new}"
-        );
-    }
-    Ok(())
+    PAGE.keep(&render(parts, told)?)
 }
 
 fn render(parts: &[Part], told: &BTreeMap<&'static str, String>) -> anyhow::Result<String> {
@@ -153,15 +140,4 @@ fn render(parts: &[Part], told: &BTreeMap<&'static str, String>) -> anyhow::Resu
         )?;
     }
     Ok(text)
-}
-
-fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace('\n', " ")
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap_or(Path::new("."))
-        .to_owned()
 }

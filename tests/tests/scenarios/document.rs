@@ -3,11 +3,17 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::rows::{Part, Row};
-use crate::rules::{Rule, root};
-use crate::sheet::Seen;
+use cosell_tests::page::{Page, cell};
 
-const FILE: &str = "SCENARIOS.md";
+use crate::rows::{Part, Row};
+use crate::rules::Rule;
+
+/// The page.
+pub(crate) const PAGE: Page = Page {
+    file: "SCENARIOS.md",
+    write: "COSELL_WRITE_SCENARIOS",
+    command: "cargo xtask scenarios",
+};
 const PARTS: [(Part, &str, &str); 5] = [
     (
         Part::Fields,
@@ -92,33 +98,4 @@ pub(crate) fn render(rows: &[Row], answers: &BTreeMap<String, String>, rules: &[
         }
     }
     text
-}
-
-fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace('\n', " ")
-}
-
-/// Writes it.
-pub(crate) fn write(text: &str) -> Seen {
-    let path = root().join(FILE);
-    std::fs::write(&path, text).map_err(|error| format!("cannot write {FILE}: {error}"))?;
-    Ok(format!("{FILE} is written"))
-}
-
-/// Compares it with the one that is there.
-pub(crate) fn compare(text: &str) -> Seen {
-    let there = std::fs::read_to_string(root().join(FILE)).unwrap_or_default();
-    if there == text {
-        return Ok(format!("{FILE} is what the scenarios answer"));
-    }
-    let longest = there.lines().count().max(text.lines().count());
-    let line_of = |text: &str, at: usize| text.lines().nth(at).unwrap_or("(nothing)").to_owned();
-    let first = (0..longest)
-        .map(|at| (line_of(&there, at), line_of(text, at)))
-        .find(|(old, new)| old != new)
-        .unwrap_or_default();
-    Err(format!(
-        "{FILE} is not what the scenarios answer; `cargo xtask scenarios` writes it anew. It says:\n    {}\nThey answer:\n    {}",
-        first.0, first.1
-    ))
 }

@@ -21,29 +21,27 @@ mod stages;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
+use cosell_tests::page::Asked;
+
 use crate::play::play;
 use crate::rows::rows;
-use crate::sheet::Seen;
-
-/// Set by `cargo xtask scenarios`: the document is written and not compared.
-const WRITE: &str = "COSELL_WRITE_SCENARIOS";
 
 fn main() -> ExitCode {
-    let wanted: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|argument| !argument.starts_with('-'))
-        .collect();
+    let asked = Asked::of_this_process();
     let rows = rows();
-    let is_wanted = |id: &str| wanted.is_empty() || wanted.iter().any(|part| id.contains(part));
-    let asked: Vec<_> = rows.iter().filter(|row| is_wanted(&row.id)).collect();
-    if std::env::args().any(|argument| argument == "--list") {
-        for row in asked {
+    if let Err(why) = asked.check(rows.iter().map(|row| row.id.as_str())) {
+        println!("{why}");
+        return ExitCode::FAILURE;
+    }
+    let wanted: Vec<_> = rows.iter().filter(|row| asked.wants(&row.id)).collect();
+    if asked.list {
+        for row in wanted {
             println!("{}: test", row.id);
         }
         return ExitCode::SUCCESS;
     }
-    println!("\nrunning {} rows", asked.len());
-    let ids: Vec<&str> = asked.iter().map(|row| row.id.as_str()).collect();
+    println!("\nrunning {} rows", wanted.len());
+    let ids: Vec<&str> = wanted.iter().map(|row| row.id.as_str()).collect();
     let played = play(&ids);
     let mut broken = played.broken.clone();
     let mut failed = Vec::new();
@@ -62,7 +60,7 @@ fn main() -> ExitCode {
     for id in played.strangers(&rows) {
         broken.push(format!("a scenario answers for \"{id}\", which is no row"));
     }
-    if wanted.is_empty() && failed.is_empty() && broken.is_empty() {
+    if asked.is_for_all() && failed.is_empty() && broken.is_empty() {
         broken.extend(document(&rows, &answers).err());
     }
     let all = failed.len() + broken.len();
@@ -86,11 +84,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn document(rows: &[rows::Row], answers: &BTreeMap<String, String>) -> Seen {
+fn document(rows: &[rows::Row], answers: &BTreeMap<String, String>) -> Result<(), String> {
     let rules = rules::rules()?;
     let text = document::render(rows, answers, &rules);
-    if std::env::var_os(WRITE).is_some() {
-        return document::write(&text);
-    }
-    document::compare(&text)
+    document::PAGE.keep(&text).map_err(|why| format!("{why:#}"))
 }

@@ -1,6 +1,8 @@
 //! The rules of the sync, and the tests that are named after them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use cosell_tests::page::root;
 
 /// A rule, and what proves it.
 pub(crate) struct Rule {
@@ -78,14 +80,6 @@ pub(crate) fn rules() -> Result<Vec<Rule>, String> {
         unproven.join(", "),
         unproven[0].trim_start_matches('S')
     ))
-}
-
-/// The workspace.
-pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("tests lies in the workspace")
-        .to_owned()
 }
 
 fn collect(place: &Path, tests: &mut Vec<(String, String)>) -> Result<(), String> {

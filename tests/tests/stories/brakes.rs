@@ -10,15 +10,6 @@ use crate::{AUDIT, HELP, Told};
 const GATE: &str = "msft_microsoftpartnercenterreferralsync";
 const VISIBLE: &str = "msft_microsoftpartnercenterreferralvisible";
 
-async fn linked(world: &World) -> anyhow::Result<(String, String)> {
-    let account = world.account("Contoso Kft.", "HU")?;
-    let row = world.opportunity(&account, &json!({}))?;
-    let referral = text(&world.referral_of(&row).await?, "id");
-    world.row_of(&referral).await?;
-    world.quiet().await?;
-    Ok((row, referral))
-}
-
 fn substatus(world: &World, referral: &str) -> String {
     world
         .control()
@@ -30,7 +21,7 @@ fn substatus(world: &World, referral: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn s24_a_win_waits_for_its_confirmation_while_other_units_go_on() -> Told {
     let world = World::with(SimulatorConfig::demo(), &[("hold.won", "\"confirm\"")]).await?;
-    let (row, referral) = linked(&world).await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     world
         .control()
         .seller_updates("opportunity", &row, &json!({ "estimatedvalue": 99_000 }))?;
@@ -66,7 +57,7 @@ async fn s24_a_cancelled_write_is_explained_and_not_asked_again() -> Told {
         &[("hold.visibility", "\"confirm\"")],
     )
     .await?;
-    let (row, referral) = linked(&world).await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     world
         .control()
         .seller_updates("opportunity", &row, &json!({ VISIBLE: true }))?;
@@ -125,7 +116,7 @@ async fn s24_without_consent_no_contact_leaves_and_the_deal_goes_on() -> Told {
         &[("contacts_may_be_shared", "false")],
     )
     .await?;
-    let (row, referral) = linked(&world).await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     let seen = world.control().referral(&referral).expect("it is there");
     assert_eq!(
         seen["customerProfile"]["team"],
@@ -144,7 +135,7 @@ async fn s24_without_consent_no_contact_leaves_and_the_deal_goes_on() -> Told {
 #[tokio::test(flavor = "multi_thread")]
 async fn s21_sync_off_pauses_and_on_again_asks_before_it_does_what_cannot_be_taken_back() -> Told {
     let world = World::start().await?;
-    let (row, referral) = linked(&world).await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     world
         .control()
         .seller_updates("opportunity", &row, &json!({ GATE: false }))?;
@@ -249,7 +240,7 @@ async fn s25_a_mass_change_is_held_and_goes_on_when_it_is_released() -> Told {
 #[tokio::test(flavor = "multi_thread")]
 async fn s26_a_parked_deal_stays_parked_until_something_that_it_stands_on_changes() -> Told {
     let world = World::start().await?;
-    let (row, referral) = linked(&world).await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     world.control().fault(Fault {
         service: Service::Referrals,
         method: Some("PATCH".into()),
@@ -295,7 +286,7 @@ async fn s26_a_parked_deal_stays_parked_until_something_that_it_stands_on_change
 #[tokio::test(flavor = "multi_thread")]
 async fn s27_a_deal_that_something_turns_back_again_and_again_is_stopped() -> Told {
     let world = World::start().await?;
-    let (row, referral) = linked(&world).await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     // A workflow in the CRM turns the notes back each time that they arrive, and a robot in Partner Center writes them anew.
     let mut stopped = false;
     for turn in 0..20 {

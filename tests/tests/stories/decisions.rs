@@ -1,24 +1,15 @@
 //! What only a person can decide: conflicts, records that are gone, rows that were reopened, customers too close to call.
 
 use cosell_simulator::{Hidden, SimulatorConfig};
-use cosell_tests::{World, amount, text};
+use cosell_tests::{World, amount};
 use serde_json::json;
 
 use crate::{IDENTIFIER, Told};
 
-async fn linked(world: &World) -> anyhow::Result<(String, String)> {
-    let account = world.account("Contoso Kft.", "HU")?;
-    let row = world.opportunity(&account, &json!({}))?;
-    let referral = text(&world.referral_of(&row).await?, "id");
-    world.row_of(&referral).await?;
-    world.quiet().await?;
-    Ok((row, referral))
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn s10_a_conflict_is_a_card_and_its_answer_is_carried_out() -> Told {
     let mut world = World::start().await?;
-    let (row, referral) = linked(&world).await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     // Nobody looks while both edit, so one look sees both edits.
     world.stop_host().await;
     let patch = json!([{ "op": "replace", "path": "/details/notes", "value": "portal" }]);
@@ -60,7 +51,7 @@ async fn s10_a_conflict_is_a_card_and_its_answer_is_carried_out() -> Told {
 #[tokio::test(flavor = "multi_thread")]
 async fn s18_a_deleted_row_is_a_question_and_is_made_anew_when_a_person_says_so() -> Told {
     let world = World::start().await?;
-    let (row, referral) = linked(&world).await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     world.control().seller_deletes("opportunity", &row)?;
     let card = world.answer("gone", "recreate").await?;
     assert!(card.body.contains("unlink"), "{}", card.body);
@@ -80,7 +71,7 @@ async fn s18_a_deleted_row_is_a_question_and_is_made_anew_when_a_person_says_so(
 #[tokio::test(flavor = "multi_thread")]
 async fn s18_lost_visibility_deletes_nothing_and_unlinking_is_for_good() -> Told {
     let world = World::start().await?;
-    let (row, referral) = linked(&world).await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     let before = world.control().ledger(0).len();
     world
         .control()
@@ -113,7 +104,7 @@ async fn s18_lost_visibility_deletes_nothing_and_unlinking_is_for_good() -> Told
 #[tokio::test(flavor = "multi_thread")]
 async fn s18_a_record_that_is_seen_again_goes_on_as_if_nothing_had_been() -> Told {
     let world = World::start().await?;
-    let (row, referral) = linked(&world).await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     world
         .control()
         .hide_record("referral", &referral, Hidden::Forbidden)?;
@@ -137,7 +128,7 @@ async fn s18_a_record_that_is_seen_again_goes_on_as_if_nothing_had_been() -> Tol
 #[tokio::test(flavor = "multi_thread")]
 async fn s19_a_reopened_row_starts_a_new_referral_when_a_person_says_so() -> Told {
     let world = World::start().await?;
-    let (row, referral) = linked(&world).await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     world.control().seller_loses(&row, &json!({}))?;
     world
         .until("the loss in Partner Center", |control| {

@@ -1,19 +1,10 @@
 //! The CRM itself changes: another organisation behind the address, other plugins, other columns.
 
 use cosell_simulator::SimulatorConfig;
-use cosell_tests::{World, amount, text};
+use cosell_tests::{World, amount};
 use serde_json::json;
 
 use crate::Told;
-
-async fn linked(world: &World) -> anyhow::Result<(String, String)> {
-    let account = world.account("Contoso Kft.", "HU")?;
-    let row = world.opportunity(&account, &json!({}))?;
-    let referral = text(&world.referral_of(&row).await?, "id");
-    world.row_of(&referral).await?;
-    world.quiet().await?;
-    Ok((row, referral))
-}
 
 /// Writes to deals and customers; a change of plugins also renews subscriptions.
 fn written(world: &World) -> usize {
@@ -28,7 +19,7 @@ fn written(world: &World) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn s22_a_copied_environment_is_read_only_until_a_person_binds_it() -> Told {
     let mut world = World::start().await?;
-    let (row, referral) = linked(&world).await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     world.stop_host().await;
     world.control().copy_environment();
     let before = world.control().ledger(0).len();
@@ -71,7 +62,7 @@ async fn s22_a_copied_environment_is_read_only_until_a_person_binds_it() -> Told
 #[tokio::test(flavor = "multi_thread")]
 async fn s8_a_changed_mapping_is_shown_and_rewrites_nothing() -> Told {
     let world = World::start().await?;
-    let (row, referral) = linked(&world).await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     let before = written(&world);
     // The value is read from another column from now on, which holds something else.
     world
@@ -124,7 +115,7 @@ async fn s8_a_changed_mapping_is_applied_to_all_deals_when_that_is_ordered() -> 
         &[("mapping_changes", "\"all\""), ("on_link", "\"crm\"")],
     )
     .await?;
-    let (row, referral) = linked(&world).await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     world
         .control()
         .seller_updates("opportunity", &row, &json!({ "budgetamount": 50_000 }))?;
@@ -145,7 +136,7 @@ async fn s8_a_changed_mapping_is_applied_to_all_deals_when_that_is_ordered() -> 
 #[tokio::test(flavor = "multi_thread")]
 async fn s29_a_withdrawn_plugin_blanks_nothing() -> Told {
     let world = World::start().await?;
-    let (_, referral) = linked(&world).await?;
+    let (_, referral) = world.linked(&json!({})).await?;
     let before = written(&world);
     let count = world.desk()?.plugins.current().plugins().len();
     std::fs::remove_file(world.folder.join("30-country.wasm"))?;

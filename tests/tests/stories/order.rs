@@ -4,21 +4,12 @@ use cosell_host::app;
 use cosell_host::config::Config;
 use cosell_host::verbs::{Scope, Would, plan};
 use cosell_simulator::{Fault, FaultKind, Service, WebhookFault, WebhookFaultKind};
-use cosell_tests::{World, amount, text};
+use cosell_tests::{World, amount};
 use serde_json::json;
 
 use crate::Told;
 
 /// A deal that is in step: row and referral.
-async fn linked(world: &World) -> anyhow::Result<(String, String)> {
-    let account = world.account("Contoso Kft.", "HU")?;
-    let row = world.opportunity(&account, &json!({}))?;
-    let referral = text(&world.referral_of(&row).await?, "id");
-    world.row_of(&referral).await?;
-    world.quiet().await?;
-    Ok((row, referral))
-}
-
 /// Writes to the record after these.
 fn written(world: &World, record: &str, before: usize) -> Vec<String> {
     let ledger = world.control().ledger(0).split_off(before);
@@ -44,7 +35,7 @@ fn slow_reads(ms: u64) -> Fault {
 #[tokio::test(flavor = "multi_thread")]
 async fn s1_a_preview_stops_before_act_and_the_run_does_what_it_showed() -> Told {
     let mut world = World::start().await?;
-    let (row, referral) = linked(&world).await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     world.stop_host().await;
     world
         .control()
@@ -86,7 +77,7 @@ async fn s1_a_preview_stops_before_act_and_the_run_does_what_it_showed() -> Told
 #[tokio::test(flavor = "multi_thread")]
 async fn s2_a_bell_rung_twice_costs_one_write() -> Told {
     let world = World::start().await?;
-    let (row, referral) = linked(&world).await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     let before = world.control().ledger(0).len();
     world.control().webhook_fault(WebhookFault {
         service: Service::Dataverse,
@@ -111,7 +102,7 @@ async fn s2_a_bell_rung_twice_costs_one_write() -> Told {
 #[tokio::test(flavor = "multi_thread")]
 async fn s2_a_ring_during_a_run_is_answered_by_another_run() -> Told {
     let world = World::start().await?;
-    let (row, referral) = linked(&world).await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     // The run has read the referral already when the row comes back, and Partner Center's edit is made meanwhile.
     world.control().fault(slow_reads(600));
     world
@@ -142,7 +133,7 @@ async fn s2_a_ring_during_a_run_is_answered_by_another_run() -> Told {
 #[tokio::test(flavor = "multi_thread")]
 async fn s6_a_colleagues_edit_between_our_write_and_the_next_read_survives() -> Told {
     let world = World::start().await?;
-    let (row, referral) = linked(&world).await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     let before = world.control().ledger(0).len();
     world.control().fault(slow_reads(600));
     world.control().partner_user_patches(

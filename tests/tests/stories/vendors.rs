@@ -18,15 +18,6 @@ const HELD_UP_MS: u64 = 2_000;
 /// Sweeps after which nothing new may be left.
 const SWEEPS_MAX: usize = 5;
 
-async fn linked(world: &World) -> anyhow::Result<(String, String)> {
-    let account = world.account("Contoso Kft.", "HU")?;
-    let row = world.opportunity(&account, &json!({}))?;
-    let referral = text(&world.referral_of(&row).await?, "id");
-    world.row_of(&referral).await?;
-    world.quiet().await?;
-    Ok((row, referral))
-}
-
 /// Sweeps until a sweep finds nothing: the host's own writes are news to it once.
 async fn swept(world: &World) -> anyhow::Result<()> {
     let desk = world.desk()?;
@@ -66,7 +57,7 @@ fn held_up(method: &str, path_prefix: &str) -> Fault {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_token_that_died_of_age_begins_anew_and_finds_what_was_missed() -> Told {
     let world = World::start().await?;
-    let (row, referral) = linked(&world).await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     swept(&world).await?;
     world.control().expire_delta_links();
     world.control().webhook_fault(WebhookFault {
@@ -87,7 +78,7 @@ async fn a_change_token_that_died_of_age_begins_anew_and_finds_what_was_missed()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_that_the_crm_tells_again_and_again_rings_once() -> Told {
     let world = World::start().await?;
-    linked(&world).await?;
+    world.linked(&json!({})).await?;
     swept(&world).await?;
     // One that deals look at, and that is no deal's own.
     let contact = text(&world.control().rows("contact")[0], "contactid");
@@ -103,7 +94,7 @@ async fn a_change_that_the_crm_tells_again_and_again_rings_once() -> Told {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_closed_row_that_is_edited_all_the_same_changes_nothing_elsewhere() -> Told {
     let world = World::start().await?;
-    let (row, referral) = linked(&world).await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     let control = world.control();
     control.seller_wins(&row, &json!({}))?;
     world
@@ -125,7 +116,7 @@ async fn a_closed_row_that_is_edited_all_the_same_changes_nothing_elsewhere() ->
 #[tokio::test(flavor = "multi_thread")]
 async fn s19_a_deal_that_was_lost_and_is_won_after_all_leaves_partner_center_as_it_is() -> Told {
     let world = World::start().await?;
-    let (row, referral) = linked(&world).await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     let control = world.control();
     control.seller_loses(&row, &json!({}))?;
     world
@@ -154,7 +145,7 @@ async fn s19_a_deal_that_was_lost_and_is_won_after_all_leaves_partner_center_as_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_state_that_an_import_sets_closes_the_deal_like_an_action() -> Told {
     let world = World::start().await?;
-    let (row, referral) = linked(&world).await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     let won = json!({ "statecode": 1, "statuscode": 3 });
     let control = world.control();
     if control.seller_updates("opportunity", &row, &won).is_err() {
@@ -173,7 +164,7 @@ async fn s7_a_text_that_the_crm_keeps_in_its_own_way_is_no_edit() -> Told {
     const THERE: &str = "first line\nsecond line  \n";
     const HERE: &str = "third line\r\nfourth line\nfifth ";
     let world = World::start().await?;
-    let (row, referral) = linked(&world).await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     let control = world.control();
     control.partner_user_patches(&referral, &notes(THERE))?;
     let plain = |text: &Value| {
@@ -217,7 +208,7 @@ async fn s7_a_text_that_the_crm_keeps_in_its_own_way_is_no_edit() -> Told {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reference_to_a_row_that_is_gone_stops_the_deal_and_names_it() -> Told {
     let world = World::start().await?;
-    let (row, referral) = linked(&world).await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     let control = world.control();
     let currencies = control.rows("transactioncurrency");
     let is_forint = |row: &&Value| row["isocurrencycode"] == "HUF";
@@ -230,9 +221,16 @@ async fn a_reference_to_a_row_that_is_gone_stops_the_deal_and_names_it() -> Told
         { "op": "replace", "path": "/details/currency", "value": "HUF" },
     ]);
     control.partner_user_patches(&referral, &patch)?;
-    world
+    let told = world
         .status_where(|now| now.deals.iter().any(|deal| deal.state == "parked"))
         .await?;
+    let parked = told.deals.iter().find(|deal| deal.state == "parked");
+    let reason = parked.and_then(|deal| deal.reason.clone());
+    let reason = reason.unwrap_or_default();
+    assert!(
+        reason.contains("transactioncurrency") && reason.contains(&forint),
+        "{reason}"
+    );
     control.show_record("transactioncurrency", &forint)?;
     world.retry_all().await?;
     world
@@ -248,7 +246,7 @@ async fn a_reference_to_a_row_that_is_gone_stops_the_deal_and_names_it() -> Told
 #[tokio::test(flavor = "multi_thread")]
 async fn an_application_user_that_is_switched_off_blames_no_deal() -> Told {
     let world = World::start().await?;
-    let (row, referral) = linked(&world).await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     world.control().set_crm_account(CrmAccount::Disabled);
     let patch = notes("while it was off");
     world.control().partner_user_patches(&referral, &patch)?;
@@ -266,7 +264,7 @@ async fn an_application_user_that_is_switched_off_blames_no_deal() -> Told {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_that_expired_blames_no_deal() -> Told {
     let mut world = World::start().await?;
-    let (row, referral) = linked(&world).await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     let client = world.control().about()["crm"]["client_id"].clone();
     let client = client.as_str().unwrap_or_default();
     world.control().expire_secret(client, true)?;
@@ -293,7 +291,7 @@ async fn a_secret_that_expired_blames_no_deal() -> Told {
 #[tokio::test(flavor = "multi_thread")]
 async fn s18_a_row_that_goes_while_it_is_written_is_not_made_anew() -> Told {
     let world = World::start().await?;
-    let (row, referral) = linked(&world).await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     let control = world.control();
     control.fault(held_up("PATCH", "/api/data/v9.2/opportunities"));
     control.partner_user_patches(&referral, &notes("too late"))?;
@@ -311,7 +309,7 @@ async fn s18_a_row_that_goes_while_it_is_written_is_not_made_anew() -> Told {
 #[tokio::test(flavor = "multi_thread")]
 async fn s15_a_close_that_somebody_saved_before_is_closed_on_the_second_look() -> Told {
     let world = World::start().await?;
-    let (row, referral) = linked(&world).await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     let control = world.control();
     control.fault(held_up("POST", "/api/data/v9.2/$batch"));
     let patch = json!([

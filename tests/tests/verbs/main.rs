@@ -12,7 +12,7 @@ use cosell_host::app;
 use cosell_host::config::Config;
 use cosell_host::desk::Desk;
 use cosell_host::verbs::{Archive, DealKey, find};
-use cosell_tests::{World, text};
+use cosell_tests::World;
 use serde_json::json;
 
 type Told = anyhow::Result<()>;
@@ -38,12 +38,7 @@ async fn deal_of(world: &World, record: &str) -> anyhow::Result<DealKey> {
 
 /// A deal in step: its row and its referral.
 async fn linked(world: &World, name: &str) -> anyhow::Result<(String, String)> {
-    let account = world.account("Contoso Kft.", "HU")?;
-    let row = world.opportunity(&account, &json!({ "name": name }))?;
-    let referral = text(&world.referral_of(&row).await?, "id");
-    world.row_of(&referral).await?;
-    world.quiet().await?;
-    Ok((row, referral))
+    world.linked(&json!({ "name": name })).await
 }
 
 /// One operation of a patch.

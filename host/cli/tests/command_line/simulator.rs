@@ -38,12 +38,16 @@ fn free_ports() -> (u16, u16) {
 }
 
 /// A simulator that runs until the test ends.
-struct Simulation(Child);
+struct Simulation {
+    child: Child,
+    /// What it has said before it was there.
+    said: Vec<String>,
+}
 
 impl Drop for Simulation {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -64,12 +68,16 @@ fn start_with(dir: &Path, options: &[&str]) -> Option<Simulation> {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let said = BufReader::new(child.stdout.take().unwrap());
-    let is_there = said
-        .lines()
-        .map_while(Result::ok)
-        .any(|line| line.starts_with("Ctrl-C ends it"));
-    let simulation = Simulation(child);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut said = Vec::new();
+    let is_there = loop {
+        match lines.next() {
+            Some(Ok(line)) if line.starts_with("Ctrl-C ends it") => break true,
+            Some(Ok(line)) => said.push(line),
+            _ => break false,
+        }
+    };
+    let simulation = Simulation { child, said };
     is_there.then_some(simulation)
 }
 
@@ -155,6 +163,39 @@ fn a_new_simulation_forgets_the_deals_of_the_one_before() {
     assert_eq!(store(dir.path()), None);
     let config = std::fs::read_to_string(dir.path().join("cosell.toml")).unwrap();
     assert!(config.starts_with(FIRST_LINE) && config.contains("[[connection]]"));
+}
+
+/// Whoever takes the line as it is trusts the simulator, and nobody else: the file is there, and holds a certificate.
+#[test]
+fn a_simulator_says_how_to_trust_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = (0..20)
+        .find_map(|_| start(dir.path()))
+        .expect("the simulator never started");
+    let lines = running.said.iter();
+    let told: Vec<&str> = lines
+        .filter_map(|line| {
+            line.split_once("export SSL_CERT_FILE=")
+                .map(|(_, rest)| rest)
+        })
+        .collect();
+    let [told] = told[..] else {
+        panic!("{:?}", running.said)
+    };
+    let mut words = told.split(' ');
+    let file = words.next().unwrap();
+    let pem = std::fs::read_to_string(file).unwrap();
+    assert!(pem.starts_with("-----BEGIN CERTIFICATE-----"), "{pem}");
+    let others: Vec<&str> = words.collect();
+    assert_eq!(
+        others,
+        [
+            "CURL_CA_BUNDLE",
+            "REQUESTS_CA_BUNDLE",
+            "NODE_EXTRA_CA_CERTS"
+        ]
+        .map(|name| format!("{name}={file}"))
+    );
 }
 
 /// Says something to the simulator of a folder; it must be done.

@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use cosell_tests::{World, text};
+use cosell_tests::World;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -46,19 +46,10 @@ pub(crate) async fn json_of(
     Ok(serde_json::from_str(&says(world, &all, code).await?)?)
 }
 
-async fn linked(world: &World) -> Result<(String, String), Box<dyn std::error::Error>> {
-    let account = world.account("Contoso Kft.", "HU")?;
-    let row = world.opportunity(&account, &json!({}))?;
-    let referral = text(&world.referral_of(&row).await?, "id");
-    world.row_of(&referral).await?;
-    world.quiet().await?;
-    Ok((row, referral))
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_day_at_the_command_line() -> Told {
     let mut world = World::start().await?;
-    let (row, referral) = linked(&world).await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     world.stop_host().await;
     world
         .control()
@@ -172,7 +163,7 @@ async fn what_is_not_understood_is_told_on_stderr_with_what_to_do() -> Told {
 #[tokio::test(flavor = "multi_thread")]
 async fn many_processes_order_at_once_beside_a_working_host_and_nothing_is_lost() -> Told {
     let world = World::start().await?;
-    let (row, referral) = linked(&world).await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     let before = world.control().ledger(0).len();
     let words = ["retry", referral.as_str()];
     let orders = (0..6).map(|_| cosell(&world, &words));

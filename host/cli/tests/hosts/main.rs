@@ -5,6 +5,7 @@
 mod crashes;
 mod many;
 mod one;
+mod secrets;
 mod stores;
 
 use std::path::Path;

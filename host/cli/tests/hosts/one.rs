@@ -1,7 +1,7 @@
 //! One host, on either store.
 
 use cosell_tests::fleet::people::People;
-use cosell_tests::fleet::{Fleet, LOOK_EVERY, Order};
+use cosell_tests::fleet::{Fleet, Order, patiently};
 
 use crate::{Told, database, order};
 
@@ -50,9 +50,10 @@ async fn a_database_that_is_gone_for_a_while_is_survived() -> Told {
     people.seller_begins()?;
     fleet.in_step(&people).await?;
     server.crash()?;
-    while fleet.hosts[0].is_ready().await {
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
+    patiently("the host to say that it cannot work", async || {
+        Ok(!fleet.hosts[0].is_ready().await)
+    })
+    .await?;
     assert!(people.seller_edits(0)? && people.portal_edits(0)?);
     people.portal_begins()?;
     fleet
@@ -83,9 +84,10 @@ async fn what_is_not_drained_is_given_back() -> Told {
     // Longer than the time to drain, and than a call may take.
     fleet.control().set_latency_ms(4_500);
     people.seller_begins()?;
-    while !fleet.store.census().await?.lanes.contains_key("running") {
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
+    patiently("a deal to be under way", async || {
+        Ok(fleet.store.census().await?.lanes.contains_key("running"))
+    })
+    .await?;
     fleet.hosts[0].stop().await?;
     fleet.control().set_latency_ms(0);
     let left = fleet.store.census().await?;

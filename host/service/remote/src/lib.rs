@@ -4,6 +4,7 @@
 //! plugins, and everything else about a column comes from the CRM's own metadata.
 //!
 //! Nothing here retries: a call is made once (twice after a 401, with a fresh token), and its [`Class`] tells the worker what comes next.
+#![forbid(unsafe_code)]
 
 pub mod auth;
 pub mod dataverse;

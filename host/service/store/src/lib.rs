@@ -5,6 +5,7 @@
 //!
 //! Time is the store's own ([`Clock`]), milliseconds since the Unix epoch: leases and due times of many hosts are compared with
 //! one clock only.
+#![forbid(unsafe_code)]
 
 mod audit;
 mod bell;

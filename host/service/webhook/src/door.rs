@@ -26,14 +26,33 @@ pub const PARTNER_CENTER_PATH: &str = "/webhooks/partner-center/{connection}";
 /// Where Dataverse posts; the last part is the connection's id.
 pub const DATAVERSE_PATH: &str = "/webhooks/dataverse/{connection}";
 
-/// A body arrives at once or is an attempt to hold a socket.
-const BODY_TIME_MAX: Duration = Duration::from_secs(10);
-/// Proofs worked on at once. A proof takes 50 µs, or 5 s when a certificate has to be fetched; more only queue for two cores.
-const PROOFS_MAX: usize = 256;
-/// How long a request waits for its turn to be proven before it hears 429.
-const PROOF_WAIT_MAX: Duration = Duration::from_secs(2);
 /// How long the store may take. Dataverse waits 60 s, Partner Center is said to wait 5 s or more.
 const ACCEPT_TIME_MAX: Duration = Duration::from_secs(20);
+
+/// What a caller who has proved nothing may take of our time. The defaults are for every host; tests are less patient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DoorLimits {
+    /// For a body to arrive: it comes at once, or it is an attempt to hold a socket. Default: 10 s.
+    pub body_time: Duration,
+    /// For a certificate to be fetched, as a whole: the sender of the event waits meanwhile, and is said to give up after about as long. Default: 5 s.
+    pub fetch_time: Duration,
+    /// Proofs worked on at once. A proof takes 50 µs, or [`DoorLimits::fetch_time`] when a certificate has to be fetched; more only queue for two cores.
+    /// Default: 256.
+    pub proofs: usize,
+    /// How long a request waits for its turn to be proven before it hears 429. Default: 2 s.
+    pub proof_wait: Duration,
+}
+
+impl Default for DoorLimits {
+    fn default() -> Self {
+        Self {
+            body_time: Duration::from_secs(10),
+            fetch_time: Duration::from_secs(5),
+            proofs: 256,
+            proof_wait: Duration::from_secs(2),
+        }
+    }
+}
 
 /// What a connection listens to.
 #[derive(Debug, Clone)]
@@ -80,6 +99,7 @@ pub struct Door {
     counters: Counters,
     log: QuietLog,
     proofs: Semaphore,
+    limits: DoorLimits,
     clock: Arc<dyn Fn() -> SystemTime + Send + Sync>,
 }
 
@@ -112,16 +132,18 @@ impl Door {
         connections: Vec<ConnectionSettings>,
         accept: Arc<dyn Accept>,
     ) -> Result<Self, DoorError> {
-        Self::with_clock(connections, accept, Arc::new(SystemTime::now))
+        let limits = DoorLimits::default();
+        Self::with_clock(connections, accept, limits, Arc::new(SystemTime::now))
     }
 
-    /// The same with a clock of the caller's, for tests that turn it by hand.
+    /// The same with limits and a clock of the caller's, for tests that turn it by hand.
     ///
     /// # Errors
     /// As [`Door::new`].
     pub fn with_clock(
         connections: Vec<ConnectionSettings>,
         accept: Arc<dyn Accept>,
+        limits: DoorLimits,
         clock: Arc<dyn Fn() -> SystemTime + Send + Sync>,
     ) -> Result<Self, DoorError> {
         let mut listening = BTreeMap::new();
@@ -132,7 +154,7 @@ impl Door {
         } in connections
         {
             let partner_center = partner_center
-                .map(partner_center::Listener::new)
+                .map(|settings| partner_center::Listener::new(settings, limits.fetch_time))
                 .transpose()
                 .map_err(|problem| DoorError::PartnerCenter {
                     connection: id.clone(),
@@ -164,7 +186,8 @@ impl Door {
             accept,
             counters: Counters::default(),
             log: QuietLog::default(),
-            proofs: Semaphore::new(PROOFS_MAX),
+            proofs: Semaphore::new(limits.proofs),
+            limits,
             clock,
         })
     }
@@ -184,7 +207,7 @@ impl Door {
         let (Parts { headers, .. }, body) = request.into_parts();
         check_size(&headers, partner_center::BODY_BYTES_MAX)?;
         let claim = listener.claim(&headers)?;
-        let body = collect(body, partner_center::BODY_BYTES_MAX).await?;
+        let body = self.collect(body, partner_center::BODY_BYTES_MAX).await?;
         {
             let _turn = self.turn().await?;
             listener.prove(&claim, &body, (self.clock)()).await?;
@@ -215,7 +238,7 @@ impl Door {
         let (Parts { headers, uri, .. }, body) = request.into_parts();
         check_size(&headers, dataverse::BODY_BYTES_MAX)?;
         listener.prove(&headers, &uri)?;
-        let body = collect(body, dataverse::BODY_BYTES_MAX).await?;
+        let body = self.collect(body, dataverse::BODY_BYTES_MAX).await?;
         match dataverse::Listener::read(id, &body, (self.clock)())? {
             dataverse::Event::Bell(bell) => self.ring(*bell).await,
             dataverse::Event::Nothing(message) => Ok(self.unknown(id, Source::Dataverse, &message)),
@@ -223,9 +246,19 @@ impl Door {
     }
 
     async fn turn(&self) -> Result<tokio::sync::SemaphorePermit<'_>, Refusal> {
-        match tokio::time::timeout(PROOF_WAIT_MAX, self.proofs.acquire()).await {
+        match tokio::time::timeout(self.limits.proof_wait, self.proofs.acquire()).await {
             Ok(Ok(permit)) => Ok(permit),
             _ => Err(Reason::Busy.into()),
+        }
+    }
+
+    async fn collect(&self, body: Body, bytes_max: usize) -> Result<Bytes, Refusal> {
+        let whole = Limited::new(body, bytes_max).collect();
+        match tokio::time::timeout(self.limits.body_time, whole).await {
+            Ok(Ok(body)) => Ok(body.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Reason::BodyTooLarge.into()),
+            Ok(Err(_)) => Err(Reason::BodyBroken.into()),
+            Err(_) => Err(Reason::BodySlow.into()),
         }
     }
 
@@ -347,14 +380,5 @@ fn check_size(headers: &HeaderMap, bytes_max: usize) -> Result<(), Refusal> {
             Err(Reason::BodyEncoded.into())
         }
         _ => Ok(()),
-    }
-}
-
-async fn collect(body: Body, bytes_max: usize) -> Result<Bytes, Refusal> {
-    match tokio::time::timeout(BODY_TIME_MAX, Limited::new(body, bytes_max).collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Reason::BodyTooLarge.into()),
-        Ok(Err(_)) => Err(Reason::BodyBroken.into()),
-        Err(_) => Err(Reason::BodySlow.into()),
     }
 }

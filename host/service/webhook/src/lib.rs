@@ -25,7 +25,9 @@ pub use bell::{Accept, AcceptError, AcceptOutcome, Source, VerifiedBell};
 pub use certificate::{HostRule, HostRuleError};
 pub use count::{Counters, Tally};
 pub use dataverse::{DataverseSettings, SECRET_HEADER, SECRET_LENGTH_MIN};
-pub use door::{ConnectionSettings, DATAVERSE_PATH, Door, DoorError, PARTNER_CENTER_PATH, router};
+pub use door::{
+    ConnectionSettings, DATAVERSE_PATH, Door, DoorError, DoorLimits, PARTNER_CENTER_PATH, router,
+};
 pub use partner_center::{
     CERTIFICATE_HOSTS, CERTIFICATE_SUBJECT, ORGANIZATION, PartnerCenterSettings, WATCHED_EVENTS,
 };

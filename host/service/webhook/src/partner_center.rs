@@ -1,6 +1,6 @@
 //! Partner Center: signed events. Nothing but the body is signed, so nothing but the body is believed: not the path, not a header.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -114,7 +114,11 @@ pub(crate) struct Claim {
 }
 
 impl Listener {
-    pub(crate) fn new(settings: PartnerCenterSettings) -> Result<Self, String> {
+    /// `fetch_time`: for a certificate, as a whole.
+    pub(crate) fn new(
+        settings: PartnerCenterSettings,
+        fetch_time: Duration,
+    ) -> Result<Self, String> {
         let trust = Trust::new(
             &settings.certificate_roots,
             &settings.organization,
@@ -123,6 +127,7 @@ impl Listener {
         let fetcher = Fetcher::new(
             settings.allow_private_certificate_hosts,
             settings.tls_roots.as_deref(),
+            fetch_time,
         )?;
         Ok(Self {
             hosts: settings.certificate_hosts,

@@ -39,20 +39,22 @@ struct Registration {
     url: String,
     events: Vec<String>,
     token_in_ms_header: bool,
-    /// None in a world of before it was kept.
-    #[serde(default)]
-    modified: Option<Timestamp>,
+    modified: Timestamp,
 }
 
 /// Who is registered, and the validation events of late.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Books {
+struct Books {
     ids: Ids,
     by_tenant: BTreeMap<String, Registration>,
     validations: BTreeMap<String, Validation>,
-    /// Only in a file: the stream of ids that name requests.
-    #[serde(default)]
-    traces: Option<Ids>,
+}
+
+/// All of it as it is written down, with the stream of ids that name requests.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Saved {
+    books: Books,
+    traces: Ids,
 }
 
 /// What a receiver gets to see of a notification.
@@ -90,7 +92,6 @@ impl Registrations {
             ids,
             by_tenant: BTreeMap::new(),
             validations: BTreeMap::new(),
-            traces: None,
         };
         Arc::new(Self {
             clock: Arc::clone(&shared.clock),
@@ -116,19 +117,17 @@ impl Registrations {
         true
     }
 
-    pub(crate) fn saved(&self) -> Books {
+    pub(crate) fn saved(&self) -> Saved {
         let books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
-        Books {
-            traces: Some(self.traces.saved()),
-            ..books.clone()
+        Saved {
+            books: books.clone(),
+            traces: self.traces.saved(),
         }
     }
 
-    pub(crate) fn restore(&self, mut saved: Books) {
-        if let Some(traces) = saved.traces.take() {
-            self.traces.restore(traces);
-        }
-        *self.books.lock().unwrap_or_else(PoisonError::into_inner) = saved;
+    pub(crate) fn restore(&self, saved: Saved) {
+        self.traces.restore(saved.traces);
+        *self.books.lock().unwrap_or_else(PoisonError::into_inner) = saved.books;
     }
 
     /// The same registrations in another world.
@@ -138,7 +137,6 @@ impl Registrations {
             ids: Ids::new(shared.seed, 0x5E),
             by_tenant: books.by_tenant.clone(),
             validations: books.validations.clone(),
-            traces: None,
         };
         Arc::new(Self {
             clock: Arc::clone(&shared.clock),
@@ -402,7 +400,7 @@ impl Registrations {
             url: url.to_string(),
             events,
             token_in_ms_header,
-            modified: Some(self.clock.now()),
+            modified: self.clock.now(),
         };
         let reply = Reply::json(200, &self.shown(&registration));
         books
@@ -444,7 +442,7 @@ impl Registrations {
         if self.assumptions.registration_shows_full_model() {
             return json!({"subscriberId": subscriber_id, "webhookUrl": url, "webhookEvents": events,
                 "signatureTokenToMsSignatureHeader": token_in_ms_header, "properties": {},
-                "lastModifiedTimestamp": modified.map(crate::clock::fraction)});
+                "lastModifiedTimestamp": crate::clock::fraction(*modified)});
         }
         json!({"SubscriberId": subscriber_id, "WebhookUrl": url, "WebhookEvents": events})
     }

@@ -1,4 +1,8 @@
 //! Signed-in clients of a world without listeners.
+#![allow(
+    dead_code,
+    reason = "each test that has this module asks for its own part"
+)]
 
 use bytes::Bytes;
 use cosell_simulator::{Assumptions, Carried, Inside, SimulatorConfig};
@@ -20,10 +24,6 @@ pub(crate) struct Told {
     pub(crate) body: Value,
 }
 
-#[allow(
-    dead_code,
-    reason = "each test that has this module asks for its own part"
-)]
 impl Client {
     pub(crate) fn new(assumptions: Assumptions) -> Self {
         let now = "2026-11-25T12:00:00Z".parse().unwrap();
@@ -117,17 +117,29 @@ impl Client {
 
     /// A request to the Web API; a batch has the boundary `b`.
     pub(crate) fn crm(&self, method: &str, path: &str, body: &[u8]) -> Option<Told> {
-        let url = format!("{}/api/data/v9.2/{path}", self.world.urls.dataverse);
         let kind = match path {
             "$batch" => "multipart/mixed; boundary=b",
             _ => "application/json",
         };
         let headers = [
-            ("authorization", self.dataverse.as_str()),
             ("content-type", kind),
             ("prefer", "odata.continue-on-error"),
         ];
-        self.send(method, &url, &headers, body)
+        self.crm_with(method, path, &headers, body)
+    }
+
+    /// The same with headers of the caller's own.
+    pub(crate) fn crm_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Option<Told> {
+        let url = format!("{}/api/data/v9.2/{path}", self.world.urls.dataverse);
+        let mut all = vec![("authorization", self.dataverse.as_str())];
+        all.extend_from_slice(headers);
+        self.send(method, &url, &all, body)
     }
 }
 

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
+use crate::rounds::rounds;
+
 /// Mutated inputs of each kind. `COSELL_FUZZ_ROUNDS` says otherwise.
 const ROUNDS: usize = 5_000;
 /// Pieces that mean something to one parser or another.
@@ -121,15 +123,10 @@ pub(crate) fn survives(kind: &str, feed: impl Fn(&[u8]) -> Result<(), String>) {
         checked(input, &path.display());
     }
     let mut rng = StdRng::seed_from_u64(9);
-    for round in 0..rounds() {
+    for round in 0..rounds(ROUNDS) {
         let (_, input) = &corpus[rng.random_range(0..corpus.len())];
         let (_, other) = &corpus[rng.random_range(0..corpus.len())];
         let input = mutated(input, other, &mut rng);
         checked(&input, &format!("{kind}, round {round}"));
     }
-}
-
-fn rounds() -> usize {
-    let rounds = std::env::var("COSELL_FUZZ_ROUNDS");
-    rounds.map_or(ROUNDS, |rounds| rounds.parse().unwrap())
 }

@@ -1,3 +1,5 @@
+//! Many requests in one: change sets, their ids and conditions, and how a failed one is told. (dataverse 2.7)
+
 use cosell_simulator::{Assumptions, SimulatorConfig};
 use serde_json::{Value, json};
 

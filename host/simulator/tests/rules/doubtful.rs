@@ -151,3 +151,43 @@ async fn a_refresh_token_is_good_for_both_audiences_or_for_its_own() {
         [(200, None), (400, Some(70_000)), (200, None)]
     );
 }
+
+/// Not the usual world, whose client redeems its token for each audience when it signs in.
+#[tokio::test]
+async fn a_redeemed_refresh_token_works_on_or_is_spent() {
+    let running = async |works_on: bool| {
+        let config = SimulatorConfig {
+            tls: false,
+            assumptions: Assumptions {
+                old_refresh_tokens_keep_working: works_on,
+                ..Assumptions::default()
+            },
+            ..SimulatorConfig::demo()
+        };
+        let running = cosell_simulator::Simulator::start(config).await.unwrap();
+        let partner = running.organizations[0].clone();
+        let url = format!("{}/common/oauth2/token", running.urls.entra);
+        let client = super::harness::client(None);
+        let redeem = async |token: &str| {
+            let form = [
+                ("grant_type", "refresh_token"),
+                ("client_id", partner.client_id.as_str()),
+                ("client_secret", &partner.client_secret),
+                ("refresh_token", token),
+                ("resource", "https://api.partner.microsoft.com"),
+            ];
+            let answer = client.post(&url).form(&form).send().await.unwrap();
+            super::harness::read(answer).await
+        };
+        let first = redeem(&partner.refresh_token).await;
+        let again = redeem(&partner.refresh_token).await;
+        // The successor is good in either case.
+        let next = first.body["refresh_token"].as_str().unwrap();
+        assert_eq!(redeem(next).await.status, 200);
+        let counted = running.control().assumptions();
+        assert!(counted["old_refresh_tokens_keep_working"].decided > 0);
+        (again.status, again.body["error"].clone())
+    };
+    assert_eq!(running(true).await, (200, Value::Null));
+    assert_eq!(running(false).await, (400, json!("invalid_grant")));
+}

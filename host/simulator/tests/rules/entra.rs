@@ -1,3 +1,5 @@
+//! Tokens: what both versions of the endpoint answer, and how a refusal is told. (partner-center 1.2)
+
 use cosell_simulator::{Assumptions, SimulatorConfig};
 use serde_json::json;
 

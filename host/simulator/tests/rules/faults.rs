@@ -302,3 +302,55 @@ async fn chance_and_script_are_read_from_the_wire_and_bad_ones_are_told() {
         400
     );
 }
+
+/// Longer than what is not late takes, however busy the machine is.
+const LATE_MS: u64 = 3_000;
+
+#[tokio::test]
+async fn a_webhook_may_come_late_and_another_before_it() {
+    let world = World::start().await;
+    let mut receiver = registered(&world).await;
+    let late = WebhookFaultKind::Delay { ms: LATE_MS };
+    world.control().webhook_fault(webhook(late, 1));
+    let deal = world.deal().await;
+    assert_eq!(
+        world.control().deliveries_waiting(),
+        1,
+        "it is on its way, and nobody has heard of it"
+    );
+    let path = format!("/{}", deal["id"].as_str().unwrap());
+    let body = patch(&[("/details/notes", json!("x"))]);
+    world.pc("PATCH", &path, &[], body).await;
+    let names = [receiver.next().await, receiver.next().await]
+        .map(|received| received.body["EventName"].clone());
+    assert_eq!(
+        names,
+        [json!("referral-updated"), json!("referral-created")]
+    );
+}
+
+#[tokio::test]
+async fn a_request_may_wait_and_is_handled_only_then() {
+    let world = Arc::new(World::start().await);
+    let deal = world.deal().await;
+    let path = format!("/{}", deal["id"].as_str().unwrap());
+    world.control().fault(Fault {
+        count: Some(1),
+        method: Some("PATCH".to_owned()),
+        ..fault(Service::Referrals, "", FaultKind::Delay { ms: LATE_MS })
+    });
+    let notes = |text: &str| patch(&[("/details/notes", json!(text))]);
+    // Both at once: one of them waits, the other one is done before it is even looked at. So its etag is old when its turn comes.
+    let etag = deal["eTag"].as_str().unwrap().to_owned();
+    let headers = [("if-match", etag.as_str())];
+    let (one, other) = tokio::join!(
+        world.pc("PATCH", &path, &headers, notes("one")),
+        world.pc("PATCH", &path, &headers, notes("other")),
+    );
+    let mut statuses = [one.status, other.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [204, 412]);
+    let done = if one.status == 204 { "one" } else { "other" };
+    let id = deal["id"].as_str().unwrap();
+    assert_eq!(world.referral(id)["details"]["notes"], done);
+}

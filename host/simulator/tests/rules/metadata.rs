@@ -1,3 +1,5 @@
+//! Metadata that is read: tables, columns, choices, relationships.
+
 use serde_json::json;
 
 use super::harness::World;

@@ -344,3 +344,29 @@ async fn lookups_of_a_closed_deal_cannot_be_set_by_ref_either() {
         json!({"msft_name": "S", "msft_OpportunityId@odata.bind": format!("/opportunities({id})")});
     world.create("msft_partnercentersolutions", solution).await;
 }
+
+/// A reference names the set and never the table, whatever closes the row.
+#[tokio::test]
+async fn an_opportunity_is_lost_by_the_name_of_its_set_and_not_of_its_table() {
+    let world = World::start().await;
+    let service = format!("{}/api/data/v9.2", world.running.urls.dataverse);
+    for (reference, status) in [
+        ("/opportunities", 204),
+        ("opportunities", 204),
+        (&format!("{service}/opportunities"), 204),
+        ("/opportunity", 400),
+        ("/Opportunities", 400),
+        ("/accounts", 400),
+    ] {
+        let id = world.create("opportunities", json!({"name": "O"})).await;
+        let body = json!({"Status": 4, "OpportunityClose": {"opportunityid@odata.bind": format!("{reference}({id})")}});
+        let told = world.crm("POST", "LoseOpportunity", &[], Some(body)).await;
+        assert_eq!(told.status, status, "{reference}: {}", told.text);
+        let state = if status == 204 { 2 } else { 0 };
+        assert_eq!(
+            world.control().row("opportunity", &id).unwrap()["statecode"],
+            state,
+            "{reference}"
+        );
+    }
+}

@@ -1,3 +1,5 @@
+//! Queries: filters, pages, expands, counts.
+
 use serde_json::json;
 
 use super::harness::World;

@@ -1,3 +1,5 @@
+//! Referrals: made, listed, patched, closed, shared. (partner-center 2 to 4)
+
 use cosell_simulator::SimulatorConfig;
 use serde_json::{Value, json};
 

@@ -144,7 +144,7 @@ async fn a_file_that_is_no_world_of_this_one_changes_nothing() {
     })
     .await;
     let stranger = String::from_utf8(stranger.control().save().unwrap()).unwrap();
-    let other = stranger.replacen("world 1", "world 9", 1);
+    let other = stranger.replacen("world 2", "world 9", 1);
     let half = &stranger[..stranger.len() / 2];
     for (file, says) in [
         (stranger.as_str(), "seed 99"),

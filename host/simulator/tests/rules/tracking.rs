@@ -1,3 +1,5 @@
+//! Change tracking: pages, deletions, links that are kept and run out.
+
 use serde_json::{Value, json};
 
 use super::harness::{Answer, World};

@@ -11,4 +11,5 @@ mod fake;
 mod lists_of_referrals;
 mod organisation;
 mod partner_center;
+mod strangers;
 mod tls;

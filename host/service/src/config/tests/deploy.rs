@@ -1,8 +1,10 @@
-//! The configuration of the deployment examples is one.
+//! The configuration of the deployment examples is one, and fits the files beside it.
 
 use super::*;
 
 const DEPLOY: &str = include_str!("../../../../../examples/deploy/cosell.toml");
+const COMPOSE: &str = include_str!("../../../../../examples/deploy/compose.yaml");
+const KUBERNETES: &str = include_str!("../../../../../examples/deploy/kubernetes.yaml");
 
 #[test]
 fn the_configuration_of_the_deployment_examples_is_complete() {
@@ -26,6 +28,70 @@ fn the_configuration_of_the_deployment_examples_is_complete() {
         .unwrap();
     assert!(config.metrics.is_some() && config.alerts.webhook.is_some());
     assert_eq!(config.connections.len(), 1);
+}
+
+/// The lines of a block of a YAML file: what is indented further than its head. `cargo verify --all` has both files judged by their schemas.
+fn block<'a>(text: &'a str, head: &str) -> Vec<&'a str> {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let mut lines = text.lines().skip_while(|line| line.trim_end() != head);
+    let depth = indent(lines.next().unwrap_or_else(|| panic!("no block {head}")));
+    lines
+        .take_while(|line| line.trim().is_empty() || indent(line) > depth)
+        .collect()
+}
+
+/// What a host is told to read, somebody puts there.
+#[test]
+fn the_deployment_examples_hand_over_every_file_that_the_configuration_names() {
+    let named: BTreeSet<&str> = DEPLOY
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once("{ credential = \"")?.1.split('"').next())
+        .chain(["database-password"])
+        .collect();
+    let compose: BTreeSet<&str> = block(COMPOSE, "secrets:")
+        .into_iter()
+        .filter_map(|line| line.trim().split(':').next())
+        .collect();
+    assert_eq!(compose, named);
+    let host = block(COMPOSE, "  host:").join("\n");
+    for name in &named {
+        assert!(host.contains(name), "the host does not get {name}");
+    }
+    for (file, mounts) in [
+        ("compose.yaml", host.as_str()),
+        ("kubernetes.yaml", KUBERNETES),
+    ] {
+        for folder in [
+            "/etc/cosell",
+            "/run/secrets",
+            "/var/lib/cosell/token",
+            "/var/lib/cosell/plugin-cache",
+        ] {
+            assert!(mounts.contains(folder), "{file} has no {folder}");
+        }
+    }
+}
+
+/// Without TLS only where nobody else is.
+#[test]
+fn the_database_of_the_compose_file_is_on_a_network_of_its_own() {
+    assert!(DEPLOY.contains("sslmode=disable"));
+    let database = block(COMPOSE, "  database:");
+    assert!(database.contains(&"    networks: [inner]"));
+    assert!(
+        !database
+            .iter()
+            .any(|line| line.trim().starts_with("ports:"))
+    );
+    assert!(block(COMPOSE, "networks:").contains(&"  inner: { internal: true }"));
+}
+
+#[test]
+fn by_default_a_host_is_reached_from_its_own_machine_only() {
+    let config = Place::new(EXAMPLE).load().unwrap();
+    assert!(config.server.listen.ip().is_loopback());
+    assert!(config.metrics.is_none(), "nobody asked for them");
 }
 
 #[test]

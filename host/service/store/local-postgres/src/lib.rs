@@ -5,6 +5,7 @@
 //! standard input, stops the server then and deletes the folder. The pipe's other end is this process.
 //!
 //! Unless it is asked to be durable it does not sync: what tests look at is what PostgreSQL answers, not what survives a power cut.
+#![forbid(unsafe_code)]
 
 use std::ffi::OsStr;
 use std::io::Write as _;

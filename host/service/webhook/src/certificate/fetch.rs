@@ -2,7 +2,9 @@
 //! made to point inside.
 
 use std::error::Error as StdError;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -14,8 +16,6 @@ use crate::refusal::Reason;
 
 /// Largest certificate file. A chain of three takes 6 KiB.
 const FILE_BYTES_MAX: usize = 64 * 1024;
-/// The whole fetch: the sender of the event waits meanwhile, and is said to give up after about as long.
-const FETCH_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Fetches certificate files.
 #[derive(Debug)]
@@ -25,8 +25,12 @@ pub(crate) struct Fetcher {
 }
 
 impl Fetcher {
-    /// `tls_roots`: PEM of further roots for the certificate host's own TLS, beside the system's.
-    pub(crate) fn new(allow_private: bool, tls_roots: Option<&str>) -> Result<Self, String> {
+    /// `tls_roots`: PEM of further roots for the certificate host's own TLS, beside the system's. `time`: for the whole fetch.
+    pub(crate) fn new(
+        allow_private: bool,
+        tls_roots: Option<&str>,
+        time: Duration,
+    ) -> Result<Self, String> {
         // reqwest is built without a provider of its own; whoever comes first in the process installs the one that everybody uses.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let roots = reqwest::Certificate::from_pem_bundle(tls_roots.unwrap_or_default().as_bytes())
@@ -36,8 +40,11 @@ impl Fetcher {
             .redirect(Policy::none())
             // A proxy would resolve the name itself, behind the address check.
             .no_proxy()
-            .timeout(FETCH_TIME_MAX)
-            .dns_resolver(Outside { allow_private })
+            .timeout(time)
+            .dns_resolver(Outside {
+                allow_private,
+                look_up: |name| Box::pin(look_up(name)),
+            })
             .tls_certs_merge(roots)
             .build()
             .map_err(|error| flat(&error))?;
@@ -95,17 +102,26 @@ impl Fetcher {
     }
 }
 
-/// The system's resolver, without internal addresses.
+type LookUp = fn(String) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
+
+/// A resolver without internal addresses. What it hands out is what is called: nobody asks for the name a second time, so a name that leads outside
+/// when it is looked at and inside a moment later gains nothing.
 struct Outside {
     allow_private: bool,
+    look_up: LookUp,
+}
+
+/// The system's.
+async fn look_up(name: String) -> io::Result<Vec<SocketAddr>> {
+    Ok(tokio::net::lookup_host((name.as_str(), 0)).await?.collect())
 }
 
 impl Resolve for Outside {
     fn resolve(&self, name: Name) -> Resolving {
         let allow_private = self.allow_private;
+        let found = (self.look_up)(name.as_str().to_owned());
         Box::pin(async move {
-            let found: Vec<SocketAddr> =
-                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let found = found.await?;
             // One internal address among others is as good as an attack: refuse the name, do not pick.
             if !allow_private && found.iter().any(|address| !is_outside(address.ip())) {
                 return Err(Box::new(InternalAddress) as Box<dyn StdError + Send + Sync>);
@@ -175,7 +191,49 @@ fn is_outside_v6(address: Ipv6Addr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
     use super::*;
+
+    /// What a hostile name server says: another thing each time it is asked.
+    fn hostile(name: String) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>> {
+        static ASKED: AtomicUsize = AtomicUsize::new(0);
+        let first = name == "rebinding.example" && ASKED.fetch_add(1, SeqCst) == 0;
+        let addresses: &[&str] = match name.as_str() {
+            "rebinding.example" if first => &["20.60.1.1:0"],
+            "rebinding.example" => &["127.0.0.1:0"],
+            "mixed.example" => &["20.60.1.1:0", "10.0.0.1:0"],
+            "mapped.example" => &["[::ffff:169.254.169.254]:0"],
+            "translated.example" => &["[64:ff9b::a00:1]:0"],
+            _ => &[],
+        };
+        let found = addresses.iter().map(|text| text.parse().unwrap()).collect();
+        Box::pin(async { Ok(found) })
+    }
+
+    #[tokio::test]
+    async fn a_name_server_of_the_attackers_own_gains_nothing() {
+        let outside = Outside {
+            allow_private: false,
+            look_up: hostile,
+        };
+        let ask = |name: &str| outside.resolve(name.parse().unwrap());
+        let first: Vec<SocketAddr> = ask("rebinding.example").await.unwrap().collect();
+        assert_eq!(
+            first,
+            ["20.60.1.1:0".parse().unwrap()],
+            "what was looked at is what is called"
+        );
+        for name in [
+            "rebinding.example",
+            "mixed.example",
+            "mapped.example",
+            "translated.example",
+        ] {
+            let refused = ask(name).await.err().expect(name);
+            assert!(refused.is::<InternalAddress>(), "{name}: {refused}");
+        }
+    }
 
     #[test]
     fn internal_addresses_are_inside() {

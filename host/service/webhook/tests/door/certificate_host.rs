@@ -96,6 +96,17 @@ async fn file(State((hits, files)): State<Served>, Path(file): Path<String>) -> 
     if file == "moved.pem" {
         return (StatusCode::FOUND, [(header::LOCATION, "/chain.pem")]).into_response();
     }
+    if file == "silent.pem" {
+        return std::future::pending().await;
+    }
+    if file == "dripping.pem" {
+        // A first piece in time, and then nothing more.
+        let first = futures_util::stream::iter([Ok::<_, std::io::Error>(
+            bytes::Bytes::from_static(b"-----BEGIN CERTIFICATE-----\n"),
+        )]);
+        let body = futures_util::StreamExt::chain(first, futures_util::stream::pending());
+        return axum::body::Body::from_stream(body).into_response();
+    }
     if file == "endless.pem" {
         // No Content-Length: the reader has to stop by itself.
         let chunks = std::iter::repeat_with(|| {

@@ -9,6 +9,7 @@ mod certificate_host;
 mod certificates;
 mod dataverse;
 mod partner_center;
+mod patience;
 mod server;
 mod signature;
 mod world;

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use cosell_webhook::{
-    Accept, AcceptError, AcceptOutcome, ConnectionSettings, DataverseSettings, Door,
+    Accept, AcceptError, AcceptOutcome, ConnectionSettings, DataverseSettings, Door, DoorLimits,
     PartnerCenterSettings, ServerLimits, VerifiedBell, router, serve,
 };
 use http::HeaderMap;
@@ -75,6 +75,14 @@ impl World {
 
     /// A door whose settings are changed first. Both kinds of roots are pinned: the root and the intermediate.
     pub(crate) async fn with(change: impl FnOnce(&mut PartnerCenterSettings)) -> Self {
+        Self::within(DoorLimits::default(), change).await
+    }
+
+    /// The same with limits of its own.
+    pub(crate) async fn within(
+        limits: DoorLimits,
+        change: impl FnOnce(&mut PartnerCenterSettings),
+    ) -> Self {
         let authority = authority();
         let host = CertificateHost::start().await;
         let mut partner_center =
@@ -112,7 +120,13 @@ impl World {
             },
         ];
         let door = Arc::new(
-            Door::with_clock(connections, Arc::clone(&shelf) as Arc<dyn Accept>, clock).unwrap(),
+            Door::with_clock(
+                connections,
+                Arc::clone(&shelf) as Arc<dyn Accept>,
+                limits,
+                clock,
+            )
+            .unwrap(),
         );
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());

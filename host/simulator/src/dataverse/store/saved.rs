@@ -24,9 +24,7 @@ struct SavedRows {
 pub(crate) struct SavedDb {
     schema: Arc<Schema>,
     ids: Ids,
-    /// None in a file of before they came from the seed.
-    #[serde(default)]
-    traces: Option<Ids>,
+    traces: Ids,
     version: u64,
     tracking_floor: u64,
     hidden: BTreeMap<Uuid, Hidden>,
@@ -47,7 +45,7 @@ impl Db {
         SavedDb {
             schema: Arc::clone(&self.schema),
             ids: self.ids.clone(),
-            traces: Some(self.traces.saved()),
+            traces: self.traces.saved(),
             version: self.version,
             tracking_floor: self.tracking_floor,
             hidden: self.hidden.clone(),
@@ -61,9 +59,7 @@ impl Db {
     pub(crate) fn restore(&mut self, saved: SavedDb) {
         self.schema = saved.schema;
         self.ids = saved.ids;
-        if let Some(traces) = saved.traces {
-            self.traces.restore(traces);
-        }
+        self.traces.restore(saved.traces);
         self.version = saved.version;
         self.tracking_floor = saved.tracking_floor;
         self.hidden = saved.hidden;
