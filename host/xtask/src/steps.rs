@@ -112,14 +112,15 @@ pub(crate) fn crash(workspace: &Workspace) -> Result<Command> {
 }
 
 /// A real host under load for a long time: as people run it, so optimised. As above, what it starts is built first.
-pub(crate) fn soak(workspace: &Workspace) -> Command {
-    let build = cargo(workspace)
-        .args(["build", "--quiet", "--release", "--workspace", "--bins"])
-        .status();
-    match build {
-        Ok(status) if status.success() => Command::new(workspace.target().join("release/soak")),
-        _ => Command::new("false"),
-    }
+///
+/// # Errors
+/// When it cannot be built; cargo has said why.
+pub(crate) fn soak(workspace: &Workspace) -> Result<Command> {
+    step(
+        "a host to be put under load",
+        cargo(workspace).args(["build", "--quiet", "--release", "--workspace", "--bins"]),
+    )?;
+    Ok(Command::new(workspace.target().join("release/soak")))
 }
 
 /// What cargo cannot bring along: SQLite and the cryptography are built from C. Said in one line here, before a build script says it in forty.
