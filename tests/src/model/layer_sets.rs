@@ -1,8 +1,9 @@
-//! The part of [`Layer`] that is about plugins: handed on. Histories are given their sets, and write none down.
+//! The parts of [`Layer`] that are about plugins and recordings: handed on. Histories are given their sets, and write none down.
 
 use async_trait::async_trait;
 use cosell_store::{
-    Activation, Generation, Judgement, Quarantined, Said, SaidFile, SetEvent, Sets, StoreError,
+    Activation, Generation, Judgement, Keep, LaneId, Quarantined, Recording, Recordings, Said,
+    SaidFile, SetEvent, Sets, StoreError,
 };
 
 use super::layer::Layer;
@@ -68,5 +69,24 @@ impl Sets for Layer {
         others: &[String],
     ) -> Result<(), StoreError> {
         self.inner.judge(pair, judgements, others).await
+    }
+}
+
+#[async_trait]
+impl Recordings for Layer {
+    async fn record(&self, recording: Recording, keep: Keep) -> Result<(), StoreError> {
+        self.inner.record(recording, keep).await
+    }
+
+    async fn recordings(
+        &self,
+        connection: &str,
+        lane: LaneId,
+    ) -> Result<Vec<Recording>, StoreError> {
+        self.inner.recordings(connection, lane).await
+    }
+
+    async fn expire_recordings(&self, bytes_max: u64) -> Result<u64, StoreError> {
+        self.inner.expire_recordings(bytes_max).await
     }
 }

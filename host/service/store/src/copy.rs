@@ -52,6 +52,11 @@ pub(crate) const TABLES: &[Table] = &[
     table("proposal", "folder, file"),
     table("plugin_event", "number"),
     table("judgement", "pair, connection, lane"),
+    Table {
+        // Up to hundreds of kilobytes each.
+        batch: 16,
+        ..table("recording", "connection, lane, content")
+    },
 ];
 
 const fn table(name: &'static str, key: &'static str) -> Table {
@@ -138,15 +143,18 @@ fn was_cut(error: &StoreError) -> bool {
     matches!(source.downcast_ref(), Some(CopyError::Cut))
 }
 
-/// Everything that a store holds as lines of text, in an order that depends on nothing but the content: for comparing.
+/// Shows everything that a store holds to `see`, row by row: the table, the names of its columns, and their values. One moment's, in the order of a
+/// copy.
 ///
 /// # Errors
 /// [`StoreError::Broken`], as for [`copy`].
-pub async fn dump(from: &StoreUrl) -> Result<Vec<String>, StoreError> {
+pub(crate) async fn each_row(
+    from: &StoreUrl,
+    mut see: impl FnMut(&'static str, &[String], Vec<Cell>),
+) -> Result<(), StoreError> {
     let (parcels, mut delivery) = mpsc::channel(AHEAD);
     let reading = read(from, false, parcels);
-    let writing = async {
-        let mut lines = Vec::new();
+    let seeing = async {
         while let Some(Parcel::Rows {
             table,
             columns,
@@ -154,24 +162,36 @@ pub async fn dump(from: &StoreUrl) -> Result<Vec<String>, StoreError> {
         }) = delivery.recv().await
         {
             for row in rows {
-                let mut cells: Vec<String> = columns
-                    .iter()
-                    .zip(row)
-                    .map(|(column, cell)| match cell {
-                        Cell::Null => format!("{column}=-"),
-                        Cell::Integer(number) => format!("{column}={number}"),
-                        Cell::Text(text) => format!("{column}={text:?}"),
-                        Cell::Bytes(bytes) => format!("{column}=x{}", hex::encode(bytes)),
-                    })
-                    .collect();
-                cells.sort();
-                lines.push(format!("{table}: {}", cells.join(" ")));
+                see(table, &columns, row);
             }
         }
-        lines
     };
-    let (read, lines) = tokio::join!(reading, writing);
-    read.map(|()| lines)
+    let (read, ()) = tokio::join!(reading, seeing);
+    read
+}
+
+/// Everything that a store holds as lines of text, in an order that depends on nothing but the content: for comparing.
+///
+/// # Errors
+/// [`StoreError::Broken`], as for [`copy`].
+pub async fn dump(from: &StoreUrl) -> Result<Vec<String>, StoreError> {
+    let mut lines = Vec::new();
+    each_row(from, |table, columns, row| {
+        let mut cells: Vec<String> = columns
+            .iter()
+            .zip(row)
+            .map(|(column, cell)| match cell {
+                Cell::Null => format!("{column}=-"),
+                Cell::Integer(number) => format!("{column}={number}"),
+                Cell::Text(text) => format!("{column}={text:?}"),
+                Cell::Bytes(bytes) => format!("{column}=x{}", hex::encode(bytes)),
+            })
+            .collect();
+        cells.sort();
+        lines.push(format!("{table}: {}", cells.join(" ")));
+    })
+    .await?;
+    Ok(lines)
 }
 
 async fn read(
@@ -205,7 +225,7 @@ async fn write(to: &StoreUrl, mut delivery: mpsc::Receiver<Parcel>) -> Result<Co
 }
 
 /// On a thread that may block.
-async fn aside<T: Send + 'static>(
+pub(crate) async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     tokio::task::spawn_blocking(work)

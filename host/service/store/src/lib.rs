@@ -12,12 +12,15 @@ mod bell;
 mod check;
 mod copy;
 mod end;
+mod erase;
 mod error;
+mod export;
 mod lane;
 mod link;
 mod open;
 mod postgres;
 mod question;
+mod recordings;
 mod sets;
 mod sqlite;
 mod url;
@@ -32,12 +35,15 @@ pub use audit::{AuditEntry, AuditLine, ChainBreak};
 pub use bell::{Accepted, AcceptedEvent, Bell, CursorAdvance};
 pub use check::Finding;
 pub use copy::{Copied, copy, dump};
+pub use erase::{Erased, Said as Speaks, Scrub, Words, erase_person, find_person};
 pub use error::StoreError;
+pub use export::{EXPORT_VERSION, export};
 pub use lane::{Census, LaneFilter, LaneState, LaneSummary, Lease, LinkedReferral, Next};
 pub use link::{Base, LinkState};
 pub use open::{Opened, attach, open};
 pub use postgres::PostgresStore;
 pub use question::{Answer, Card, CardChange, Closed, Hold, HoldChange, HoldVerdict};
+pub use recordings::{Keep, Recording, Recordings};
 pub use sets::{
     Activation, Component, EVENTS_KEPT, GENERATIONS_KEPT, Generation, Judgement, Member,
     Quarantined, Said, SaidFile, SetEvent, Sets,
@@ -85,9 +91,9 @@ pub struct Throttle {
     pub reason: String,
 }
 
-/// The whole door, with [`Sets`] for what is about plugins. SQLite and PostgreSQL implement it; one conformance suite serves both.
+/// The whole door, with [`Sets`] for what is about plugins and [`Recordings`] for what runs saw. SQLite and PostgreSQL implement it; one conformance suite serves both.
 #[async_trait]
-pub trait Store: Sets {
+pub trait Store: Sets + Recordings {
     /// Stores events once each, rings their bells, makes their lanes due; advances a cursor in the same transaction. Durable when it
     /// returns. All or nothing: when it fails, no event of the call is stored.
     ///

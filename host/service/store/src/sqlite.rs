@@ -7,6 +7,7 @@ mod check;
 pub(crate) mod checkpoint;
 mod copying;
 mod door;
+mod erasing;
 mod holds;
 mod lanes;
 mod links;
@@ -14,6 +15,7 @@ mod notes;
 mod people;
 mod readers;
 mod reads;
+mod recordings;
 mod schema;
 mod sets;
 mod throttles;
@@ -27,6 +29,9 @@ use self::readers::Readers;
 use self::schema::SchemaError;
 use crate::writer::{BELLS_WAITING_MAX, Desk, Failure, PowerCut, Scribe, WhenFull, Writer};
 use crate::{Clock, Millis, StoreError};
+
+/// How many versions of the tables there are.
+pub(crate) const TABLES_VERSION: usize = schema::VERSIONS.len();
 
 const OPENING: &str = "open its file";
 
@@ -175,6 +180,12 @@ impl From<std::io::Error> for SchemaFault {
     fn from(error: std::io::Error) -> Self {
         Self(error.into())
     }
+}
+
+/// Empty tables, to be looked at.
+#[cfg(test)]
+pub(crate) fn in_memory_schema() -> rusqlite::Connection {
+    schema::open_in_memory().expect("memory")
 }
 
 #[cfg(test)]

@@ -4,20 +4,24 @@ use deadpool_postgres::{GenericClient, Transaction};
 
 use super::fault::Fault;
 use super::lanes::{Desk, rows, run};
-use crate::audit::{SCHEME, Walk, chain_start, chained};
+use crate::audit::{SCHEME, Stored, Walk, chain_start, sealed};
 use crate::{AuditEntry, AuditLine, ChainBreak, LaneId};
 
 /// Appends lines to the locked lane's chain and notes its new end on the lane.
 pub(super) async fn append(desk: &Desk<'_>, lines: &[AuditLine]) -> Result<(), Fault> {
-    let mut hash = match &desk.audit_head {
+    let mut head = match &desk.audit_head {
         Some(head) => head.clone(),
         None => chain_start(desk.connection, desk.lane.0),
     };
     let (mut sequences, mut hashes) = (Vec::new(), Vec::new());
+    let (mut salts, mut commitments) = (Vec::new(), Vec::new());
     for (sequence, line) in (desk.audited + 1..).zip(lines) {
-        hash = chained(&hash, sequence, desk.now, line);
+        let sealed = sealed(&head, sequence, desk.now, line);
+        head.clone_from(&sealed.hash);
         sequences.push(sequence);
-        hashes.push(hash.clone());
+        hashes.push(sealed.hash);
+        salts.push(sealed.salt);
+        commitments.push(sealed.commitment);
     }
     let Some(last) = sequences.last() else {
         return Ok(());
@@ -25,10 +29,10 @@ pub(super) async fn append(desk: &Desk<'_>, lines: &[AuditLine]) -> Result<(), F
     let texts = |of: fn(&AuditLine) -> &str| lines.iter().map(of).collect::<Vec<_>>();
     run(
         desk.sql,
-        "INSERT INTO audit (connection, lane, sequence, at, kind, message, detail, scheme, hash)
-         SELECT $1, $2, line.sequence, $3, line.kind, line.message, line.detail, $4, line.hash
-         FROM unnest($5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[])
-             AS line (sequence, kind, message, detail, hash)",
+        "INSERT INTO audit (connection, lane, sequence, at, kind, message, detail, scheme, hash, salt, commitment)
+         SELECT $1, $2, line.sequence, $3, line.kind, line.message, line.detail, $4, line.hash, line.salt, line.commitment
+         FROM unnest($5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[])
+             AS line (sequence, kind, message, detail, hash, salt, commitment)",
         &[
             &desk.connection,
             &desk.lane.0,
@@ -39,13 +43,15 @@ pub(super) async fn append(desk: &Desk<'_>, lines: &[AuditLine]) -> Result<(), F
             &texts(|line| &line.message),
             &texts(|line| &line.detail),
             &hashes,
+            &salts,
+            &commitments,
         ],
     )
     .await?;
     run(
         desk.sql,
         "UPDATE lane SET audited = $3, audit_head = $4 WHERE connection = $1 AND lane = $2",
-        &[&desk.connection, &desk.lane.0, last, &hash],
+        &[&desk.connection, &desk.lane.0, last, &head],
     )
     .await
     .map(drop)
@@ -88,7 +94,8 @@ pub(super) async fn check(sql: &Transaction<'_>) -> Result<Vec<ChainBreak>, Faul
     let statement = sql
         .prepare_cached(
             "SELECT lane.connection, lane.lane, lane.audited, lane.audit_head,
-                 audit.sequence, audit.at, audit.kind, audit.message, audit.detail, audit.hash, audit.scheme
+                 audit.sequence, audit.at, audit.kind, audit.message, audit.detail, audit.hash, audit.scheme,
+                 audit.salt, audit.commitment, audit.erased
              FROM lane LEFT JOIN audit ON audit.connection = lane.connection AND audit.lane = lane.lane
              ORDER BY lane.connection, lane.lane, audit.sequence",
         )
@@ -125,7 +132,13 @@ pub(super) async fn check(sql: &Transaction<'_>) -> Result<Vec<ChainBreak>, Faul
                     line,
                     hash: row.get(9),
                 };
-                walking.walk.see(row.get(10), &entry);
+                walking.walk.see(&Stored {
+                    entry,
+                    scheme: row.get(10),
+                    salt: row.get(11),
+                    commitment: row.get(12),
+                    erased: row.get::<_, i64>(13) != 0,
+                });
             }
         }
         if page.is_empty() {

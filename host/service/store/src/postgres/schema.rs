@@ -6,10 +6,11 @@ use super::fault::Fault;
 
 /// Each entry leads from the version before it to its own. The files are SQLite's, so that the tables of both stores cannot grow apart;
 /// [`translated`] says how they differ.
-const VERSIONS: [&str; 3] = [
+const VERSIONS: [&str; 4] = [
     include_str!("../sqlite/schema-1.sql"),
     include_str!("../sqlite/schema-2.sql"),
     include_str!("../sqlite/schema-3.sql"),
+    include_str!("../sqlite/schema-4.sql"),
 ];
 
 /// `cosell` in ASCII: who holds it migrates, all others wait. Of hosts that start together one brings the tables up to date.

@@ -6,10 +6,11 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 /// Each entry leads from the version before it to its own (1, 2, …). Released entries are frozen.
-const VERSIONS: [&str; 3] = [
+pub(super) const VERSIONS: [&str; 4] = [
     include_str!("schema-1.sql"),
     include_str!("schema-2.sql"),
     include_str!("schema-3.sql"),
+    include_str!("schema-4.sql"),
 ];
 
 /// `cose` in ASCII: marks the file as ours, so that somebody else's database is refused instead of extended.
@@ -146,18 +147,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cosell.db");
         let sql = open_writer(&path).unwrap();
-        sql.pragma_update(None, "user_version", 7).unwrap();
+        sql.pragma_update(None, "user_version", 17).unwrap();
         drop(sql);
         let message = open_writer(&path).unwrap_err().to_string();
         assert!(
-            message.starts_with("made by a newer cosell: the file has version 7"),
+            message.starts_with("made by a newer cosell: the file has version 17"),
             "{message}"
         );
         let sql = Connection::open(&path).unwrap();
         assert_eq!(
             sql.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))
                 .unwrap(),
-            7
+            17
         );
     }
 

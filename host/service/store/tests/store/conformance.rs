@@ -7,6 +7,7 @@ mod ending;
 mod holding;
 mod leasing;
 mod paging;
+mod recording;
 mod seeing;
 mod setting;
 mod writing;
@@ -18,6 +19,7 @@ pub(crate) use ending::*;
 pub(crate) use holding::*;
 pub(crate) use leasing::*;
 pub(crate) use paging::*;
+pub(crate) use recording::*;
 pub(crate) use seeing::*;
 pub(crate) use setting::*;
 pub(crate) use writing::*;
@@ -99,6 +101,10 @@ macro_rules! conformance {
             a_single_lane_is_shown_as_in_the_list
             a_look_into_a_lane_needs_no_lease_and_finds_what_a_run_would
             linked_referrals_are_paged_by_their_ids
+            // recording
+            the_same_content_is_one_recording_and_the_oldest_of_a_deal_go
+            a_recording_whose_time_is_over_is_not_shown_and_goes
+            recordings_have_at_most_so_many_bytes_and_the_oldest_go_first
             // seeing
             i7_the_audit_chain_verifies_over_many_lanes_and_runs
             the_later_throttle_wins_and_an_open_one_is_not_shown

@@ -109,7 +109,7 @@ async fn i7_tampering_with_the_audit_is_found() {
             5,
         ),
         (
-            "UPDATE audit SET scheme = 2 WHERE lane = 1 AND sequence = 2",
+            "UPDATE audit SET scheme = 1 WHERE lane = 1 AND sequence = 2",
             2,
         ),
         ("DELETE FROM audit WHERE lane = 1 AND sequence = 2", 2),
@@ -120,7 +120,7 @@ async fn i7_tampering_with_the_audit_is_found() {
             5,
         ),
         (
-            "INSERT INTO audit SELECT connection, 1, 6, at, kind, message, detail, scheme, hash FROM audit WHERE lane = 2 AND sequence = 1",
+            "INSERT INTO audit SELECT connection, 1, 6, at, kind, message, detail, scheme, hash, salt, commitment, erased FROM audit WHERE lane = 2 AND sequence = 1",
             6,
         ),
         (

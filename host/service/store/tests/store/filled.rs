@@ -1,15 +1,15 @@
 //! A store that holds something of everything.
 
 use cosell_store::{
-    AcceptedEvent, Activation, Attempt, Base, Change, CursorAdvance, Judgement, LaneId, LinkState,
-    Next, Throttle,
+    AcceptedEvent, Activation, Attempt, Base, Change, CursorAdvance, Judgement, Keep, LaneId,
+    LinkState, Next, Recording, Throttle,
 };
 
 use crate::conformance::{activation, bytes, hash_of, member_of, out, said};
 use crate::stage::*;
 
 /// Tables of the store.
-pub(crate) const TABLES: [&str; 23] = [
+pub(crate) const TABLES: [&str; 24] = [
     "counter",
     "lane",
     "member",
@@ -33,6 +33,7 @@ pub(crate) const TABLES: [&str; 23] = [
     "proposal",
     "plugin_event",
     "judgement",
+    "recording",
 ];
 
 /// Fills it: lane 1 is linked and asks a person; lane 2 is being worked on, its write open; lane 3 has retired into lane 1; lane 4 waits,
@@ -110,6 +111,18 @@ pub(crate) async fn fill(stage: &Stage) {
     store.set_throttle(HERE, throttle).await.unwrap();
     let bound = Some("organisation".to_owned());
     store.set_note(HERE, "bound", bound).await.unwrap();
+    let recording = Recording {
+        connection: HERE.into(),
+        lane: LaneId(1),
+        content: "c1".into(),
+        body: b"whole".to_vec(),
+        at: 0,
+    };
+    let keep = Keep {
+        per_deal: 1,
+        for_ms: 1_000,
+    };
+    store.record(recording, keep).await.unwrap();
     fill_sets(stage).await;
 }
 

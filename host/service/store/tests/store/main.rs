@@ -9,6 +9,7 @@ mod check;
 mod conformance;
 mod copying;
 mod crash;
+mod erasing;
 mod file;
 mod filled;
 mod hosts;

@@ -35,7 +35,7 @@ async fn a_file_of_version_1_opens_with_all_that_it_held() {
     let path = version_1(folder.path());
     let hand = Hand::new();
     let store = SqliteStore::open(&path, hand.clock()).unwrap();
-    assert_eq!(version(&path), 3);
+    assert_eq!(version(&path), 4);
 
     let lanes = store
         .lanes_page(HERE, &LaneFilter::default())
@@ -158,5 +158,5 @@ async fn a_file_that_cannot_be_brought_up_to_date_stays_as_it_was() {
 
     sql.execute_batch("DROP TABLE note").unwrap();
     SqliteStore::open(&path, hand.clock()).expect("nothing is in the way any more");
-    assert_eq!(version(&path), 3);
+    assert_eq!(version(&path), 4);
 }

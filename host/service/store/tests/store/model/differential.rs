@@ -20,14 +20,30 @@ proptest! {
                 assert_eq!(file.shown().await, database.shown().await, "after step {number}, {step:?}");
             }
             assert_eq!(
-                dump(&file.stage.address()).await.unwrap(),
-                dump(&database.stage.address()).await.unwrap()
+                without_salts(dump(&file.stage.address()).await.unwrap()),
+                without_salts(dump(&database.stage.address()).await.unwrap())
             );
             for side in [&file, &database] {
                 assert_eq!(side.stage.store.check().await.unwrap(), []);
             }
         });
     }
+}
+
+/// Salts of the audit are drawn, and its hashes stand on them: each store verifies its own.
+fn without_salts(lines: Vec<String>) -> Vec<String> {
+    let drawn = ["salt=", "commitment=", "hash=", "audit_head="];
+    let bare = |line: String| {
+        if !line.starts_with("audit: ") && !line.starts_with("lane: ") {
+            return line;
+        }
+        let words = line.split(' ');
+        let kept: Vec<&str> = words
+            .filter(|word| !drawn.iter().any(|name| word.starts_with(name)))
+            .collect();
+        kept.join(" ")
+    };
+    lines.into_iter().map(bare).collect()
 }
 
 /// One of the two stores.
