@@ -9,8 +9,10 @@ mod deals;
 mod demo;
 mod explain;
 mod order;
+mod person;
 mod plan;
 mod plugin_diff;
+mod plugin_replay;
 mod plugin_set;
 mod reconcile;
 mod run;
@@ -138,6 +140,9 @@ enum Command {
         #[arg(value_name = "LIMIT", num_args = 2, required = true)]
         limits: Vec<OsString>,
     },
+    /// What the host has written down about a person.
+    #[command(subcommand)]
+    Person(person::PersonCommand),
     /// Look after the store as a whole: verify it, back it up, move it to PostgreSQL or back.
     #[command(subcommand)]
     Store(store::StoreCommand),
@@ -160,6 +165,16 @@ enum PluginCommand {
     /// Plans every deal twice, with the set that serves and with this file in it, and shows deal by deal what would be read, written, held or refused
     /// otherwise. Writes nothing anywhere. Exits with 1 when more deals differ than --budget allows, or one could not be judged.
     Diff(plugin_diff::Args),
+    /// Ask again what was asked of plugins in a deal's last run, with the very records of then: what served, or a version that is to come.
+    ///
+    /// Shows every answer, where it is another one than then, and what would be written. A plugin that broke breaks again, in the same place. Calls
+    /// neither side and writes nothing. Needs [recordings] in the configuration, or a file.
+    Replay(plugin_replay::ReplayArgs),
+    /// Write what a deal's last run saw into a file for the author of a plugin: names, mails, phones, texts and ids are stand-ins.
+    ///
+    /// Codes, choices, numbers and dates stay, and the same word has the same stand-in everywhere, so that a mapping behaves as it did. Needs
+    /// [recordings] in the configuration.
+    Record(plugin_replay::RecordArgs),
     /// What serves, since when and by whom; what is judged or tried; what was refused or taken out, and why.
     List(plugin_set::ListArgs),
     /// Let a candidate serve all deals.
@@ -222,6 +237,8 @@ fn main() -> ExitCode {
             Command::Simulator(args) => simulator::simulator(*args).await,
             Command::Plugin(PluginCommand::Check { file }) => check::plugin(&file),
             Command::Plugin(PluginCommand::Diff(args)) => plugin_diff::diff(args).await,
+            Command::Plugin(PluginCommand::Replay(args)) => plugin_replay::replay(args).await,
+            Command::Plugin(PluginCommand::Record(args)) => plugin_replay::record(args).await,
             Command::Plugin(PluginCommand::List(args)) => plugin_set::list(args).await,
             Command::Plugin(PluginCommand::Promote(args)) => plugin_set::promote(args).await,
             Command::Plugin(PluginCommand::Rollback(args)) => plugin_set::rollback(args).await,
@@ -248,6 +265,7 @@ fn main() -> ExitCode {
             Command::Reconcile(args) => reconcile::reconcile(args).await,
             Command::Rebind(args) => order::rebind(args).await,
             Command::CompilePlugin { .. } => unreachable!("answered before the runtime started"),
+            Command::Person(command) => person::run(command).await,
             Command::Store(command) => store::store(command).await,
         }
     });

@@ -31,6 +31,9 @@ pub(crate) struct Args {
     /// Deals and records that changed at this moment or later.
     #[arg(long, value_name = "WHEN", group = "scope")]
     since: Option<String>,
+    /// The deal of a file of `cosell plugin record`, as it was then. Calls neither side.
+    #[arg(long, value_name = "FILE", group = "scope")]
+    recording: Option<PathBuf>,
     /// Every deal, and every record that could become one.
     #[arg(long, group = "scope")]
     all: bool,
@@ -44,6 +47,20 @@ pub(crate) struct Args {
 
 pub(crate) async fn diff(args: Args) -> anyhow::Result<ExitCode> {
     let (desk, candidate) = cosell_host::app::desk_and_candidate(&args.on.config()?, &args.file)?;
+    if let Some(file) = &args.recording {
+        let recording = crate::plugin_replay::read(file)?;
+        let serving = desk.plugins.current();
+        let deal = verbs::diff_recording(&desk, &serving, &candidate, &recording).await?;
+        let diff = SetDiff {
+            same: usize::from(deal.is_none()),
+            deals: deal.into_iter().collect(),
+            unjudged: Vec::new(),
+            notices: Vec::new(),
+            now: serving.hash().to_owned(),
+            then: candidate.hash().to_owned(),
+        };
+        return ended(&args, &diff);
+    }
     let scope = match (&args.deal, &args.since) {
         (Some(deal), _) => Scope::Deal(deal.clone()),
         (None, Some(when)) => Scope::Since(verbs::since(when, desk.now())?),
@@ -51,7 +68,11 @@ pub(crate) async fn diff(args: Args) -> anyhow::Result<ExitCode> {
     };
     let connection = args.connection.as_deref();
     let diff = verbs::diff(desk, candidate, connection, &scope, &progress()).await?;
-    args.on.say(&diff, print)?;
+    ended(&args, &diff)
+}
+
+fn ended(args: &Args, diff: &SetDiff) -> anyhow::Result<ExitCode> {
+    args.on.say(diff, print)?;
     let is_fine = diff.deals.len() <= args.budget && diff.unjudged.is_empty();
     Ok(if is_fine {
         ExitCode::SUCCESS

@@ -1,6 +1,7 @@
 //! `cosell store`: the store as a whole. Looked after, copied, moved.
 #![allow(clippy::print_stdout, reason = "the command line may")]
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -43,6 +44,20 @@ pub(crate) enum StoreCommand {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Write everything that the store holds as lines of JSON: to leave the product with, or for a person who asks what is held.
+    ///
+    /// One line for each row, `{"table": …, "row": {…}}`, after a first line that says which version of the shape it is. One moment's; hosts may run.
+    /// What is sealed stays sealed. Bytes of plugins are named and not shown.
+    Export {
+        #[command(flatten)]
+        on: On,
+        /// The new file.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// With the bytes of plugins, in hex.
+        #[arg(long)]
+        plugins: bool,
+    },
     /// Copy everything into another, empty store: from a file to PostgreSQL or back. Stop the hosts first.
     ///
     /// The old store stays as it is. Change the configuration to the new one before the next start; two hosts on two copies would do everything
@@ -73,6 +88,7 @@ pub(crate) async fn store(command: StoreCommand) -> anyhow::Result<ExitCode> {
             let to = on.config()?.store;
             copied(&on, &StoreUrl::Sqlite(file), &to, false).await
         }
+        StoreCommand::Export { on, out, plugins } => exported(&on, &out, plugins).await,
         StoreCommand::Move { on, to } => {
             let from = here(&on)?;
             copied(&on, &from, &to, true).await
@@ -88,6 +104,29 @@ fn here(on: &On) -> anyhow::Result<StoreUrl> {
         "there is no store at {url} yet: start the host once with `cosell run`"
     );
     Ok(url)
+}
+
+async fn exported(on: &On, out: &Path, plugins: bool) -> anyhow::Result<ExitCode> {
+    let url = here(on)?;
+    let unwritable = || format!("cannot write {}; name a new file", out.display());
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    // It holds names, mails and phones.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = std::io::BufWriter::new(options.open(out).with_context(unwritable)?);
+    let rows = cosell_store::export(&url, plugins, |line| writeln!(file, "{line}"))
+        .await
+        .with_context(|| format!("the store {url} was not exported"))?;
+    file.flush().with_context(unwritable)?;
+    let told = json!({ "file": out.display().to_string(), "rows": rows, "version": cosell_store::EXPORT_VERSION });
+    on.say(&told, |_| {
+        println!(
+            "{url} → {}: {rows} rows, one line each; it holds names, mails and phones of people",
+            out.display()
+        );
+    })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn migrate(on: &On) -> anyhow::Result<ExitCode> {

@@ -11,13 +11,12 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 use cosell_plugins::{EngineError, FolderError, PluginEvent, PluginFolder};
-use cosell_remote::auth::FileKeeper;
 use cosell_remote::partner_center::PartnerCenterSettings;
 use cosell_remote::{
     Credential, Dataverse, Endpoint, Http, HttpSettings, PartnerCenter, SetupError, Tokens,
 };
 use cosell_store::{
-    ATTENDED, Clock, Millis, Opened, SqliteStore, StoreError, StoreUrl, system_clock,
+    ATTENDED, Clock, Keep, Millis, Opened, SqliteStore, StoreError, StoreUrl, system_clock,
 };
 use cosell_webhook::{ConnectionSettings, Door, DoorError, ServerLimits};
 use tokio::net::TcpListener;
@@ -33,8 +32,11 @@ use crate::config::{self, Config};
 use crate::desk::{Connection, Desk, Plugins, fair_dice};
 use crate::link::fingerprint;
 use crate::presence::attend;
+use crate::recording::{Keeping, expire};
+use crate::seal::Seal;
 use crate::shadow::judge_shadows;
 use crate::sweep::{Every, sweep};
+use crate::token::SealedKeeper;
 use crate::watch::alerts::alert;
 use crate::worker::work;
 
@@ -194,6 +196,8 @@ impl Host {
         }
         tasks.spawn(alert(Arc::clone(&desk), config.clone(), stopping.clone()));
         tasks.spawn(attend(Arc::clone(&desk), stopping.clone()));
+        tasks.spawn(expire(Arc::clone(&desk), stopping.clone()));
+        tell_plain_tokens(config, &desk.seal);
         let every = Every {
             partner_center: config.sweep.partner_center,
             crm: config.sweep.crm,
@@ -302,13 +306,17 @@ pub fn desk(config: &Config) -> Result<Desk, StartError> {
 }
 
 fn compose(config: &Config, opened: Opened, plugins: Plugins) -> Result<Desk, StartError> {
+    // Keys were read as keys when the configuration was.
+    let seal = Arc::new(Seal::new(&config.keys).unwrap_or_default());
+    let recordings = config.recordings;
     let mut connections = BTreeMap::new();
     for (place, settings) in config.connections.iter().enumerate() {
-        let connection =
-            connection(config, settings, place).map_err(|source| StartError::Connection {
+        let connection = connection(config, settings, place, &seal).map_err(|source| {
+            StartError::Connection {
                 connection: settings.id.clone(),
                 source,
-            })?;
+            }
+        })?;
         connections.insert(settings.id.clone(), connection);
     }
     Ok(Desk {
@@ -322,7 +330,29 @@ fn compose(config: &Config, opened: Opened, plugins: Plugins) -> Result<Desk, St
         second_look_ms: millis(config.limits.second_look),
         language: config.server.language.clone(),
         dice: fair_dice(),
+        seal,
+        recordings: recordings.enabled.then(|| Keeping {
+            keep: Keep {
+                per_deal: recordings.per_deal,
+                for_ms: millis(recordings.keep),
+            },
+            bytes_max: recordings.bytes_max,
+        }),
     })
+}
+
+/// A refresh token that lies there plain although there is a key is sealed at its next renewal; until then the operator knows.
+fn tell_plain_tokens(config: &Config, seal: &Arc<Seal>) {
+    for settings in &config.connections {
+        let path = &settings.partner_center.refresh_token;
+        if SealedKeeper::new(path, &settings.id, seal).is_plain_although() {
+            warn!(
+                connection = %settings.id,
+                file = %path.display(),
+                "the refresh token lies there plain although [store] keys has a key: it is sealed when it is renewed, at its next use"
+            );
+        }
+    }
 }
 
 fn millis(time: Duration) -> Millis {
@@ -333,6 +363,7 @@ fn connection(
     config: &Config,
     settings: &config::Connection,
     place: usize,
+    seal: &Arc<Seal>,
 ) -> Result<Connection, SetupError> {
     let http = Http::new(&HttpSettings {
         timeout: config.limits.call,
@@ -347,7 +378,11 @@ fn connection(
             tenant: settings.entra.tenant.clone(),
             client_id: settings.partner_center.client_id.clone(),
             secret: settings.partner_center.secret.clone(),
-            keeper: Arc::new(FileKeeper::new(&settings.partner_center.refresh_token)),
+            keeper: Arc::new(SealedKeeper::new(
+                &settings.partner_center.refresh_token,
+                &settings.id,
+                seal,
+            )),
             also_as_itself: Some(webhooks.audience().to_owned()),
         },
         http.clone(),

@@ -6,6 +6,7 @@
 mod connection;
 mod mistake;
 mod page;
+mod recordings;
 mod secret;
 mod store;
 
@@ -24,6 +25,7 @@ use url::Url;
 pub use connection::{Connection, Dataverse, Entra, PartnerCenter, Policy};
 pub use mistake::{ConfigErrors, Mistake};
 use page::{Page, Section};
+pub use recordings::Recordings;
 
 /// Largest configuration file: the commented example has about 15 KiB.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -59,6 +61,11 @@ pub struct Config {
     pub server: Server,
     /// Where it remembers: an SQLite file, whose folder exists, or a PostgreSQL database that hosts share.
     pub store: StoreUrl,
+    /// What seals recordings, raw records and the refresh token at rest: the first one seals, all of them open. Each makes a
+    /// [`Seal`](crate::seal::Seal).
+    pub keys: Vec<SecretString>,
+    /// What is kept for replay.
+    pub recordings: Recordings,
     /// Where its plugins are.
     pub plugins: Plugins,
     /// How it tells what it does.
@@ -211,7 +218,13 @@ impl Config {
 fn read_root(page: &Page<'_>) -> Option<Config> {
     page.root(|root| {
         let server = root.section("server", server);
-        let store = root.section("store", store::read);
+        let (store, keys) = root
+            .section("store", |section| {
+                Some((store::read(section), recordings::keys(section)))
+            })
+            .unwrap_or_default();
+        let has_key = keys.as_ref().is_none_or(|keys| !keys.is_empty());
+        let recordings = root.section("recordings", |section| recordings::read(section, has_key));
         let plugins = root.section("plugins", |section| {
             plugins(section, store.as_ref().and_then(StoreUrl::file))
         });
@@ -242,6 +255,8 @@ fn read_root(page: &Page<'_>) -> Option<Config> {
         Some(Config {
             server: server?,
             store: store?,
+            keys: keys?,
+            recordings: recordings?,
             plugins: plugins?,
             log: log?,
             limits: limits?,

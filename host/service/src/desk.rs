@@ -14,6 +14,9 @@ use cosell_sync::merge::Policies;
 use cosell_sync::route::Rule;
 use tokio::sync::{Notify, OnceCell};
 
+use crate::recording::Keeping;
+use crate::seal::Seal;
+
 /// How long a lease lasts unless a configuration says otherwise. Every write begins with a fresh one, and two calls fit into it: no write
 /// outlives its lease unless the process itself is frozen.
 pub const LEASE_MS: Millis = 180_000;
@@ -42,6 +45,10 @@ pub struct Desk {
     pub language: String,
     /// Where the jitter of retries is drawn from.
     pub dice: Dice,
+    /// What seals what rests.
+    pub seal: Arc<Seal>,
+    /// How what runs see is kept for replay; None: it is not.
+    pub recordings: Option<Keeping>,
 }
 
 /// Draws a number. The system's in production, from a seed in tests.

@@ -27,10 +27,14 @@ pub mod worker;
 
 pub mod link;
 mod looking;
+pub mod personal;
 mod presence;
 pub mod raw;
+pub mod recording;
+pub mod seal;
 pub mod status;
 pub mod subscribe;
 mod throttle;
+mod token;
 pub mod verbs;
 mod watch;

@@ -7,6 +7,7 @@ mod cards;
 mod crm;
 mod customer;
 mod dress;
+mod heard;
 mod intents;
 mod look;
 mod mapping;
@@ -19,6 +20,7 @@ mod remember;
 mod route;
 mod run;
 mod script;
+mod sees;
 mod unknown;
 
 use cosell_remote::Class;
@@ -37,6 +39,7 @@ pub use permit::{MASS, mass_note};
 pub use preview::{
     Preview, PreviewedField, PreviewedUnit, PreviewedWrite, Views, preview, refused, views,
 };
+pub(crate) use run::ending;
 pub use run::{PERSON, Run};
 pub use unknown::Sent;
 
@@ -139,7 +142,7 @@ async fn compose(run: &mut Run<'_>) -> Result<Round, Trouble> {
             }
             // Written down before anything is made: whoever hears of the new record meanwhile must not find the old pair.
             return Ok(Round::Over(Next::Wait {
-                until: run.desk.now(),
+                until: run.now(),
                 failed: false,
                 reason: "the record is made anew".into(),
             }));
@@ -253,7 +256,7 @@ fn resting(run: &mut Run<'_>, reading: &Reading, course: Course) -> Result<Next,
             // Counted from here, not from the lane's birth: a row may be there for years before its seller switches sync on.
             run.wait_for_completion();
             // Not everything that completes a deal rings (a new contact does not): look again now and then.
-            let until = until.min(run.desk.now() + INCOMPLETE_LOOK_MS);
+            let until = until.min(run.now() + INCOMPLETE_LOOK_MS);
             let missing = reading.because(missing);
             Next::Wait {
                 until,

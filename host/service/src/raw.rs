@@ -4,9 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use cosell_store::{Lease, LinkState};
 use cosell_sync::deal::{Date, Decimal, Money, Timestamp};
 use cosell_sync::row::{Cell, Choice, Reference, Related, Row, Seen};
 use serde_json::{Map, Value, json};
+
+use crate::desk::Desk;
+use crate::seal::{Place, Purpose, Seal};
+use crate::trouble::Trouble;
 
 /// Members of a referral that change with every save, or say nothing about the deal.
 const VOLATILE: [&str; 6] = [
@@ -17,6 +22,9 @@ const VOLATILE: [&str; 6] = [
     "lastRunId",
     "links",
 ];
+
+/// How soon a deal whose raw records no key opens is looked at again: a person has to add the key.
+const SEALED_MS: i64 = 60_000;
 
 /// A row with what its joins brought, as JSON.
 #[must_use]
@@ -42,7 +50,8 @@ fn one_row(row: &Row) -> Value {
     json!({ "table": row.table, "id": row.id, "cells": cells })
 }
 
-fn cell(cell: &Cell) -> Value {
+/// A cell with its kind.
+pub(crate) fn cell(cell: &Cell) -> Value {
     match cell {
         Cell::Empty => Value::Null,
         Cell::Text(text) => json!({ "text": text }),
@@ -123,7 +132,7 @@ pub fn parse(text: &str) -> Option<Seen> {
     })
 }
 
-fn parse_row(value: &Value) -> Option<Row> {
+pub(crate) fn parse_row(value: &Value) -> Option<Row> {
     let cells = value["cells"].as_object()?.iter();
     Some(Row {
         table: text(&value["table"])?,
@@ -236,6 +245,51 @@ pub fn substance(
         parts.push(whole(&seen));
     }
     Value::from(parts).to_string()
+}
+
+/// Where a raw record of a deal is sealed: `name` is `LANE/HASH`.
+#[must_use]
+pub(crate) const fn place<'a>(connection: &'a str, name: &'a str) -> Place<'a> {
+    Place {
+        connection,
+        purpose: Purpose::Raw,
+        name,
+    }
+}
+
+/// Opens the raw records of a link that are sealed; those from before there was a key are plain.
+pub(crate) fn open_all(desk: &Desk, lease: &Lease, link: &mut LinkState) -> Result<(), Trouble> {
+    for (hash, body) in &mut link.raws {
+        if !Seal::is_sealed(body) {
+            continue;
+        }
+        let name = format!("{}/{hash}", lease.lane.0);
+        let opened = desk
+            .seal
+            .open(place(&lease.connection, &name), body)
+            .map_err(|error| Trouble::NotYet {
+                until: desk.now() + SEALED_MS,
+                reason: error.to_string(),
+            })?;
+        *body = String::from_utf8_lossy(&opened).into_owned();
+    }
+    Ok(())
+}
+
+/// Seals raw records, where there is a key.
+pub(crate) fn seal_all(
+    desk: &Desk,
+    lease: &Lease,
+    raws: BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let seal = |(hash, body): (String, String)| {
+        let name = format!("{}/{hash}", lease.lane.0);
+        let sealed = desk
+            .seal
+            .seal(place(&lease.connection, &name), body.as_bytes());
+        (hash, sealed.unwrap_or(body))
+    };
+    raws.into_iter().map(seal).collect()
 }
 
 #[cfg(test)]

@@ -7,15 +7,19 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cosell_plugins::Judged as Shadow;
 use cosell_plugins::generation::pair;
+use cosell_plugins::{Judged as Shadow, PluginSet};
 use cosell_store::{Judgement, LaneId, Millis, StoreError};
 use serde_json::json;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::desk::{Desk, Plugins};
-use crate::verbs::{Archive, Judged, VerbError, deals_to_judge, diff_lane, is_shut, promote};
+use crate::recording::{self, Played};
+use crate::verbs::{
+    Archive, Judged, Moment, VerbError, deals_to_judge, diff_lane, diff_recorded_lane, is_shut,
+    promote,
+};
 
 /// How often it is looked whether there is something to judge.
 const LOOK: Duration = Duration::from_secs(2);
@@ -98,12 +102,13 @@ async fn slice(desk: &Desk, shadow: &Shadow) -> Result<(), VerbError> {
         }
         left -= 1;
         let began = Instant::now();
-        let judged = diff_lane(desk, &serving.set, &shadow.set, connection, *lane).await?;
-        let (verdict, body) = match judged {
+        let (judged, from) = judge_lane(desk, &serving.set, shadow, connection, *lane).await?;
+        let (verdict, mut body) = match judged {
             Judged::Same => (SAME, json!({})),
             Judged::Differs(deal) => (DIFFERS, json!(deal)),
             Judged::Unjudged(why) => (UNJUDGED, json!({ "why": why })),
         };
+        body["judged-from"] = from.into();
         let judgement = Judgement {
             connection: connection.clone(),
             lane: *lane,
@@ -115,6 +120,53 @@ async fn slice(desk: &Desk, shadow: &Shadow) -> Result<(), VerbError> {
         tokio::time::sleep((began.elapsed() * 2).min(REST_MAX)).await;
     }
     Ok(())
+}
+
+/// So old a recording is a fresh look's equal, while nothing has rung since: what changes without ringing is found by the sweep.
+const RECORDED_MS_MAX: i64 = 24 * 3_600_000;
+
+/// From what the deal's last run saw, while nothing has rung since, else from a fresh look; and which of the two it was.
+async fn judge_lane(
+    desk: &Desk,
+    serving: &Arc<PluginSet>,
+    shadow: &Shadow,
+    connection: &str,
+    lane: LaneId,
+) -> Result<(Judged, String), VerbError> {
+    if let Some((played, at)) = recorded(desk, connection, lane).await? {
+        let judged =
+            diff_recorded_lane(desk, serving, &shadow.set, connection, lane, &played).await?;
+        if let Some(judged) = judged {
+            return Ok((judged, format!("the recording of {}", Moment(at))));
+        }
+    }
+    let judged = diff_lane(desk, serving, &shadow.set, connection, lane).await?;
+    Ok((judged, "a fresh look".to_owned()))
+}
+
+/// What the deal's last run saw, if that is still what is there.
+async fn recorded(
+    desk: &Desk,
+    connection: &str,
+    lane: LaneId,
+) -> Result<Option<(Arc<Played>, i64)>, VerbError> {
+    if desk.recordings.is_none() {
+        return Ok(None);
+    }
+    let Some(summary) = desk.store.lane(connection, lane).await? else {
+        return Ok(None);
+    };
+    // One that cannot be opened is none: the shadow is judged all the same.
+    let Ok(found) = recording::of_deal(desk, connection, lane).await else {
+        return Ok(None);
+    };
+    let is_last = |at: i64| summary.ran.is_some_and(|ran| at >= ran);
+    let is_fresh = |at: i64| desk.now() - at <= RECORDED_MS_MAX;
+    let last = found
+        .into_iter()
+        .next()
+        .filter(|last| summary.unanswered == 0 && is_last(last.at) && is_fresh(last.at));
+    Ok(last.map(|last| (last.play(false), last.at)))
 }
 
 /// Verdicts in the store.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cosell_plugins::{PluginFault, Stop, StopKind};
 use cosell_remote::{Class, RemoteError, Service};
-use cosell_store::{Millis, Next, StoreError, Throttle};
+use cosell_store::{LaneId, Millis, Next, StoreError, Throttle};
 use cosell_sync::row::Reason;
 use cosell_sync::schedule::{Retry, retry};
 
@@ -39,6 +39,9 @@ pub enum Trouble {
         /// How often we looked.
         rounds: u32,
     },
+    /// A recording is played that does not have this: what is asked of it now was not asked then.
+    #[error("the recording does not have {0}: it was not asked for then")]
+    Unrecorded(String),
     /// Something has to be looked at again at a certain moment; no failure.
     #[error("{reason}")]
     NotYet {
@@ -99,6 +102,8 @@ impl Trouble {
             },
             Self::Refused(reasons) => parked(reasons.clone()),
             Self::NotYet { until, .. } => wait(*until, false),
+            // Only what is played can lack it, and nothing is written then.
+            Self::Unrecorded(_) => wait(now, true),
         }
     }
 }
@@ -209,13 +214,33 @@ pub fn parked(reasons: Vec<Reason>) -> Verdict {
     }
 }
 
+/// The code of the reason that a plugin has broken.
+const PLUGIN_FAULT: &str = "plugin-fault";
+
 fn plugin_fault(stop: &Stop, fault: &PluginFault) -> Reason {
     Reason {
-        code: "plugin-fault".into(),
+        code: PLUGIN_FAULT.into(),
         message: format!("plugin \"{}\" {} failed in {}: {}", stop.plugin.plugin, stop.plugin.version, stop.hook, fault.message),
         about: None,
         hint: Some("put the version before back into the plugin folder, or mend it; the deal is tried again when the set changes".into()),
     }
+}
+
+/// The same reasons of a deal whose run was recorded, where a plugin is to blame: exactly this can be asked again.
+#[must_use]
+pub fn with_replay(reasons: &str, lane: LaneId) -> String {
+    let mut list = reasons_of(reasons);
+    for reason in list.iter_mut().filter(|one| one.code == PLUGIN_FAULT) {
+        let again = format!("`cosell plugin replay {}` asks exactly this again", lane.0);
+        reason.hint = Some(match &reason.hint {
+            Some(hint) => format!("{hint}; {again}"),
+            None => again,
+        });
+    }
+    list.iter()
+        .map(reason_json)
+        .collect::<serde_json::Value>()
+        .to_string()
 }
 
 /// A reason with a hint.

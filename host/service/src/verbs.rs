@@ -19,11 +19,13 @@ mod history;
 mod holds;
 mod moment;
 mod pages;
+mod person;
 mod plan;
 mod plugin_orders;
 mod plugins;
 mod rebind;
 mod reconcile;
+mod replay;
 mod retry;
 mod rules;
 mod subject;
@@ -35,13 +37,14 @@ pub use cards::{Answered, CardView, Choice, ClosedView, answer, cards};
 pub use deal::{DealView, Pair, Shown, UnitLine, deal};
 pub use deals::{Asked, DealLine, Deals, STATES, deals};
 pub use diff::{DealDiff, SetDiff, diff};
-pub(crate) use diff::{Judged, diff_lane};
+pub(crate) use diff::{Judged, diff_lane, diff_recorded_lane};
 pub use error::VerbError;
 pub use explain::{Event, Explanation, UnitExplained, explain};
 pub use find::find;
 pub use history::{HistoryLine, WriteLine, reason_in_words};
 pub use holds::{HoldView, Settled, VerdictView, holds, release_mass, settle};
 pub use moment::{Moment, since};
+pub use person::{Erasure, erase};
 pub(crate) use plan::is_shut;
 pub use plan::{Plan, Planned, PlannedAsk, PlannedHold, Scope, Summary, Would, plan};
 pub(crate) use plugin_orders::promote;
@@ -55,9 +58,12 @@ pub use plugins::{
 };
 pub use rebind::{Rebound, rebind};
 pub use reconcile::{Exception, Reconciliation, What, reconcile};
+pub use replay::{
+    Difference, Replay, Replayed, diff_recording, read_recording, record, recorded, replay,
+};
 pub use retry::{Woken, retry, retry_parked};
 pub use rules::{RULES, meaning};
-pub use subject::{Subject, subject};
+pub use subject::{Subject, subject, subject_of};
 
 #[cfg(test)]
 mod tests {

@@ -10,9 +10,11 @@ use tokio::task::JoinSet;
 use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::desk::Desk;
-use crate::pipeline::{self, Run};
+use crate::personal::mask;
+use crate::pipeline::{self, Run, ending};
+use crate::recording;
 use crate::records::REFERRAL;
-use crate::trouble::{Trouble, reasons_of, sentences};
+use crate::trouble::{Trouble, reasons_of, sentences, with_replay};
 
 /// A run that ended badly with a write under way is followed by another so soon.
 const OPEN_WRITE_MS: Millis = 5_000;
@@ -132,21 +134,26 @@ async fn run(desk: &Desk, lease: &Lease) {
     };
     // The very set that the run begins with, or one that served before it: then there is one wake-up too many, and never one too few.
     let began_with = desk.plugins.for_deal(lease.lane, &state);
-    let (next, change) = match Run::begin(desk, lease, &state).await {
+    let (next, change, recording) = match Run::begin(desk, lease, &state).await {
         Ok(mut run) => {
-            let next = match pipeline::pass(&mut run).await {
+            let passed = pipeline::pass(&mut run).await;
+            // What is asked to tell people of a failure is no part of what failed.
+            run.look_is_over();
+            let next = match passed {
                 Ok(next) => {
                     report(&state, &next);
                     next
                 }
                 Err(trouble) => settle_trouble(desk, lease, &state, &trouble, Some(&mut run)).await,
             };
+            let recording = run.recording(&next);
             let change = run.into_change(&next);
-            (next, change)
+            (next, change, recording)
         }
         Err(trouble) => (
             settle_trouble(desk, lease, &state, &trouble, None).await,
             Change::default(),
+            None,
         ),
     };
     metrics::counter!("cosell_runs_total", "connection" => lease.connection.to_string(), "ending" => ending(&next))
@@ -174,6 +181,9 @@ async fn run(desk: &Desk, lease: &Lease) {
             .await;
     }
     failpoint!("end.after");
+    if let (Ok(()), Some(recording)) = (&ended, recording) {
+        recording::keep(desk, lease.lane, recording).await;
+    }
     match ended {
         Ok(()) if stands_on_plugins => wake_if_swapped(desk, lease, &state, &began_with).await,
         Ok(()) => {}
@@ -192,20 +202,6 @@ async fn wake_if_swapped(desk: &Desk, lease: &Lease, state: &LaneState, began_wi
         .await;
     if let Err(error) = woken {
         error!(error = %error, "a deal could not be woken after a change of plugins");
-    }
-}
-
-/// For metrics.
-fn ending(next: &Next) -> &'static str {
-    match next {
-        Next::Settled => "settled",
-        Next::Wait { failed: true, .. } => "failed",
-        Next::Wait { .. } => "waits",
-        Next::Parked { .. } => "parked",
-        Next::Held { .. } => "held",
-        Next::Orphaned { .. } => "orphaned",
-        Next::Paused { .. } => "paused",
-        Next::Retired { .. } => "retired",
     }
 }
 
@@ -238,12 +234,14 @@ fn report(state: &LaneState, next: &Next) {
     let deal = deal(state);
     match next {
         Next::Wait { until, reason, .. } => {
-            info!(deal = %deal, until_ms = until, reason = %reason, "waits");
+            info!(deal = %deal, until_ms = until, reason = %mask(reason), "waits");
         }
-        Next::Paused { reason } => info!(deal = %deal, reason = %reason, "left alone"),
-        Next::Held { reason } => info!(deal = %deal, reason = %reason, "held: a person is asked"),
+        Next::Paused { reason } => info!(deal = %deal, reason = %mask(reason), "left alone"),
+        Next::Held { reason } => {
+            info!(deal = %deal, reason = %mask(reason), "held: a person is asked")
+        }
         Next::Orphaned { reason } => {
-            warn!(deal = %deal, reason = %reason, "orphaned: a record is gone, and a person decides");
+            warn!(deal = %deal, reason = %mask(reason), "orphaned: a record is gone, and a person decides");
         }
         Next::Settled | Next::Parked { .. } | Next::Retired { .. } => {}
     }
@@ -260,17 +258,22 @@ async fn settle_trouble(
     let failures = u32::try_from(lane.attempts).unwrap_or(u32::MAX);
     let mut verdict = trouble.verdict(failures, (desk.dice)(), desk.now());
     if let Some(throttle) = verdict.throttle.take() {
-        warn!(credential = %throttle.credential, until_ms = throttle.until, reason = %throttle.reason, "the credential rests");
+        warn!(credential = %throttle.credential, until_ms = throttle.until, reason = %mask(&throttle.reason), "the credential rests");
         if let Err(error) = desk.store.set_throttle(&lease.connection, throttle).await {
             error!(error = %error, "could not write down that a credential rests");
         }
+    }
+    if let (Next::Parked { reasons, .. }, Trouble::Plugin(_), Some(_)) =
+        (&mut verdict.next, trouble, desk.recordings)
+    {
+        *reasons = with_replay(reasons, lease.lane);
     }
     if let (Next::Parked { state, .. }, Some(run)) = (&mut verdict.next, run.as_deref()) {
         state.clone_from(&run.stands_on);
     }
     match &verdict.next {
         Next::Parked { reasons, .. } if lane.failure.as_ref() != Some(reasons) => {
-            warn!(deal = %deal(lane), reasons = %sentences(&reasons_of(reasons)), "parked: a person is needed");
+            warn!(deal = %deal(lane), reasons = %mask(&sentences(&reasons_of(reasons))), "parked: a person is needed");
             if let Some(run) = run.as_deref_mut() {
                 pipeline::tell_failure(run, reasons).await;
             }
@@ -280,7 +283,7 @@ async fn settle_trouble(
             reason,
             failed,
         } => {
-            info!(deal = %deal(lane), until_ms = until, failed, reason = %reason, "waits");
+            info!(deal = %deal(lane), until_ms = until, failed, reason = %mask(reason), "waits");
         }
         _ => {}
     }

@@ -652,5 +652,7 @@ fn desk(
             *rolls = rolls.wrapping_mul(0x9E37_79B1).wrapping_add(0x7F4A_7C15);
             *rolls
         }),
+        seal: Arc::default(),
+        recordings: None,
     }))
 }

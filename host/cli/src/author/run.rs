@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow, bail};
+use cosell_host::verbs::{self, Subject};
 use cosell_plugins::Limits;
 use cosell_plugins::author::{Case, Measured, Meter};
 use cosell_plugins::trial::Trial;
@@ -14,8 +15,8 @@ use super::{Engines, grouped, mebibytes};
 /// Arguments of `cosell plugin run`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Without --input and --deal the questions are about the standard deal of the contract. An input file holds one example, or a list of
-them, in the shape of `examples.cases` in cosell.d.ts:
+    after_help = "Without --input and --deal the questions are about the standard deal of the contract. An input file is a recording of a deal
+(`cosell plugin record`), or holds one example, or a list of them, in the shape of `examples.cases` in cosell.d.ts:
   {\"asks\": \"country.to-row\", \"given\": [{\"tag\": \"text\", \"val\": \"HU\"}], \"expect\": []}
 
 Exit codes: 0 every question was answered; 1 the plugin broke, the host would not take an answer, or an expectation is not met; 2 the command
@@ -133,8 +134,12 @@ async fn cases(args: &Args, trial: &Trial) -> anyhow::Result<Vec<Case>> {
     if let Some(path) = &args.input {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read {}", path.display()))?;
-        let input = serde_json::from_str(&text)
+        let input: serde_json::Value = serde_json::from_str(&text)
             .with_context(|| format!("{} is not JSON", path.display()))?;
+        if input.get(cosell_host::recording::KIND).is_some() {
+            let subject = verbs::subject_of(&crate::plugin_replay::read(path)?)?;
+            return about(&subject, trial, asked);
+        }
         let only = args.hook.as_deref().filter(|hook| hook.contains('.'));
         return trial
             .cases_of(&input, only)
@@ -143,24 +148,32 @@ async fn cases(args: &Args, trial: &Trial) -> anyhow::Result<Vec<Case>> {
     if let (Some(deal), Some(config)) = (&args.deal, &args.config) {
         let config = crate::compiler::load(config)?;
         let (desk, candidate) = cosell_host::app::desk_and_candidate(&config, &args.file)?;
-        let subject =
-            cosell_host::verbs::subject(desk, candidate, args.connection.as_deref(), deal).await?;
-        let cases = asked
-            .into_iter()
-            .filter(|name| subject.is_asked(name))
-            .map(|name| trial.case_about(name, &subject.deal, subject.seen.as_ref()))
-            .collect::<Vec<_>>();
-        anyhow::ensure!(
-            !cases.is_empty(),
-            "nothing that this plugin is asked concerns a deal that is {} in the CRM",
-            subject.kind.table()
-        );
-        return Ok(cases);
+        let subject = verbs::subject(desk, candidate, args.connection.as_deref(), deal).await?;
+        return about(&subject, trial, asked);
     }
     Ok(asked
         .into_iter()
         .map(|name| trial.standard_case(name))
         .collect())
+}
+
+/// The questions that would be asked about this deal.
+pub(super) fn about(
+    subject: &Subject,
+    trial: &Trial,
+    asked: Vec<&str>,
+) -> anyhow::Result<Vec<Case>> {
+    let cases = asked
+        .into_iter()
+        .filter(|name| subject.is_asked(name))
+        .map(|name| trial.case_about(name, &subject.deal, subject.seen.as_ref()))
+        .collect::<Vec<_>>();
+    anyhow::ensure!(
+        !cases.is_empty(),
+        "nothing that this plugin is asked concerns a deal that is {} in the CRM",
+        subject.kind.table()
+    );
+    Ok(cases)
 }
 
 fn print(measured: &Measured, limits: &Limits) {

@@ -3,10 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow, ensure};
 use cosell_author::build;
 use cosell_author::project::Project;
-use cosell_plugins::author::{Exam, ExamReport, Verdict};
+use cosell_host::verbs;
+use cosell_plugins::Engine;
+use cosell_plugins::author::{Check, Exam, ExamReport, Finding, Verdict};
+use cosell_plugins::trial::Trial;
 
 use super::Engines;
 
@@ -17,6 +20,7 @@ use super::Engines;
   standard-deal  every question about the contract's standard deal is answered, in declared columns
   total          strange deals: nothing breaks, nothing undeclared is written, the same question has one answer
   round-trip     what is written is read back, and a second trip changes nothing; of a folder, the whole chain
+  recorded       with --recording: every question about the recorded deal is answered, and the host would take the answer
 
 Exit codes: 0 every law holds; 1 one does not, or could not be tried; 2 the command line was not understood.")]
 pub(crate) struct Args {
@@ -29,6 +33,9 @@ pub(crate) struct Args {
     /// Strange deals for each question.
     #[arg(long, value_name = "COUNT", default_value_t = 100)]
     cases: u32,
+    /// Also ask about the deal of this file of `cosell plugin record`; may be given several times, for one plugin.
+    #[arg(long, value_name = "FILE")]
+    recording: Vec<PathBuf>,
     /// Where a deal that shows a failure is written, for `cosell plugin run --input`.
     #[arg(long, value_name = "DIR", default_value = ".")]
     failures: PathBuf,
@@ -47,7 +54,11 @@ pub(crate) async fn test(args: &Args) -> anyhow::Result<ExitCode> {
         cases: args.cases,
         engines: engines.clone(),
     };
-    let (report, folder) = if args.what.is_dir() {
+    let (mut report, folder) = if args.what.is_dir() {
+        ensure!(
+            args.recording.is_empty(),
+            "a recording is for one plugin: name its file"
+        );
         let folder = if Project::is_one(&args.what) {
             let out = args.what.join("dist");
             build::build(&Project::find(&args.what)?, &out, &engine, &engines)?;
@@ -60,6 +71,10 @@ pub(crate) async fn test(args: &Args) -> anyhow::Result<ExitCode> {
         let folder = args.what.parent().unwrap_or(Path::new("")).to_owned();
         (exam.file(&engine, &args.what).await, folder)
     };
+    for recording in &args.recording {
+        let check = recorded(args, &engine, &engines, recording)?;
+        report.checks.push(check);
+    }
     let inputs = write_inputs(args, &report)?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
@@ -71,6 +86,42 @@ pub(crate) async fn test(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// What the plugin makes of a recorded deal.
+fn recorded(
+    args: &Args,
+    engine: &Engine,
+    engines: &[PathBuf],
+    recording: &Path,
+) -> anyhow::Result<Check> {
+    let subject = verbs::subject_of(&crate::plugin_replay::read(recording)?)?;
+    let file = args.what.file_name().unwrap_or_default();
+    let mut check = Check {
+        file: file.to_string_lossy().into_owned(),
+        law: "recorded",
+        verdict: Verdict::Holds,
+        findings: Vec::new(),
+    };
+    let Ok(trial) = Trial::load_with(engine, &args.what, engines) else {
+        // The law "loads" says why.
+        check.verdict = Verdict::Untried;
+        return Ok(check);
+    };
+    for case in super::run::about(&subject, &trial, trial.questions().collect())? {
+        let measured = trial.measure(&case, None).map_err(|why| anyhow!(why))?;
+        let broke = measured.fault.map(|fault| fault.message);
+        if let Some(told) = broke.or(measured.not_accepted) {
+            check.verdict = Verdict::Fails;
+            check.findings.push(Finding {
+                about: measured.question,
+                told: format!("{told} ({})", recording.display()),
+                is_note: false,
+                input: None,
+            });
+        }
+    }
+    Ok(check)
 }
 
 /// Each deal that shows a failure, as a file: in the order of the findings that have one.

@@ -29,18 +29,38 @@ pub(super) fn optional(section: &Section<'_>, key: &'static str) -> Option<Optio
     let Some(value) = section.get(key) else {
         return Some(None);
     };
-    let found = place(section, key, value).and_then(|place| match place {
-        Place::File(path) => private_text(&section.resolve(path)),
-        Place::Env(name) => from_environment(section, name),
-        Place::Credential(name) => from_credentials(section, name),
-    });
-    match found {
+    match found(section, key, value) {
         Ok(text) => Some(Some(SecretString::from(text))),
         Err(Wrong { problem, hint }) => {
             section.broken(key, value, problem, &hint);
             None
         }
     }
+}
+
+/// A list of secrets; none when it is left out.
+pub(super) fn list(section: &Section<'_>, key: &'static str) -> Option<Vec<SecretString>> {
+    let Some(value) = section.get(key) else {
+        return Some(Vec::new());
+    };
+    let Some(items) = value.get_ref().as_array() else {
+        // Whatever stands there may be the secret: it is not repeated.
+        section.broken(
+            key,
+            value,
+            format!("expected a list of {EXPECTED}"),
+            &format!("write {key} = [{{ file = \"path\" }}]"),
+        );
+        return None;
+    };
+    let read = |item| match found(section, key, item) {
+        Ok(text) => Some(SecretString::from(text)),
+        Err(Wrong { problem, hint }) => {
+            section.broken(key, item, problem, &hint);
+            None
+        }
+    };
+    items.iter().map(read).collect()
 }
 
 /// A secret that the host replaces as it uses it: only a file can be written back. Returns the path of a file that is there and private.
@@ -62,6 +82,15 @@ pub(super) fn renewed_file(section: &Section<'_>, key: &'static str) -> Option<P
     found
         .map_err(|Wrong { problem, hint }| section.broken(key, value, problem, &hint))
         .ok()
+}
+
+/// What stands at the place that the value names.
+fn found(section: &Section<'_>, key: &str, value: &Spanned<DeValue<'_>>) -> Result<String, Wrong> {
+    match place(section, key, value)? {
+        Place::File(path) => private_text(&section.resolve(path)),
+        Place::Env(name) => from_environment(section, name),
+        Place::Credential(name) => from_credentials(section, name),
+    }
 }
 
 enum Place<'a> {

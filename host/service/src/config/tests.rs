@@ -15,6 +15,7 @@ use super::*;
 
 mod deploy;
 mod manual;
+mod recordings;
 mod secrets;
 
 const EXAMPLE: &str = include_str!("../../../../examples/cosell.toml");

@@ -7,9 +7,9 @@ use futures_util::future::try_join_all;
 use super::run::Run;
 use crate::trouble::Trouble;
 
-/// Asks, fetches what is asked back, and asks again; whoever asks in more rounds than the contract allows is faulty.
+/// Asks, fetches what is asked back, and asks again, under the question's name; whoever asks in more rounds than the contract allows is faulty.
 macro_rules! rounds {
-    ($run:expr, |$asking:ident| $question:expr) => {{
+    ($run:expr, $name:expr, |$asking:ident| $question:expr) => {{
         let mut $asking = $run.asking();
         loop {
             match $question.await {
@@ -20,7 +20,10 @@ macro_rules! rounds {
                     $asking.round += 1;
                     super::ask::fetch($run, &mut $asking, &queries).await?;
                 }
-                other => break other.map_err(crate::trouble::Trouble::from),
+                other => {
+                    $run.sees.hear($name, &other);
+                    break other.map_err(crate::trouble::Trouble::from);
+                }
             }
         }
     }};
@@ -33,12 +36,7 @@ pub(super) async fn fetch(
     asking: &mut Asking,
     queries: &[Query],
 ) -> Result<(), Trouble> {
-    let found = try_join_all(
-        queries
-            .iter()
-            .map(|query| run.connection.dataverse.query(query)),
-    )
-    .await?;
+    let found = try_join_all(queries.iter().map(|query| run.sees.query(query))).await?;
     asking.found.extend(found);
     Ok(())
 }

@@ -121,11 +121,15 @@ pub(super) async fn row(
         lead: None,
     };
     let mut writes = found.writes;
-    let draft = rounds!(run, |asking| run.set.write(&asking, kind, &order))?;
+    let draft = rounds!(run, crm::to_row(kind), |asking| run
+        .set
+        .write(&asking, kind, &order))?;
     run.tell_refusals("the CRM", &draft.refusals);
     let mut cells = crm::cells(&draft);
-    let state = rounds!(run, |asking| run.set.write_state(&asking, kind, &order))?
-        .map(|spoken| spoken.value);
+    let state = rounds!(run, "status.to-row", |asking| run
+        .set
+        .write_state(&asking, kind, &order))?
+    .map(|spoken| spoken.value);
     // A row is always born open; a status reason among the open ones can be given at birth, a close follows in the merge.
     if let Some(state) = state.filter(|state| state.statecode == 0) {
         cells.insert(
@@ -201,10 +205,14 @@ pub(super) async fn qualify(
         lead: None,
     };
     let lead = RecordKind::Lead;
-    let before: Draft = rounds!(run, |asking| run.set.write(&asking, lead, &order))?;
+    let before: Draft = rounds!(run, "lead.to-row", |asking| run
+        .set
+        .write(&asking, lead, &order))?;
     order.account = found.account;
     order.contacts = found.contacts;
-    let after = rounds!(run, |asking| run.set.write(&asking, lead, &order))?;
+    let after = rounds!(run, "lead.to-row", |asking| run
+        .set
+        .write(&asking, lead, &order))?;
     let cells = to_write(&crm::cells(&before), &crm::cells(&after), &seen.row.cells);
     let mut writes = found.writes;
     if !cells.is_empty() {

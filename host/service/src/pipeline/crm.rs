@@ -144,11 +144,16 @@ async fn answers(
     };
     let known = customer::known_contacts(&shown);
     let (then, now) = (order(shown, known), order(wanted, contacts));
-    let before = rounds!(run, |asking| run.set.write(&asking, sight.kind, &then))?;
-    let after = rounds!(run, |asking| run.set.write(&asking, sight.kind, &now))?;
+    let name = to_row(sight.kind);
+    let before = rounds!(run, name, |asking| run
+        .set
+        .write(&asking, sight.kind, &then))?;
+    let after = rounds!(run, name, |asking| run.set.write(&asking, sight.kind, &now))?;
     let state = if carries.iter().any(|carry| carry.unit == Unit::State) {
-        rounds!(run, |asking| run.set.write_state(&asking, sight.kind, &now))?
-            .map(|spoken| spoken.value)
+        rounds!(run, "status.to-row", |asking| run
+            .set
+            .write_state(&asking, sight.kind, &now))?
+        .map(|spoken| spoken.value)
     } else {
         None
     };
@@ -158,6 +163,14 @@ async fn answers(
         .filter(|write| write.record().1.is_some_and(|id| names(&after, id)))
         .collect();
     Ok((before, after, state, made))
+}
+
+/// The question for a row's columns.
+pub(super) const fn to_row(kind: RecordKind) -> &'static str {
+    match kind {
+        RecordKind::Opportunity => "opportunity.to-row",
+        RecordKind::Lead => "lead.to-row",
+    }
 }
 
 /// Whether the answer points to this row.

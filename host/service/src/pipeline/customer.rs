@@ -112,10 +112,12 @@ async fn resolve(
     run: &Run<'_>,
     deal: &Deal,
 ) -> Result<(Vec<Candidate>, Option<Resolution>), Trouble> {
-    let searches =
-        rounds!(run, |asking| run.set.account_searches(&asking, deal))?.map(|spoken| spoken.value);
+    let searches = rounds!(run, "account.searches", |asking| run
+        .set
+        .account_searches(&asking, deal))?
+    .map(|spoken| spoken.value);
     let candidates = candidates(run, &searches.unwrap_or_default()).await?;
-    let resolution = rounds!(run, |asking| run.set.account_choose(
+    let resolution = rounds!(run, "account.choose", |asking| run.set.account_choose(
         &asking,
         deal,
         candidates.clone()
@@ -153,7 +155,9 @@ async fn account(
             Chosen::New => new_identity(deal),
         },
     };
-    let draft = rounds!(run, |asking| run.set.account_row(&asking, deal, None))?;
+    let draft = rounds!(run, "account.to-row", |asking| run
+        .set
+        .account_row(&asking, deal, None))?;
     run.tell_refusals("the account", &draft.refusals);
     let id = row_id(&run.connection.id, ACCOUNT, &identity, 0);
     writes.push(newborn(ACCOUNT, &id, &draft));
@@ -220,13 +224,10 @@ async fn name_of(run: &Run<'_>, id: &str) -> String {
         return id.to_owned();
     };
     let columns = [column.clone()].into();
-    let row = run
-        .connection
-        .dataverse
-        .retrieve(ACCOUNT, id, &columns, &[])
-        .await;
+    let row = run.sees.row(ACCOUNT, id, &columns, &[]).await;
     match row
         .ok()
+        .flatten()
         .and_then(|mut row| row.seen.row.cells.remove(&column))
     {
         Some(cosell_sync::row::Cell::Text(name)) => format!("\"{name}\" ({id})"),
@@ -263,10 +264,12 @@ async fn who(
         deal: deal.clone(),
         account,
     };
-    let searches = rounds!(run, |asking| run.set.contact_searches(&asking, &question))?
-        .map(|spoken| spoken.value);
+    let searches = rounds!(run, "contact.searches", |asking| run
+        .set
+        .contact_searches(&asking, &question))?
+    .map(|spoken| spoken.value);
     let candidates = candidates(run, &searches.unwrap_or_default()).await?;
-    let resolution = rounds!(run, |asking| run.set.contact_choose(
+    let resolution = rounds!(run, "contact.choose", |asking| run.set.contact_choose(
         &asking,
         &question,
         candidates.clone()
@@ -293,7 +296,9 @@ async fn contact(
         Who::Known(row) => return Ok(Some(row)),
         Who::New(identity, question) => (identity, question),
     };
-    let draft = rounds!(run, |asking| run.set.contact_row(&asking, &question, None))?;
+    let draft = rounds!(run, "contact.to-row", |asking| run
+        .set
+        .contact_row(&asking, &question, None))?;
     run.tell_refusals("the contact", &draft.refusals);
     let id = row_id(&run.connection.id, CONTACT, &identity, 0);
     writes.push(newborn(CONTACT, &id, &draft));
@@ -325,12 +330,7 @@ fn named(table: &str, id: String) -> Reference {
 
 /// Runs all searches side by side; every row once, with the searches that brought it.
 async fn candidates(run: &Run<'_>, searches: &[Search]) -> Result<Vec<Candidate>, Trouble> {
-    let found = try_join_all(
-        searches
-            .iter()
-            .map(|search| run.connection.dataverse.query(&search.query)),
-    )
-    .await?;
+    let found = try_join_all(searches.iter().map(|search| run.sees.query(&search.query))).await?;
     let mut candidates: BTreeMap<String, Candidate> = BTreeMap::new();
     for (search, answer) in searches.iter().zip(found) {
         for row in answer.rows {

@@ -165,7 +165,7 @@ pub(super) fn consent_on_record(run: &Run<'_>, row: &Row) -> bool {
 
 /// A line of the audit column, as Microsoft's connector dates its own.
 pub(super) fn line(run: &Run<'_>, story: &str) -> String {
-    let now = Timestamp::from_millisecond(run.desk.now()).unwrap_or(Timestamp::UNIX_EPOCH);
+    let now = Timestamp::from_millisecond(run.now()).unwrap_or(Timestamp::UNIX_EPOCH);
     format!("{} - {story}.", now.strftime("%Y-%m-%d %H:%M"))
 }
 
@@ -238,11 +238,11 @@ pub(super) async fn mark(
         name: name.to_owned(),
         state,
     };
-    Ok(
-        rounds!(run, |asking| run.set.mark(&asking, report.clone()))?
-            .map(|spoken| spoken.value)
-            .unwrap_or_default(),
-    )
+    Ok(rounds!(run, "decorate.mark", |asking| run
+        .set
+        .mark(&asking, report.clone()))?
+    .map(|spoken| spoken.value)
+    .unwrap_or_default())
 }
 
 /// Marks stand before the names of opportunities: the name of a lead is put together by the CRM from the person's, and nobody writes it.

@@ -80,7 +80,7 @@ pub(super) fn new(
         precondition,
         detail: detail.to_string(),
         irreversible: false,
-        since: run.desk.now(),
+        since: run.now(),
     }
 }
 
@@ -244,7 +244,7 @@ async fn find_invitation(run: &mut Run<'_>, intent: &Intent) -> Result<(), Troub
 
 /// Absent once may be a list that lags; absent twice, so long apart, is absent (S14).
 async fn absent(run: &mut Run<'_>, intent: &Intent, what: &str) -> Result<(), Trouble> {
-    let now = run.desk.now();
+    let now = run.now();
     let first_look = *run
         .notes
         .missing

@@ -1,15 +1,18 @@
 //! Look: every record of the lane, fresh, with its etag. What a bell said is not used; what is there now is.
 
+use std::collections::BTreeSet;
+
 use cosell_remote::dataverse;
 use cosell_remote::partner_center::{Referral, read};
 use cosell_remote::{Class, RemoteError};
 use cosell_store::{LaneId, LinkState, RecordKey};
 use cosell_sync::course::Presence;
-use cosell_sync::row::{Cell, Condition, Query, RecordKind, Reference, Role, Row, Test};
+use cosell_sync::row::{Cell, Condition, Join, Query, RecordKind, Reference, Role, Row, Test};
 use cosell_sync::side::{Side, Sides};
 use serde_json::json;
 
 use super::run::Run;
+use super::sees::Known;
 use crate::raw;
 use crate::records::REFERRAL;
 use crate::trouble::{Trouble, reason};
@@ -65,6 +68,7 @@ pub(super) enum Looked {
 
 /// Fetches what the lane is about, and what that leads to.
 pub(super) async fn look(run: &mut Run<'_>) -> Result<Looked, Trouble> {
+    run.begin_look();
     let mut sight = Sight {
         own: None,
         microsoft: None,
@@ -269,7 +273,7 @@ async fn opportunity_of(run: &Run<'_>, lead: &str) -> Result<Option<String>, Tro
         }],
         limit: 1,
     };
-    let found = run.connection.dataverse.query(&query).await?;
+    let found = run.sees.query(&query).await?;
     Ok(found.rows.into_iter().next().map(|row| row.id))
 }
 
@@ -298,15 +302,11 @@ async fn look_at_referrals(run: &mut Run<'_>, sight: &mut Sight) -> Result<(), T
 }
 
 async fn fetch_referral(run: &Run<'_>, sight: &mut Sight, id: &str) -> Result<(), Trouble> {
-    let referral = match run.connection.partner_center.get(id).await {
-        Ok(referral) => referral,
-        Err(error) if is_invisible(&error) => {
-            if sight.own.is_none() {
-                sight.presence.partner_center = Presence::Gone;
-            }
-            return Ok(());
+    let Some(referral) = run.sees.referral(id).await? else {
+        if sight.own.is_none() {
+            sight.presence.partner_center = Presence::Gone;
         }
-        Err(error) => return Err(error.into()),
+        return Ok(());
     };
     if !referral.is_microsofts() {
         sight.own = Some(referral);
@@ -315,11 +315,7 @@ async fn fetch_referral(run: &Run<'_>, sight: &mut Sight, id: &str) -> Result<()
     }
     // A related event names Microsoft's view: ours is in the same engagement.
     if sight.own.is_none() && !referral.engagement_id.is_empty() {
-        let engagement = run
-            .connection
-            .partner_center
-            .engagement(&referral.engagement_id)
-            .await?;
+        let engagement = run.sees.engagement(&referral.engagement_id).await?;
         if let Some(own) = engagement.into_iter().find(|other| !other.is_microsofts()) {
             sight.own = Some(own);
             sight.presence.partner_center = Presence::Here;
@@ -347,56 +343,55 @@ async fn look_at_row(run: &mut Run<'_>, sight: &mut Sight) -> Result<(), Trouble
 }
 
 async fn fetch_row(run: &Run<'_>, sight: &mut Sight, id: &str) -> Result<(), Trouble> {
-    match fetch(run, sight.kind, id).await {
-        Ok(row) => {
-            sight.row = Some(row);
-            sight.presence.crm = Presence::Here;
-            Ok(())
-        }
-        Err(error) if is_invisible(&error) => {
-            sight.presence.crm = Presence::Gone;
-            Ok(())
-        }
-        Err(error) => Err(error.into()),
-    }
+    let table = sight.kind.table();
+    let known = run.sees.table(table, &OWN_COLUMNS).await?;
+    let (columns, joins) = wanted(run, table, known);
+    sight.row = run.sees.row(table, id, &columns, &joins).await?;
+    sight.presence.crm = match &sight.row {
+        Some(_) => Presence::Here,
+        None => Presence::Gone,
+    };
+    Ok(())
 }
 
-/// The row with every column and join that the set declares, and the columns that the host itself follows.
+/// What the host itself follows: the life of a lead (S17), and who saved the row last, for a person who is asked.
+pub(super) const OWN_COLUMNS: [&str; 4] = [
+    dataverse::STATE_COLUMN,
+    dataverse::ORIGIN_COLUMN,
+    dataverse::MODIFIED_BY_COLUMN,
+    dataverse::MODIFIED_ON_COLUMN,
+];
+
+/// Every column and join that the set declares, and the columns that the host itself follows.
+fn wanted(run: &Run<'_>, table: &str, known: Known) -> (BTreeSet<String>, Vec<Join>) {
+    let needs = run.set.needs();
+    let mut columns = needs.reads.get(table).cloned().unwrap_or_default();
+    let brought = needs.brings.iter().filter(|own| own.table == table);
+    columns.extend(brought.map(|own| own.column.clone()));
+    columns.extend(known.name_column);
+    columns.extend(known.columns);
+    let joins = needs.joins.iter();
+    let joins = joins.filter(|join| is_under(needs, &join.above, table));
+    (columns, joins.cloned().collect())
+}
+
+/// The row as it is now, whatever is played: for acting.
 pub(super) async fn fetch(
     run: &Run<'_>,
     kind: RecordKind,
     id: &str,
 ) -> Result<dataverse::Looked, RemoteError> {
-    let needs = run.set.needs();
     let table = kind.table();
-    let mut columns = needs.reads.get(table).cloned().unwrap_or_default();
-    columns.extend(
-        needs
-            .brings
-            .iter()
-            .filter(|own| own.table == table)
-            .map(|own| own.column.clone()),
-    );
-    let known = run.connection.dataverse.metadata(table).await?;
-    columns.extend(known.name_column.clone());
-    // What the host itself follows: the life of a lead (S17), and who saved the row last, for a person who is asked.
-    let own = [
-        dataverse::STATE_COLUMN,
-        dataverse::ORIGIN_COLUMN,
-        dataverse::MODIFIED_BY_COLUMN,
-        dataverse::MODIFIED_ON_COLUMN,
-    ];
-    columns.extend(
-        own.into_iter()
-            .filter(|column| known.column(column).is_some())
-            .map(str::to_owned),
-    );
-    let joins: Vec<_> = needs
-        .joins
-        .iter()
-        .filter(|join| is_under(needs, &join.above, table))
-        .cloned()
-        .collect();
+    let found = run.connection.dataverse.metadata(table).await?;
+    let own = OWN_COLUMNS.iter();
+    let known = Known {
+        name_column: found.name_column.clone(),
+        columns: own
+            .filter(|column| found.column(column).is_some())
+            .map(|column| (*column).to_owned())
+            .collect(),
+    };
+    let (columns, joins) = wanted(run, table, known);
     run.connection
         .dataverse
         .retrieve(table, id, &columns, &joins)
@@ -465,11 +460,7 @@ async fn elder_of_records(run: &Run<'_>, sight: &Sight) -> Result<Option<LaneId>
 async fn find_microsofts(run: &Run<'_>, sight: &mut Sight) -> Result<(), Trouble> {
     let Some(own) = &sight.own else { return Ok(()) };
     if sight.microsoft.is_none() && read(own, None, "").shared && !own.engagement_id.is_empty() {
-        let engagement = run
-            .connection
-            .partner_center
-            .engagement(&own.engagement_id)
-            .await?;
+        let engagement = run.sees.engagement(&own.engagement_id).await?;
         sight.microsoft = engagement.into_iter().find(Referral::is_microsofts);
     }
     Ok(())

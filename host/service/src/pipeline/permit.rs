@@ -51,7 +51,7 @@ impl Lane {
             rules: &self.rules,
             holds: &self.holds,
             confirm: self.unedited.contains(&unit.as_text()),
-            now: run.desk.now(),
+            now: run.now(),
         }
     }
 }
@@ -218,7 +218,7 @@ pub(super) fn wait_for(waiting: &[Waiting]) -> (Option<Millis>, Vec<String>) {
 /// # Errors
 /// [`Trouble::Refused`] for a deal that swings.
 pub(super) async fn brake(run: &mut Run<'_>, script: &Script) -> Result<Option<Next>, Trouble> {
-    let now = run.desk.now();
+    let now = run.now();
     for side in Side::BOTH {
         let ours = || {
             script
@@ -296,7 +296,7 @@ async fn mass(run: &mut Run<'_>, side: Side, irreversible: bool) -> Result<Optio
     let passed = passed
         .and_then(|text| text.parse().ok())
         .unwrap_or(Millis::MIN);
-    let since = passed.max(run.desk.now() - limits.window_ms);
+    let since = passed.max(run.now() - limits.window_ms);
     let count = store.writes_since(id, side.as_str(), since).await?;
     let number = |count: i64| u32::try_from(count).unwrap_or(u32::MAX);
     let written = Written {

@@ -123,11 +123,14 @@ async fn look_up(run: &Run<'_>, write: &mut Write) -> Result<(), Trouble> {
     };
     for (column, cell) in std::mem::take(cells) {
         let found = match &cell {
-            Cell::RowWhere(key) => match run.connection.dataverse.resolve(key).await? {
-                Some(reference) => Some(Cell::Reference(reference)),
-                None if key.leave_out_if_missing => None,
+            Cell::RowWhere(key) => match run.sees.resolve(key).await {
+                Ok(Some(reference)) => Some(Cell::Reference(reference)),
+                Ok(None) if key.leave_out_if_missing => None,
                 // The write will be refused, in words that name the key.
-                None => Some(cell),
+                Ok(None) => Some(cell),
+                // The run of then looked it up when it wrote: the key says as much.
+                Err(Trouble::Unrecorded(_)) => Some(cell),
+                Err(trouble) => return Err(trouble),
             },
             _ => Some(cell),
         };

@@ -81,9 +81,9 @@ impl Reading {
             row_closed: !sight.row_is_open(),
             reopened: sight.is_frozen() && self.is_reopened(run),
             decided: cards::decided(run),
-            born: run.notes.incomplete_since.unwrap_or_else(|| run.desk.now()),
+            born: run.notes.incomplete_since.unwrap_or_else(|| run.now()),
             rang: rang.unwrap_or(run.born),
-            now: run.desk.now(),
+            now: run.now(),
             patience: run.connection.patience,
         }
     }
@@ -193,12 +193,21 @@ pub(super) async fn read_row(
     kind: RecordKind,
     seen: &Seen,
 ) -> Result<cosell_plugins::Reading, Trouble> {
-    let mut reading = rounds!(run, |asking| run.set.read(&asking, kind, seen))?;
+    let mut reading = rounds!(run, to_deal(kind), |asking| run
+        .set
+        .read(&asking, kind, seen))?;
     reading
         .units
         .entry(Unit::ExternalReference)
         .or_insert_with(|| UnitValue::Text(Some(seen.row.id.clone())));
     Ok(reading)
+}
+
+const fn to_deal(kind: RecordKind) -> &'static str {
+    match kind {
+        RecordKind::Opportunity => "opportunity.to-deal",
+        RecordKind::Lead => "lead.to-deal",
+    }
 }
 
 /// S28: no plugin ever sees the mark.
@@ -226,7 +235,9 @@ async fn gate(run: &Run<'_>, sight: &Sight, reading: &Reading) -> Result<Gate, T
         seen: reading.seen.clone(),
         linked: run.is_linked(),
     };
-    let verdict = rounds!(run, |asking| run.set.decide(&asking, arrival.clone()))?;
+    let verdict = rounds!(run, "should-sync.decide", |asking| run
+        .set
+        .decide(&asking, arrival.clone()))?;
     Ok(match verdict.map(|spoken| spoken.value) {
         Some(Verdict::Sync(kind)) => Gate::Sync(kind),
         Some(Verdict::Skip(reason)) => Gate::Skip(reason),

@@ -2,6 +2,7 @@
 
 mod memory;
 mod parked;
+mod recorded;
 mod telling;
 mod turns;
 mod writing;
@@ -17,13 +18,16 @@ use cosell_sync::deal::{Timestamp, Unit};
 use cosell_sync::merge::Bases;
 use cosell_sync::side::{Side, Sides};
 
+use super::sees::Sees;
 use crate::binding;
 use crate::desk::{Connection, Desk};
 use crate::link::{self, Notes};
+use crate::raw;
 use crate::throttle;
 use crate::trouble::{Trouble, reasons_of};
 use memory::Memory;
 
+pub(crate) use recorded::ending;
 pub(super) use telling::reason_of;
 
 /// One pass over a lane, with the set of plugins that it began with (S29).
@@ -56,6 +60,8 @@ pub struct Run<'a> {
     is_preview: bool,
     /// The mark that the write under way puts before the name; known to stand there once that write is done.
     pub(super) mark: Option<String>,
+    /// Through which everything is read before the line acts.
+    pub(super) sees: Sees<'a>,
     /// The raw records of the last look.
     seen: Sides<String>,
     /// What the next transaction takes along: bases, raws, members, lines.
@@ -80,7 +86,9 @@ impl<'a> Run<'a> {
             .get_or_try_init(|| binding::check(&*desk.store, connection))
             .await?;
         binding::must_be_ours(&*desk.store, &lease.connection, desk.now()).await?;
-        Ok(Self::over(desk, connection, lease, state))
+        let mut run = Self::over(desk, connection, lease, state)?;
+        run.sees = Sees::new(connection, desk.recordings.is_some());
+        Ok(run)
     }
 
     /// Begins a preview: it takes no lease, and stops before act.
@@ -102,7 +110,7 @@ impl<'a> Run<'a> {
         let connection = Self::connection(desk, connection)?;
         Ok(Self {
             is_preview: true,
-            ..Self::over(desk, connection, &lease, state)
+            ..Self::over(desk, connection, &lease, state)?
         })
     }
 
@@ -125,9 +133,10 @@ impl<'a> Run<'a> {
         connection: &'a Connection,
         lease: &Lease,
         state: &'a LaneState,
-    ) -> Self {
-        let link = state.link.clone().unwrap_or_default();
-        Self {
+    ) -> Result<Self, Trouble> {
+        let mut link = state.link.clone().unwrap_or_default();
+        raw::open_all(desk, lease, &mut link)?;
+        Ok(Self {
             desk,
             connection,
             set: desk.plugins.for_deal(lease.lane, state),
@@ -152,9 +161,10 @@ impl<'a> Run<'a> {
             link,
             born: state.born,
             mark: None,
+            sees: Sees::new(connection, false),
             seen: Sides::default(),
             memory: Memory::default(),
-        }
+        })
     }
 
     /// Keeps the lane ours for another round.
@@ -169,11 +179,11 @@ impl<'a> Run<'a> {
 
     /// The context of every question to a plugin.
     pub(super) fn asking(&self) -> Asking {
-        let now = Timestamp::from_millisecond(self.desk.now()).unwrap_or(Timestamp::UNIX_EPOCH);
+        let now = Timestamp::from_millisecond(self.now()).unwrap_or(Timestamp::UNIX_EPOCH);
         Asking {
             about: self.lease.lane.0.unsigned_abs(),
             connection: self.lease.connection.to_string(),
-            ..Asking::new(now, self.desk.language.clone())
+            ..Asking::new(now, self.language())
         }
     }
 
@@ -183,8 +193,8 @@ impl<'a> Run<'a> {
 
     /// The column that people know a row of the table by.
     pub(super) async fn name_column(&self, table: &str) -> Result<String, Trouble> {
-        let table = self.connection.dataverse.metadata(table).await?;
-        Ok(table.name_column.clone().unwrap_or_default())
+        let known = self.sees.table(table, &[]).await?;
+        Ok(known.name_column.unwrap_or_default())
     }
 
     /// A referral's page for people.

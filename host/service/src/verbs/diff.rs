@@ -9,9 +9,10 @@ use cosell_store::LaneId;
 use serde::Serialize;
 
 use super::VerbError;
-use super::plan::{Plan, Planned, Scope, Would, plan, plan_lane};
+use super::plan::{Plan, Planned, Scope, Would, plan, plan_lane, plan_recorded};
 use crate::desk::{Desk, Plugins};
 use crate::pipeline::PreviewedWrite;
+use crate::recording::Played;
 
 /// What would be different.
 #[derive(Debug, Clone, Serialize)]
@@ -100,6 +101,42 @@ pub(crate) async fn diff_lane(
         return Ok(Judged::Same);
     };
     Ok(judge(now, then, &derived(serving, candidate)))
+}
+
+/// The same from what the deal's last run saw: neither side is called. None: one of the sets asks for what was not recorded.
+///
+/// # Errors
+/// As [`plan`].
+pub(crate) async fn diff_recorded_lane(
+    desk: &Desk,
+    serving: &Arc<PluginSet>,
+    candidate: &Arc<PluginSet>,
+    connection: &str,
+    lane: LaneId,
+    played: &Arc<Played>,
+) -> Result<Option<Judged>, VerbError> {
+    let Some(state) = desk.store.peek(connection, lane).await? else {
+        return Ok(None);
+    };
+    let now = plan_recorded(desk, serving, connection, lane, &state, played).await?;
+    let then = plan_recorded(desk, candidate, connection, lane, &state, played).await?;
+    let (Some(now), Some(then)) = (now, then) else {
+        return Ok(Some(Judged::Same));
+    };
+    Ok(match judge_two(now, then, serving, candidate) {
+        Judged::Unjudged(_) => None,
+        judged => Some(judged),
+    })
+}
+
+/// Two plans of one deal, with these two sets.
+pub(crate) fn judge_two(
+    now: Planned,
+    then: Planned,
+    serving: &PluginSet,
+    candidate: &PluginSet,
+) -> Judged {
+    judge(now, then, &derived(serving, candidate))
 }
 
 /// What two plans of a deal come to.

@@ -5,6 +5,7 @@ use cosell_store::StoreError;
 
 use super::cards::Choice;
 use crate::app::StartError;
+use crate::recording::RecordingError;
 
 /// Why a verb could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +67,17 @@ pub enum VerbError {
         /// What it could be.
         found: Vec<String>,
     },
+    /// Nothing was recorded of it.
+    #[error("there is no recording of deal {lane}: {hint}")]
+    NoRecording {
+        /// The deal.
+        lane: i64,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A recording cannot be used.
+    #[error("the recording cannot be used: {0}")]
+    Recording(#[from] RecordingError),
     /// Its records could not be read.
     #[error("\"{asked}\" cannot be shown to a plugin: {why}")]
     Unshown {

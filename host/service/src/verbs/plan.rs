@@ -23,6 +23,7 @@ use super::{Archive, Moment, VerbError, reason_in_words};
 use crate::binding;
 use crate::desk::Desk;
 use crate::pipeline::{MASS, Preview, Run, preview, refused};
+use crate::recording::Played;
 use crate::throttle;
 use crate::trouble::Trouble;
 use candidates::Candidate;
@@ -178,10 +179,9 @@ pub async fn plan(
     let all = found.len();
     judged(0, all);
     let mut deals = Vec::with_capacity(all);
-    let judging = found
-        .into_iter()
-        .enumerate()
-        .map(|(place, one)| Box::pin(async move { (place, judge(desk, None, one).await) }));
+    let judging = found.into_iter().enumerate().map(|(place, one)| {
+        Box::pin(async move { (place, judge(desk, None, one, None, None).await) })
+    });
     let mut judging = stream::iter(judging).buffer_unordered(AT_ONCE);
     while let Some((place, planned)) = judging.next().await {
         deals.push((place, planned?));
@@ -228,7 +228,21 @@ pub(crate) async fn plan_lane(
     connection: &str,
     lane: LaneId,
 ) -> Result<Option<Planned>, VerbError> {
-    judge(desk, Some(set), Candidate::of_lane(connection, lane)).await
+    let candidate = Candidate::of_lane(connection, lane);
+    judge(desk, Some(set), candidate, None, None).await
+}
+
+/// The same from a recording of it: with what is remembered now, or with this instead.
+pub(crate) async fn plan_recorded(
+    desk: &Desk,
+    set: &Arc<PluginSet>,
+    connection: &str,
+    lane: LaneId,
+    state: &LaneState,
+    played: &Arc<Played>,
+) -> Result<Option<Planned>, VerbError> {
+    let candidate = Candidate::of_lane(connection, lane);
+    judge(desk, Some(set), candidate, Some(state), Some(played)).await
 }
 
 /// None: the record belongs to another lane, which is judged itself, or the lane is about nothing that could be a deal.
@@ -236,21 +250,31 @@ async fn judge(
     desk: &Desk,
     set: Option<&Arc<PluginSet>>,
     candidate: Candidate,
+    state: Option<&LaneState>,
+    played: Option<&Arc<Played>>,
 ) -> Result<Option<Planned>, VerbError> {
     let key = candidate.key();
     let summary = desk.store.lane(&key.connection, key.id()).await?;
-    let is_new = summary.is_none();
-    let stored = desk.store.peek(&key.connection, key.id()).await?;
-    let state = candidate.state(stored);
+    let is_new = summary.is_none() && state.is_none();
+    let state = match state {
+        Some(state) => state.clone(),
+        None => candidate.state(desk.store.peek(&key.connection, key.id()).await?),
+    };
     let name = candidate.name.or_else(|| line(summary?, Some(&state)).name);
     let mut tries = 0;
     let (preview, change, unjudged) = loop {
         tries += 1;
         let mut run = match Run::preview(desk, &key.connection, key.id(), &state) {
-            Ok(run) => match set {
-                Some(set) => run.with_set(Arc::clone(set)),
-                None => run,
-            },
+            Ok(run) => {
+                let run = match set {
+                    Some(set) => run.with_set(Arc::clone(set)),
+                    None => run,
+                };
+                match played {
+                    Some(played) => run.playing(Arc::clone(played)),
+                    None => run,
+                }
+            }
             // Only connections of this configuration are asked about.
             Err(trouble) => return Err(VerbError::Store(broken(&trouble))),
         };
@@ -261,7 +285,9 @@ async fn judge(
             };
             break (refused(&run, &trouble), Change::default(), false);
         }
-        take_turn(desk, &key.connection).await;
+        if played.is_none() {
+            take_turn(desk, &key.connection).await;
+        }
         match preview(&mut run).await {
             Ok(preview) => break (preview, run.into_change(&Next::Settled), false),
             Err(Trouble::Remote(error)) if tries < TRIES && patience(&error).is_some() => {

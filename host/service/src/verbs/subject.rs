@@ -12,6 +12,7 @@ use super::plan::candidates;
 use super::{Archive, VerbError};
 use crate::desk::{Desk, Plugins};
 use crate::pipeline::{Run, views};
+use crate::recording::{Recording, RecordingError};
 
 /// A deal as it is now.
 #[derive(Debug, Clone)]
@@ -92,5 +93,15 @@ pub async fn subject(
     }
     Err(VerbError::NoDeal {
         asked: asked.to_owned(),
+    })
+}
+
+/// The deal of a recording, as it was seen then.
+///
+/// # Errors
+/// [`VerbError::Recording`]: it shows no deal.
+pub fn subject_of(recording: &Recording) -> Result<Subject, VerbError> {
+    recording.shown().ok_or_else(|| {
+        RecordingError::Shape("neither side showed a deal when it was recorded".to_owned()).into()
     })
 }

@@ -12,6 +12,7 @@ use cosell_sync::side::{Side, Sides};
 use super::Run;
 use crate::link::{self, fingerprint};
 use crate::pipeline::read::Reading;
+use crate::raw;
 
 impl Run<'_> {
     /// The side that was looked at shows this now.
@@ -76,7 +77,7 @@ impl Run<'_> {
                 kind: kind.clone(),
                 subject: subject.clone(),
                 body: body.clone(),
-                opened: self.desk.now(),
+                opened: self.now(),
                 answer: None,
                 closed: None,
             });
@@ -121,7 +122,7 @@ impl Run<'_> {
                         subject: subject.clone(),
                         body: body.clone(),
                         fingerprint: fingerprint.clone(),
-                        opened: self.desk.now(),
+                        opened: self.now(),
                         until: *until,
                         verdict: None,
                         closed: None,
@@ -189,7 +190,7 @@ impl Run<'_> {
         Change {
             link: with_link.then_some(link),
             bases: memory.bases,
-            raws: memory.raws,
+            raws: raw::seal_all(self.desk, &self.lease, memory.raws),
             members: memory.members,
             attempt: None,
             cards: memory.cards,

@@ -95,7 +95,7 @@ impl Run<'_> {
 
     /// Remembers since when the deal is incomplete, and by which row it is known.
     pub(in crate::pipeline) fn wait_for_completion(&mut self) {
-        let now = self.desk.now();
+        let now = self.now();
         self.notes.incomplete_since.get_or_insert(now);
         let kind = look::kind(self).table();
         // Rows that hang from it may have rung first.

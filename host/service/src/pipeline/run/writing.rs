@@ -74,7 +74,7 @@ impl Run<'_> {
         if !write.is_on_the_deal() {
             return;
         }
-        let now = self.desk.now();
+        let now = self.now();
         let carried: Vec<String> = write
             .settles
             .iter()

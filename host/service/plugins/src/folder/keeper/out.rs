@@ -5,7 +5,7 @@ use crate::generation::without_version;
 use crate::health::PROVEN_ANSWERS;
 
 /// What ends a quarantine.
-const UNTIL: &str = "mend it and drop the new file over it: these very bytes are not taken again, unless a person releases them (`cosell plugin quarantine --release`, or removes this .rejected.json)";
+const UNTIL: &str = "see what it failed over with `cosell plugin replay DEAL` (where recordings are on), mend it and drop the new file over it: these very bytes are not taken again, unless a person releases them (`cosell plugin quarantine --release`, or removes this .rejected.json)";
 /// A version that has been in the set for so long has proven itself, whatever this process has seen of it.
 const YOUNG_MS: i64 = 24 * 60 * 60 * 1_000;
 /// Generations that are looked through for a better version.
