@@ -5,6 +5,7 @@ mod comparing;
 mod looking;
 mod ordering;
 mod planning;
+mod recalling;
 mod reconciling;
 mod trying;
 
