@@ -46,6 +46,11 @@ pub(crate) struct Failing {
 }
 
 impl Health {
+    /// What it answered before it came into service proves nothing.
+    pub(crate) fn begin(&self) {
+        self.answers.store(0, Ordering::Relaxed);
+    }
+
     /// It has answered, whatever the answer is worth.
     pub(crate) fn answered(&self) {
         self.answers.fetch_add(1, Ordering::Relaxed);

@@ -40,6 +40,12 @@ pub struct Slow {
 }
 
 impl Pace {
+    /// What it worked before it came into service says nothing.
+    pub(crate) fn begin(&self) {
+        *self.calls.lock().unwrap_or_else(PoisonError::into_inner) = Calls::default();
+        self.is_news.store(false, Ordering::Relaxed);
+    }
+
     /// A call has worked so long.
     pub(crate) fn called(&self, worked: Duration, limit: Duration) {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);

@@ -79,6 +79,19 @@ pub(crate) fn together(
     serving: &[Arc<Plugin>],
     new: &[Arc<Plugin>],
 ) -> Vec<(String, Rejection)> {
+    let blamed = contradicting(engine, serving, new);
+    for plugin in new {
+        plugin.health.begin();
+        plugin.pace.begin();
+    }
+    blamed
+}
+
+fn contradicting(
+    engine: &Engine,
+    serving: &[Arc<Plugin>],
+    new: &[Arc<Plugin>],
+) -> Vec<(String, Rejection)> {
     let all = chain(engine, serving, new);
     let whole = name("together", all.terms());
     if new.is_empty() || has_passed(engine, &whole) {
