@@ -13,6 +13,7 @@ pub mod side;
 
 pub mod ability;
 pub mod brake;
+pub mod budget;
 pub mod columns;
 pub mod course;
 pub mod delta;
