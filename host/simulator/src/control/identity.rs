@@ -82,6 +82,15 @@ impl Control {
         added.map_err(|reason| ControlError::Malformed { reason })
     }
 
+    /// An administrator replaces the secret of an app: the one before is wrong from now on (AADSTS7000215).
+    pub fn replace_secret(&self, client_id: &str, secret: &str) -> Result<Act, ControlError> {
+        let at = self.world.ledger.now_ms();
+        self.known_app(client_id)?;
+        self.world.entra.books().replace_secret(client_id, secret);
+        let ledger = &self.world.ledger;
+        Ok(ledger.act(at, "administrator", "replace secret", client_id))
+    }
+
     /// The secret of an app expires (AADSTS7000222), or is good again.
     pub fn expire_secret(&self, client_id: &str, expired: bool) -> Result<Act, ControlError> {
         let at = self.world.ledger.now_ms();

@@ -54,6 +54,9 @@ pub(crate) struct Books {
     pub(super) assertions: BTreeMap<String, Timestamp>,
     /// Client ids whose secret has expired.
     pub(super) expired_secrets: BTreeSet<String>,
+    /// Client ids whose secret was replaced, and the new one.
+    #[serde(default)]
+    pub(super) secrets: BTreeMap<String, String>,
 }
 
 impl Books {
@@ -67,6 +70,7 @@ impl Books {
             certificates: Vec::new(),
             assertions: BTreeMap::new(),
             expired_secrets: BTreeSet::new(),
+            secrets: BTreeMap::new(),
         }
     }
 
@@ -119,6 +123,12 @@ impl Books {
     /// Makes every access token given out so far invalid.
     pub(crate) fn revoke_access_tokens(&mut self) {
         self.access.clear();
+    }
+
+    /// Another secret for an app; the one before is good for nothing any more.
+    pub(crate) fn replace_secret(&mut self, client_id: &str, secret: &str) {
+        let client_id = client_id.to_lowercase();
+        self.secrets.insert(client_id, secret.to_owned());
     }
 
     /// Lets the secret of an app expire, or renews it.

@@ -65,12 +65,21 @@ impl Entra {
         })
     }
 
+    fn secret_of(&self, app: &App) -> String {
+        let replaced = self
+            .books()
+            .secrets
+            .get(&app.client_id.to_lowercase())
+            .cloned();
+        replaced.unwrap_or_else(|| app.secret.clone())
+    }
+
     /// A proof that is given must hold; whether one is needed is for the grant to say.
     fn prove(&self, request: &Request, app: &App, proof: &Proof) -> Result<(), Failure> {
         match proof {
             Proof::None => Ok(()),
             Proof::Assertion(assertion) => self.check_assertion(request, app, assertion),
-            Proof::Secret(secret) if *secret != app.secret => Err(Failure::client(
+            Proof::Secret(secret) if *secret != self.secret_of(app) => Err(Failure::client(
                 7_000_215,
                 &format!(
                     "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{}'.",
