@@ -112,6 +112,8 @@ pub struct Setup<'a> {
     pub settings: &'a [(&'a str, &'a str)],
     /// Further tables of the configuration, such as `[sweep]`.
     pub sections: &'a str,
+    /// Further tables of the connection, such as `[connection.dataverse.budget]`.
+    pub connection: &'a str,
     /// What runs scripts and tables, by file name: goes into the folder beside the stock plugins.
     pub engines: &'a [&'a str],
     /// What compiles plugins; None: the host itself.
@@ -164,6 +166,7 @@ impl World {
             policy,
             settings,
             sections,
+            connection,
             engines,
             compiler,
         } = setup;
@@ -209,6 +212,10 @@ impl World {
                 &config,
                 text.replacen("[[connection]]", &format!("{sections}\n[[connection]]"), 1),
             )?;
+        }
+        if !connection.is_empty() {
+            let text = std::fs::read_to_string(&config)?;
+            std::fs::write(&config, format!("{text}\n{connection}\n"))?;
         }
         let mut world = Self {
             folder,

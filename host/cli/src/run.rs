@@ -6,16 +6,24 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use cosell_host::app::Host;
-use cosell_host::config::{Log, LogFormat};
+use cosell_host::config::{Config, LogFormat};
+use cosell_host::traces::{self, Traces};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, fmt, registry};
+
+/// SIGXFSZ, on every Linux that cosell runs on.
+const FILE_TOO_LARGE: i32 = 25;
 
 pub(crate) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     let config = crate::compiler::load(path)?;
-    start_log(&config.log);
+    let traces = start_log(&config)?;
     // Listened for from here on: who is told to end while it is still coming up gives back what it has taken, too.
     let mut terminate = signal(SignalKind::terminate()).context("signals cannot be received")?;
+    // A limit on the size of files is a full disk like any other: the write fails, and the host lives.
+    let _file_too_large = signal(SignalKind::from_raw(FILE_TOO_LARGE));
     let host = Host::start(&config).await?;
     let signal = tokio::select! {
         _ = tokio::signal::ctrl_c() => "Ctrl-C",
@@ -23,18 +31,31 @@ pub(crate) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     };
     info!(signal, "stopping: no more work is taken, running deals end");
     host.stop(config.limits.drain).await;
+    if let Some(traces) = traces {
+        traces.end().await;
+    }
     info!("stopped");
     Ok(ExitCode::SUCCESS)
 }
 
-/// Log lines go to stderr, so that stdout stays free for answers.
-fn start_log(log: &Log) {
-    let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+/// Log lines go to stderr, so that stdout stays free for answers; traces to a collector, if there is one.
+fn start_log(config: &Config) -> anyhow::Result<Option<Traces>> {
+    let filter = EnvFilter::try_new(&config.log.level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let (traces, spans) = match traces::start(config)? {
+        Some((traces, spans)) => (Some(traces), Some(spans)),
+        None => (None, None),
+    };
+    // A log on a full disk is a log that is not written, and nothing worse.
+    let lines = fmt::layer()
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
-    match log.format {
-        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).init(),
-        LogFormat::Json => lines.json().flatten_event(true).init(),
-    }
+    let lines = match config.log.format {
+        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    registry()
+        .with(spans)
+        .with(lines.with_filter(filter))
+        .init();
+    Ok(traces)
 }

@@ -12,6 +12,8 @@ use crate::screen::{On, count, id, short};
 
 /// States that are told deal by deal.
 const TOLD: [&str; 4] = ["parked", "orphaned", "held", "waiting"];
+/// What ends sooner is told with what to do.
+const SOON_DAYS: i64 = 30;
 /// Deals told on one screen; `cosell deals` has all of them.
 const TOLD_MAX: usize = 20;
 
@@ -63,6 +65,24 @@ fn print(status: &Status, folder: &Path) {
         println!(
             "THE AUDIT DOES NOT VERIFY: the store was changed by something that is not cosell"
         );
+    }
+    for ending in &status.credentials {
+        let expiry = &ending.expiry;
+        let left = match ending.days_left {
+            ..0 => "IS OVER".to_owned(),
+            0 => "ends within a day".to_owned(),
+            days => format!(
+                "ends in {}",
+                count(usize::try_from(days).unwrap_or(0), "day")
+            ),
+        };
+        println!(
+            "credential {} of {} {left}",
+            expiry.credential, expiry.connection
+        );
+        if ending.days_left < SOON_DAYS {
+            println!("  {}", expiry.remedy());
+        }
     }
     let open: Vec<&Deal> = status
         .deals

@@ -13,11 +13,12 @@ use axum::routing::get;
 use cosell_plugins::{EngineError, FolderError, PluginEvent, PluginFolder};
 use cosell_remote::partner_center::PartnerCenterSettings;
 use cosell_remote::{
-    Credential, Dataverse, Endpoint, Http, HttpSettings, PartnerCenter, SetupError, Tokens,
+    Credential, Dataverse, Endpoint, Http, HttpSettings, Meter, PartnerCenter, SetupError, Tokens,
 };
 use cosell_store::{
     ATTENDED, Clock, Keep, Millis, Opened, SqliteStore, StoreError, StoreUrl, system_clock,
 };
+use cosell_sync::budget::Limits;
 use cosell_webhook::{ConnectionSettings, Door, DoorError, ServerLimits};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, OnceCell, mpsc, watch};
@@ -29,10 +30,11 @@ use plugins::{engine, folder_settings, follow_plugins, follow_set, keep_plugins,
 
 use crate::bell::Belfry;
 use crate::config::{self, Config};
-use crate::desk::{Connection, Desk, Plugins, fair_dice};
+use crate::desk::{Connection, Desk, Pace, Plugins, Rings, Room, fair_dice};
 use crate::link::fingerprint;
 use crate::presence::attend;
 use crate::recording::{Keeping, expire};
+use crate::room;
 use crate::seal::Seal;
 use crate::shadow::judge_shadows;
 use crate::sweep::{Every, sweep};
@@ -42,6 +44,15 @@ use crate::worker::work;
 
 /// Plugin events that wait for the host to act on them; they come by hand, a few a day.
 const EVENTS_MAX: usize = 256;
+/// Partner Center publishes no numbers; it says 429, and wants less at once then. (partner-center 6)
+const PARTNER_CENTER_BUDGET: Limits = Limits {
+    window_ms: 60_000,
+    requests: 0,
+    execution_ms: 0,
+    at_once: 32,
+    bulk_percent: 100,
+    is_shared: false,
+};
 /// A store that answers at all answers within this time.
 const RELEASE_MAX: Duration = Duration::from_secs(2);
 
@@ -140,7 +151,7 @@ impl Host {
             path: config.store.to_string(),
             source,
         };
-        let opened = cosell_store::open(&config.store, clock)
+        let opened = cosell_store::open_with(&config.store, clock, config.limits.waiting)
             .await
             .map_err(unusable)?;
         let (plugin_events, events) = mpsc::channel(EVENTS_MAX);
@@ -155,7 +166,9 @@ impl Host {
         let plugins = keep_plugins(config, &opened, on_event).await?;
         let desk = Arc::new(compose(config, opened, plugins)?);
         // The others' that are gone, and of the embedded store everybody's.
-        let mut left = desk.store.attend(&desk.owner).await.map_err(unusable)?;
+        let attended = desk.store.attend(&desk.owner).await.map_err(unusable)?;
+        crate::pace::shared_by(&desk, attended.hosts);
+        let mut left = attended.freed;
         left += desk.store.resume().await.map_err(unusable)?;
         if left > 0 {
             info!(lanes = left, "taking up what the last host left unfinished");
@@ -310,8 +323,9 @@ fn compose(config: &Config, opened: Opened, plugins: Plugins) -> Result<Desk, St
     let seal = Arc::new(Seal::new(&config.keys).unwrap_or_default());
     let recordings = config.recordings;
     let mut connections = BTreeMap::new();
+    let mut meters = Meters::default();
     for (place, settings) in config.connections.iter().enumerate() {
-        let connection = connection(config, settings, place, &seal).map_err(|source| {
+        let connection = connection(config, settings, place, &seal, &mut meters).map_err(|source| {
             StartError::Connection {
                 connection: settings.id.clone(),
                 source,
@@ -338,6 +352,9 @@ fn compose(config: &Config, opened: Opened, plugins: Plugins) -> Result<Desk, St
             },
             bytes_max: recordings.bytes_max,
         }),
+        pace: Arc::new(Pace::new(config.limits.deals_at_once)),
+        rings: Rings::default(),
+        room: Room::new(config.store.file(), config.limits.disk_free_bytes),
     })
 }
 
@@ -364,6 +381,7 @@ fn connection(
     settings: &config::Connection,
     place: usize,
     seal: &Arc<Seal>,
+    meters: &mut Meters,
 ) -> Result<Connection, SetupError> {
     let http = Http::new(&HttpSettings {
         timeout: config.limits.call,
@@ -377,7 +395,7 @@ fn connection(
         Credential::RefreshToken {
             tenant: settings.entra.tenant.clone(),
             client_id: settings.partner_center.client_id.clone(),
-            secret: settings.partner_center.secret.clone(),
+            proof: settings.partner_center.app.proof.clone(),
             keeper: Arc::new(SealedKeeper::new(
                 &settings.partner_center.refresh_token,
                 &settings.id,
@@ -392,7 +410,7 @@ fn connection(
         Credential::ClientCredentials {
             tenant: settings.dataverse.tenant.clone(),
             client_id: settings.dataverse.client_id.clone(),
-            secret: settings.dataverse.secret.clone(),
+            proof: settings.dataverse.app.proof.clone(),
         },
         http.clone(),
     )?;
@@ -400,14 +418,28 @@ fn connection(
         referrals: Endpoint::new(settings.partner_center.base_url.as_str())?,
         webhooks,
     };
+    let tenant_meter = meters.of(
+        format!(
+            "{} {}",
+            settings.entra.tenant, settings.partner_center.client_id
+        ),
+        PARTNER_CENTER_BUDGET,
+        &http,
+    );
+    let organisation_meter = meters.of(
+        format!(
+            "{} {}",
+            settings.dataverse.url, settings.dataverse.client_id
+        ),
+        settings.dataverse.budget,
+        &http,
+    );
+    let organisation = Endpoint::new(settings.dataverse.url.as_str())?;
     Ok(Connection {
         id: settings.id.clone(),
-        partner_center: PartnerCenter::new(endpoints, partner_center, http.clone()),
-        dataverse: Dataverse::new(
-            Endpoint::new(settings.dataverse.url.as_str())?,
-            dataverse,
-            http,
-        ),
+        partner_center: PartnerCenter::new(endpoints, partner_center, http.clone())
+            .metered(tenant_meter),
+        dataverse: Dataverse::new(organisation, dataverse, http).metered(organisation_meter),
         policies: settings.policy.policies.clone(),
         link_base: settings.partner_center.link_base.clone(),
         partner_location: settings.partner_center.location.clone(),
@@ -422,6 +454,17 @@ fn connection(
         configuration: fingerprint(&format!("{:?}", settings.policy)),
         checked: OnceCell::new(),
     })
+}
+
+/// One for each identity that the other side counts: connections that share one share it.
+#[derive(Default)]
+struct Meters(BTreeMap<String, Meter>);
+
+impl Meters {
+    fn of(&mut self, identity: String, limits: Limits, http: &Http) -> Meter {
+        let meter = self.0.entry(identity);
+        meter.or_insert_with(|| Meter::new(limits, http)).clone()
+    }
 }
 
 fn listening(settings: &config::Connection) -> ConnectionSettings {
@@ -447,6 +490,12 @@ fn health(desk: Arc<Desk>) -> Router {
                 return (
                     StatusCode::SERVICE_UNAVAILABLE,
                     "no plugin is loaded: put the stock plugins into the plugin folder\n",
+                );
+            }
+            if room::trouble(&desk).await.is_some() {
+                return (
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "no room is left to remember anything new: make room on the store's disk, and it goes on by itself\n",
                 );
             }
             match desk.store.next_due().await {

@@ -6,10 +6,14 @@ use async_trait::async_trait;
 use cosell_store::{Accepted, AcceptedEvent, RecordKey, StoreError};
 use cosell_sync::row::{Needs, RecordKind};
 use cosell_sync::side::Side;
+use tracing::field::Empty;
+use tracing::{Instrument as _, trace_span};
+
 use cosell_webhook::{Accept, AcceptError, AcceptOutcome, Source, VerifiedBell};
 
 use crate::desk::Desk;
 use crate::records::{REFERRAL, below, looked_at};
+use crate::traces;
 
 /// A full store is asked again after so long; lanes drain at some hundred a minute.
 const RETRY_AFTER_S: u32 = 30;
@@ -21,7 +25,18 @@ pub struct Belfry(pub Arc<Desk>);
 impl Accept for Belfry {
     async fn accept(&self, bell: VerifiedBell) -> Result<AcceptOutcome, AcceptError> {
         let (connection, side) = (bell.connection.to_string(), bell.source);
-        let outcome = self.take(bell).await;
+        let span = trace_span!(
+            target: traces::TARGET,
+            "bell",
+            otel.kind = "server",
+            connection = %connection,
+            side = side.as_str(),
+            event = %bell.event,
+            kind = %bell.kind,
+            outcome = Empty,
+            "ms-correlationid" = bell.correlation,
+        );
+        let outcome = self.take(bell).instrument(span.clone()).await;
         let side = match side {
             Source::PartnerCenter => "partner-center",
             Source::Dataverse => "dataverse",
@@ -33,6 +48,7 @@ impl Accept for Belfry {
             Err(AcceptError::Full { .. }) => "full",
             Err(AcceptError::Broken { .. }) => "broken",
         };
+        span.record("outcome", told);
         metrics::counter!("cosell_events_total", "connection" => connection, "side" => side, "outcome" => told)
             .increment(1);
         outcome
@@ -44,6 +60,7 @@ impl Belfry {
         let Some(record) = record(&bell, &self.0.plugins.followed().needs) else {
             return Ok(AcceptOutcome::Unknown);
         };
+        let connection = bell.connection.clone();
         let event = AcceptedEvent {
             connection: bell.connection,
             record,
@@ -52,9 +69,22 @@ impl Belfry {
             lane: None,
         };
         failpoint!("accept.before");
-        match self.0.store.accept(vec![event], None).await {
+        let accepted = match self.0.room.may_take() {
+            Ok(()) => {
+                let accepted = self.0.store.accept(vec![event], None).await;
+                self.0.room.heard(accepted.as_ref().err());
+                accepted
+            }
+            Err(error) => Err(error),
+        };
+        match accepted {
             Ok(outcomes) => {
                 failpoint!("accept.after");
+                for outcome in &outcomes {
+                    if let Accepted::Rung(lane) = outcome {
+                        self.0.rings.rang(&connection, *lane);
+                    }
+                }
                 self.0.rope.notify_one();
                 let rung = outcomes
                     .iter()
@@ -65,10 +95,12 @@ impl Belfry {
                     AcceptOutcome::Duplicate
                 })
             }
-            Err(StoreError::Full { what }) => Err(AcceptError::Full {
-                what,
-                retry_after_s: RETRY_AFTER_S,
-            }),
+            Err(StoreError::Full { what } | StoreError::NoRoom { what }) => {
+                Err(AcceptError::Full {
+                    what,
+                    retry_after_s: RETRY_AFTER_S,
+                })
+            }
             Err(error) => Err(AcceptError::Broken {
                 source: Box::new(error),
             }),

@@ -4,6 +4,7 @@
 //! is expected and what to do. Files that the configuration points to are read here, so that a host that starts has them.
 
 mod connection;
+mod mail;
 mod mistake;
 mod page;
 mod recordings;
@@ -23,9 +24,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 pub use connection::{Connection, Dataverse, Entra, PartnerCenter, Policy};
+pub use mail::{Mail, MailTls};
 pub use mistake::{ConfigErrors, Mistake};
 use page::{Page, Section};
 pub use recordings::Recordings;
+pub use secret::AppProof;
 
 /// Largest configuration file: the commented example has about 15 KiB.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -51,6 +54,12 @@ const DEALS_AT_ONCE: u64 = 24;
 const LATE_MINUTES: u64 = 15;
 /// One parked deal is a seller's business, ten are the operator's.
 const PARKED: u64 = 10;
+/// More than a backfill of the largest partners rings.
+const WAITING: u64 = 100_000;
+/// What some thousand runs need to be written down.
+const DISK_FREE_MB: u64 = 64;
+/// A new secret takes a meeting or two.
+const ENDS_DAYS: u64 = 30;
 const PLUGIN_CALL_MS: u64 = 50;
 const PLUGIN_MEMORY_MB: u64 = 64;
 
@@ -76,6 +85,8 @@ pub struct Config {
     pub sweep: Sweep,
     /// Where `/metrics` is served; None: nowhere.
     pub metrics: Option<SocketAddr>,
+    /// The OpenTelemetry collector that traces go to; None: nowhere.
+    pub traces: Option<Url>,
     /// Whom it tells when something is wrong.
     pub alerts: Alerts,
     /// PEM of private roots that are trusted beside the system's, for all calls.
@@ -149,6 +160,10 @@ pub struct Limits {
     pub second_look: Duration,
     /// Deals worked on at once.
     pub deals_at_once: usize,
+    /// Unanswered bells beyond which new ones are refused.
+    pub waiting: i64,
+    /// Room on the store's disk that is not given to new events.
+    pub disk_free_bytes: u64,
     /// Working time of one plugin call.
     pub plugin_call: Duration,
     /// Memory of one plugin instance.
@@ -169,6 +184,12 @@ pub struct Sweep {
 pub struct Alerts {
     /// Where they are posted, as JSON; None: they stand in the log only. An address of a chat service is a secret.
     pub webhook: Option<SecretString>,
+    /// By mail; None: not so.
+    pub mail: Option<Mail>,
+    /// A credential that ends within so many days is told of.
+    pub ends_days: u32,
+    /// As [`Limits::waiting`].
+    pub waiting: i64,
     /// A record that rang may wait so long.
     pub late: Duration,
     /// So many parked deals are too many.
@@ -245,6 +266,20 @@ fn read_root(page: &Page<'_>) -> Option<Config> {
                 |text| text.parse().ok(),
             )
         });
+        let traces = root.section("traces", |section| {
+            section.optional(
+                "endpoint",
+                "an address such as \"http://collector:4318\"",
+                |text| {
+                    let url = Url::parse(text).ok()?;
+                    let fits = ["http", "https"].contains(&url.scheme())
+                        && url.host().is_some()
+                        && url.query().is_none()
+                        && url.password().is_none();
+                    fits.then_some(url)
+                },
+            )
+        });
         let alerts = root.section("alerts", alerts);
         let tls = root.section("tls", |section| Some(section.pem("extra_roots")));
         let extra_roots = tls.flatten();
@@ -252,6 +287,11 @@ fn read_root(page: &Page<'_>) -> Option<Config> {
         let connections = root.each("connection", |section| {
             connection::read(section, extra_roots.as_deref(), &mut ids)
         });
+        let limits = limits?;
+        let alerts = Alerts {
+            waiting: limits.waiting,
+            ..alerts?
+        };
         Some(Config {
             server: server?,
             store: store?,
@@ -259,10 +299,11 @@ fn read_root(page: &Page<'_>) -> Option<Config> {
             recordings: recordings?,
             plugins: plugins?,
             log: log?,
-            limits: limits?,
+            limits,
             sweep: sweep?,
             metrics: metrics?,
-            alerts: alerts?,
+            traces: traces?,
+            alerts,
             extra_roots,
             connections: connections?,
         })
@@ -390,8 +431,13 @@ fn alerts(section: &Section<'_>) -> Option<Alerts> {
     });
     let late = section.number("late_minutes", 1..=10_080, LATE_MINUTES);
     let parked = section.number("parked", 1..=1_000_000, PARKED);
+    let ends_days = section.number("credential_ends_days", 1..=365, ENDS_DAYS);
+    let mail = section.section("mail", mail::read);
     Some(Alerts {
         webhook: webhook?,
+        mail: mail?,
+        ends_days: u32::try_from(ends_days?).ok()?,
+        waiting: 0,
         late: Duration::from_secs(late? * 60),
         parked: parked?,
         every: None,
@@ -431,6 +477,8 @@ fn limits(section: &Section<'_>) -> Option<Limits> {
     let second_look = section.seconds("second_look_s", call_s..=900, SECOND_LOOK_S.max(call_s));
     // Dataverse allows 52 requests at once per user.
     let deals_at_once = section.number("deals_at_once", 1..=52, DEALS_AT_ONCE);
+    let waiting = section.number("waiting", 100..=10_000_000, WAITING);
+    let disk_free = section.number("disk_free_mb", 0..=1_048_576, DISK_FREE_MB);
     let plugin_call = section.number("plugin_call_ms", 1..=10_000, PLUGIN_CALL_MS);
     let plugin_memory = section.number("plugin_memory_mb", 1..=1024, PLUGIN_MEMORY_MB);
     let count = |number: u64| usize::try_from(number).ok();
@@ -442,6 +490,8 @@ fn limits(section: &Section<'_>) -> Option<Limits> {
         lease: lease?,
         second_look: second_look?,
         deals_at_once: count(deals_at_once?)?,
+        waiting: i64::try_from(waiting?).ok()?,
+        disk_free_bytes: disk_free? << 20,
         plugin_call: Duration::from_millis(plugin_call?),
         plugin_memory_bytes: count(plugin_memory? << 20)?,
     })

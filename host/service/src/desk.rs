@@ -14,6 +14,9 @@ use cosell_sync::merge::Policies;
 use cosell_sync::route::Rule;
 use tokio::sync::{Notify, OnceCell};
 
+pub use crate::pace::Pace;
+pub use crate::room::Room;
+pub use crate::traces::Rings;
 use crate::recording::Keeping;
 use crate::seal::Seal;
 
@@ -49,6 +52,12 @@ pub struct Desk {
     pub seal: Arc<Seal>,
     /// How what runs see is kept for replay; None: it is not.
     pub recordings: Option<Keeping>,
+    /// Fresh edits first.
+    pub pace: Arc<Pace>,
+    /// Whether there is room to remember.
+    pub room: Room,
+    /// Which bells rang for runs that have not begun: for traces.
+    pub rings: Rings,
 }
 
 /// Draws a number. The system's in production, from a seed in tests.

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::desk::Desk;
+use crate::pace;
 
 /// So long the deals of a host that was killed wait for another one, at most; one small query each time.
 const EVERY: Duration = Duration::from_secs(5);
@@ -23,10 +24,15 @@ pub(crate) async fn attend(desk: Arc<Desk>, mut stop: watch::Receiver<bool>) {
             _ = timer.tick() => {}
         }
         match desk.store.attend(&desk.owner).await {
-            Ok(0) => {}
-            Ok(lanes) => {
-                info!(lanes, "taking up what a host left that is gone");
-                desk.rope.notify_one();
+            Ok(attended) => {
+                pace::shared_by(&desk, attended.hosts);
+                if attended.freed > 0 {
+                    info!(
+                        lanes = attended.freed,
+                        "taking up what a host left that is gone"
+                    );
+                    desk.rope.notify_one();
+                }
             }
             Err(error) => {
                 warn!(error = %error, "the store was not told that this host is there; trying again");

@@ -4,6 +4,7 @@ use cosell_store::{Census, LaneSummary, Millis, Opened, StoreError};
 use serde::Serialize;
 
 use crate::config::Config;
+use crate::expiry::{Expiry, expiries};
 use crate::verbs::{PluginNews, plugin_news, reason_in_words};
 
 /// Deals listed at most; [`verbs::deals`](crate::verbs::deals()) pages through all of them.
@@ -32,8 +33,20 @@ pub struct Status {
     pub plugins: PluginNews,
     /// The audit's hash chains verify.
     pub audit_whole: bool,
+    /// Credentials of which it is known when they end, the soonest first.
+    pub credentials: Vec<Ending>,
     /// One line per deal, youngest first.
     pub deals: Vec<Deal>,
+}
+
+/// A credential that ends.
+#[derive(Debug, Serialize)]
+pub struct Ending {
+    /// Which, and when.
+    #[serde(flatten)]
+    pub expiry: Expiry,
+    /// Whole days that are left; negative when it is over.
+    pub days_left: i64,
 }
 
 /// One deal.
@@ -79,7 +92,16 @@ pub async fn status(config: &Config) -> Result<Status, StoreError> {
                 .map(deal),
         );
     }
+    let mut credentials: Vec<Ending> = expiries(config)
+        .into_iter()
+        .map(|expiry| Ending {
+            days_left: expiry.days_left(now),
+            expiry,
+        })
+        .collect();
+    credentials.sort_by_key(|ending| ending.expiry.expires_at);
     Ok(Status {
+        credentials,
         lanes: census.lanes,
         linked: census.linked,
         events: census.events,

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cosell_remote::Class;
 use cosell_remote::dataverse::{ChangePage, Changes, Next};
+use cosell_remote::{Class, Permit};
 use cosell_store::{AcceptedEvent, CursorAdvance, RecordKey};
 use cosell_sync::deal::Timestamp;
 use cosell_sync::row::Needs;
@@ -17,12 +17,15 @@ use tracing::{info, warn};
 use crate::binding;
 use crate::desk::{Connection, Desk};
 use crate::looking::{self, Looked};
+use crate::pace::{self, FULL_COMPARE};
 use crate::records::{REFERRAL, children, kinds, looked_at};
 use crate::throttle;
 use crate::trouble::Trouble;
 
 /// Referrals changed up to so long before the cursor are read again: the list may lag behind the clock that stamps it.
 const OVERLAP_S: i64 = 300;
+/// Why a record rings that has changed since the last sweep.
+const SWEEP: &str = "sweep";
 /// Events of one transaction; a page of Partner Center has a hundred.
 const EVENTS_MAX: usize = 500;
 
@@ -107,9 +110,12 @@ async fn sweep_referrals(desk: &Desk, connection: &Connection) -> Result<usize, 
     let mut pages = connection
         .partner_center
         .updated_since(from.max(Timestamp::UNIX_EPOCH));
+    // Nothing is known of what has changed: every referral is looked at, one after the other, and fresh edits come first.
+    let is_full = from <= Timestamp::UNIX_EPOCH;
     let (mut latest, mut rung) = (since, 0);
     loop {
         throttle::must_be_open(desk, &connection.id).await?;
+        let _turn = turn(connection, is_full).await;
         let Some(page) = pages.next().await? else {
             return Ok(rung);
         };
@@ -126,6 +132,7 @@ async fn sweep_referrals(desk: &Desk, connection: &Connection) -> Result<usize, 
                     REFERRAL,
                     &referral.id,
                     &referral.etag,
+                    cause(is_full),
                 )
             })
             .collect();
@@ -257,27 +264,31 @@ async fn sweep_table(desk: &Desk, connection: &Connection, table: &str) -> Resul
         let mut events: Vec<AcceptedEvent> = page
             .changed
             .iter()
-            .map(|row| event(connection, Side::Crm, table, &row.id, &row.etag))
+            .map(|row| {
+                let cause = cause(link.is_none() || changes.began_anew);
+                event(connection, Side::Crm, table, &row.id, &row.etag, cause)
+            })
             .collect();
         events.extend(
             page.deleted
                 .iter()
-                .map(|id| event(connection, Side::Crm, table, id, "deleted")),
+                .map(|id| event(connection, Side::Crm, table, id, "deleted", SWEEP)),
         );
         match page.next {
             // Only the last page brings a link that may be kept.
-            Next::Kept(link) => {
+            Next::Kept(kept) => {
                 let advance = CursorAdvance {
                     connection: connection.id.clone(),
                     stream,
-                    value: link,
+                    value: kept,
                 };
                 return Ok(rung + accept(desk, events, Some(advance)).await?);
             }
-            Next::More(link) => {
+            Next::More(more) => {
                 rung += accept(desk, events, None).await?;
                 throttle::must_be_open(desk, &connection.id).await?;
-                page = changes.page(connection, Some(&link)).await?;
+                let _turn = turn(connection, link.is_none() || changes.began_anew).await;
+                page = changes.page(connection, Some(&more)).await?;
             }
         }
     }
@@ -336,8 +347,12 @@ async fn accept(
         } else {
             None
         };
+        // Nothing is lost by coming later: the cursor stays where it is.
+        desk.room.may_take()?;
         failpoint!("sweep.before");
-        let outcomes = desk.store.accept(events, cursor).await?;
+        let outcomes = desk.store.accept(events, cursor).await;
+        desk.room.heard(outcomes.as_ref().err());
+        let outcomes = outcomes?;
         failpoint!("sweep.after");
         rung += outcomes
             .iter()
@@ -350,6 +365,20 @@ async fn accept(
     }
 }
 
+/// Why a record rings.
+const fn cause(is_full: bool) -> &'static str {
+    if is_full { FULL_COMPARE } else { SWEEP }
+}
+
+/// A page of a full compare waits until there is room for it.
+async fn turn(connection: &Connection, is_full: bool) -> Vec<Permit> {
+    if is_full {
+        pace::bulk_turn(connection).await
+    } else {
+        Vec::new()
+    }
+}
+
 /// The same version of the same record rings once, however often it is swept.
 fn event(
     connection: &Connection,
@@ -357,6 +386,7 @@ fn event(
     kind: &str,
     id: &str,
     version: &str,
+    cause: &str,
 ) -> AcceptedEvent {
     AcceptedEvent {
         connection: connection.id.clone(),
@@ -365,7 +395,7 @@ fn event(
             kind: kind.to_owned(),
             id: id.to_owned(),
         },
-        cause: "sweep".to_owned(),
+        cause: cause.to_owned(),
         dedupe: Some(format!("sweep/{kind}/{id}/{version}")),
         lane: None,
     }

@@ -3,5 +3,6 @@
 //! [`vitals`] looks once; [`metrics`] and [`alerts`] tell what was seen. Nothing here decides about deals.
 
 pub(crate) mod alerts;
+mod mail;
 pub(crate) mod metrics;
 pub(crate) mod vitals;

@@ -7,9 +7,10 @@ use cosell_plugins::PluginSet;
 use cosell_store::{Change, LaneState, Lease, Millis, Next, StoreError};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use tracing::{Instrument, error, info, info_span, warn};
+use tracing::{Instrument, debug, error, info, info_span, warn};
 
 use crate::desk::Desk;
+use crate::pace::{self, PLUGINS_CHANGED};
 use crate::personal::mask;
 use crate::pipeline::{self, Run, ending};
 use crate::recording;
@@ -18,8 +19,6 @@ use crate::trouble::{Trouble, reasons_of, sentences, with_replay};
 
 /// A run that ended badly with a write under way is followed by another so soon.
 const OPEN_WRITE_MS: Millis = 5_000;
-/// Why a lane is looked at that no record rang for.
-pub(crate) const PLUGINS_CHANGED: &str = "plugins changed";
 /// How often a host that has not the set of the store looks whether it has it.
 const BEHIND: Duration = Duration::from_secs(1);
 /// The worker looks at least so often, in case a wake-up was lost.
@@ -70,6 +69,7 @@ pub async fn work(desk: Arc<Desk>, lanes_at_once: usize, mut stop: watch::Receiv
                 .expect("the semaphore is never closed");
             let desk = Arc::clone(&desk);
             let span = info_span!("run", connection = %lease.connection, lane = lease.lane.0, fence = lease.fence);
+            desk.rings.link(&lease.connection, lease.lane, &span);
             runs.spawn(
                 async move {
                     run(&desk, &lease).await;
@@ -132,6 +132,10 @@ async fn run(desk: &Desk, lease: &Lease) {
         Ok(state) => state,
         Err(error) => return given_up(&error),
     };
+    let turn = match pace::turn(desk, &lease.connection, &state.bells) {
+        Ok(turn) => turn,
+        Err(later) => return come_back(desk, lease, &state, &later).await,
+    };
     // The very set that the run begins with, or one that served before it: then there is one wake-up too many, and never one too few.
     let began_with = desk.plugins.for_deal(lease.lane, &state);
     let (next, change, recording) = match Run::begin(desk, lease, &state).await {
@@ -156,6 +160,7 @@ async fn run(desk: &Desk, lease: &Lease) {
             None,
         ),
     };
+    drop(turn);
     metrics::counter!("cosell_runs_total", "connection" => lease.connection.to_string(), "ending" => ending(&next))
         .increment(1);
     let stands_on_plugins = matches!(
@@ -184,10 +189,31 @@ async fn run(desk: &Desk, lease: &Lease) {
     if let (Ok(()), Some(recording)) = (&ended, recording) {
         recording::keep(desk, lease.lane, recording).await;
     }
+    desk.room.heard(ended.as_ref().err());
     match ended {
         Ok(()) if stands_on_plugins => wake_if_swapped(desk, lease, &state, &began_with).await,
         Ok(()) => {}
         Err(error) => given_up(&error),
+    }
+}
+
+/// It is not this lane's turn: it waits, and nothing was asked of anybody.
+async fn come_back(desk: &Desk, lease: &Lease, state: &LaneState, later: &pace::Later) {
+    let wait = Millis::try_from(later.wait.as_millis()).unwrap_or(Millis::MAX);
+    debug!(wait_ms = wait, "not its turn: {}", later.why);
+    metrics::counter!("cosell_turns_waited_total", "connection" => lease.connection.clone())
+        .increment(1);
+    let next = Next::Wait {
+        until: desk.now().saturating_add(wait),
+        failed: false,
+        reason: later.why.to_owned(),
+    };
+    let ended = desk
+        .store
+        .complete_run(lease, &state.bells, Change::default(), next)
+        .await;
+    if let Err(error) = ended {
+        given_up(&error);
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) fn clients(
             also_as_itself: None,
             tenant: partner.tenant_id.clone(),
             client_id: partner.client_id.clone(),
-            secret: Some(partner.client_secret.clone().into()),
+            proof: SecretString::from(partner.client_secret.clone()).into(),
             keeper: Arc::new(InMemory(Mutex::new(partner.refresh_token.clone().into()))),
         },
         http.clone(),
@@ -38,7 +38,7 @@ pub(super) fn clients(
         Credential::ClientCredentials {
             tenant: crm.tenant_id.clone(),
             client_id: crm.client_id.clone(),
-            secret: crm.client_secret.clone().into(),
+            proof: SecretString::from(crm.client_secret.clone()).into(),
         },
         http.clone(),
     )?;

@@ -144,7 +144,7 @@ impl Draw {
                 Op::At(when, What::Meanwhile(draw.act()))
             }),
         ];
-        const ROUGH: [(u32, Make); 10] = [
+        const ROUGH: [(u32, Make); 11] = [
             (14, |draw| {
                 let when = draw.when();
                 Op::At(when, draw.what())
@@ -155,6 +155,9 @@ impl Draw {
             (5, |draw| Op::Lose(draw.few())),
             (4, |draw| Op::Sweep(draw.one_in(2))),
             (1, |_| Op::Restart),
+            (2, |draw| {
+                Op::Step(draw.of(&[(2, 3_600), (2, -3_600), (1, 90), (1, -90)]))
+            }),
             (3, |_| Op::Thaw),
             (2, |draw| {
                 Op::Swap(draw.dice.random_range(0..draw.scope.sets))

@@ -33,7 +33,7 @@ impl Store for Layer {
         self.inner.resume().await
     }
 
-    async fn attend(&self, owner: &str) -> Result<usize, StoreError> {
+    async fn attend(&self, owner: &str) -> Result<cosell_store::Attended, StoreError> {
         self.inner.attend(owner).await
     }
 

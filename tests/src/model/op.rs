@@ -28,6 +28,8 @@ pub enum Op {
     Calm,
     /// So many seconds pass.
     Wait(u32),
+    /// The store's clock steps by so many seconds, forwards or back; nothing else in the world does.
+    Step(i32),
     /// Something happens at one of the next calls of the host.
     At(When, What),
     /// The power fails at the so-manieth of the next requests to the store: before it, or after its commit.
@@ -392,6 +394,7 @@ impl fmt::Display for Op {
             Self::Together => f.write_str("together"),
             Self::Calm => f.write_str("calm"),
             Self::Wait(seconds) => write!(f, "wait.{seconds}"),
+            Self::Step(seconds) => write!(f, "step.{seconds}"),
             Self::At(when, what) => write!(f, "at.{when}.{what}"),
             Self::Cut(nth, true) => write!(f, "cut.{nth}.after"),
             Self::Cut(nth, false) => write!(f, "cut.{nth}.before"),
@@ -431,6 +434,7 @@ impl FromStr for Op {
             ["together"] => Self::Together,
             ["calm"] => Self::Calm,
             ["wait", seconds] => Self::Wait(number(seconds)?),
+            ["step", seconds] => Self::Step(number(seconds)?),
             ["at", when, what] => Self::At(when.parse()?, what.parse()?),
             ["cut", nth, "after"] => Self::Cut(number(nth)?, true),
             ["cut", nth, "before"] => Self::Cut(number(nth)?, false),

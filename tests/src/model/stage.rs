@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use anyhow::Context as _;
 use cosell_host::bell::Belfry;
-use cosell_host::desk::{Connection, Desk, LEASE_MS, Plugins, SECOND_LOOK_MS};
+use cosell_host::desk::{Connection, Desk, LEASE_MS, Pace, Plugins, Rings, Room, SECOND_LOOK_MS};
 use cosell_host::sweep::{sweep_crm, sweep_partner_center};
 use cosell_host::verbs::{Archive, Scope, answer, cards, holds, plan, retry_parked, settle};
 use cosell_host::worker;
@@ -66,6 +67,8 @@ pub struct Stage<'a> {
     outbox: Vec<Undelivered>,
     arrived: Vec<Undelivered>,
     frozen: Vec<Frozen>,
+    /// How far the store's clock is from the world's, in milliseconds.
+    skew: Arc<AtomicI64>,
 }
 
 /// What an operator has chosen.
@@ -93,7 +96,11 @@ impl<'a> Stage<'a> {
         let wire = Arc::new(Wire::new(Arc::clone(&world), Arc::clone(&people), spoil));
         let cut: Arc<Mutex<Option<(u8, bool)>>> = Arc::default();
         let control = world.control().clone();
-        let clock: cosell_store::Clock = Arc::new(move || control.now().as_millisecond());
+        let skew = Arc::clone(&wire.skew);
+        let clock: cosell_store::Clock = {
+            let skew = Arc::clone(&skew);
+            Arc::new(move || control.now().as_millisecond() + skew.load(Ordering::Relaxed))
+        };
         let store: Arc<dyn Store> = Arc::new(SqliteStore::in_memory_until(
             Arc::clone(&clock),
             power_cut(&cut, &wire),
@@ -111,7 +118,7 @@ impl<'a> Stage<'a> {
             spoil,
             clock,
         ));
-        let desk = desk(kit, &world, &wire, &layer, 0, &choices)?;
+        let desk = desk(kit, &world, &wire, &layer, &skew, 0, &choices)?;
         Ok(Self {
             kit,
             world,
@@ -126,6 +133,7 @@ impl<'a> Stage<'a> {
             outbox: Vec::new(),
             arrived: Vec::new(),
             frozen: Vec::new(),
+            skew,
         })
     }
 
@@ -192,6 +200,10 @@ impl<'a> Stage<'a> {
             Op::Calm => self.calm().await?,
             Op::Wait(seconds) => {
                 self.world.control().advance_ms(i64::from(*seconds) * 1_000);
+            }
+            Op::Step(seconds) => {
+                let by = i64::from(*seconds) * 1_000;
+                self.skew.fetch_add(by, Ordering::Relaxed);
             }
             Op::At(when, what) => self.wire.plan(*when, *what),
             Op::Cut(nth, after) => *lock(&self.cut) = Some((*nth, *after)),
@@ -381,6 +393,7 @@ impl<'a> Stage<'a> {
                 &self.world,
                 &self.wire,
                 &self.layer,
+                &self.skew,
                 self.set,
                 &self.choices,
             )?;
@@ -468,6 +481,7 @@ impl<'a> Stage<'a> {
             &self.world,
             &self.wire,
             &self.layer,
+            &self.skew,
             self.set,
             &self.choices,
         )?;
@@ -496,7 +510,7 @@ impl<'a> Stage<'a> {
         *lock(&self.cut) = None;
         self.world.control().clear_faults();
         self.thaw().await?;
-        let until = self.world.control().now().as_millisecond() + PATIENCE_MS;
+        let until = self.desk.now() + PATIENCE_MS;
         let mut steps = 0;
         let mut swept = false;
         loop {
@@ -519,7 +533,7 @@ impl<'a> Stage<'a> {
                 }
                 continue;
             }
-            let now = self.world.control().now().as_millisecond();
+            let now = self.desk.now();
             match self.store.next_due().await? {
                 Some(due) if due <= until => {
                     self.world.control().advance_ms((due - now).max(1));
@@ -591,9 +605,11 @@ fn desk(
     world: &Arc<Inside>,
     wire: &Arc<Wire>,
     store: &Arc<Layer>,
+    skew: &Arc<AtomicI64>,
     set: usize,
     choices: &Choices,
 ) -> anyhow::Result<Arc<Desk>> {
+    let skew = Arc::clone(skew);
     let (partner_center, dataverse) = clients(world, wire, Some(&kit.wise))?;
     let conflict = match choices.policy {
         Policy::Ask => Winner::Ask,
@@ -639,7 +655,7 @@ fn desk(
     let rolls = Mutex::new(0_u32);
     Ok(Arc::new(Desk {
         store: Arc::clone(store) as Arc<dyn Store>,
-        clock: Arc::new(move || control.now().as_millisecond()),
+        clock: Arc::new(move || control.now().as_millisecond() + skew.load(Ordering::Relaxed)),
         plugins: Plugins::Given(Mutex::new(Arc::clone(&kit.sets[set].plugins))),
         connections: BTreeMap::from([(CONNECTION.to_owned(), connection)]),
         rope: Arc::new(Notify::new()),
@@ -654,5 +670,8 @@ fn desk(
         }),
         seal: Arc::default(),
         recordings: None,
+        pace: Arc::new(Pace::new(24)),
+        room: Room::default(),
+        rings: Rings::default(),
     }))
 }

@@ -1,6 +1,7 @@
 //! The network of a history: carries the host's calls into the simulated world, and lets things happen on the way.
 
 use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -105,6 +106,8 @@ pub struct Wire {
     pub thaw: Notify,
     /// What the protocol comes to, step by step.
     pub trace: Arc<Mutex<Trace>>,
+    /// How far the store's clock is from the world's, in milliseconds.
+    pub skew: Arc<AtomicI64>,
 }
 
 #[derive(Default)]
@@ -140,6 +143,7 @@ impl Wire {
             frozen: Notify::new(),
             thaw: Notify::new(),
             trace: Arc::default(),
+            skew: Arc::default(),
         }
     }
 
@@ -229,7 +233,9 @@ impl Wire {
         // S14 names the one exception to what is promised: a process that freezes inside an unconditional POST. Real processes show it.
         let may_come_late = !writes || conditional || parcel.headers.contains_key("if-none-match");
         if let Some(credential) = credential(service) {
-            let now = self.world.control().now().as_millisecond();
+            // What rests, rests by the store's clock.
+            let skew = self.skew.load(Ordering::Relaxed);
+            let now = self.world.control().now().as_millisecond() + skew;
             let operation = writes.then(|| operation(&parcel)).flatten();
             lock(&self.trace).call(credential, operation.as_deref(), now);
         }

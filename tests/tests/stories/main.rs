@@ -4,11 +4,14 @@
 mod bad_days;
 mod births;
 mod brakes;
+mod budgets;
+mod credentials;
 mod decisions;
 mod edits;
 mod endings;
 mod environments;
 mod leads;
+mod mail;
 mod open_questions;
 mod order;
 mod records;

@@ -5,8 +5,10 @@
 mod crashes;
 mod many;
 mod one;
+mod room;
 mod secrets;
 mod stores;
+mod traces;
 
 use std::path::Path;
 

@@ -281,6 +281,9 @@ impl Plugin {
         call: impl FnOnce(&mut Instance, &Places) -> wasmtime::Result<Result<R, wit::Stop>>,
     ) -> Result<R, Stop> {
         let started = Instant::now();
+        let _span =
+            tracing::trace_span!(target: "cosell_trace", "plugin", plugin = self.id(), question)
+                .entered();
         let Called {
             answer,
             log,

@@ -100,9 +100,13 @@ impl GuestThreads {
             .await
             .map_err(|_| gone())?;
         let (answer, answered) = oneshot::channel();
+        // What a guest thread tells belongs to the run that asks.
+        let span = tracing::Span::current();
         let job: Job = Box::new(move || {
-            let outcome =
-                catch_unwind(AssertUnwindSafe(work)).map_err(|panic| Lost(words(panic.as_ref())));
+            let outcome = span
+                .in_scope(|| catch_unwind(AssertUnwindSafe(work)))
+                .map_err(|panic| Lost(words(panic.as_ref())));
+            drop(span);
             drop(seat);
             // Nobody waits any more: the caller was cancelled, and the answer is nobody's.
             let _ = answer.send(outcome);

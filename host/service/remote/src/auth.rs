@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::Method;
 use secrecy::{ExposeSecret, SecretString};
@@ -15,9 +15,11 @@ use crate::http::{Answer, Call, Endpoint, Http, SetupError, fresh_id};
 use crate::json;
 
 pub use keeper::{FileKeeper, KeepError, RefreshTokenKeeper};
+pub use proof::{NoCertificate, Proof, ProofFile};
 
 mod advice;
 mod keeper;
+mod proof;
 
 /// A token is replaced this long before it ends: longer than any call, and than any clock that is off by a little.
 const AHEAD: Duration = Duration::from_secs(300);
@@ -46,8 +48,8 @@ pub enum Credential {
         tenant: String,
         /// GUID of the application.
         client_id: String,
-        /// Of the application.
-        secret: SecretString,
+        /// How the application proves itself.
+        proof: Proof,
     },
     /// The application for a user who has signed in once, with MFA (Microsoft's Secure Application Model).
     RefreshToken {
@@ -55,11 +57,11 @@ pub enum Credential {
         tenant: String,
         /// GUID of the application.
         client_id: String,
-        /// None for a public client.
-        secret: Option<SecretString>,
+        /// How the application proves itself.
+        proof: Proof,
         /// Where the refresh token is kept. It changes at every use.
         keeper: Arc<dyn RefreshTokenKeeper>,
-        /// The one audience that takes the application as itself too: asked so when the refresh token is refused for it. Needs a secret.
+        /// The one audience that takes the application as itself too: asked so when the refresh token is refused for it. Needs a proof.
         also_as_itself: Option<String>,
     },
 }
@@ -68,6 +70,12 @@ impl Credential {
     fn tenant(&self) -> &str {
         match self {
             Self::ClientCredentials { tenant, .. } | Self::RefreshToken { tenant, .. } => tenant,
+        }
+    }
+
+    fn proof(&self) -> &Proof {
+        match self {
+            Self::ClientCredentials { proof, .. } | Self::RefreshToken { proof, .. } => proof,
         }
     }
 
@@ -119,6 +127,8 @@ enum Slot {
     Failed {
         error: RemoteError,
         until: Instant,
+        /// Of the proof that failed: another one is tried at once.
+        proof: Option<(SystemTime, u64)>,
     },
 }
 
@@ -159,12 +169,17 @@ impl Tokens {
             Slot::Token { bearer, good_until } if self.0.http.now() < *good_until => {
                 return Ok(bearer.clone());
             }
-            Slot::Failed { error, until } if self.0.http.now() < *until => {
+            Slot::Failed {
+                error,
+                until,
+                proof,
+            } if self.0.http.now() < *until && *proof == self.0.credential.proof().stamp() => {
                 return Err(error.clone());
             }
             _ => {}
         }
         // On its own task: a caller who stops waiting must not cut off the moment between a new refresh token and its safekeeping.
+        let proof = self.0.credential.proof().stamp();
         let inner = Arc::clone(&self.0);
         let asked_for = audience.to_owned();
         let fetched = tokio::spawn(async move { inner.fetch(&asked_for).await }).await;
@@ -198,6 +213,7 @@ impl Tokens {
                 *held = Slot::Failed {
                     error: error.clone(),
                     until: self.0.http.now() + kept,
+                    proof,
                 };
                 Err(error)
             }
@@ -233,12 +249,12 @@ impl Inner {
             Credential::ClientCredentials {
                 tenant,
                 client_id,
-                secret,
-            } => self.as_itself(tenant, client_id, secret, audience).await,
+                proof,
+            } => self.as_itself(tenant, client_id, proof, audience).await,
             Credential::RefreshToken {
                 tenant,
                 client_id,
-                secret,
+                proof,
                 keeper,
                 also_as_itself,
             } => {
@@ -251,25 +267,23 @@ impl Inner {
                     ("scope", "openid"),
                     ("refresh_token", refresh_token.expose_secret()),
                 ];
-                if let Some(secret) = secret {
-                    form.push(("client_secret", secret.expose_secret()));
-                }
-                let given = self
-                    .ask(&format!("/{tenant}/oauth2/token"), audience, &form)
-                    .await;
-                let given = match (given, secret) {
+                let path = format!("/{tenant}/oauth2/token");
+                let fields = self.prove(proof, client_id, &path, audience).await?;
+                form.extend(shown(&fields));
+                let given = match self.ask(&path, audience, &form).await {
                     // A refresh token may be good for the audience alone that it was issued for.
-                    (Err(error), Some(secret))
+                    Err(error)
                         if error.class == Class::Unauthorised
+                            && proof.is_something()
                             && also_as_itself.as_deref() == Some(audience) =>
                     {
                         // What is wrong with the refresh token is the news, if this fails as well.
                         return self
-                            .as_itself(tenant, client_id, secret, audience)
+                            .as_itself(tenant, client_id, proof, audience)
                             .await
                             .map_err(|_| error);
                     }
-                    (given, _) => given?,
+                    given => given?,
                 };
                 if let Some(next) = given.refresh_token
                     && next.expose_secret() != refresh_token.expose_secret()
@@ -286,20 +300,55 @@ impl Inner {
         &self,
         tenant: &str,
         client_id: &str,
-        secret: &SecretString,
+        proof: &Proof,
         audience: &str,
     ) -> Result<(SecretString, Duration), RemoteError> {
+        let path = format!("/{tenant}/oauth2/v2.0/token");
         let scope = format!("{audience}/.default");
-        let form = [
+        let fields = self.prove(proof, client_id, &path, audience).await?;
+        let mut form = vec![
             ("grant_type", "client_credentials"),
             ("client_id", client_id),
-            ("client_secret", secret.expose_secret()),
             ("scope", &scope),
         ];
-        let given = self
-            .ask(&format!("/{tenant}/oauth2/v2.0/token"), audience, &form)
-            .await?;
+        form.extend(shown(&fields));
+        let given = self.ask(&path, audience, &form).await?;
         Ok((given.access_token, given.lifetime))
+    }
+
+    /// What proves the application, read where it may block.
+    async fn prove(
+        &self,
+        proof: &Proof,
+        client_id: &str,
+        path: &str,
+        audience: &str,
+    ) -> Result<Vec<(&'static str, SecretString)>, RemoteError> {
+        let (proof, client_id) = (proof.clone(), client_id.to_owned());
+        let endpoint = self.login.url(path, None).to_string();
+        let work = move || proof.fields(&client_id, &endpoint);
+        let failed = |class, why: String| {
+            RemoteError::new(
+                class,
+                Service::Entra,
+                format!("get a token for {audience}"),
+                why,
+            )
+        };
+        match tokio::task::spawn_blocking(work).await {
+            Ok(Ok(fields)) => Ok(fields),
+            Ok(Err(why)) => Err(failed(
+                Class::Unauthorised,
+                format!("the certificate of the application cannot be used: {why}"),
+            )),
+            Err(stopped) => {
+                let class = Class::Transient {
+                    retry_after: None,
+                    throttled: false,
+                };
+                Err(failed(class, "reading the secret was stopped".to_owned()).with_source(stopped))
+            }
+        }
     }
 
     async fn ask(
@@ -372,6 +421,14 @@ impl Inner {
         }
         error
     }
+}
+
+fn shown<'a>(
+    fields: &'a [(&'static str, SecretString)],
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    fields
+        .iter()
+        .map(|(name, value)| (*name, value.expose_secret()))
 }
 
 struct Given {

@@ -10,6 +10,8 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span, trace_span};
 use url::Url;
 
 use crate::auth::Tokens;
@@ -17,6 +19,7 @@ use crate::error::{Class, RemoteError, Service};
 use crate::http::carrier::Network;
 use crate::http::told::{Told, read_retry_after, request_ids};
 use crate::json;
+use crate::meter::Meter;
 
 pub use carrier::{Broken, Carrier, Cause, Parcel};
 pub use endpoint::{Endpoint, SetupError};
@@ -118,7 +121,9 @@ impl Http {
             answer_bytes_max: call.body_bytes_max,
         };
         let started = Instant::now();
-        let answer = self.carrier.carry(parcel).await;
+        let span = call.span();
+        let answer = self.carrier.carry(parcel).instrument(span.clone()).await;
+        told::note(&span, &call.headers, answer.as_ref().ok());
         let status = match &answer {
             Ok(answer) => answer.status().as_str().to_owned(),
             Err(_) => "none".to_owned(),
@@ -198,8 +203,47 @@ impl Call {
         self.body("application/json", body.as_str().to_owned())
     }
 
+    /// For traces: where, which way and how, without any id or value; the ids under which the other side knows the call are noted with its answer.
+    fn span(&self) -> Span {
+        let template = told::template(self.url.path());
+        trace_span!(
+            target: "cosell_trace",
+            "call",
+            otel.name = %format!("{} {template}", self.method),
+            otel.kind = "client",
+            otel.status_code = Empty,
+            peer.service = %self.service,
+            http.request.method = %self.method,
+            http.response.status_code = Empty,
+            server.address = self.url.host_str().unwrap_or_default(),
+            url.template = %template,
+            "client-request-id" = Empty,
+            "x-ms-client-request-id" = Empty,
+            "ms-correlationid" = Empty,
+            "request-id" = Empty,
+            "x-ms-service-request-id" = Empty,
+            "req_id" = Empty,
+            "ms-requestid" = Empty,
+            "x-ms-request-id" = Empty,
+            "x-ms-correlation-id" = Empty,
+        )
+    }
+
     fn refused(&self, message: &str) -> RemoteError {
         RemoteError::refused(self.service, &*self.doing, message)
+    }
+
+    /// Our own budget is used up; nothing was sent.
+    fn not_yet(&self, wait: Duration) -> RemoteError {
+        let class = Class::Transient {
+            retry_after: Some(wait),
+            throttled: false,
+        };
+        let message = format!(
+            "all that it allows us for a while is used, and there is room again in {} s",
+            wait.as_secs() + 1
+        );
+        RemoteError::new(class, self.service, &*self.doing, message)
     }
 
     /// No whole answer arrived.
@@ -337,18 +381,31 @@ pub(crate) struct Channel {
     pub(crate) endpoint: Endpoint,
     pub(crate) tokens: Tokens,
     pub(crate) http: Http,
+    /// What the credential may ask of the service; None: nobody counts.
+    pub(crate) meter: Option<Meter>,
 }
 
 impl Channel {
     /// Sends with a token; a 401 costs the token and one more try. Whatever the status, the answer is returned.
     pub(crate) async fn send(&self, call: &Call) -> Result<Answer, RemoteError> {
         let bearer = self.tokens.bearer(&self.endpoint.audience).await?;
-        let answer = self.http.send(call, Some(&bearer)).await?;
+        let answer = self.once(call, &bearer).await?;
         if answer.status != StatusCode::UNAUTHORIZED {
             return Ok(answer);
         }
         self.tokens.invalidate(&self.endpoint.audience, &bearer);
         let bearer = self.tokens.bearer(&self.endpoint.audience).await?;
-        self.http.send(call, Some(&bearer)).await
+        self.once(call, &bearer).await
+    }
+
+    /// One call, in its turn.
+    async fn once(&self, call: &Call, bearer: &SecretString) -> Result<Answer, RemoteError> {
+        let Some(meter) = &self.meter else {
+            return self.http.send(call, Some(bearer)).await;
+        };
+        let under_way = meter.call().await.map_err(|wait| call.not_yet(wait))?;
+        let answer = self.http.send(call, Some(bearer)).await;
+        under_way.ended(answer.as_ref().ok());
+        answer
     }
 }

@@ -11,6 +11,7 @@ pub mod dataverse;
 mod error;
 mod http;
 mod json;
+mod meter;
 pub mod notice;
 pub mod partner_center;
 
@@ -19,4 +20,5 @@ pub use crate::dataverse::Dataverse;
 pub use crate::error::{About, Class, RemoteError, Service};
 pub use crate::http::{Broken, Carrier, Cause, Endpoint, Http, HttpSettings, Parcel, SetupError};
 pub use crate::json::Body;
+pub use crate::meter::{Meter, Permit, Tally};
 pub use crate::partner_center::PartnerCenter;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use http::{Method, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use serde_json::Value;
 use url::Url;
 
@@ -17,6 +17,9 @@ pub enum NoticeError {
     /// No answer.
     #[error("no answer came: {0}")]
     Silent(&'static str),
+    /// It cannot be sent to this address.
+    #[error("no message can be sent to this address")]
+    Address,
     /// An answer that is no "thank you".
     #[error("the answer was {0}")]
     Refused(StatusCode),
@@ -39,9 +42,32 @@ pub async fn post(http: &Http, url: &Url, body: &Value) -> Result<(), NoticeErro
     match http.carry(parcel).await {
         Ok(answer) if answer.status().is_success() => Ok(()),
         Ok(answer) => Err(NoticeError::Refused(answer.status())),
-        Err(Broken::NeverSent(_)) => Err(NoticeError::Silent("no connection stood")),
-        Err(Broken::Cut(cause)) if cause.timed_out => Err(NoticeError::Silent("the time was up")),
-        Err(Broken::Cut(_)) => Err(NoticeError::Silent("the connection broke")),
         Err(Broken::TooLarge) => Ok(()),
+        Err(broken) => Err(silent(&broken)),
     }
+}
+
+/// Sends a request that another library has made, once, and gives the answer back whatever its status: for those that have no client of their own.
+///
+/// # Errors
+/// No answer came.
+pub async fn pass_on(http: &Http, request: Request<Bytes>) -> Result<Response<Bytes>, NoticeError> {
+    let (head, body) = request.into_parts();
+    let parcel = Parcel {
+        method: head.method,
+        url: Url::parse(&head.uri.to_string()).map_err(|_| NoticeError::Address)?,
+        headers: head.headers,
+        body: Some(body),
+        answer_bytes_max: ANSWER_BYTES_MAX,
+    };
+    http.carry(parcel).await.map_err(|broken| silent(&broken))
+}
+
+fn silent(broken: &Broken) -> NoticeError {
+    NoticeError::Silent(match broken {
+        Broken::NeverSent(_) => "no connection stood",
+        Broken::Cut(cause) if cause.timed_out => "the time was up",
+        Broken::Cut(_) => "the connection broke",
+        Broken::TooLarge => "the answer was too large",
+    })
 }

@@ -16,10 +16,10 @@ use tracing::{error, warn};
 use super::{StartError, desk};
 use crate::config::Config;
 use crate::desk::{Desk, Plugins};
+use crate::pace::PLUGINS_CHANGED;
 use crate::set::{StoreLedger, Voice, folder_name};
 use crate::subscribe::{RETRY, Registered, subscribe};
 use crate::trouble::Trouble;
-use crate::worker::PLUGINS_CHANGED;
 
 /// How often a host looks whether another one, or a person, has changed the set of plugins.
 const FOLLOW: Duration = Duration::from_secs(2);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use cosell_sync::brake::MassLimits;
+use cosell_sync::budget::Limits;
 use cosell_sync::course::Patience;
 use cosell_sync::deal::Unit;
 use cosell_sync::delta::Order;
@@ -19,7 +20,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use super::page::Section;
-use super::secret;
+use super::secret::{self, AppProof};
 
 const AUTHORITY: &str = "https://login.microsoftonline.com";
 const REFERRALS: &str = "https://api.partner.microsoft.com/v1.0/engagements";
@@ -73,8 +74,8 @@ pub struct PartnerCenter {
     pub webhook_url: Url,
     /// GUID of the application.
     pub client_id: String,
-    /// Of the application; None for a public client.
-    pub secret: Option<SecretString>,
+    /// Of the application; a public client has none.
+    pub app: AppProof,
     /// The file in which the refresh token of the signed-in user is kept and renewed. It is there, and private.
     pub refresh_token: PathBuf,
     /// What stands before a referral's id in a link for people.
@@ -97,11 +98,13 @@ pub struct Dataverse {
     /// GUID of the application.
     pub client_id: String,
     /// Of the application.
-    pub secret: SecretString,
+    pub app: AppProof,
     /// How its events prove themselves.
     pub webhook: DataverseSettings,
     /// Register endpoint and steps at start.
     pub subscribe: bool,
+    /// What the organisation allows this application user.
+    pub budget: Limits,
 }
 
 /// `[connection.policy]`
@@ -202,7 +205,7 @@ fn partner_center(section: &Section<'_>, extra_roots: Option<&str>) -> Option<Pa
     let base_url = section.url("base_url", Some(REFERRALS));
     let webhook_url = section.url("webhook_url", Some(REGISTRATION));
     let client_id = section.parsed("client_id", None, CLIENT, guid);
-    let secret = secret::optional(section, "secret");
+    let app = secret::proof(section, true);
     let refresh_token = secret::renewed_file(section, "refresh_token");
     // It carries a query, so it is not an address in the sense of the others; no token ever goes there.
     let link_base = section.parsed(
@@ -225,7 +228,7 @@ fn partner_center(section: &Section<'_>, extra_roots: Option<&str>) -> Option<Pa
         base_url: base_url?,
         webhook_url: webhook_url?,
         client_id: client_id?,
-        secret: secret?,
+        app: app?,
         refresh_token: refresh_token?,
         link_base: link_base?,
         location: location?,
@@ -287,7 +290,7 @@ fn dataverse(section: &Section<'_>, entra: Option<&Entra>) -> Option<Dataverse> 
     let url = section.url("url", None);
     let own_tenant = section.optional("tenant", TENANT, tenant);
     let client_id = section.parsed("client_id", None, CLIENT, guid);
-    let secret = secret::required(section, "secret");
+    let app = secret::proof(section, false);
     let webhook_secret = long_enough(
         section,
         "webhook_secret",
@@ -309,18 +312,37 @@ fn dataverse(section: &Section<'_>, entra: Option<&Entra>) -> Option<Dataverse> 
         },
     );
     let subscribe = section.flag("subscribe", true);
+    let budget = section.section("budget", budget);
     let tenant = own_tenant?.or_else(|| entra.map(|entra| entra.tenant.clone()));
     Some(Dataverse {
         url: url?,
         tenant: tenant?,
         client_id: client_id?,
-        secret: secret?,
+        app: app?,
         webhook: DataverseSettings {
             secret: webhook_secret?,
             secret_previous: webhook_secret_previous?,
             secret_header: webhook_header?,
         },
         subscribe: subscribe?,
+        budget: budget?,
+    })
+}
+
+/// `[connection.dataverse.budget]`: service protection limits. (dataverse 5)
+fn budget(section: &Section<'_>) -> Option<Limits> {
+    let window = section.number("window_s", 1..=3_600, 300);
+    let requests = section.number("requests", 1..=10_000_000, 6_000);
+    let execution = section.number("execution_s", 1..=1_000_000, 1_200);
+    let at_once = section.number("at_once", 1..=1_000, 52);
+    let bulk = section.number("bulk_percent", 1..=100, 50);
+    Some(Limits {
+        window_ms: window? * 1_000,
+        requests: u32::try_from(requests?).ok()?,
+        execution_ms: execution? * 1_000,
+        at_once: u32::try_from(at_once?).ok()?,
+        bulk_percent: u32::try_from(bulk?).ok()?,
+        is_shared: true,
     })
 }
 

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use cosell_remote::auth::{Proof, ProofFile};
+use jiff::Timestamp;
 use secrecy::SecretString;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -61,6 +63,92 @@ pub(super) fn list(section: &Section<'_>, key: &'static str) -> Option<Vec<Secre
         }
     };
     items.iter().map(read).collect()
+}
+
+/// How an application proves itself, and until when that is good as far as the operator has said so.
+#[derive(Debug, Clone)]
+pub struct AppProof {
+    /// A secret, a certificate, or nothing.
+    pub proof: Proof,
+    /// When a secret ends. A certificate says so itself.
+    pub secret_expires: Option<Timestamp>,
+}
+
+/// `secret` or `certificate`, not both. Neither is a public client, where that `may_be_public`.
+pub(super) fn proof(section: &Section<'_>, may_be_public: bool) -> Option<AppProof> {
+    let secret = replaced(section, "secret");
+    let certificate = replaced(section, "certificate");
+    let secret_expires = section.optional(
+        "secret_expires",
+        "a day such as \"2027-03-31\", as the Entra admin center shows it",
+        |text| {
+            let day: jiff::civil::Date = text.parse().ok()?;
+            format!("{day}T00:00:00Z").parse::<Timestamp>().ok()
+        },
+    );
+    let wrong = |key: &'static str, problem: String, hint: &str| {
+        if let Some(value) = section.get(key) {
+            section.broken(key, value, problem, hint);
+        }
+        None
+    };
+    let proof = match (secret?, certificate?) {
+        (Some(_), Some(_)) => {
+            return wrong(
+                "certificate",
+                "there is a secret already".to_owned(),
+                "leave one of them out; a certificate is the safer one",
+            );
+        }
+        (Some((text, file)), None) => Proof::secret(text, file),
+        (None, Some((text, file))) => match Proof::certificate(text, file) {
+            Ok(proof) => proof,
+            Err(why) => {
+                return wrong(
+                    "certificate",
+                    why.to_string(),
+                    "name one PEM file with the certificate and its private key (RSA)",
+                );
+            }
+        },
+        (None, None) if may_be_public => Proof::nothing(),
+        (None, None) => {
+            section.missing(
+                "secret",
+                &format!("add secret = {EXPECTED}, or a certificate in the same way"),
+            );
+            return None;
+        }
+    };
+    Some(AppProof {
+        proof,
+        secret_expires: secret_expires?,
+    })
+}
+
+/// A secret, and the file in which a person may replace it while the host runs.
+type Replaced = (SecretString, Option<ProofFile>);
+
+/// The outer None: it is there and wrong.
+fn replaced(section: &Section<'_>, key: &'static str) -> Option<Option<Replaced>> {
+    let text = optional(section, key)?;
+    Some(text.map(|text| (text, file_of(section, key))))
+}
+
+/// Where a secret that is there is kept, if that is a file.
+fn file_of(section: &Section<'_>, key: &'static str) -> Option<ProofFile> {
+    let value = section.get(key)?;
+    match place(section, key, value).ok()? {
+        Place::File(path) => Some(ProofFile {
+            path: section.resolve(path),
+            is_guarded: false,
+        }),
+        Place::Credential(name) => Some(ProofFile {
+            path: Path::new(&(section.page.environment)(CREDENTIALS_DIRECTORY)?).join(name),
+            is_guarded: true,
+        }),
+        Place::Env(_) => None,
+    }
 }
 
 /// A secret that the host replaces as it uses it: only a file can be written back. Returns the path of a file that is there and private.

@@ -17,6 +17,7 @@ mod deploy;
 mod manual;
 mod recordings;
 mod secrets;
+mod watching;
 
 const EXAMPLE: &str = include_str!("../../../../examples/cosell.toml");
 const ROOT: &str = include_str!("test-root.pem");

@@ -34,8 +34,16 @@ pub(super) async fn act(run: &mut Run<'_>, sight: &Sight, script: Script) -> Res
     Ok(())
 }
 
+#[tracing::instrument(
+    target = "cosell_trace",
+    level = "trace",
+    name = "write",
+    skip_all,
+    fields(kind, intent)
+)]
 async fn one(run: &mut Run<'_>, sight: &Sight, write: Write) -> Result<(), Trouble> {
     let kind = write.kind();
+    tracing::Span::current().record("kind", kind.as_str());
     let irreversible = !write.irreversible().is_empty();
     let intent = |run: &Run<'_>, target, precondition, detail: Value| Intent {
         irreversible,
@@ -310,6 +318,7 @@ async fn one(run: &mut Run<'_>, sight: &Sight, write: Write) -> Result<(), Troub
 
 async fn intend(run: &mut Run<'_>, intent: Intent) -> Result<String, Trouble> {
     let operation = intent.operation.clone();
+    tracing::Span::current().record("intent", operation.as_str());
     run.intend(intent).await?;
     Ok(operation)
 }

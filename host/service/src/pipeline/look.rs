@@ -67,6 +67,7 @@ pub(super) enum Looked {
 }
 
 /// Fetches what the lane is about, and what that leads to.
+#[tracing::instrument(target = "cosell_trace", level = "trace", skip_all)]
 pub(super) async fn look(run: &mut Run<'_>) -> Result<Looked, Trouble> {
     run.begin_look();
     let mut sight = Sight {

@@ -2,11 +2,13 @@
 //! of its account, and neither changes a column of its row.
 
 use cosell_store::{AcceptedEvent, Next, RecordKey};
+use cosell_sync::budget::Work;
 use cosell_sync::row::Cell;
 use cosell_sync::side::Side;
 
 use super::run::Run;
 use crate::looking::{self, Looked};
+use crate::pace;
 use crate::records::{Below, below, looked_at};
 use crate::trouble::Trouble;
 
@@ -69,7 +71,11 @@ pub(super) async fn ring(run: &Run<'_>) -> Result<Option<Next>, Trouble> {
         let event = AcceptedEvent {
             connection: run.lease.connection.clone(),
             record: record.clone(),
-            cause: format!("{table} below it"),
+            // What a full compare has met is bulk for the deal above it, too.
+            cause: match pace::work_of(&run.bells) {
+                Work::Bulk => pace::FULL_COMPARE.to_owned(),
+                Work::Fresh => format!("{table} below it"),
+            },
             dedupe: None,
             lane: None,
         };

@@ -6,7 +6,7 @@ pub(super) mod candidates;
 use std::sync::Arc;
 
 use cosell_plugins::PluginSet;
-use cosell_remote::{Class, RemoteError};
+use cosell_remote::{Class, Permit, RemoteError};
 use cosell_store::{CardChange, Change, HoldChange, LaneId, LaneState, Millis, Next};
 use cosell_sync::row::RecordKind;
 use cosell_sync::side::Side;
@@ -22,6 +22,7 @@ use super::deals::line;
 use super::{Archive, Moment, VerbError, reason_in_words};
 use crate::binding;
 use crate::desk::Desk;
+use crate::pace;
 use crate::pipeline::{MASS, Preview, Run, preview, refused};
 use crate::recording::Played;
 use crate::throttle;
@@ -213,11 +214,15 @@ pub(crate) async fn is_shut(desk: &Desk, connection: &str) -> Result<Option<Stri
     Ok(None)
 }
 
-/// The host beside us may have been asked for patience meanwhile: that holds for us, too.
-async fn take_turn(desk: &Desk, connection: &str) {
+/// Nobody waits for a plan as one does for an edit. The host beside us may have been asked for patience meanwhile: that holds for us, too.
+async fn take_turn(desk: &Desk, connection: &str) -> Vec<Permit> {
     if let Err(Trouble::NotYet { until, .. }) = throttle::must_be_open(desk, connection).await {
         let ms = until.saturating_sub(desk.now()).max(1).unsigned_abs();
         tokio::time::sleep(Duration::from_millis(ms).min(PATIENCE_MAX)).await;
+    }
+    match desk.connections.get(connection) {
+        Some(connection) => pace::bulk_turn(connection).await,
+        None => Vec::new(),
     }
 }
 
@@ -285,9 +290,11 @@ async fn judge(
             };
             break (refused(&run, &trouble), Change::default(), false);
         }
-        if played.is_none() {
-            take_turn(desk, &key.connection).await;
-        }
+        // What is played again asks nobody.
+        let _turn = match played {
+            None => take_turn(desk, &key.connection).await,
+            Some(_) => Vec::new(),
+        };
         match preview(&mut run).await {
             Ok(preview) => break (preview, run.into_change(&Next::Settled), false),
             Err(Trouble::Remote(error)) if tries < TRIES && patience(&error).is_some() => {

@@ -1,31 +1,41 @@
 //! Alerts: told when a condition begins and when it ends, never once per event. Which conditions hold is decided from one look; what was told
 //! is remembered while the host runs, so a restart tells again what still holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use cosell_remote::{Http, HttpSettings, notice};
 use cosell_store::Millis;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 use url::Url;
 
+use super::mail::Mailer;
 use super::vitals::{Vitals, look};
 use crate::config;
 use crate::desk::Desk;
+use crate::expiry::expiries;
 
 /// Often enough for people, seldom enough for a store with a million deals.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
 /// A credential that rests for less is a 429 that passes by itself.
 const RESTS_LONG_MS: Millis = 5 * 60_000;
 
+/// An ending is told again when so many days are left.
+const COUNTDOWN_DAYS: [u32; 4] = [30, 14, 7, 1];
+
 /// What can be wrong.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Alarm {
     StoreDown,
+    NoRoom,
+    Backlog,
+    /// Connection, credential, and within how many days it ends.
+    CredentialEnds(String, String, u32),
     BellsLate,
     ManyParked,
     CredentialRests(String, String),
@@ -39,6 +49,11 @@ impl Alarm {
     fn name(&self) -> String {
         match self {
             Self::StoreDown => "store-down".to_owned(),
+            Self::NoRoom => "no-room".to_owned(),
+            Self::Backlog => "backlog".to_owned(),
+            Self::CredentialEnds(connection, credential, days) => {
+                format!("credential-ends:{connection}:{credential}:{days}-days")
+            }
             Self::BellsLate => "bells-late".to_owned(),
             Self::ManyParked => "many-parked".to_owned(),
             Self::CredentialRests(connection, credential) => {
@@ -59,6 +74,15 @@ pub(crate) fn conditions(vitals: &Vitals, settings: &config::Alerts) -> BTreeMap
             Alarm::StoreDown,
             format!("the store does not answer: {why}; webhooks are answered with 503, and nothing is lost while the senders try again"),
         );
+    }
+    if let Some(why) = &vitals.no_room {
+        holds.insert(
+            Alarm::NoRoom,
+            format!("nothing new can be remembered: {why}; webhooks are answered with 503, and it goes on by itself when there is room"),
+        );
+    }
+    for (alarm, words) in endings(vitals, settings) {
+        holds.insert(alarm, words);
     }
     if vitals.plugins == 0 {
         holds.insert(
@@ -106,6 +130,15 @@ pub(crate) fn conditions(vitals: &Vitals, settings: &config::Alerts) -> BTreeMap
             ),
         );
     }
+    if census.bells_unanswered > settings.waiting {
+        holds.insert(
+            Alarm::Backlog,
+            format!(
+                "{} records wait to be looked at, and no more are taken: webhooks are answered with 503 until fewer wait",
+                census.bells_unanswered
+            ),
+        );
+    }
     let parked = census.lanes.get("parked").copied().unwrap_or(0);
     if parked >= i64::try_from(settings.parked).unwrap_or(i64::MAX) {
         holds.insert(
@@ -114,6 +147,35 @@ pub(crate) fn conditions(vitals: &Vitals, settings: &config::Alerts) -> BTreeMap
         );
     }
     holds
+}
+
+/// Each step of the countdown is an alarm of its own, so that it is told again when less time is left; a new credential ends all of them.
+fn endings(vitals: &Vitals, settings: &config::Alerts) -> Vec<(Alarm, String)> {
+    let steps = std::iter::once(settings.ends_days)
+        .chain(COUNTDOWN_DAYS)
+        .filter(|days| *days <= settings.ends_days);
+    let steps: BTreeSet<u32> = steps.collect();
+    let mut told = Vec::new();
+    for expiry in &vitals.expiries {
+        let left = expiry.days_left(vitals.now);
+        let words = match left {
+            ..0 => "is over".to_owned(),
+            0 => "ends within a day".to_owned(),
+            days => format!("ends in {days} days"),
+        };
+        for step in steps.iter().filter(|step| left < i64::from(**step)) {
+            told.push((
+                Alarm::CredentialEnds(expiry.connection.clone(), expiry.credential.clone(), *step),
+                format!(
+                    "connection {}: {} {words}: {}",
+                    expiry.connection,
+                    expiry.credential,
+                    expiry.remedy()
+                ),
+            ));
+        }
+    }
+    told
 }
 
 /// One message: the alarm, whether it begins or ends, and words.
@@ -125,9 +187,13 @@ pub(crate) struct Notice {
 }
 
 impl Notice {
+    const fn state(&self) -> &'static str {
+        if self.begins { "firing" } else { "resolved" }
+    }
+
     /// `text` is what chat services show.
     fn to_json(&self, now: Millis) -> Value {
-        let state = if self.begins { "firing" } else { "resolved" };
+        let state = self.state();
         json!({ "alert": self.alarm, "state": state, "at_ms": now, "message": self.words, "text": format!("cosell: {state}: {}", self.words) })
     }
 }
@@ -159,41 +225,93 @@ pub(crate) fn changes(
 }
 
 /// Where notices go besides the log.
-struct Post {
-    http: Http,
-    url: Url,
+enum Outlet {
+    Webhook(Http, Url),
+    Mail(Mailer),
 }
 
-impl Post {
-    fn new(secret: &SecretString, config: &config::Config) -> Option<Self> {
+impl Outlet {
+    /// All that are configured and can be used.
+    fn all(config: &config::Config) -> Vec<Self> {
+        let mut all = Vec::new();
         // Looked at when the configuration was read.
-        let url = secret.expose_secret().parse().ok()?;
-        let http = Http::new(&HttpSettings {
-            extra_roots_pem: config.extra_roots.iter().cloned().collect(),
-            ..HttpSettings::default()
-        });
-        match http {
-            Ok(http) => Some(Self { http, url }),
-            Err(error) => {
-                error!(error = %error, "alerts cannot be posted; they stand in the log only");
-                None
+        let address = config.alerts.webhook.as_ref();
+        if let Some(url) = address.and_then(|secret| secret.expose_secret().parse().ok()) {
+            match Http::new(&HttpSettings {
+                extra_roots_pem: config.extra_roots.iter().cloned().collect(),
+                ..HttpSettings::default()
+            }) {
+                Ok(http) => all.push(Self::Webhook(http, url)),
+                Err(error) => error!(error = %error, "alerts cannot be posted"),
+            }
+        }
+        if let Some(mail) = &config.alerts.mail {
+            match Mailer::new(mail, config.extra_roots.as_deref()) {
+                Ok(mailer) => all.push(Self::Mail(mailer)),
+                Err(error) => error!(error = %error, "alerts cannot be mailed"),
+            }
+        }
+        all
+    }
+
+    async fn deliver(&self, notice: &Notice, now: Millis) -> Result<(), String> {
+        match self {
+            Self::Webhook(http, url) => notice::post(http, url, &notice.to_json(now))
+                .await
+                .map_err(|error| format!("it could not be posted: {error}")),
+            Self::Mail(mailer) => mailer
+                .send(
+                    &format!("cosell: {} ({})", notice.alarm, notice.state()),
+                    &notice.words,
+                )
+                .await
+                .map_err(|error| error.to_string()),
+        }
+    }
+
+    /// Tells what has changed since it told something last. What cannot be delivered is tried again with the next look; a slow one keeps nobody
+    /// else waiting.
+    async fn tell(self, mut seen: watch::Receiver<Seen>) {
+        let mut told = BTreeMap::new();
+        while seen.changed().await.is_ok() {
+            let Seen { now, holds } = seen.borrow_and_update().clone();
+            for (alarm, notice) in changes(&told, &holds) {
+                if let Err(why) = self.deliver(&notice, now).await {
+                    warn!(alert = %notice.alarm, why = %why, "the alert did not arrive; trying again");
+                    continue;
+                }
+                remember(&mut told, &holds, alarm);
             }
         }
     }
 }
 
-/// Looks and tells until `stop` turns true. A notice that cannot be delivered is tried again with the next look.
+/// What one look has seen.
+#[derive(Debug, Clone, Default)]
+struct Seen {
+    now: Millis,
+    holds: BTreeMap<Alarm, String>,
+}
+
+fn remember(told: &mut BTreeMap<Alarm, String>, holds: &BTreeMap<Alarm, String>, alarm: Alarm) {
+    match holds.get(&alarm) {
+        Some(words) => drop(told.insert(alarm, words.clone())),
+        None => drop(told.remove(&alarm)),
+    }
+}
+
+/// Looks and tells until `stop` turns true.
 pub(crate) async fn alert(
     desk: Arc<Desk>,
     config: config::Config,
     mut stop: watch::Receiver<bool>,
 ) {
-    let post = config
-        .alerts
-        .webhook
-        .as_ref()
-        .and_then(|secret| Post::new(secret, &config));
-    let mut told = BTreeMap::new();
+    let (put, seen) = watch::channel(Seen::default());
+    let mut outlets = JoinSet::new();
+    for outlet in Outlet::all(&config) {
+        outlets.spawn(outlet.tell(seen.clone()));
+    }
+    let mut logged = BTreeMap::new();
     let mut clock = tokio::time::interval(config.alerts.every.unwrap_or(LOOK_EVERY));
     clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -201,26 +319,24 @@ pub(crate) async fn alert(
             _ = stop.changed() => return,
             _ = clock.tick() => {}
         }
-        let vitals = look(&desk).await;
+        let mut vitals = look(&desk).await;
+        let files = config.clone();
+        vitals.expiries = tokio::task::spawn_blocking(move || expiries(&files))
+            .await
+            .unwrap_or_default();
         let holds = conditions(&vitals, &config.alerts);
-        for (alarm, notice) in changes(&told, &holds) {
+        for (alarm, notice) in changes(&logged, &holds) {
             if notice.begins {
                 warn!(alert = %notice.alarm, "{}", notice.words);
             } else {
                 info!(alert = %notice.alarm, "{}", notice.words);
             }
-            if let Some(post) = &post
-                && let Err(why) =
-                    notice::post(&post.http, &post.url, &notice.to_json(vitals.now)).await
-            {
-                warn!(alert = %notice.alarm, why = %why, "the alert could not be posted; trying again");
-                continue;
-            }
-            match holds.get(&alarm) {
-                Some(words) => drop(told.insert(alarm, words.clone())),
-                None => drop(told.remove(&alarm)),
-            }
+            remember(&mut logged, &holds, alarm);
         }
+        put.send_replace(Seen {
+            now: vitals.now,
+            holds,
+        });
     }
 }
 
@@ -233,6 +349,9 @@ mod tests {
     fn settings() -> config::Alerts {
         config::Alerts {
             webhook: None,
+            mail: None,
+            ends_days: 30,
+            waiting: 100_000,
             late: Duration::from_secs(900),
             parked: 10,
             every: None,
@@ -311,5 +430,43 @@ mod tests {
         assert_eq!(changes(&holds, &later), []);
         let ends = changes(&later, &BTreeMap::new());
         assert!(!ends[0].1.begins && ends[0].1.words.starts_with("over: "));
+    }
+
+    #[test]
+    fn an_ending_is_told_again_as_less_time_is_left_and_a_new_credential_ends_all() {
+        const DAY: Millis = 86_400_000;
+        let mut vitals = well();
+        let ends_in = |days: i64| crate::expiry::Expiry {
+            connection: "contoso".into(),
+            credential: "dataverse-secret".into(),
+            expires_at: 10_000_000 + days * DAY,
+        };
+        let steps = |vitals: &Vitals| {
+            let all = names(vitals);
+            let step = |name: &String| name.rsplit_once(':').map(|(_, step)| step.to_owned());
+            all.iter().filter_map(step).collect::<Vec<_>>()
+        };
+        for (days, told) in [
+            (30, &[][..]),
+            (29, &["30-days"]),
+            (13, &["14-days", "30-days"]),
+            (0, &["1-days", "7-days", "14-days", "30-days"]),
+            (-3, &["1-days", "7-days", "14-days", "30-days"]),
+            (400, &[]),
+        ] {
+            vitals.expiries = vec![ends_in(days)];
+            assert_eq!(steps(&vitals), told, "{days} days left");
+        }
+        vitals.expiries = vec![ends_in(-3)];
+        let words = conditions(&vitals, &settings());
+        assert!(words.values().all(|words| words.contains("is over")));
+    }
+
+    #[test]
+    fn no_room_and_too_many_bells_are_alarms() {
+        let mut vitals = well();
+        vitals.no_room = Some("no room is left on the disk".into());
+        vitals.census.as_mut().unwrap().bells_unanswered = 100_001;
+        assert_eq!(names(&vitals), ["no-room", "backlog"]);
     }
 }

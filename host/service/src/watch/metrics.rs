@@ -15,6 +15,9 @@
 //! | `cosell_open_writes`, `cosell_open_cards`, `cosell_open_holds` | | what nobody has decided yet |
 //! | `cosell_credential_rests_seconds` | connection, credential | how long no call may be made |
 //! | `cosell_plugin_slow` | plugin | 1: it comes near the limit of a call |
+//! | `cosell_budget_used_ratio`, `cosell_budget_calls_at_once` | connection, credential | what is used of what Microsoft allows, and how many calls may be under way |
+//! | `cosell_turns_waited_total` | connection | runs that waited because others came first, or because the budget was used |
+//! | `cosell_spans_dropped_total` | | spans that no collector took |
 //! | `cosell_plugins`, `cosell_refused_plugin_files` | | the plugin folder |
 //! | `cosell_store_up`, `cosell_build_info` | version | the host itself |
 
@@ -63,6 +66,22 @@ fn describe() {
     describe_counter!("cosell_plugin_faults_total", "Calls that a plugin failed.");
     describe_histogram!("cosell_remote_request_seconds", "Calls to Microsoft.");
     describe_histogram!("cosell_plugin_call_seconds", "Calls of plugins.");
+    describe_counter!(
+        "cosell_turns_waited_total",
+        "Runs that waited for their turn."
+    );
+    describe_counter!(
+        "cosell_spans_dropped_total",
+        "Spans of traces that no collector took."
+    );
+    describe_gauge!(
+        "cosell_budget_used_ratio",
+        "What is used of what Microsoft allows in its window."
+    );
+    describe_gauge!(
+        "cosell_budget_calls_at_once",
+        "Calls that may be under way at once."
+    );
     describe_gauge!("cosell_lanes", "Deals by state.");
     describe_gauge!("cosell_linked_deals", "Deals with both records.");
     describe_gauge!(
@@ -124,6 +143,7 @@ pub(crate) fn router(desk: Arc<Desk>) -> Router {
                         &vitals,
                         &mut once.lock().unwrap_or_else(PoisonError::into_inner),
                     );
+                    put_budgets(&desk);
                     recorder.run_upkeep();
                     recorder.render()
                 }
@@ -188,6 +208,26 @@ fn put(vitals: &Vitals, once: &mut Once) {
         since.map_or(0, |since| vitals.now.saturating_sub(since))
     });
     gauge!("cosell_oldest_unanswered_bell_seconds").set(known(oldest) / 1_000.0);
+}
+
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "per mille of a window are small numbers"
+)]
+fn put_budgets(desk: &Desk) {
+    for connection in desk.connections.values() {
+        for (credential, meter) in [
+            ("dataverse", connection.dataverse.meter()),
+            ("partner-center", connection.partner_center.meter()),
+        ] {
+            let Some(meter) = meter else { continue };
+            let tally = meter.tally();
+            gauge!("cosell_budget_used_ratio", "connection" => connection.id.clone(), "credential" => credential)
+                .set(tally.used_permille as f64 / 1_000.0);
+            gauge!("cosell_budget_calls_at_once", "connection" => connection.id.clone(), "credential" => credential)
+                .set(f64::from(tally.at_once));
+        }
+    }
 }
 
 #[cfg(test)]

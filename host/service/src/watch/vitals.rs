@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use cosell_store::{Census, Millis, StoreError};
 
 use crate::desk::Desk;
+use crate::expiry::Expiry;
+use crate::room;
 
 /// What was seen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,6 +21,10 @@ pub(crate) struct Vitals {
     pub(crate) refused: BTreeMap<String, String>,
     /// Why this host cannot work with the set that serves by the store (S29).
     pub(crate) behind: Option<String>,
+    /// Why nothing new can be remembered.
+    pub(crate) no_room: Option<String>,
+    /// Credentials that end, as far as that is known.
+    pub(crate) expiries: Vec<Expiry>,
     /// Plugins in service.
     pub(crate) plugins: usize,
     /// Those that come near the limit of a call, by id.
@@ -46,6 +52,7 @@ pub(crate) async fn look(desk: &Desk) -> Vitals {
             .into_iter()
             .map(|(id, _)| id)
             .collect(),
+        no_room: room::trouble(desk).await,
         ..Vitals::default()
     };
     if let Err(error) = ask_the_store(desk, &mut vitals).await {

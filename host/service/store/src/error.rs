@@ -79,6 +79,12 @@ pub enum StoreError {
         /// Which limit.
         what: String,
     },
+    /// There is no room left, and it goes on when there is: nothing was changed.
+    #[error("the store takes nothing more: {what}")]
+    NoRoom {
+        /// Where, and as far as known how much.
+        what: String,
+    },
     /// The database failed: disk, corruption, a version from the future.
     #[error("the store failed while trying to {doing}")]
     Broken {

@@ -23,6 +23,7 @@ mod question;
 mod recordings;
 mod sets;
 mod sqlite;
+mod steady;
 mod url;
 mod write;
 mod writer;
@@ -40,7 +41,7 @@ pub use error::StoreError;
 pub use export::{EXPORT_VERSION, export};
 pub use lane::{Census, LaneFilter, LaneState, LaneSummary, Lease, LinkedReferral, Next};
 pub use link::{Base, LinkState};
-pub use open::{Opened, attach, open};
+pub use open::{Opened, attach, open, open_with};
 pub use postgres::PostgresStore;
 pub use question::{Answer, Card, CardChange, Closed, Hold, HoldChange, HoldVerdict};
 pub use recordings::{Keep, Recording, Recordings};
@@ -49,9 +50,10 @@ pub use sets::{
     Quarantined, Said, SaidFile, SetEvent, Sets,
 };
 pub use sqlite::{SqliteStore, system_clock};
+pub use steady::steady_clock;
 pub use url::{PostgresUrl, StoreUrl, StoreUrlError};
 pub use write::{Attempt, AttemptRow, Change, Intent, RECENT_WRITES_MS, RecentWrite, WriteCount};
-pub use writer::{Moment, PowerCut};
+pub use writer::{BELLS_WAITING_MAX, Moment, PowerCut};
 
 /// Milliseconds since the Unix epoch.
 pub type Millis = i64;
@@ -78,6 +80,15 @@ pub struct RecordKey {
     pub kind: String,
     /// GUID, lower case.
     pub id: String,
+}
+
+/// What a host hears that says it is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attended {
+    /// Lanes that became due because their hosts are gone.
+    pub freed: usize,
+    /// Hosts that are there, this one among them.
+    pub hosts: usize,
 }
 
 /// Why a credential may not be used right now; survives restarts (I11).
@@ -122,10 +133,10 @@ pub trait Store: Sets + Recordings {
     /// second host run after all, fences keep its runs from changing anything (I3).
     async fn resume(&self) -> Result<usize, StoreError>;
 
-    /// Says that the host `owner` is there, and makes the lanes due whose hosts are known to be gone; returns how many. A host calls it before
+    /// Says that the host `owner` is there, makes the lanes due whose hosts are known to be gone, and counts the hosts. A host calls it before
     /// it works, and every few seconds. Only owners whose names begin with [`ATTENDED`] are known to be gone when they are not heard of. The
-    /// embedded store does nothing.
-    async fn attend(&self, owner: &str) -> Result<usize, StoreError>;
+    /// embedded store does nothing, and knows of one host.
+    async fn attend(&self, owner: &str) -> Result<Attended, StoreError>;
 
     /// Makes the lanes due that `owner` has leased, and returns how many. For a host that stops in the middle of runs: nobody has to wait for
     /// their leases. Runs that go on all the same are fenced as soon as somebody else claims their lanes.

@@ -1,8 +1,11 @@
 //! A store by its address.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use crate::{Clock, PostgresStore, SqliteStore, Store, StoreError, StoreUrl, system_clock};
+use crate::{
+    BELLS_WAITING_MAX, Clock, PostgresStore, SqliteStore, Store, StoreError, StoreUrl, steady_clock,
+};
 
 /// A store and the clock that its leases hang on.
 pub struct Opened {
@@ -19,9 +22,25 @@ pub struct Opened {
 /// # Errors
 /// [`StoreError::Broken`] when it cannot be opened, belongs to another program or was made by a newer cosell.
 pub async fn open(url: &StoreUrl, given: Option<Clock>) -> Result<Opened, StoreError> {
+    open_with(url, given, BELLS_WAITING_MAX).await
+}
+
+/// The same; with more than `bells_max` bells that wait for an answer, new ones are refused ([`StoreError::Full`]).
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_with(
+    url: &StoreUrl,
+    given: Option<Clock>,
+    bells_max: i64,
+) -> Result<Opened, StoreError> {
     match url {
-        StoreUrl::Sqlite(_) => attach(url, given),
-        StoreUrl::Postgres(url) => Ok(shared(PostgresStore::open(url, given).await?)),
+        StoreUrl::Sqlite(path) => embedded(path, given, bells_max),
+        StoreUrl::Postgres(url) => {
+            let store = PostgresStore::attach_with(url, given, bells_max)?;
+            store.open_now().await?;
+            Ok(shared(store))
+        }
     }
 }
 
@@ -31,16 +50,18 @@ pub async fn open(url: &StoreUrl, given: Option<Clock>) -> Result<Opened, StoreE
 /// As [`open`], as far as it can be known.
 pub fn attach(url: &StoreUrl, given: Option<Clock>) -> Result<Opened, StoreError> {
     match url {
-        StoreUrl::Sqlite(path) => {
-            let clock = given.unwrap_or_else(system_clock);
-            let store = SqliteStore::open(path, Arc::clone(&clock))?;
-            Ok(Opened {
-                store: Arc::new(store),
-                clock,
-            })
-        }
+        StoreUrl::Sqlite(path) => embedded(path, given, BELLS_WAITING_MAX),
         StoreUrl::Postgres(url) => Ok(shared(PostgresStore::attach(url, given)?)),
     }
+}
+
+fn embedded(path: &Path, given: Option<Clock>, bells_max: i64) -> Result<Opened, StoreError> {
+    let clock = given.unwrap_or_else(steady_clock);
+    let store = SqliteStore::open_with(path, Arc::clone(&clock), bells_max)?;
+    Ok(Opened {
+        store: Arc::new(store),
+        clock,
+    })
 }
 
 fn shared(store: PostgresStore) -> Opened {

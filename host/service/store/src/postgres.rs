@@ -121,7 +121,7 @@ use self::arrivals::Arrivals;
 use self::fault::Fault;
 use self::schema::migrate;
 use crate::url::PostgresUrl;
-use crate::{Clock, Millis, StoreError, system_clock};
+use crate::{Clock, Millis, StoreError, steady_clock};
 
 const OPENING: &str = "open its database";
 
@@ -208,7 +208,7 @@ impl PostgresStore {
         Self::attach_with(url, given, crate::writer::BELLS_WAITING_MAX)
     }
 
-    fn attach_with(
+    pub(crate) fn attach_with(
         url: &PostgresUrl,
         given: Option<Clock>,
         bells_max: i64,
@@ -220,7 +220,7 @@ impl PostgresStore {
         let time = Arc::new(Time {
             given,
             ahead_ms: AtomicI64::new(0),
-            ours: system_clock(),
+            ours: steady_clock(),
         });
         Ok(Self {
             pool,

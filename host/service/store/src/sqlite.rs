@@ -51,7 +51,7 @@ impl SqliteStore {
         Self::open_with(path.as_ref(), clock, BELLS_WAITING_MAX)
     }
 
-    fn open_with(path: &Path, clock: Clock, bells_max: i64) -> Result<Self, StoreError> {
+    pub(crate) fn open_with(path: &Path, clock: Clock, bells_max: i64) -> Result<Self, StoreError> {
         let scribe = Scribe::new(
             schema::open_writer(path).map_err(opening)?,
             clock.clone(),

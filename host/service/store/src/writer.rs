@@ -24,7 +24,7 @@ const QUEUE_MAX: usize = 8_192;
 const GROUP_MAX: usize = 256;
 
 /// Unanswered bells after which callers are asked to come again (503): more than a backfill of the largest partners rings.
-pub(crate) const BELLS_WAITING_MAX: i64 = 100_000;
+pub const BELLS_WAITING_MAX: i64 = 100_000;
 
 /// At the limit, how often the bells are counted again: another process may have answered them, and counting all takes milliseconds.
 const RECOUNT_MS: Millis = 1_000;
@@ -378,12 +378,17 @@ where
     }
 }
 
+/// A full disk says so; a quota that is used up, or a limit on the size of files, is a write that fails.
 fn disk_full(error: &rusqlite::Error) -> bool {
+    const WRITE_FAILED: i32 = rusqlite::ffi::SQLITE_IOERR_WRITE;
     error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+        || error
+            .sqlite_error()
+            .is_some_and(|said| said.extended_code == WRITE_FAILED)
 }
 
 fn no_room() -> StoreError {
-    StoreError::Full {
+    StoreError::NoRoom {
         what: "no room is left on the disk".into(),
     }
 }

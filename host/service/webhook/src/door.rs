@@ -1,7 +1,7 @@
 //! The routes, and the line that every request walks: method, size, headers, body, proof, JSON, accept.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
@@ -100,6 +100,8 @@ pub struct Door {
     log: QuietLog,
     proofs: Semaphore,
     limits: DoorLimits,
+    /// The store was full, and is asked again after this.
+    full_until: Mutex<Option<SystemTime>>,
     clock: Arc<dyn Fn() -> SystemTime + Send + Sync>,
 }
 
@@ -188,6 +190,7 @@ impl Door {
             log: QuietLog::default(),
             proofs: Semaphore::new(limits.proofs),
             limits,
+            full_until: Mutex::default(),
             clock,
         })
     }
@@ -272,17 +275,14 @@ impl Door {
         match tokio::time::timeout(ACCEPT_TIME_MAX, self.accept.accept(bell)).await {
             Ok(Ok(AcceptOutcome::Unknown)) => Ok(self.unknown(&id, source, &kind)),
             Ok(Ok(outcome)) => {
+                *self.full_until() = None;
                 self.counters.outcome(outcome);
                 Ok(Answer::Taken(outcome))
             }
             Ok(Err(AcceptError::Full {
                 what,
                 retry_after_s,
-            })) => Err(Refusal {
-                reason: Reason::StoreFull,
-                retry_after_s: Some(retry_after_s),
-                detail: Some(what),
-            }),
+            })) => Err(self.full(retry_after_s, what)),
             Ok(Err(AcceptError::Broken { source })) => {
                 Err(Refusal::told(Reason::StoreBroken, source.to_string()))
             }
@@ -290,6 +290,34 @@ impl Door {
                 Reason::StoreBroken,
                 format!("no answer within {} s", ACCEPT_TIME_MAX.as_secs()),
             )),
+        }
+    }
+
+    fn full(&self, retry_after_s: u32, what: String) -> Refusal {
+        let until = (self.clock)() + Duration::from_secs(retry_after_s.into());
+        *self.full_until() = Some(until);
+        Refusal {
+            reason: Reason::StoreFull,
+            retry_after_s: Some(retry_after_s),
+            detail: Some(what),
+        }
+    }
+
+    fn full_until(&self) -> MutexGuard<'_, Option<SystemTime>> {
+        self.full_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// While the store is full, only those who have proven themselves are told so. The rest hear that there is too much, whatever is wrong with them.
+    fn while_full(&self, refusal: Refusal) -> Refusal {
+        let is_full = self
+            .full_until()
+            .is_some_and(|until| (self.clock)() < until);
+        if is_full && refusal.reason.status() == StatusCode::UNAUTHORIZED {
+            Reason::Busy.into()
+        } else {
+            refusal
         }
     }
 
@@ -327,6 +355,7 @@ impl Door {
                     .into_response()
             }
             Err(refusal) => {
+                let refusal = self.while_full(refusal);
                 self.counters.refused(refusal.reason);
                 let known = self
                     .connections

@@ -17,6 +17,7 @@ use crate::dataverse::metadata::{Column, Kind, Table};
 use crate::error::{Class, RemoteError, Service};
 use crate::http::{Answer, Call, Channel, Endpoint, Http, fresh_id, guid, query_text};
 use crate::json::{self, Object, Raw};
+use crate::meter::Meter;
 
 /// The version of the API that all of this was written for.
 pub(super) const API_PATH: &str = "/api/data/v9.2";
@@ -80,6 +81,7 @@ impl Dataverse {
                 endpoint: organisation,
                 tokens,
                 http,
+                meter: None,
             },
             catalogue: Catalogue::default(),
         }))
@@ -93,6 +95,23 @@ impl Dataverse {
             channel: self.0.channel.clone(),
             catalogue,
         }))
+    }
+
+    /// The same, keeping to what the credential may ask of the organisation.
+    #[must_use]
+    pub fn metered(self, meter: Meter) -> Self {
+        let catalogue = self.0.catalogue.copied(self.now());
+        let channel = Channel {
+            meter: Some(meter),
+            ..self.0.channel.clone()
+        };
+        Self(Arc::new(Inner { channel, catalogue }))
+    }
+
+    /// What the credential may ask. None: nobody counts.
+    #[must_use]
+    pub fn meter(&self) -> Option<&Meter> {
+        self.0.channel.meter.as_ref()
     }
 
     /// The user and organisation behind the credential. The organisation's id is what a connection is bound to (S22).

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::Response;
 use http::header::HeaderMap;
+use tracing::Span;
 
 use crate::json;
 
@@ -37,12 +40,13 @@ pub(super) fn request_ids(sent: &HeaderMap, received: &HeaderMap) -> Vec<(String
         "x-ms-client-request-id",
         "ms-correlationid",
     ];
-    const RECEIVED: [&str; 5] = [
+    const RECEIVED: [&str; 6] = [
         "request-id",
         "x-ms-service-request-id",
         "req_id",
         "ms-requestid",
         "x-ms-request-id",
+        "x-ms-correlation-id",
     ];
     let pick = |headers: &HeaderMap, name: &str| {
         Some((name.to_owned(), readable(headers.get(name)?.to_str().ok()?)))
@@ -51,6 +55,50 @@ pub(super) fn request_ids(sent: &HeaderMap, received: &HeaderMap) -> Vec<(String
         .filter_map(|name| pick(sent, name))
         .chain(RECEIVED.iter().filter_map(|name| pick(received, name)))
         .collect()
+}
+
+/// Notes in a trace how a call ended, and under which ids the other side knows it.
+pub(super) fn note(span: &Span, sent: &HeaderMap, answer: Option<&Response<Bytes>>) {
+    if span.is_disabled() {
+        return;
+    }
+    let nothing = HeaderMap::new();
+    let received = answer.map_or(&nothing, Response::headers);
+    for (name, id) in request_ids(sent, received) {
+        span.record(name.as_str(), id);
+    }
+    match answer {
+        Some(answer) => {
+            span.record("http.response.status_code", answer.status().as_u16());
+            if answer.status().is_client_error() || answer.status().is_server_error() {
+                span.record("otel.status_code", "ERROR");
+            }
+        }
+        None => drop(span.record("otel.status_code", "ERROR")),
+    }
+}
+
+/// A path without what names a record: ids and keys.
+pub(super) fn template(path: &str) -> String {
+    let mut told = String::with_capacity(path.len());
+    let mut rest = path;
+    while !rest.is_empty() {
+        if rest
+            .get(..36)
+            .is_some_and(|id| uuid::Uuid::try_parse(id).is_ok())
+        {
+            told.push_str("{id}");
+            rest = &rest[36..];
+        } else if let Some(key) = rest.strip_prefix('\'') {
+            told.push_str("'{key}'");
+            rest = key.split_once('\'').map_or("", |(_, rest)| rest);
+        } else {
+            let first = rest.chars().next().map_or(1, char::len_utf8);
+            told.push_str(&rest[..first]);
+            rest = &rest[first..];
+        }
+    }
+    told
 }
 
 /// Code and words of an error body, in any of the shapes that the two vendors and their gateways use.
@@ -161,6 +209,27 @@ mod tests {
             Some(RETRY_AFTER_MAX)
         );
         assert_eq!(read_retry_after("soon"), None);
+    }
+
+    #[test]
+    fn a_template_names_no_record() {
+        for (path, told) in [
+            (
+                "/v1.0/engagements/referrals/0f8fad5b-d9cb-469f-a165-70867728950e",
+                "/v1.0/engagements/referrals/{id}",
+            ),
+            (
+                "/api/data/v9.2/opportunities(0f8fad5b-d9cb-469f-a165-70867728950e)",
+                "/api/data/v9.2/opportunities({id})",
+            ),
+            (
+                "/accounts(name='Kovács Kft.')/x",
+                "/accounts(name='{key}')/x",
+            ),
+            ("/api/data/v9.2/$batch", "/api/data/v9.2/$batch"),
+        ] {
+            assert_eq!(template(path), told);
+        }
     }
 
     #[test]

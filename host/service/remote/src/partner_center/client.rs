@@ -10,6 +10,7 @@ use crate::auth::Tokens;
 use crate::error::{Class, RemoteError, Service};
 use crate::http::{Answer, Call, Channel, Endpoint, Http, fresh_id, guid};
 use crate::json::Body;
+use crate::meter::Meter;
 use crate::partner_center::pages::Pages;
 use crate::partner_center::patch::PatchOp;
 use crate::partner_center::wire::Referral;
@@ -78,14 +79,30 @@ impl PartnerCenter {
                 endpoint: settings.referrals,
                 tokens: tokens.clone(),
                 http: http.clone(),
+                meter: None,
             },
             webhooks: Channel {
                 endpoint: settings.webhooks,
                 tokens,
                 http,
+                meter: None,
             },
             wording: Arc::default(),
         }
+    }
+
+    /// The same, keeping to what the credential may ask. Both hosts count by tenant.
+    #[must_use]
+    pub fn metered(mut self, meter: Meter) -> Self {
+        self.webhooks.meter = Some(meter.clone());
+        self.referrals.meter = Some(meter);
+        self
+    }
+
+    /// What the credential may ask. None: nobody counts.
+    #[must_use]
+    pub const fn meter(&self) -> Option<&Meter> {
+        self.referrals.meter.as_ref()
     }
 
     /// Reads one referral.

@@ -19,7 +19,7 @@ fn user(keeper: Arc<dyn RefreshTokenKeeper>) -> Credential {
         also_as_itself: None,
         tenant: "contoso.example".to_owned(),
         client_id: "app".to_owned(),
-        secret: Some(SecretString::from("the-client-secret")),
+        proof: SecretString::from("the-client-secret").into(),
         keeper,
     }
 }

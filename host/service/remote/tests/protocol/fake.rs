@@ -174,6 +174,6 @@ pub(crate) fn credential() -> Credential {
     Credential::ClientCredentials {
         tenant: "contoso.example".to_owned(),
         client_id: "11111111-0000-4000-8000-000000000001".to_owned(),
-        secret: SecretString::from("the-client-secret"),
+        proof: SecretString::from("the-client-secret").into(),
     }
 }

@@ -100,7 +100,8 @@ fn secrets_come_from_the_environment_and_from_systemd() {
         })
         .unwrap_or_else(|errors| panic!("{errors}"));
     let dataverse = &config.connections[0].dataverse;
-    assert_eq!(dataverse.secret.expose_secret(), "from-env");
+    let shown = dataverse.app.proof.fields("app", "").unwrap();
+    assert_eq!(shown[0].1.expose_secret(), "from-env");
     assert_eq!(
         dataverse.webhook.secret.expose_secret(),
         "from-systemd-0123456789"

@@ -9,9 +9,10 @@ use super::{
     presence, reads, writes,
 };
 use crate::{
-    Accepted, AcceptedEvent, AttemptRow, AuditEntry, Bell, Card, Census, ChainBreak, Change,
-    CursorAdvance, Finding, Hold, Intent, LaneFilter, LaneId, LaneState, LaneSummary, Lease,
-    LinkState, LinkedReferral, Millis, Next, RecordKey, Store, StoreError, Throttle, WriteCount,
+    Accepted, AcceptedEvent, AttemptRow, Attended, AuditEntry, Bell, Card, Census, ChainBreak,
+    Change, CursorAdvance, Finding, Hold, Intent, LaneFilter, LaneId, LaneState, LaneSummary,
+    Lease, LinkState, LinkedReferral, Millis, Next, RecordKey, Store, StoreError, Throttle,
+    WriteCount,
 };
 
 #[async_trait]
@@ -41,7 +42,7 @@ impl Store for PostgresStore {
         Ok(0)
     }
 
-    async fn attend(&self, owner: &str) -> Result<usize, StoreError> {
+    async fn attend(&self, owner: &str) -> Result<Attended, StoreError> {
         insist!({ presence::attend(self, owner).await })
             .map_err(|fault: Fault| fault.explain("say that this host is there"))
     }

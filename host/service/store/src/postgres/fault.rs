@@ -17,8 +17,10 @@ pub(super) enum Fault {
     Again(Box<dyn Error + Send + Sync>),
     /// Anything else that PostgreSQL or the way to it said.
     Broken(Box<dyn Error + Send + Sync>),
-    /// It has no room: disk, connections.
+    /// It takes no more at once: connections.
     Full(String),
+    /// No room is left on its disk.
+    NoRoom(String),
 }
 
 /// What PostgreSQL said, in one line. Its details are left away: they repeat values.
@@ -35,6 +37,7 @@ impl Fault {
             Self::Refused(error) => error,
             Self::Again(source) | Self::Broken(source) => StoreError::Broken { doing, source },
             Self::Full(what) => StoreError::Full { what },
+            Self::NoRoom(what) => StoreError::NoRoom { what },
         }
     }
 
@@ -118,7 +121,7 @@ impl From<tokio_postgres::Error> for Fault {
         } else if gone.contains(code) {
             Self::Again(Box::new(Said { what }))
         } else if *code == SqlState::DISK_FULL {
-            Self::Full("no room is left on the database's disk".into())
+            Self::NoRoom("no room is left on the database's disk".into())
         } else if *code == SqlState::TOO_MANY_CONNECTIONS {
             Self::Full("the database takes no more connections".into())
         } else {

@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 
 use super::PostgresStore;
 use super::fault::Fault;
-use crate::{ATTENDED, Millis};
+use crate::{ATTENDED, Attended, Millis};
 
 /// `host` in ASCII: the first half of the locks' names; the second is made from the owner.
 const HOSTS: i32 = 0x686f_7374;
@@ -23,7 +23,7 @@ const HOSTS: i32 = 0x686f_7374;
 pub(super) struct Presence(Mutex<Option<ClientWrapper>>);
 
 /// See [`crate::Store::attend`].
-pub(super) async fn attend(store: &PostgresStore, owner: &str) -> Result<usize, Fault> {
+pub(super) async fn attend(store: &PostgresStore, owner: &str) -> Result<Attended, Fault> {
     let mut session = store.presence.0.lock().await;
     let there = match session.take().filter(|session| !session.is_closed()) {
         Some(there) => there,
@@ -37,14 +37,28 @@ pub(super) async fn attend(store: &PostgresStore, owner: &str) -> Result<usize, 
                 .await?;
             // Held by a session of ours that the database has not given up yet: until then it speaks for us.
             if !said.get::<_, bool>(0) {
-                return Ok(0);
+                return Ok(Attended { freed: 0, hosts: 1 });
             }
             fresh
         }
     };
     let freed = free(&there, store.time.given(), owner).await?;
+    let hosts = count(&there).await?;
     *session = Some(there);
-    Ok(freed)
+    Ok(Attended { freed, hosts })
+}
+
+/// Hosts that hold their locks in this database. Those of another schema in it count too: then each keeps to less than it might, which is safe.
+async fn count(session: &ClientWrapper) -> Result<usize, Fault> {
+    let held = session
+        .query_one(
+            "SELECT count(*) FROM pg_locks
+             WHERE locktype = 'advisory' AND granted AND classid = $1::int4::oid AND objsubid = 2
+               AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+            &[&HOSTS],
+        )
+        .await?;
+    Ok(usize::try_from(held.get::<_, i64>(0)).unwrap_or(1).max(1))
 }
 
 /// Makes the lanes of hosts that are gone due. Whoever holds an owner's lock is there; of several hosts that ask, one gets it, for this statement.

@@ -8,9 +8,10 @@ use super::{
 };
 use crate::writer::WhenFull;
 use crate::{
-    Accepted, AcceptedEvent, AttemptRow, AuditEntry, Bell, Card, Census, ChainBreak, Change,
-    CursorAdvance, Finding, Hold, Intent, LaneFilter, LaneId, LaneState, LaneSummary, Lease,
-    LinkState, LinkedReferral, Millis, Next, RecordKey, Store, StoreError, Throttle, WriteCount,
+    Accepted, AcceptedEvent, AttemptRow, Attended, AuditEntry, Bell, Card, Census, ChainBreak,
+    Change, CursorAdvance, Finding, Hold, Intent, LaneFilter, LaneId, LaneState, LaneSummary,
+    Lease, LinkState, LinkedReferral, Millis, Next, RecordKey, Store, StoreError, Throttle,
+    WriteCount,
 };
 
 #[async_trait]
@@ -140,9 +141,8 @@ impl Store for SqliteStore {
         self.write("take up what was left", lanes::resume).await
     }
 
-    async fn attend(&self, _owner: &str) -> Result<usize, StoreError> {
-        // One host at a time, and what the one before it left is taken up by `resume`.
-        Ok(0)
+    async fn attend(&self, _owner: &str) -> Result<Attended, StoreError> {
+        Ok(Attended { freed: 0, hosts: 1 })
     }
 
     async fn give_back(&self, owner: &str) -> Result<usize, StoreError> {

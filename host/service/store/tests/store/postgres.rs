@@ -76,23 +76,25 @@ async fn the_lanes_of_a_host_that_is_gone_are_due_at_once() {
     let name = |host: &str| format!("{ATTENDED}{host} {}", stage.url());
     let (here, gone) = (name("here"), name("gone"));
     let first = second_host(&stage).await;
-    assert_eq!(first.attend(&gone).await.unwrap(), 0);
+    assert_eq!(first.attend(&gone).await.unwrap().freed, 0);
     stage.ring(&referral("r1")).await;
     let lease = first.claim(&gone, LEASE_MS, 1).await.unwrap().remove(0);
     stage.ring(&referral("r2")).await;
     // Nobody knows whether such an owner is there.
     stage.store.claim("of before", LEASE_MS, 1).await.unwrap();
-    assert_eq!(stage.store.attend(&here).await.unwrap(), 0);
-    assert_eq!(first.attend(&gone).await.unwrap(), 0, "both are there");
+    assert_eq!(stage.store.attend(&here).await.unwrap().freed, 0);
+    let attended = first.attend(&gone).await.unwrap();
+    assert_eq!((attended.freed, attended.hosts), (0, 2), "both are there");
     drop(first);
     let client = client(stage.url()).await;
     let begun = std::time::Instant::now();
     let mut freed = 0;
     while freed == 0 && begun.elapsed() < std::time::Duration::from_secs(20) {
-        freed = stage.store.attend(&here).await.unwrap();
+        freed = stage.store.attend(&here).await.unwrap().freed;
         client.simple_query("SELECT pg_sleep(0.01)").await.unwrap();
     }
     assert_eq!(freed, 1);
+    assert_eq!(stage.store.attend(&here).await.unwrap().hosts, 1);
     let taken = stage.store.claim(&here, LEASE_MS, 10).await.unwrap();
     assert_eq!((taken.len(), taken[0].lane), (1, lease.lane));
 }

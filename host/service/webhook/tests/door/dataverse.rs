@@ -242,6 +242,19 @@ async fn full_is_503_because_dataverse_repeats_only_that() {
                 .post(world.dataverse())
                 .header("x-cosell-key", "evil")
                 .body(update().to_string()),
+            429,
+            "busy",
+        )
+        .await;
+    // As long as those who have proven themselves were told to stay away, or until one of them is taken.
+    world.pass(std::time::Duration::from_secs(18));
+    world
+        .refused(
+            world
+                .client
+                .post(world.dataverse())
+                .header("x-cosell-key", "evil")
+                .body(update().to_string()),
             401,
             "secret-wrong",
         )

@@ -282,13 +282,9 @@ async fn nothing_is_acknowledged_that_is_not_stored() {
         .refused(world.signed(&body, "chain.pem"), 503, "store-full")
         .await;
     assert_eq!(headers["retry-after"], "17");
-    // Who has not proved anything does not learn that we are full.
+    // Who has not proved anything hears that there is too much, and not what is wrong.
     world
-        .refused(
-            world.signed(&body, "chain.pem").body("evil"),
-            401,
-            "signature-wrong",
-        )
+        .refused(world.signed(&body, "chain.pem").body("evil"), 429, "busy")
         .await;
     world.set_full(false);
     world.set_broken(true);
@@ -303,11 +299,7 @@ async fn nothing_is_acknowledged_that_is_not_stored() {
     let tally = world.door.counters().tally();
     assert_eq!(
         tally.refused.into_iter().collect::<Vec<_>>(),
-        [
-            ("signature-wrong", 1),
-            ("store-broken", 1),
-            ("store-full", 1)
-        ]
+        [("busy", 1), ("store-broken", 1), ("store-full", 1)]
     );
 }
 

@@ -1,0 +1,263 @@
+//! Fresh edits first. A run begins when what the credentials may ask has room for it; bulk work (a full compare, changed plugins) has a part of that
+//! only, and half of the hands. Bulk that has to wait gets a moment of its own to come back, so that a thousand waiting deals do not all come at once.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use cosell_remote::{Meter, Permit};
+use cosell_store::Bell;
+use cosell_sync::budget::Work;
+
+use crate::desk::{Connection, Desk};
+use crate::pipeline::PERSON;
+
+/// Why a record rang that a full compare has met: nobody has changed it just now, as far as one knows.
+pub(crate) const FULL_COMPARE: &str = "full compare";
+/// Why a lane is looked at that no record rang for.
+pub(crate) const PLUGINS_CHANGED: &str = "plugins changed";
+/// For people who ask why a deal waits.
+const STANDS_BACK: &str =
+    "one of many at once: it waits for its turn, so that fresh edits come first";
+const NO_ROOM: &str = "what Microsoft allows us in a while is nearly used up; it goes on by itself";
+/// What a run takes, until runs have shown it.
+const TAKES_AT_FIRST: Duration = Duration::from_millis(200);
+/// Whoever has waited longer than any queue is long asks again.
+const TURN_MAX: Duration = Duration::from_secs(600);
+/// Longest pause of bulk work that waits on the spot.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How many bulk runs are under way, and when the next one that waits may come back.
+pub struct Pace(Mutex<Hands>);
+
+struct Hands {
+    bulk: usize,
+    bulk_max: usize,
+    /// Mean of the last bulk runs.
+    takes: Duration,
+    /// The turn that was given last.
+    last_turn: Instant,
+}
+
+impl Pace {
+    /// For so many deals at once, half of which may be bulk.
+    #[must_use]
+    pub fn new(deals_at_once: usize) -> Self {
+        Self(Mutex::new(Hands {
+            bulk: 0,
+            bulk_max: (deals_at_once / 2).max(1),
+            takes: TAKES_AT_FIRST,
+            last_turn: Instant::now(),
+        }))
+    }
+
+    fn hands(&self) -> MutexGuard<'_, Hands> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(self: &Arc<Self>) -> Option<BulkRun> {
+        let mut hands = self.hands();
+        if hands.bulk >= hands.bulk_max {
+            return None;
+        }
+        hands.bulk += 1;
+        Some(BulkRun {
+            pace: Arc::clone(self),
+            began: Instant::now(),
+        })
+    }
+
+    /// A moment of its own, not before `wait` is over.
+    fn turn(&self, wait: Duration) -> Duration {
+        let mut hands = self.hands();
+        let now = Instant::now();
+        // Twice as fast as runs have lately been: who comes too early takes another turn, which costs less than hands that rest.
+        let between = hands.takes / u32::try_from(hands.bulk_max * 2).unwrap_or(u32::MAX);
+        let turn = hands.last_turn.max(now + wait) + between.max(Duration::from_millis(1));
+        let turn = turn.min(now + TURN_MAX.max(wait));
+        hands.last_turn = turn;
+        turn.saturating_duration_since(now)
+    }
+}
+
+/// A bulk run under way.
+struct BulkRun {
+    pace: Arc<Pace>,
+    began: Instant,
+}
+
+impl Drop for BulkRun {
+    fn drop(&mut self) {
+        let mut hands = self.pace.hands();
+        hands.bulk = hands.bulk.saturating_sub(1);
+        hands.takes = (hands.takes * 7 + self.began.elapsed()) / 8;
+    }
+}
+
+/// The right to begin. What it holds comes back when it is dropped.
+pub(crate) struct Turn {
+    _permits: Vec<Permit>,
+    _bulk: Option<BulkRun>,
+}
+
+/// Not now.
+pub(crate) struct Later {
+    pub(crate) wait: Duration,
+    pub(crate) why: &'static str,
+}
+
+/// What a run is about, by what rang: bulk, if nothing but bulk has rung since the last answer; and if all is answered (the lane has waited), by
+/// what rang last.
+pub(crate) fn work_of(bells: &[Bell]) -> Work {
+    let is_bulk = |bell: &Bell| [FULL_COMPARE, PLUGINS_CHANGED].contains(&bell.cause.as_str());
+    let mut waiting = bells
+        .iter()
+        .filter(|bell| bell.rung > bell.answered)
+        .peekable();
+    let bulk = if waiting.peek().is_some() {
+        waiting.all(is_bulk)
+    } else {
+        let last = bells.iter().max_by_key(|bell| bell.since);
+        last.is_some_and(is_bulk)
+    };
+    if bulk { Work::Bulk } else { Work::Fresh }
+}
+
+/// The turn of one run.
+///
+/// # Errors
+/// When to come back.
+pub(crate) fn turn(desk: &Desk, connection: &str, bells: &[Bell]) -> Result<Turn, Later> {
+    let work = work_of(bells);
+    let ordered = |bell: &Bell| bell.rung > bell.answered && bell.cause == PERSON;
+    let Some(connection) = desk.connections.get(connection) else {
+        return Ok(Turn::free());
+    };
+    // A person waits for this one; and an order would be forgotten by waiting.
+    if bells.iter().any(ordered) {
+        return Ok(Turn::free());
+    }
+    let bulk = match work {
+        Work::Fresh => None,
+        Work::Bulk => match desk.pace.take() {
+            Some(run) => Some(run),
+            None => {
+                return Err(Later {
+                    wait: desk.pace.turn(Duration::ZERO),
+                    why: STANDS_BACK,
+                });
+            }
+        },
+    };
+    match permits(connection, work) {
+        Ok(permits) => Ok(Turn {
+            _permits: permits,
+            _bulk: bulk,
+        }),
+        Err(wait) => {
+            drop(bulk);
+            let (wait, why) = match work {
+                Work::Bulk => (desk.pace.turn(wait), STANDS_BACK),
+                // Not all in the same moment.
+                Work::Fresh => {
+                    let more = u64::from((desk.dice)() % 1_000);
+                    (wait + Duration::from_millis(more), NO_ROOM)
+                }
+            };
+            Err(Later { wait, why })
+        }
+    }
+}
+
+impl Turn {
+    const fn free() -> Self {
+        Self {
+            _permits: Vec::new(),
+            _bulk: None,
+        }
+    }
+}
+
+/// Waits on the spot until there is room for a piece of bulk work: a page of a full compare, a deal that is judged.
+pub(crate) async fn bulk_turn(connection: &Connection) -> Vec<Permit> {
+    loop {
+        match permits(connection, Work::Bulk) {
+            Ok(permits) => return permits,
+            Err(wait) => tokio::time::sleep(wait.min(LOOK_AGAIN)).await,
+        }
+    }
+}
+
+fn permits(connection: &Connection, work: Work) -> Result<Vec<Permit>, Duration> {
+    meters(connection).map(|meter| meter.begin(work)).collect()
+}
+
+/// What counts for a connection.
+pub(crate) fn meters(connection: &Connection) -> impl Iterator<Item = &Meter> {
+    let meters = [
+        connection.dataverse.meter(),
+        connection.partner_center.meter(),
+    ];
+    meters.into_iter().flatten()
+}
+
+/// So many hosts work on this store: each keeps to its part. The parts are made from who is there, and not call by call through the store: that
+/// would cost every call a question to the database, and a part that is wrong for some seconds costs at most a 429, which says so.
+pub(crate) fn shared_by(desk: &Desk, hosts: usize) {
+    let hosts = u32::try_from(hosts).unwrap_or(u32::MAX);
+    for meter in desk.connections.values().flat_map(meters) {
+        meter.shared_by(hosts);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cosell_store::RecordKey;
+
+    use super::*;
+
+    fn bell(cause: &str, rung: i64, answered: i64, since: i64) -> Bell {
+        Bell {
+            record: RecordKey {
+                side: "crm".into(),
+                kind: "opportunity".into(),
+                id: format!("{cause}{since}"),
+            },
+            rung,
+            answered,
+            cause: cause.into(),
+            since,
+        }
+    }
+
+    #[test]
+    fn bulk_is_what_nobody_has_just_changed() {
+        let compared = bell(FULL_COMPARE, 1, 0, 5);
+        assert_eq!(work_of(std::slice::from_ref(&compared)), Work::Bulk);
+        assert_eq!(work_of(&[compared, bell("Update", 2, 1, 1)]), Work::Fresh);
+        assert_eq!(work_of(&[]), Work::Fresh);
+    }
+
+    #[test]
+    fn a_lane_that_has_waited_is_what_rang_last() {
+        let edited = bell("Update", 3, 3, 1);
+        let compared = bell(FULL_COMPARE, 1, 1, 5);
+        assert_eq!(work_of(&[edited.clone(), compared]), Work::Bulk);
+        let compared_before = bell(FULL_COMPARE, 1, 1, 0);
+        assert_eq!(work_of(&[edited, compared_before]), Work::Fresh);
+    }
+
+    #[test]
+    fn half_of_the_hands_are_for_bulk_and_the_others_wait_one_behind_the_other() {
+        let pace = Arc::new(Pace::new(4));
+        let (one, two) = (pace.take(), pace.take());
+        assert!(one.is_some() && two.is_some() && pace.take().is_none());
+        let first = pace.turn(Duration::ZERO);
+        let mut last = first;
+        for _ in 0..99 {
+            last = pace.turn(Duration::ZERO);
+        }
+        assert!(last - first > Duration::from_secs(3), "{first:?} {last:?}");
+        drop(one);
+        assert!(pace.take().is_some());
+    }
+}
