@@ -88,6 +88,13 @@ fn only_remote_the_certificate_fetch_and_the_simulator_know_reqwest() {
 }
 
 #[test]
+fn only_the_host_knows_mail_and_traces() {
+    for package in ["lettre", "opentelemetry", "opentelemetry-otlp"] {
+        assert_eq!(users(package), set(&["host/service"]), "{package}");
+    }
+}
+
+#[test]
 fn webhook_and_store_do_not_know_what_a_deal_is() {
     for room in ["host/service/webhook", "host/service/store"] {
         let known = dependencies(room);

@@ -272,3 +272,23 @@ fn the_judge_sees_what_a_bad_host_would_do() {
         }
     });
 }
+
+/// The store's clock steps forward and back by an hour, between and within everything that waits: leases, backoff, throttles, a quiet period.
+#[test]
+fn steps_of_the_clock_are_survived() {
+    let kit = shared();
+    on_a_large_stack(|| {
+        for ops in [
+            "quiet.60 create.0.whole deliver.9 run.1 step.-3600 calm wait.90 calm",
+            "create.0.whole calm at.crm1.429 crm.0.value.2 deliver.9 run.1 step.-3600 run.2 step.3600 run.2",
+            "create.0.whole calm crm.0.value.2 deliver.9 at.crm1.freeze run.1 step.3600 run.2 step.-3600 thaw",
+            "create.0.helped at.pc!1.crash-after run.1 step.-3600 run.2 step.3600 calm",
+            "create.0.whole calm step.3600 at.any1.503 portal.0.value.3 deliver.9 run.1 step.-3600 restart run.2",
+        ] {
+            let ops = op::parse(ops).unwrap();
+            let broken = play(&kit, 1, &ops);
+            let told = broken.map(|broken| format!("{}: {}", broken.promise, broken.how));
+            assert_eq!(told, None, "{}", op::line(&ops));
+        }
+    });
+}
