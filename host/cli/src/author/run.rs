@@ -29,7 +29,7 @@ pub(crate) struct Args {
     /// Only this question, `opportunity.to-row`, or those of this hook, `opportunity`.
     #[arg(long, value_name = "HOOK")]
     hook: Option<String>,
-    /// What the questions are about: JSON.
+    /// What the questions are about: JSON; also the NAME.rejected.json beside a file that was refused for a deal over which it breaks.
     #[arg(long, value_name = "FILE", conflicts_with = "deal")]
     input: Option<PathBuf>,
     /// A real deal, as `cosell deals` names it, or the id of a record. Reads both sides and writes nothing.

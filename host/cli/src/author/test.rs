@@ -22,6 +22,8 @@ use super::Engines;
   round-trip     what is written is read back, and a second trip changes nothing; of a folder, the whole chain
   recorded       with --recording: every question about the recorded deal is answered, and the host would take the answer
 
+The plugin folder of a host tries the same when a file is new, with the first 25 of the strange deals of seed 1.
+
 Exit codes: 0 every law holds; 1 one does not, or could not be tried; 2 the command line was not understood.")]
 pub(crate) struct Args {
     /// A component, a script or a table; a folder of them, asked as the chain that they are; or a project, which is built first.

@@ -35,7 +35,13 @@ impl Keeper {
             return Ok(());
         }
         let serving = self.plugins_that_serve()?;
-        for (file, why) in together(&self.engine, &serving, &new) {
+        // A bug in us must not end the watching, and is no fault of a file.
+        let judging = AssertUnwindSafe(|| together(&self.engine, &serving, &new));
+        let broken = catch_unwind(judging).unwrap_or_else(|_| {
+            tracing::error!("the round trip of all plugins together could not be tried: the host itself failed over it; please report it");
+            Vec::new()
+        });
+        for (file, why) in broken {
             self.refuse(&file, why)?;
         }
         for held in self.files.values_mut() {
