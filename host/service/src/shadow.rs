@@ -305,10 +305,7 @@ mod tests {
         sorted.sort_unstable();
         assert_eq!(sorted, (0..1_000).collect::<Vec<_>>());
         assert_eq!(of("pid-1"), one, "the same host goes on where it was");
-        assert_eq!(
-            to_judge(&[], &BTreeMap::new(), "pid-1", 0),
-            [&("".to_owned(), LaneId(0)); 0]
-        );
+        assert!(to_judge(&[], &BTreeMap::new(), "pid-1", 0).is_empty());
     }
 
     #[test]

@@ -94,7 +94,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
                     .with_context(|| format!("the host has ended:\n{}", fleet.logs()))?,
                 log: std::fs::metadata(&log).map_or(0, |held| held.len()),
             };
-            if samples.len() % 12 == 0 {
+            if samples.len().is_multiple_of(12) {
                 println!(
                     "{:>5.0} s: {} deals, {} things said, {:.1} MiB resident, {:.1} MiB of log",
                     at.as_secs_f64(),
