@@ -190,7 +190,8 @@ fn passed(engine: &Engine, name: &[u8; 32]) {
     }
 }
 
-/// Waits on this thread, whichever it is: the keeper's, or that of a command that has a runtime on it. Guests answer on threads of their own.
+/// Waits on this thread, which must not be one that a runtime works on: there, tokio lets nobody go on who does not give way. Guests answer on threads of
+/// their own.
 fn wait<T>(work: impl Future<Output = T>) -> T {
     struct Unpark(Thread);
     impl Wake for Unpark {

@@ -35,9 +35,12 @@ impl Keeper {
             return Ok(());
         }
         let serving = self.plugins_that_serve()?;
-        // A bug in us must not end the watching, and is no fault of a file.
-        let judging = AssertUnwindSafe(|| together(&self.engine, &serving, &new));
-        let broken = catch_unwind(judging).unwrap_or_else(|_| {
+        // On a thread of its own: it waits for guests, and whoever opens a folder from within a runtime would wait for ever there. A bug in us must
+        // not end the watching, and is no fault of a file.
+        let engine = &self.engine;
+        let judged =
+            std::thread::scope(|scope| scope.spawn(|| together(engine, &serving, &new)).join());
+        let broken = judged.unwrap_or_else(|_| {
             tracing::error!("the round trip of all plugins together could not be tried: the host itself failed over it; please report it");
             Vec::new()
         });
