@@ -6,6 +6,7 @@ mod author;
 mod compiling;
 mod errors;
 mod help;
+mod people;
 mod sets;
 mod simulator;
 mod verbs;
