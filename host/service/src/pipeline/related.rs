@@ -72,7 +72,7 @@ pub(super) async fn ring(run: &Run<'_>) -> Result<Option<Next>, Trouble> {
             connection: run.lease.connection.clone(),
             record: record.clone(),
             // What a full compare has met is bulk for the deal above it, too.
-            cause: match pace::work_of(&run.bells) {
+            cause: match pace::work_of(run.bells) {
                 Work::Bulk => pace::FULL_COMPARE.to_owned(),
                 Work::Fresh => format!("{table} below it"),
             },
