@@ -115,7 +115,7 @@ async fn a_deal_is_recorded_for_an_author_and_asked_again() -> Told {
     assert!(
         answers
             .iter()
-            .any(|answer| answer["question"] == "opportunity.to-deal"
+            .any(|answer| answer["question"] == "opportunity.to-row"
                 && answer["says"].to_string().contains("125000")),
         "{answers:#?}"
     );
