@@ -228,7 +228,10 @@ async fn a_real_deal_is_asked_about_and_nothing_is_written() -> Told {
           describe: () => [{ tag: 'reads', val: { table: 'opportunity', columns: ['description'] } }],\n\
         };\n\
         export const opportunity = {\n\
-          toDeal: (ctx, seen) => [{ tag: 'campaign', val: new Map(seen.row.cells).get('description').val }],\n\
+          toDeal: (ctx, seen) => {\n\
+            const told = new Map(seen.row.cells).get('description');\n\
+            return told?.tag === 'text' ? [{ tag: 'campaign', val: told.val }] : [];\n\
+          },\n\
           toRow: (ctx, order) => { console.log(order.deal.name); return []; },\n\
         };\n\
         export const lead = { toRow: () => [] };\n";

@@ -290,7 +290,7 @@ async fn let_out_nothing(order: Order<'_>) -> Told {
     // For whoever operates the host, or just calls it: nobody's name is their business.
     let mut public = bad_callers(&fleet).await?;
     patiently("an alert to be tried", async || {
-        Ok(fleet.any_log_says("the alert could not be posted"))
+        Ok(fleet.any_log_says("the alert did not arrive"))
     })
     .await?;
     let host = fleet.hosts[0].address;
