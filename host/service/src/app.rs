@@ -325,12 +325,13 @@ fn compose(config: &Config, opened: Opened, plugins: Plugins) -> Result<Desk, St
     let mut connections = BTreeMap::new();
     let mut meters = Meters::default();
     for (place, settings) in config.connections.iter().enumerate() {
-        let connection = connection(config, settings, place, &seal, &mut meters).map_err(|source| {
-            StartError::Connection {
-                connection: settings.id.clone(),
-                source,
-            }
-        })?;
+        let connection =
+            connection(config, settings, place, &seal, &mut meters).map_err(|source| {
+                StartError::Connection {
+                    connection: settings.id.clone(),
+                    source,
+                }
+            })?;
         connections.insert(settings.id.clone(), connection);
     }
     Ok(Desk {

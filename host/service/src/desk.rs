@@ -15,10 +15,10 @@ use cosell_sync::route::Rule;
 use tokio::sync::{Notify, OnceCell};
 
 pub use crate::pace::Pace;
-pub use crate::room::Room;
-pub use crate::traces::Rings;
 use crate::recording::Keeping;
+pub use crate::room::Room;
 use crate::seal::Seal;
+pub use crate::traces::Rings;
 
 /// How long a lease lasts unless a configuration says otherwise. Every write begins with a fresh one, and two calls fit into it: no write
 /// outlives its lease unless the process itself is frozen.
