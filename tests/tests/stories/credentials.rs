@@ -51,7 +51,7 @@ async fn deals_wait_while_a_secret_is_out_and_go_on_when_its_file_has_a_new_one(
             })
         })
         .await?;
-    ensure!(waits.lanes.get("parked").is_none(), "{:?}", waits.lanes);
+    ensure!(!waits.lanes.contains_key("parked"), "{:?}", waits.lanes);
     private(&folder(&world)?.join("dataverse-secret"), "the-next-secret")?;
     // The credential rests for a minute, as far as the host knows.
     world.later(Duration::from_secs(61));
@@ -62,7 +62,7 @@ async fn deals_wait_while_a_secret_is_out_and_go_on_when_its_file_has_a_new_one(
         })
         .await?;
     let after = world.quiet().await?;
-    ensure!(after.lanes.get("parked").is_none(), "{:?}", after.lanes);
+    ensure!(!after.lanes.contains_key("parked"), "{:?}", after.lanes);
     world.end().await
 }
 

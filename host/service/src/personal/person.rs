@@ -48,7 +48,7 @@ impl Person {
     /// Says whether one person can be found by it.
     ///
     /// # Errors
-    /// [`NoPerson`].
+    /// What is missing, or says too little.
     pub fn check(&self) -> Result<(), NoPerson> {
         if self.mails.is_empty() && self.names.is_empty() && self.phones.is_empty() {
             return Err(NoPerson::Nobody);
