@@ -90,7 +90,7 @@ fn make(workspace: &Workspace) -> Result<(String, Value)> {
     Ok((target.to_owned(), bill))
 }
 
-/// Lets other people's program judge what [`write`] wrote, by the schema that CycloneDX publishes.
+/// Lets other people's program judge what [`write()`] wrote, by the schema that CycloneDX publishes.
 ///
 /// # Errors
 /// With what does not fit.
