@@ -129,7 +129,7 @@ async fn one_trace_is_one_run_with_every_call_and_its_ids() -> Told {
         "{ids:?}"
     );
     ensure!(
-        ids["client-request-id"] == about(write)["intent"],
+        ids["ms-correlationid"] == about(write)["intent"],
         "{ids:?}"
     );
     ensure!(
