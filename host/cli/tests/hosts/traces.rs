@@ -128,10 +128,7 @@ async fn one_trace_is_one_run_with_every_call_and_its_ids() -> Told {
             .is_some_and(|status| status.starts_with("20")),
         "{ids:?}"
     );
-    ensure!(
-        ids["ms-correlationid"] == about(write)["intent"],
-        "{ids:?}"
-    );
+    ensure!(ids["ms-correlationid"] == about(write)["intent"], "{ids:?}");
     ensure!(
         ids.get("request-id").is_some_and(|id| id.len() == 36),
         "{ids:?}"
