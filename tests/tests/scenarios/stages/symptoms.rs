@@ -26,9 +26,11 @@ fn answered(sight: &Sight<'_>, log: &Log, row: &str, topic: &str, words: &[&str]
     if let Some(word) = lacking {
         return Err(format!("the row does not say \"{word}\": {line}"));
     }
+    // What a record says is quoted, and a log quotes nobody: it names deal, field and rule.
+    let is_quoted = |word: &str| line.contains(&format!("\"{word}\""));
     let in_log: Vec<&str> = [row, "parked"]
         .into_iter()
-        .chain(words.iter().copied())
+        .chain(words.iter().copied().filter(|word| !is_quoted(word)))
         .collect();
     log.line(&in_log)?;
     let history = &sight.lane(row)?.history;
