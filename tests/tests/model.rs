@@ -279,6 +279,7 @@ fn steps_of_the_clock_are_survived() {
     let kit = shared();
     on_a_large_stack(|| {
         for ops in [
+            "create.0.draft create.1.draft calm step.-3600",
             "quiet.60 create.0.whole deliver.9 run.1 step.-3600 calm wait.90 calm",
             "create.0.whole calm at.crm1.429 crm.0.value.2 deliver.9 run.1 step.-3600 run.2 step.3600 run.2",
             "create.0.whole calm crm.0.value.2 deliver.9 at.crm1.freeze run.1 step.3600 run.2 step.-3600 thaw",

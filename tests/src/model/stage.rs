@@ -37,8 +37,9 @@ const PERSON: &str = "the operator";
 pub const CONNECTION: &str = "model";
 /// Webhooks that may arrive once more.
 const ARRIVED_MAX: usize = 32;
-/// Steps that the host may take at the end of a history: some ten per deal, and some hundred for one that waits to be completed.
-const STEPS_MAX: u32 = 1_000;
+/// Steps that the host may take at the end of a history: some ten per deal, and some hundred for one that waits to be completed, which is looked at
+/// four times a minute for half an hour; each hour by which the clock was set back meanwhile is waited, too, and takes twice as many.
+const STEPS_MAX: u32 = 4_000;
 /// A sweep that failed comes again after so long.
 const SWEEP_MS: i64 = 300_000;
 /// Longest wait of the host that is waited for at the end: it gives up after about a day.
