@@ -22,7 +22,10 @@ use cosell_host::desk::Desk;
 use cosell_host::pipeline::PERSON;
 use cosell_host::status::{Status, status};
 use cosell_plugins::Compiler;
-use cosell_simulator::{Assumptions, Control, Running, Service, Simulator, SimulatorConfig};
+use cosell_simulator::{
+    Assumptions, ColumnConfig, ColumnKind, Control, Fault, FaultKind, Running, Service, Simulator,
+    SimulatorConfig, TableConfig,
+};
 use cosell_store::{Card, Clock, Hold, LaneId, system_clock};
 use serde_json::{Value, json};
 
@@ -33,6 +36,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 const PORTS_MAX: usize = 20;
 /// Stories do not wait for a quarter of a minute.
 const ALERT_EVERY: Duration = Duration::from_millis(50);
+/// The column in which a row tells what became of it.
+const AUDIT: &str = "msft_microsoftpartnercenterreferralsyncaudit";
 /// A running host drains within seconds.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -679,6 +684,34 @@ impl World {
         Ok((row, referral))
     }
 
+    /// Partner Center refuses every change from now on, a seller makes one (the notes say "refused"), and the deal is parked with a cross.
+    ///
+    /// # Errors
+    /// What the CRM says, or that the cross never comes.
+    pub async fn refused(&self, row: &str) -> anyhow::Result<()> {
+        self.control().fault(Fault {
+            service: Service::Referrals,
+            method: Some("PATCH".into()),
+            path_prefix: String::new(),
+            skip: 0,
+            count: None,
+            kind: FaultKind::Answer {
+                status: 400,
+                code: None,
+                retry_after_s: None,
+            },
+        });
+        let notes = json!({ "description": "refused" });
+        self.control().seller_updates("opportunity", row, &notes)?;
+        self.until("the cross", |control| {
+            let row = control.row("opportunity", row)?;
+            text(&row, AUDIT).contains("not in step").then_some(())
+        })
+        .await?;
+        self.quiet().await?;
+        Ok(())
+    }
+
     /// Waits for the row of a referral.
     ///
     /// # Errors
@@ -700,6 +733,30 @@ impl Drop for World {
         if let Err(error) = self.note_decisions() {
             tracing::error!(%error, "what the assumption decided could not be noted");
         }
+    }
+}
+
+/// A table of an organisation's own: who else works on an opportunity, by lookups to both.
+#[must_use]
+pub fn deal_sellers() -> TableConfig {
+    let column = |schema_name: &str, kind| ColumnConfig {
+        schema_name: schema_name.to_owned(),
+        kind,
+        required: false,
+    };
+    let lookup = |target: &str| ColumnKind::Lookup {
+        target: target.to_owned(),
+    };
+    TableConfig {
+        schema_name: "new_DealSeller".to_owned(),
+        entity_set: "new_dealsellers".to_owned(),
+        primary_name: "new_name".to_owned(),
+        columns: vec![
+            column("new_Name", ColumnKind::Text { max_length: 100 }),
+            column("new_OpportunityId", lookup("opportunity")),
+            column("new_UserId", lookup("systemuser")),
+        ],
+        keys: Vec::new(),
     }
 }
 

@@ -2,7 +2,6 @@
 
 use cosell_simulator::{
     ColumnConfig, ColumnKind, ManyConfig, RowConfig, SimulatorConfig, TableColumnConfig,
-    TableConfig,
 };
 use cosell_tests::{World, id};
 use serde_json::{Value, json};
@@ -56,20 +55,7 @@ pub(crate) fn organisation(seed: u64) -> SimulatorConfig {
         kind,
         required: false,
     };
-    let lookup = |target: &str| ColumnKind::Lookup {
-        target: target.to_owned(),
-    };
-    config.tables.push(TableConfig {
-        schema_name: "new_DealSeller".to_owned(),
-        entity_set: "new_dealsellers".to_owned(),
-        primary_name: "new_name".to_owned(),
-        columns: vec![
-            column("new_Name", ColumnKind::Text { max_length: 100 }),
-            column("new_OpportunityId", lookup("opportunity")),
-            column("new_UserId", lookup("systemuser")),
-        ],
-        keys: Vec::new(),
-    });
+    config.tables.push(cosell_tests::deal_sellers());
     for (table, name, length) in [
         ("account", "new_Duns", 20),
         ("account", "new_ExternalId", 100),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use cosell_host::verbs::promote_plugin;
 use cosell_simulator::SimulatorConfig;
-use cosell_tests::{Setup, World, amount, text};
+use cosell_tests::{Setup, World, amount};
 use serde_json::json;
 
 use crate::{
@@ -17,11 +17,7 @@ const FOLLOWS: [(&str, &str); 2] = [("mapping_changes", "\"all\""), ("on_link", 
 
 /// A deal in step whose other column holds 50,000.
 async fn two_values(world: &World, name: &str) -> anyhow::Result<(String, String)> {
-    let account = world.account("Contoso Kft.", "HU")?;
-    let row = world.opportunity(&account, &json!({ "name": name }))?;
-    let referral = text(&world.referral_of(&row).await?, "id");
-    world.row_of(&referral).await?;
-    world.quiet().await?;
+    let (row, referral) = world.linked(&json!({ "name": name })).await?;
     let other = json!({ "budgetamount": 50_000 });
     world
         .control()

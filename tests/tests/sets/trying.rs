@@ -2,11 +2,8 @@
 
 use anyhow::ensure;
 use cosell_host::sweep::sweep_crm;
-use cosell_simulator::{
-    ColumnConfig, ColumnKind, RowConfig, SimulatorConfig, TableConfig, WebhookFault,
-    WebhookFaultKind,
-};
 use cosell_simulator::{Control, Service};
+use cosell_simulator::{RowConfig, SimulatorConfig, WebhookFault, WebhookFaultKind};
 use cosell_tests::{World, id, text};
 use serde_json::json;
 
@@ -18,25 +15,7 @@ const WITH_TEAM: &str = "[settings]\nteam-table = \"new_dealseller\"\nteam-oppor
 
 fn organisation() -> SimulatorConfig {
     let mut config = SimulatorConfig::demo();
-    let column = |schema_name: &str, kind| ColumnConfig {
-        schema_name: schema_name.to_owned(),
-        kind,
-        required: false,
-    };
-    let lookup = |target: &str| ColumnKind::Lookup {
-        target: target.to_owned(),
-    };
-    config.tables.push(TableConfig {
-        schema_name: "new_DealSeller".to_owned(),
-        entity_set: "new_dealsellers".to_owned(),
-        primary_name: "new_name".to_owned(),
-        columns: vec![
-            column("new_Name", ColumnKind::Text { max_length: 100 }),
-            column("new_OpportunityId", lookup("opportunity")),
-            column("new_UserId", lookup("systemuser")),
-        ],
-        keys: Vec::new(),
-    });
+    config.tables.push(cosell_tests::deal_sellers());
     for name in ["Rita", "Tom"] {
         config.rows.push(RowConfig {
             table: "systemuser".to_owned(),
@@ -69,11 +48,7 @@ fn has_seller(referral: &str, mail: &'static str) -> impl Fn(&Control) -> Option
 #[tokio::test(flavor = "multi_thread")]
 async fn s31_a_table_that_only_a_version_on_trial_reads_rings_and_is_swept() -> Told {
     let world = World::with(organisation(), &[]).await?;
-    let account = world.account("Contoso Kft.", "HU")?;
-    let row = world.opportunity(&account, &json!({ "name": "Tried" }))?;
-    let referral = text(&world.referral_of(&row).await?, "id");
-    world.row_of(&referral).await?;
-    world.quiet().await?;
+    let (row, referral) = world.linked(&json!({ "name": "Tried" })).await?;
     operator(
         &world,
         OPPORTUNITY,

@@ -45,11 +45,7 @@ async fn every_webhook_twice_and_some_never_changes_nothing() -> Told {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_was_away_finds_what_happened_by_its_sweep() -> Told {
     let mut world = World::start().await?;
-    let account = world.account("Contoso Kft.", "HU")?;
-    let row = world.opportunity(&account, &json!({}))?;
-    let referral = text(&world.referral_of(&row).await?, "id");
-    world.row_of(&referral).await?;
-    world.quiet().await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     world.stop_host().await;
     world
         .control()
@@ -119,11 +115,7 @@ async fn a_host_cut_off_in_the_middle_neither_loses_nor_doubles() -> Told {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_throttled_crm_is_left_alone_as_long_as_it_asks() -> Told {
     let world = World::start().await?;
-    let account = world.account("Contoso Kft.", "HU")?;
-    let row = world.opportunity(&account, &json!({}))?;
-    let referral = text(&world.referral_of(&row).await?, "id");
-    world.row_of(&referral).await?;
-    world.quiet().await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     world.control().fault(once(
         Service::Dataverse,
         None,
@@ -161,11 +153,7 @@ async fn a_throttled_crm_is_left_alone_as_long_as_it_asks() -> Told {
 #[tokio::test(flavor = "multi_thread")]
 async fn s31_a_solution_whose_webhook_was_lost_crosses_by_the_sweep() -> Told {
     let world = World::start().await?;
-    let account = world.account("Contoso Kft.", "HU")?;
-    let row = world.opportunity(&account, &json!({}))?;
-    let referral = text(&world.referral_of(&row).await?, "id");
-    world.row_of(&referral).await?;
-    world.quiet().await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     let desk = world.desk()?;
     let connection = &desk.connections["simulated"];
     sweep_crm(desk, connection).await?;
@@ -206,11 +194,7 @@ async fn s31_a_solution_whose_webhook_was_lost_crosses_by_the_sweep() -> Told {
 #[tokio::test(flavor = "multi_thread")]
 async fn s31_a_contact_that_is_corrected_rings_the_deals_that_look_at_it() -> Told {
     let world = World::start().await?;
-    let account = world.account("Contoso Kft.", "HU")?;
-    let row = world.opportunity(&account, &json!({}))?;
-    let referral = text(&world.referral_of(&row).await?, "id");
-    world.row_of(&referral).await?;
-    world.quiet().await?;
+    let (_row, referral) = world.linked(&json!({})).await?;
     let desk = world.desk()?;
     let connection = &desk.connections["simulated"];
     sweep_crm(desk, connection).await?;

@@ -1,11 +1,11 @@
 //! What waits for a person or for time: writes that cannot be taken back, mass changes, deals that swing.
 
-use cosell_simulator::{Fault, FaultKind, Service, SimulatorConfig};
+use cosell_simulator::SimulatorConfig;
 use cosell_sync::side::Side;
 use cosell_tests::{World, amount, text};
 use serde_json::json;
 
-use crate::{AUDIT, HELP, Told};
+use crate::{HELP, Told};
 
 const GATE: &str = "msft_microsoftpartnercenterreferralsync";
 const VISIBLE: &str = "msft_microsoftpartnercenterreferralvisible";
@@ -241,28 +241,7 @@ async fn s25_a_mass_change_is_held_and_goes_on_when_it_is_released() -> Told {
 async fn s26_a_parked_deal_stays_parked_until_something_that_it_stands_on_changes() -> Told {
     let world = World::start().await?;
     let (row, referral) = world.linked(&json!({})).await?;
-    world.control().fault(Fault {
-        service: Service::Referrals,
-        method: Some("PATCH".into()),
-        path_prefix: String::new(),
-        skip: 0,
-        count: None,
-        kind: FaultKind::Answer {
-            status: 400,
-            code: None,
-            retry_after_s: None,
-        },
-    });
-    world
-        .control()
-        .seller_updates("opportunity", &row, &json!({ "description": "refused" }))?;
-    world
-        .until("the cross", |control| {
-            let row = control.row("opportunity", &row)?;
-            text(&row, AUDIT).contains("not in step").then_some(())
-        })
-        .await?;
-    world.quiet().await?;
+    world.refused(&row).await?;
     let refused = world.control().refused().len();
     let written = world.control().ledger(0).len();
     // Bells that tell of nothing new: our own cross, and a touch that changes no column that is mapped.

@@ -29,11 +29,7 @@ fn folder(world: &World) -> anyhow::Result<&Path> {
 #[tokio::test(flavor = "multi_thread")]
 async fn deals_wait_while_a_secret_is_out_and_go_on_when_its_file_has_a_new_one() -> Told {
     let world = World::start().await?;
-    let account = world.account("Contoso Kft.", "HU")?;
-    let row = world.opportunity(&account, &json!({}))?;
-    let referral = text(&world.referral_of(&row).await?, "id");
-    world.row_of(&referral).await?;
-    world.quiet().await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     let config = Config::load(&world.config)?;
     let client = &config.connections[0].dataverse.client_id;
     world.control().replace_secret(client, "the-next-secret")?;

@@ -9,11 +9,7 @@ use crate::{AUDIT, HELP, IDENTIFIER, Told, once};
 #[tokio::test(flavor = "multi_thread")]
 async fn edits_on_both_sides_survive_each_other_and_nothing_echoes() -> Told {
     let world = World::start().await?;
-    let account = world.account("Contoso Kft.", "HU")?;
-    let row = world.opportunity(&account, &json!({}))?;
-    let referral = text(&world.referral_of(&row).await?, "id");
-    world.row_of(&referral).await?;
-    world.quiet().await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     let before = world.control().ledger(0).len();
 
     world.control().seller_updates(
@@ -51,11 +47,7 @@ async fn edits_on_both_sides_survive_each_other_and_nothing_echoes() -> Told {
 #[tokio::test(flavor = "multi_thread")]
 async fn s10_a_conflict_follows_the_policy_and_the_loser_is_written_down() -> Told {
     let world = World::with(SimulatorConfig::demo(), &[("on_conflict", "\"crm\"")]).await?;
-    let account = world.account("Contoso Kft.", "HU")?;
-    let row = world.opportunity(&account, &json!({}))?;
-    let referral = text(&world.referral_of(&row).await?, "id");
-    world.row_of(&referral).await?;
-    world.quiet().await?;
+    let (row, referral) = world.linked(&json!({})).await?;
 
     // No webhook tells of the first edit, so that one look sees both.
     world.control().webhook_fault(WebhookFault {
@@ -118,11 +110,7 @@ async fn microsoft_accepts_and_its_id_and_status_arrive() -> Told {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_colleagues_save_in_between_is_never_overwritten() -> Told {
     let world = World::start().await?;
-    let account = world.account("Contoso Kft.", "HU")?;
-    let row = world.opportunity(&account, &json!({}))?;
-    let referral = text(&world.referral_of(&row).await?, "id");
-    world.row_of(&referral).await?;
-    world.quiet().await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     // The first update of the row is answered 412, as if someone had just saved it; and someone does.
     world.control().fault(once(
         Service::Dataverse,
@@ -160,11 +148,7 @@ async fn a_colleagues_save_in_between_is_never_overwritten() -> Told {
 #[tokio::test(flavor = "multi_thread")]
 async fn s21_switching_sync_off_pauses_and_on_resumes() -> Told {
     let world = World::start().await?;
-    let account = world.account("Contoso Kft.", "HU")?;
-    let row = world.opportunity(&account, &json!({}))?;
-    let referral = text(&world.referral_of(&row).await?, "id");
-    world.row_of(&referral).await?;
-    world.quiet().await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     world.control().seller_updates(
         "opportunity",
         &row,
@@ -255,11 +239,9 @@ async fn s24_no_contact_leaves_before_consent_is_on_record() -> Told {
         &[("contacts_may_be_shared", "false")],
     )
     .await?;
-    let account = world.account("Contoso Kft.", "HU")?;
-    let row = world.opportunity(&account, &json!({ "parentcontactid@odata.bind": null }))?;
-    let referral = text(&world.referral_of(&row).await?, "id");
-    world.row_of(&referral).await?;
-    world.quiet().await?;
+    let (row, referral) = world
+        .linked(&json!({ "parentcontactid@odata.bind": null }))
+        .await?;
     let contact = world
         .control()
         .rows("contact")
@@ -295,11 +277,7 @@ const AUDIT_CHARS: usize = 100_000;
 #[tokio::test(flavor = "multi_thread")]
 async fn s7_a_column_that_is_too_short_is_told_once_and_the_hosts_own_never() -> Told {
     let world = World::start().await?;
-    let account = world.account("Contoso Kft.", "HU")?;
-    let row = world.opportunity(&account, &json!({}))?;
-    let referral = text(&world.referral_of(&row).await?, "id");
-    world.row_of(&referral).await?;
-    world.quiet().await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     // The audit column is full: with every line from now on the oldest fall off.
     world.control().seller_updates(
         "opportunity",

@@ -9,11 +9,7 @@ use crate::{AUDIT, Told};
 #[tokio::test(flavor = "multi_thread")]
 async fn s16_a_deal_won_in_the_crm_closes_there_and_is_frozen_afterwards() -> Told {
     let world = World::start().await?;
-    let account = world.account("Contoso Kft.", "HU")?;
-    let row = world.opportunity(&account, &json!({}))?;
-    let referral = text(&world.referral_of(&row).await?, "id");
-    world.row_of(&referral).await?;
-    world.quiet().await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     world.control().seller_wins(&row, &json!({}))?;
     world
         .until("the win in Partner Center", |control| {
@@ -49,11 +45,7 @@ async fn s16_a_deal_won_in_the_crm_closes_there_and_is_frozen_afterwards() -> To
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deal_lost_in_partner_center_is_lost_in_the_crm_with_its_last_values() -> Told {
     let world = World::start().await?;
-    let account = world.account("Contoso Kft.", "HU")?;
-    let row = world.opportunity(&account, &json!({}))?;
-    let referral = text(&world.referral_of(&row).await?, "id");
-    world.row_of(&referral).await?;
-    world.quiet().await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     let patch = json!([
         { "op": "replace", "path": "/details/notes", "value": "no budget this year" },
         { "op": "replace", "path": "/status", "value": "Closed" },
@@ -120,11 +112,7 @@ async fn s26_a_refusal_is_shown_once_where_the_seller_looks_and_goes_when_it_is_
 async fn s18_a_deleted_row_is_never_recreated_and_nothing_is_written_until_a_person_decides() -> Told
 {
     let mut world = World::start().await?;
-    let account = world.account("Contoso Kft.", "HU")?;
-    let row = world.opportunity(&account, &json!({}))?;
-    let referral = text(&world.referral_of(&row).await?, "id");
-    world.row_of(&referral).await?;
-    world.quiet().await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     let before = world.control().ledger(0).len();
     world.control().seller_deletes("opportunity", &row)?;
     world.control().partner_user_patches(

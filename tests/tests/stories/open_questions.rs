@@ -22,11 +22,7 @@ async fn a_sales_stage_crosses_both_ways_and_is_never_turned_back() -> Told {
         ..Setup::default()
     })
     .await?;
-    let account = world.account("Contoso Kft.", "HU")?;
-    let row = world.opportunity(&account, &json!({ "salesstage": 1 }))?;
-    let referral = text(&world.referral_of(&row).await?, "id");
-    world.row_of(&referral).await?;
-    world.quiet().await?;
+    let (row, referral) = world.linked(&json!({ "salesstage": 1 })).await?;
     let control = world.control();
     let stage = || {
         control
@@ -122,11 +118,7 @@ async fn a_private_deal_that_asks_for_help_later_invites_microsoft_once() -> Tol
 #[tokio::test(flavor = "multi_thread")]
 async fn s19_a_deal_whose_end_is_changed_afterwards_is_reopened_nowhere() -> Told {
     let world = World::start().await?;
-    let account = world.account("Contoso Kft.", "HU")?;
-    let row = world.opportunity(&account, &json!({}))?;
-    let referral = text(&world.referral_of(&row).await?, "id");
-    world.row_of(&referral).await?;
-    world.quiet().await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     let ends = |how: &str| {
         json!([
             { "op": "replace", "path": "/status", "value": "Closed" },
@@ -197,11 +189,7 @@ async fn a_host_whose_user_only_reads_goes_on_when_it_may_write() -> Told {
     let world = World::start().await?;
     let control = world.control();
     let mail = text(&control.about()["organizations"][0], "user_mail");
-    let account = world.account("Contoso Kft.", "HU")?;
-    let row = world.opportunity(&account, &json!({}))?;
-    let referral = text(&world.referral_of(&row).await?, "id");
-    world.row_of(&referral).await?;
-    world.quiet().await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     // A reader sees the deals whose team names him.
     let seller = json!({ "firstName": "Cora", "lastName": "Sell", "email": mail });
     let joins = json!([{ "op": "add", "path": "/team/-", "value": seller }]);
@@ -237,11 +225,7 @@ async fn a_host_whose_user_only_reads_goes_on_when_it_may_write() -> Told {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_nobody_took_is_made_up_for_by_the_sweep() -> Told {
     let mut world = World::start().await?;
-    let account = world.account("Contoso Kft.", "HU")?;
-    let row = world.opportunity(&account, &json!({}))?;
-    let referral = text(&world.referral_of(&row).await?, "id");
-    world.row_of(&referral).await?;
-    world.quiet().await?;
+    let (row, referral) = world.linked(&json!({})).await?;
     world.stop_host().await;
     let patch = json!([{ "op": "replace", "path": "/details/notes", "value": "unheard" }]);
     world.control().partner_user_patches(&referral, &patch)?;

@@ -3,11 +3,11 @@
 use cosell_host::verbs::{
     Side, VerbError, answer, cards, holds, rebind, release_mass, retry, retry_parked, settle,
 };
-use cosell_simulator::{Fault, FaultKind, Service, SimulatorConfig};
-use cosell_tests::{World, text};
+use cosell_simulator::SimulatorConfig;
+use cosell_tests::World;
 use serde_json::json;
 
-use crate::{AUDIT, Told, VISIBLE, archive, deal_of, linked, replace};
+use crate::{Told, VISIBLE, archive, deal_of, linked, replace};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_card_is_answered_with_one_of_its_choices_and_the_host_carries_it_out() -> Told {
@@ -158,28 +158,7 @@ async fn a_mass_change_is_released_as_one_and_counting_starts_anew() -> Told {
 async fn a_parked_deal_is_retried_when_a_person_orders_it() -> Told {
     let world = World::start().await?;
     let (row, referral) = linked(&world, "Data platform").await?;
-    world.control().fault(Fault {
-        service: Service::Referrals,
-        method: Some("PATCH".into()),
-        path_prefix: String::new(),
-        skip: 0,
-        count: None,
-        kind: FaultKind::Answer {
-            status: 400,
-            code: None,
-            retry_after_s: None,
-        },
-    });
-    world
-        .control()
-        .seller_updates("opportunity", &row, &json!({ "description": "refused" }))?;
-    world
-        .until("the cross", |control| {
-            let row = control.row("opportunity", &row)?;
-            text(&row, AUDIT).contains("not in step").then_some(())
-        })
-        .await?;
-    world.quiet().await?;
+    world.refused(&row).await?;
     world.control().clear_faults();
     let archive = archive(&world)?;
     let none = retry_parked(&archive, Some("the moon is full"), "ada").await?;

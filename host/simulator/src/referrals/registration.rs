@@ -4,7 +4,7 @@ mod notice;
 mod validation;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::Method;
@@ -109,7 +109,7 @@ impl Registrations {
 
     /// Someone else in the tenant registers another address for the same events; false when nothing is registered.
     pub(crate) fn take(&self, tenant: &str, url: &str) -> bool {
-        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut books = self.books();
         let Some(held) = books.by_tenant.get_mut(tenant) else {
             return false;
         };
@@ -118,7 +118,7 @@ impl Registrations {
     }
 
     pub(crate) fn saved(&self) -> Saved {
-        let books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        let books = self.books();
         Saved {
             books: books.clone(),
             traces: self.traces.saved(),
@@ -127,12 +127,12 @@ impl Registrations {
 
     pub(crate) fn restore(&self, saved: Saved) {
         self.traces.restore(saved.traces);
-        *self.books.lock().unwrap_or_else(PoisonError::into_inner) = saved.books;
+        *self.books() = saved.books;
     }
 
     /// The same registrations in another world.
     pub(crate) fn copied(&self, shared: &Shared) -> Arc<Self> {
-        let books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        let books = self.books();
         let books = Books {
             ids: Ids::new(shared.seed, 0x5E),
             by_tenant: books.by_tenant.clone(),
@@ -161,7 +161,7 @@ impl Registrations {
         at: Timestamp,
     ) {
         let registration = {
-            let books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+            let books = self.books();
             books
                 .by_tenant
                 .get(tenant)
@@ -172,16 +172,13 @@ impl Registrations {
             let uri = self.uri(referral);
             self.send(
                 &registration,
-                Notice {
-                    event,
-                    resource: "referral",
-                    uri: &uri,
-                    record: referral,
-                    at,
-                    validation: None,
-                },
+                Notice::of_referral(event, &uri, referral, at),
             );
         }
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What a notification calls a referral.
@@ -201,19 +198,9 @@ impl Registrations {
         referral: &str,
         at: Timestamp,
     ) -> Option<Posted> {
-        let registration = {
-            let books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
-            books.by_tenant.get(tenant).cloned()?
-        };
+        let registration = self.books().by_tenant.get(tenant).cloned()?;
         let uri = self.uri(referral);
-        let notice = Notice {
-            event,
-            resource: "referral",
-            uri: &uri,
-            record: referral,
-            at,
-            validation: None,
-        };
+        let notice = Notice::of_referral(event, &uri, referral, at);
         let body = notice.body(&self.assumptions).into_bytes();
         let signature = self.signer.sign(&body).ok()?;
         Some(Posted {
@@ -280,7 +267,7 @@ impl Registrations {
                 "responseMessage": "", "systemError": status.is_none(), "dateTimeUtc": now,
             }));
             let results = results.collect();
-            let mut books = this.books.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut books = this.books();
             if let Some(held) = books.validations.get_mut(&id) {
                 held.results = Some(results);
             }
@@ -327,7 +314,7 @@ impl Registrations {
                 Ok(Reply::json(200, &json!(names)))
             }
             ("", &Method::GET) => {
-                let books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+                let books = self.books();
                 let held = books.by_tenant.get(&identity.tenant);
                 held.map(|held| Reply::json(200, &self.shown(held)))
                     .ok_or_else(|| error(404, "600033", "There is no registration."))
@@ -381,7 +368,7 @@ impl Registrations {
         let token_in_ms_header = field("SignatureTokenToMsSignatureHeader")
             .and_then(Value::as_bool)
             .unwrap_or(false);
-        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut books = self.books();
         let held = books.by_tenant.get(&identity.tenant).cloned();
         match (&held, replace) {
             (Some(_), false) => {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::guest::{Guest, Val, reads};
-use crate::scripts::{shared, stock};
+use crate::scripts::{a_and_b, shared, stock};
 
 const ENGINE: &str = "script.engine.wasm";
 
@@ -20,26 +20,6 @@ fn bench(script: &str) -> (TempDir, PathBuf) {
     let path = dir.path().join("50-acme.js");
     std::fs::write(&path, script).unwrap();
     (dir, path)
-}
-
-/// A script that reads and writes `a` and `b` of the opportunity, with these hooks.
-fn script(hooks: &str) -> String {
-    format!(
-        "export const plugin = {{\n\
-           manifest: () => ({{ id: 'acme', version: '1.0.0', summary: 'A script.' }}),\n\
-           describe: () => [\n\
-             {{ tag: 'reads', val: {{ table: 'opportunity', columns: ['a', 'b'] }} }},\n\
-             {{ tag: 'writes', val: {{ table: 'opportunity', columns: ['a', 'b'] }} }},\n\
-           ],\n\
-         }};\n\
-         const text = (row, column) => {{\n\
-           const value = new Map(row.cells).get(column);\n\
-           return value?.tag === 'text' ? value.val : undefined;\n\
-         }};\n\
-         const set = (column, text) =>\n\
-           ({{ tag: 'set', val: [column, text === undefined ? {{ tag: 'empty' }} : {{ tag: 'text', val: text }}] }});\n\
-         {hooks}\n"
-    )
 }
 
 async fn examined(script: &str) -> ExamReport {
@@ -73,7 +53,8 @@ fn failures(report: &ExamReport) -> Vec<String> {
 
 #[tokio::test]
 async fn a_good_script_keeps_every_law() {
-    let report = examined(&script(
+    let report = examined(&a_and_b(
+        "acme",
         "export const opportunity = {\n\
            toDeal: (ctx, seen) => [{ tag: 'notes', val: text(seen.row, 'a') }],\n\
            toRow: (ctx, order) => [set('a', order.deal.notes)],\n\
@@ -88,7 +69,8 @@ async fn a_good_script_keeps_every_law() {
 
 #[tokio::test]
 async fn a_plugin_that_remembers_is_refused_at_load_with_both_answers() {
-    let report = examined(&script(
+    let report = examined(&a_and_b(
+        "acme",
         "let asked = 0;\n\
          export const opportunity = { toRow: () => [set('a', `${asked++}`)] };",
     ))
@@ -108,7 +90,8 @@ async fn a_plugin_that_remembers_is_refused_at_load_with_both_answers() {
 #[tokio::test]
 async fn a_strange_deal_that_breaks_it_is_made_small_and_can_be_asked_again() {
     // Breaks over a customer without a postal code.
-    let text = script(
+    let text = a_and_b(
+        "acme",
         "export const opportunity = {\n\
            toRow: (ctx, order) => [set('a', order.deal.company.address.postalCode.trim())],\n\
          };",
@@ -149,7 +132,8 @@ async fn a_strange_deal_that_breaks_it_is_made_small_and_can_be_asked_again() {
 
 #[tokio::test]
 async fn an_undeclared_column_on_a_rare_path_is_found() {
-    let report = examined(&script(
+    let report = examined(&a_and_b(
+        "acme",
         "export const opportunity = {\n\
            toRow: (ctx, order) => [set(order.deal.contacts.length > 20 ? 'c' : 'a', 'x')],\n\
          };",
@@ -167,7 +151,8 @@ async fn an_undeclared_column_on_a_rare_path_is_found() {
 
 #[tokio::test]
 async fn what_is_written_into_one_column_and_read_from_another_is_told() {
-    let report = examined(&script(
+    let report = examined(&a_and_b(
+        "acme",
         "export const opportunity = {\n\
            toDeal: (ctx, seen) => [{ tag: 'notes', val: text(seen.row, 'b') }],\n\
            toRow: (ctx, order) => [set('a', order.deal.notes)],\n\
@@ -185,7 +170,8 @@ async fn what_is_written_into_one_column_and_read_from_another_is_told() {
 
 #[tokio::test]
 async fn a_unit_that_another_column_feeds_is_no_failure() {
-    let report = examined(&script(
+    let report = examined(&a_and_b(
+        "acme",
         "export const opportunity = {\n\
            toDeal: (ctx, seen) => [{ tag: 'notes', val: text(seen.row, 'b') }],\n\
            toRow: () => [],\n\
@@ -198,12 +184,15 @@ async fn a_unit_that_another_column_feeds_is_no_failure() {
 #[tokio::test]
 async fn a_cut_is_a_note_and_what_grows_at_every_trip_a_failure() {
     let mapping = |to_row: &str| {
-        script(&format!(
-            "export const opportunity = {{\n\
+        a_and_b(
+            "acme",
+            &format!(
+                "export const opportunity = {{\n\
                toDeal: (ctx, seen) => [{{ tag: 'notes', val: text(seen.row, 'a') }}],\n\
                toRow: (ctx, order) => [set('a', {to_row})],\n\
              }};"
-        ))
+            ),
+        )
     };
     let cut = examined(&mapping("(order.deal.notes ?? '').slice(0, 5)")).await;
     assert!(cut.is_passed(), "{:?}", failures(&cut));
@@ -251,10 +240,11 @@ async fn a_state_and_a_country_come_back_as_they_went() {
 
 #[tokio::test]
 async fn a_folder_is_tried_as_the_chain_that_it_is() {
-    let (dir, _) = bench(&script(
+    let (dir, _) = bench(&a_and_b(
+        "acme",
         "export const opportunity = { toRow: (ctx, order) => [set('a', order.deal.notes)] };",
     ));
-    let other = script(
+    let other = a_and_b("acme", 
         "export const opportunity = { toDeal: (ctx, seen) => [{ tag: 'notes', val: text(seen.row, 'b') }] };",
     )
     .replace("'acme'", "'other'");
@@ -305,9 +295,10 @@ async fn a_refused_file_is_told_as_the_folder_tells_it() {
 #[test]
 fn the_cost_of_a_question_is_the_same_each_time_and_grows_with_the_work() {
     let cost = |body: &str| {
-        let (_dir, path) = bench(&script(&format!(
-            "export const opportunity = {{ toRow: () => {{ {body} return []; }} }};"
-        )));
+        let (_dir, path) = bench(&a_and_b(
+            "acme",
+            &format!("export const opportunity = {{ toRow: () => {{ {body} return []; }} }};"),
+        ));
         let trial = Trial::load(&shared(), &path).unwrap();
         let meter = Meter::load(&path, &[], Limits::default()).unwrap();
         let case = trial.standard_case("opportunity.to-row");
@@ -325,7 +316,8 @@ fn the_cost_of_a_question_is_the_same_each_time_and_grows_with_the_work() {
 
 #[test]
 fn an_input_is_an_example_and_its_expectations_are_judged() {
-    let (_dir, path) = bench(&script(
+    let (_dir, path) = bench(&a_and_b(
+        "acme",
         "export const opportunity = {\n\
            toRow(ctx, order) { console.log('asked'); return [set('a', order.deal.notes)]; },\n\
          };",

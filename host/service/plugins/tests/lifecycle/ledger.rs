@@ -6,7 +6,7 @@ use cosell_plugins::ledger::{Quarantine, Said, Step};
 use cosell_plugins::{Asking, Generation, Ledger, LedgerError, PluginEvent, Slate};
 use cosell_sync::row::RecordKind;
 
-use crate::guest::{Does, Guest, Val, manifest};
+use crate::acme::{bad, good};
 use crate::house::{House, asking, seen};
 
 const FILE: &str = "50-acme.wasm";
@@ -88,23 +88,6 @@ impl Ledger for Moody {
     fn now_ms(&self) -> i64 {
         self.slate.now_ms()
     }
-}
-
-fn acme(version: &str, does: Does) -> Vec<u8> {
-    Guest::of(&["opportunity"])
-        .named("acme")
-        .says("plugin#manifest", manifest("acme", version, vec![]))
-        .with("opportunity#to-deal", does)
-        .build()
-}
-
-fn good(version: &str) -> Vec<u8> {
-    let answer = Val::ok(Val::list([Val::with("name", Val::s(version))]));
-    acme(version, Does::Says(answer))
-}
-
-fn bad(version: &str) -> Vec<u8> {
-    acme(version, Does::LogsAndPanics("no such table: 7", 1))
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
     reason = "a helper of a test fails as a test does"
 )]
 
+mod acme;
 mod author;
 mod cache;
 mod check;

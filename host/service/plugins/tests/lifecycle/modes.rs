@@ -4,24 +4,12 @@ use cosell_plugins::{Asking, Mode, PluginSet, Promote};
 use cosell_sync::deal::{Unit, UnitValue};
 use cosell_sync::row::RecordKind;
 
-use crate::guest::{Does, Guest, Val, manifest};
+use crate::acme::{acme, good};
+use crate::guest::Does;
 use crate::house::{House, asking, put, seen};
 
 const FILE: &str = "50-acme.wasm";
 const OPERATOR: &str = "50-acme.toml";
-
-fn acme(version: &str, does: Does) -> Vec<u8> {
-    Guest::of(&["opportunity"])
-        .named("acme")
-        .says("plugin#manifest", manifest("acme", version, vec![]))
-        .with("opportunity#to-deal", does)
-        .build()
-}
-
-fn good(version: &str) -> Vec<u8> {
-    let answer = Val::ok(Val::list([Val::with("name", Val::s(version))]));
-    acme(version, Does::Says(answer))
-}
 
 /// What a deal's name is with this set; none: it failed.
 async fn name_by(set: &PluginSet, about: u64) -> Option<String> {

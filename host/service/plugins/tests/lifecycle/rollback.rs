@@ -3,27 +3,11 @@
 use cosell_plugins::{Asking, EngineSettings, PluginSet};
 use cosell_sync::row::RecordKind;
 
+use crate::acme::{bad, good};
 use crate::guest::{Does, Guest, Val, manifest};
 use crate::house::{House, asking, put, seen};
 
 const FILE: &str = "50-acme.wasm";
-
-fn acme(version: &str, does: Does) -> Vec<u8> {
-    Guest::of(&["opportunity"])
-        .named("acme")
-        .says("plugin#manifest", manifest("acme", version, vec![]))
-        .with("opportunity#to-deal", does)
-        .build()
-}
-
-fn good(version: &str) -> Vec<u8> {
-    let answer = Val::ok(Val::list([Val::with("name", Val::s(version))]));
-    acme(version, Does::Says(answer))
-}
-
-fn bad(version: &str) -> Vec<u8> {
-    acme(version, Does::LogsAndPanics("no such table: 7", 1))
-}
 
 /// One question about each of these deals. How many were answered.
 async fn about(set: &PluginSet, deals: impl IntoIterator<Item = u64>) -> usize {

@@ -30,6 +30,26 @@ pub(crate) fn stock(engine: &str) -> Vec<u8> {
     })
 }
 
+/// A script that reads and writes `a` and `b` of the opportunity, with these hooks.
+pub(crate) fn a_and_b(id: &str, hooks: &str) -> String {
+    format!(
+        "export const plugin = {{\n\
+           manifest: () => ({{ id: '{id}', version: '1.0.0', summary: 'A script.' }}),\n\
+           describe: () => [\n\
+             {{ tag: 'reads', val: {{ table: 'opportunity', columns: ['a', 'b'] }} }},\n\
+             {{ tag: 'writes', val: {{ table: 'opportunity', columns: ['a', 'b'] }} }},\n\
+           ],\n\
+         }};\n\
+         const text = (row, column) => {{\n\
+           const value = new Map(row.cells).get(column);\n\
+           return value?.tag === 'text' ? value.val : undefined;\n\
+         }};\n\
+         const set = (column, text) =>\n\
+           ({{ tag: 'set', val: [column, text === undefined ? {{ tag: 'empty' }} : {{ tag: 'text', val: text }}] }});\n\
+         {hooks}\n"
+    )
+}
+
 fn example() -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../examples/script");
     std::fs::read(folder.join(FILE)).unwrap()

@@ -8,29 +8,17 @@ use serde_json::Value;
 
 use crate::guest::{Does, Guest};
 use crate::house::House;
-use crate::scripts::{shared, stock};
+use crate::scripts::{a_and_b, shared, stock};
 
 const ENGINE: &str = "script.engine.wasm";
 const FILE: &str = "50-acme.js";
 const OTHER: &str = "60-other.js";
 
-/// A script that reads and writes `a` and `b` of the opportunity, with this hook.
+/// That script with one hook, as bytes.
 fn script(id: &str, opportunity: &str) -> Vec<u8> {
-    format!(
-        "export const plugin = {{\n\
-           manifest: () => ({{ id: '{id}', version: '1.0.0', summary: 'A script.' }}),\n\
-           describe: () => [\n\
-             {{ tag: 'reads', val: {{ table: 'opportunity', columns: ['a', 'b'] }} }},\n\
-             {{ tag: 'writes', val: {{ table: 'opportunity', columns: ['a', 'b'] }} }},\n\
-           ],\n\
-         }};\n\
-         const text = (row, column) => {{\n\
-           const value = new Map(row.cells).get(column);\n\
-           return value?.tag === 'text' ? value.val : undefined;\n\
-         }};\n\
-         const set = (column, text) =>\n\
-           ({{ tag: 'set', val: [column, text === undefined ? {{ tag: 'empty' }} : {{ tag: 'text', val: text }}] }});\n\
-         export const opportunity = {{ {opportunity} }};\n"
+    a_and_b(
+        id,
+        &format!("export const opportunity = {{ {opportunity} }};"),
     )
     .into_bytes()
 }

@@ -29,7 +29,23 @@ pub(super) struct Notice<'a> {
     pub(super) validation: Option<String>,
 }
 
-impl Notice<'_> {
+impl<'a> Notice<'a> {
+    pub(super) const fn of_referral(
+        event: &'a str,
+        uri: &'a str,
+        referral: &'a str,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            event,
+            resource: "referral",
+            uri,
+            record: referral,
+            at,
+            validation: None,
+        }
+    }
+
     /// The body: receivers verify its bytes. Compact, PascalCase, in the order of the samples, unless the world assumes otherwise.
     pub(super) fn body(&self, assumptions: &Readings) -> String {
         let at = self.at.strftime("%Y-%m-%dT%H:%M:%S%.7f+00:00").to_string();
