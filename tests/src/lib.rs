@@ -3,31 +3,30 @@
 //! [`World::end`] proves at the end of each story that no bell is unanswered, no write is open, and every lane is in step or explained.
 #![forbid(unsafe_code)]
 
+mod deals;
 pub mod fleet;
 pub mod load;
 pub mod model;
 pub mod page;
+mod waits;
+
+pub use deals::deal_sellers;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use cosell::simulated::{Paths, write_configuration};
 use cosell_host::app::{Host, StartError};
 use cosell_host::config::Config;
 use cosell_host::desk::Desk;
-use cosell_host::pipeline::PERSON;
-use cosell_host::status::{Status, status};
 use cosell_plugins::Compiler;
-use cosell_simulator::{
-    Assumptions, ColumnConfig, ColumnKind, Control, Fault, FaultKind, Running, Service, Simulator,
-    SimulatorConfig, TableConfig,
-};
-use cosell_store::{Card, Clock, Hold, LaneId, system_clock};
-use serde_json::{Value, json};
+use cosell_simulator::{Assumptions, Control, Running, Service, Simulator, SimulatorConfig};
+use cosell_store::{Clock, system_clock};
+use serde_json::Value;
 
 /// Longest that a story waits for anything. A loaded machine is slow; a story that hangs is broken.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -36,8 +35,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 const PORTS_MAX: usize = 20;
 /// Stories do not wait for a quarter of a minute.
 const ALERT_EVERY: Duration = Duration::from_millis(50);
-/// The column in which a row tells what became of it.
-const AUDIT: &str = "msft_microsoftpartnercenterreferralsyncaudit";
 /// A running host drains within seconds.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -314,229 +311,6 @@ impl World {
         Ok(&self.host.as_ref().context("no host runs")?.desk)
     }
 
-    /// Waits for an open card of this kind.
-    ///
-    /// # Errors
-    /// When none comes.
-    pub async fn card(&self, kind: &str) -> anyhow::Result<Card> {
-        let began = Instant::now();
-        loop {
-            let cards = self.desk()?.store.cards(None, true, 100).await?;
-            if let Some(card) = cards.into_iter().find(|card| card.kind == kind) {
-                return Ok(card);
-            }
-            ensure!(
-                began.elapsed() < PATIENCE,
-                "waited in vain for a card \"{kind}\"; the store says {}",
-                json!(self.status().await?.deals)
-            );
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    }
-
-    /// A person answers it.
-    ///
-    /// # Errors
-    /// When none comes, or it cannot be answered.
-    pub async fn answer(&self, kind: &str, choice: &str) -> anyhow::Result<Card> {
-        let card = self.card(kind).await?;
-        let desk = self.desk()?;
-        desk.store
-            .answer_card(&card.connection, card.card, choice, "operator")
-            .await?;
-        desk.rope.notify_one();
-        Ok(card)
-    }
-
-    /// Waits for a live hold of this kind without a verdict.
-    ///
-    /// # Errors
-    /// When none comes.
-    pub async fn hold(&self, kind: &str) -> anyhow::Result<Hold> {
-        let began = Instant::now();
-        loop {
-            let holds = self.desk()?.store.holds(None, true, 100).await?;
-            if let Some(hold) = holds
-                .into_iter()
-                .find(|hold| hold.kind == kind && hold.verdict.is_none())
-            {
-                return Ok(hold);
-            }
-            ensure!(
-                began.elapsed() < PATIENCE,
-                "waited in vain for a hold \"{kind}\"; the store says {}",
-                json!(self.status().await?.deals)
-            );
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    }
-
-    /// A person releases it, or cancels it.
-    ///
-    /// # Errors
-    /// When none comes.
-    pub async fn settle(&self, kind: &str, released: bool) -> anyhow::Result<()> {
-        let hold = self.hold(kind).await?;
-        let desk = self.desk()?;
-        desk.store
-            .settle_hold(&hold.connection, hold.hold, released, "operator")
-            .await?;
-        desk.rope.notify_one();
-        Ok(())
-    }
-
-    /// A person orders every deal to be looked at again.
-    ///
-    /// # Errors
-    /// What the store says.
-    pub async fn retry_all(&self) -> anyhow::Result<()> {
-        let desk = self.desk()?;
-        for deal in self.status().await?.deals {
-            if deal.state != "retired" {
-                desk.store
-                    .wake(&deal.connection, LaneId(deal.lane), PERSON)
-                    .await?;
-            }
-        }
-        desk.rope.notify_one();
-        Ok(())
-    }
-
-    /// Waits until `look` sees what it looks for.
-    ///
-    /// # Errors
-    /// When it never does, with what the host says about its deals.
-    pub async fn until<T>(
-        &self,
-        what: &str,
-        mut look: impl FnMut(&Control) -> Option<T>,
-    ) -> anyhow::Result<T> {
-        let began = Instant::now();
-        loop {
-            if let Some(seen) = look(self.control()) {
-                return Ok(seen);
-            }
-            if began.elapsed() > PATIENCE {
-                let deals = self.status().await?.deals;
-                bail!(
-                    "waited in vain for {what}; the store says {}; refused writes: {:?}",
-                    json!(deals),
-                    self.control().refused()
-                );
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    }
-
-    /// What the store says.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub async fn status(&self) -> anyhow::Result<Status> {
-        status(&Config::load(&self.config)?)
-            .await
-            .context("the store cannot be read")
-    }
-
-    /// Waits until nothing rings, runs or is under way.
-    ///
-    /// # Errors
-    /// When it never gets quiet.
-    pub async fn quiet(&self) -> anyhow::Result<Status> {
-        let began = Instant::now();
-        loop {
-            // Asked before the store is: what arrives in between rings a bell that the store then shows.
-            let on_their_way = self.control().deliveries_waiting() > 0;
-            let now = self.status().await?;
-            let busy = now.bells_unanswered > 0 || now.open_writes > 0 || on_their_way;
-            let moving = now
-                .deals
-                .iter()
-                .any(|deal| matches!(deal.state.as_str(), "due" | "running"));
-            if !busy && !moving {
-                return Ok(now);
-            }
-            ensure!(
-                began.elapsed() < PATIENCE,
-                "it never got quiet: {}",
-                json!(now)
-            );
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    }
-
-    /// Waits until what the store says fits.
-    ///
-    /// # Errors
-    /// When it never does.
-    pub async fn status_where(&self, fits: impl Fn(&Status) -> bool) -> anyhow::Result<Status> {
-        let began = Instant::now();
-        loop {
-            let now = self.status().await?;
-            if fits(&now) {
-                return Ok(now);
-            }
-            ensure!(
-                began.elapsed() < PATIENCE,
-                "the store never said what was waited for: {}",
-                json!(now)
-            );
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    }
-
-    /// Waits until the audit of a row's lane fits.
-    ///
-    /// # Errors
-    /// When it never does.
-    pub async fn history_where(
-        &self,
-        row: &str,
-        fits: impl Fn(&[String]) -> bool,
-    ) -> anyhow::Result<Vec<String>> {
-        let began = Instant::now();
-        loop {
-            let told = self.history(row).await?;
-            if fits(&told) {
-                return Ok(told);
-            }
-            ensure!(
-                began.elapsed() < PATIENCE,
-                "the audit never said what was waited for: {told:?}"
-            );
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    }
-
-    /// Waits until the running host has this many plugins in service.
-    ///
-    /// # Errors
-    /// When it never does.
-    pub async fn until_plugins(&self, count: usize) -> anyhow::Result<()> {
-        let began = Instant::now();
-        while self.desk()?.plugins.current().plugins().len() != count {
-            ensure!(
-                began.elapsed() < PATIENCE,
-                "the set never had {count} plugins"
-            );
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-        Ok(())
-    }
-
-    /// Waits until the running host has another set than this one.
-    ///
-    /// # Errors
-    /// When it never does.
-    pub async fn until_settings(&self, before: &str) -> anyhow::Result<()> {
-        let began = Instant::now();
-        while self.desk()?.plugins.current().hash() == before {
-            ensure!(began.elapsed() < PATIENCE, "the set was never swapped");
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-        Ok(())
-    }
-
     /// The end of a story: quiet, every lane in step or explained, no duplicate, no write to a closed deal, the audit whole.
     ///
     /// # Errors
@@ -597,134 +371,6 @@ impl World {
         let mut file = options.create(true).append(true).open(file)?;
         file.write_all(lines.as_bytes())
     }
-
-    /// An account with a country that the stock plugin knows.
-    ///
-    /// # Errors
-    /// What the CRM says.
-    pub fn account(&self, name: &str, country: &str) -> anyhow::Result<String> {
-        let account = json!({
-            "name": name, "address1_line1": "Main Street 1", "address1_city": "Capital", "address1_postalcode": "1010", "address1_country": country,
-        });
-        Ok(id(&self
-            .control()
-            .seller_creates("account", &account)?
-            .record))
-    }
-
-    /// A seller's opportunity with sync on; `more` is laid over it. The solution comes after, as sellers do it.
-    ///
-    /// # Errors
-    /// What the CRM says.
-    pub fn opportunity(&self, account: &str, more: &Value) -> anyhow::Result<String> {
-        let contact = json!({
-            "firstname": "Anna", "lastname": "Kovács", "emailaddress1": "anna.kovacs@contoso.example", "telephone1": "+36 1 555 0100",
-            "parentcustomerid_account@odata.bind": format!("/accounts({account})"),
-        });
-        let contact = id(&self.control().seller_creates("contact", &contact)?.record);
-        let mut row = json!({
-            "name": "Data platform", "estimatedvalue": 125_000, "estimatedclosedate": "2026-12-15", "description": "first notes",
-            "parentaccountid@odata.bind": format!("/accounts({account})"), "parentcontactid@odata.bind": format!("/contacts({contact})"),
-            "msft_microsoftpartnercenterreferralsync": true,
-        });
-        for (column, value) in more.as_object().into_iter().flatten() {
-            row[column] = value.clone();
-        }
-        let row = id(&self.control().seller_creates("opportunity", &row)?.record);
-        let solution = json!({
-            "msft_name": "Our app", "msft_solutionidentifier": "SOL-12345-ABC", "msft_type": "3P",
-            "msft_OpportunityId@odata.bind": format!("/opportunities({row})"),
-        });
-        self.control()
-            .seller_creates("msft_partnercentersolution", &solution)?;
-        Ok(row)
-    }
-
-    /// A referral that a partner's user makes in the portal.
-    ///
-    /// # Errors
-    /// What Partner Center says.
-    pub fn referral(&self, name: &str, customer: &str, country: &str) -> anyhow::Result<String> {
-        let referral = json!({
-            "name": name, "type": "Independent", "qualification": "SalesQualified",
-            "customerProfile": { "name": customer, "team": [],
-                "address": { "addressLine1": "Main Street 1", "city": "Capital", "postalCode": "1010", "country": country } },
-            "consent": { "consentToToShareInfoWithOthers": true, "consentToContact": true, "consentToShareReferralWithMicrosoftSellers": false },
-            "details": { "notes": "from the portal", "dealValue": 10_000, "currency": "EUR", "closingDateTime": "2027-03-31T00:00:00Z",
-                "requirements": { "solutions": [{ "type": "Name", "id": "SOL-12345-ABC", "name": "Our app" }] } },
-            "team": [{ "firstName": "Sam", "lastName": "Seller", "email": "sam.seller@partner.example", "phoneNumber": "+36 1 555 0199" }],
-            "target": [],
-        });
-        Ok(id(&self.control().partner_user_creates(&referral)?.record))
-    }
-
-    /// Waits for the referral of a row.
-    ///
-    /// # Errors
-    /// As [`World::until`].
-    pub async fn referral_of(&self, row: &str) -> anyhow::Result<Value> {
-        self.until("the referral of a row", |control| {
-            control.referrals().into_iter().find(|referral| {
-                referral["organizationId"] != "msft" && referral["externalReferenceId"] == row
-            })
-        })
-        .await
-    }
-
-    /// A seller's deal with both records, at rest: the ids of row and referral. `more` is laid over the row.
-    ///
-    /// # Errors
-    /// What the CRM says, or that it never gets there.
-    pub async fn linked(&self, more: &Value) -> anyhow::Result<(String, String)> {
-        let account = self.account("Contoso Kft.", "HU")?;
-        let row = self.opportunity(&account, more)?;
-        let referral = text(&self.referral_of(&row).await?, "id");
-        self.row_of(&referral).await?;
-        self.quiet().await?;
-        Ok((row, referral))
-    }
-
-    /// Partner Center refuses every change from now on, a seller makes one (the notes say "refused"), and the deal is parked with a cross.
-    ///
-    /// # Errors
-    /// What the CRM says, or that the cross never comes.
-    pub async fn refused(&self, row: &str) -> anyhow::Result<()> {
-        self.control().fault(Fault {
-            service: Service::Referrals,
-            method: Some("PATCH".into()),
-            path_prefix: String::new(),
-            skip: 0,
-            count: None,
-            kind: FaultKind::Answer {
-                status: 400,
-                code: None,
-                retry_after_s: None,
-            },
-        });
-        let notes = json!({ "description": "refused" });
-        self.control().seller_updates("opportunity", row, &notes)?;
-        self.until("the cross", |control| {
-            let row = control.row("opportunity", row)?;
-            text(&row, AUDIT).contains("not in step").then_some(())
-        })
-        .await?;
-        self.quiet().await?;
-        Ok(())
-    }
-
-    /// Waits for the row of a referral.
-    ///
-    /// # Errors
-    /// As [`World::until`].
-    pub async fn row_of(&self, referral: &str) -> anyhow::Result<Value> {
-        self.until("the row of a referral", |control| {
-            control
-                .rows("opportunity")
-                .into_iter()
-                .find(|row| row["msft_microsoftpartnercenterreferralidentifier"] == referral)
-        })
-        .await
-    }
 }
 
 impl Drop for World {
@@ -733,30 +379,6 @@ impl Drop for World {
         if let Err(error) = self.note_decisions() {
             tracing::error!(%error, "what the assumption decided could not be noted");
         }
-    }
-}
-
-/// A table of an organisation's own: who else works on an opportunity, by lookups to both.
-#[must_use]
-pub fn deal_sellers() -> TableConfig {
-    let column = |schema_name: &str, kind| ColumnConfig {
-        schema_name: schema_name.to_owned(),
-        kind,
-        required: false,
-    };
-    let lookup = |target: &str| ColumnKind::Lookup {
-        target: target.to_owned(),
-    };
-    TableConfig {
-        schema_name: "new_DealSeller".to_owned(),
-        entity_set: "new_dealsellers".to_owned(),
-        primary_name: "new_name".to_owned(),
-        columns: vec![
-            column("new_Name", ColumnKind::Text { max_length: 100 }),
-            column("new_OpportunityId", lookup("opportunity")),
-            column("new_UserId", lookup("systemuser")),
-        ],
-        keys: Vec::new(),
     }
 }
 
@@ -781,25 +403,4 @@ pub fn text(value: &Value, name: &str) -> String {
 #[must_use]
 pub fn amount(value: &Value) -> Option<f64> {
     value.as_f64().or_else(|| value.as_str()?.parse().ok())
-}
-
-impl World {
-    /// The audit of a row's lane, as sentences, oldest first.
-    ///
-    /// # Errors
-    /// When the store cannot be read, or the row has no lane.
-    pub async fn history(&self, row: &str) -> anyhow::Result<Vec<String>> {
-        let config = Config::load(&self.config)?;
-        let deals = self.status().await?.deals;
-        let deal = deals
-            .iter()
-            .find(|deal| deal.crm_row.as_deref() == Some(row))
-            .context("the row has no lane")?;
-        let store = cosell_store::open(&config.store, None).await?.store;
-        let entries = store.audit(&deal.connection, LaneId(deal.lane)).await?;
-        Ok(entries
-            .into_iter()
-            .map(|entry| entry.line.message)
-            .collect())
-    }
 }
