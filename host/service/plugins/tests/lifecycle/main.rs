@@ -8,6 +8,7 @@ mod acme;
 mod author;
 mod cache;
 mod check;
+mod customers;
 mod examples;
 mod folder;
 mod guest;
