@@ -82,6 +82,8 @@ async fn a_trap_is_replayed_exactly_while_nobody_answers() -> Told {
     let world = recording(World::start().await?, None).await?;
     let stock = world.desk()?.plugins.current();
     let panics = components("hostile")?.join("panics.wasm");
+    // It breaks a law of the contract, and would be refused unless its operator lets it in.
+    std::fs::write(world.folder.join("80-panics.toml"), "laws = \"warn\"\n")?;
     std::fs::copy(panics, world.folder.join("80-panics.wasm"))?;
     world.until_settings(stock.hash()).await?;
     let referral = world.referral("Broken", "Fabrikam", "HU")?;
