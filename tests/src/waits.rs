@@ -4,10 +4,9 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail, ensure};
 use cosell_host::config::Config;
-use cosell_host::pipeline::PERSON;
 use cosell_host::status::{Status, status};
 use cosell_simulator::Control;
-use cosell_store::{Card, Hold, LaneId};
+use cosell_store::{Card, Hold, LaneId, PERSON};
 use serde_json::json;
 
 use crate::{LOOK_EVERY, PATIENCE, World};
@@ -147,11 +146,14 @@ impl World {
             // Asked before the store is: what arrives in between rings a bell that the store then shows.
             let on_their_way = self.control().deliveries_waiting() > 0;
             let now = self.status().await?;
-            let busy = now.bells_unanswered > 0 || now.open_writes > 0 || on_their_way;
-            let moving = now
-                .deals
-                .iter()
-                .any(|deal| matches!(deal.state.as_str(), "due" | "running"));
+            let is_any = |states: &[&str]| {
+                let mut deals = now.deals.iter();
+                deals.any(|deal| states.contains(&deal.state.as_str()))
+            };
+            // Bells of deals that wait after a failure ring on until they are looked at.
+            let rings = now.bells_unanswered > 0 && !is_any(&["waiting"]);
+            let busy = rings || now.open_writes > 0 || on_their_way;
+            let moving = is_any(&["due", "running"]);
             if !busy && !moving {
                 return Ok(now);
             }

@@ -315,7 +315,10 @@ pub fn desk(config: &Config) -> Result<Desk, StartError> {
             .map_err(StartError::Folder)?,
         ),
     };
-    compose(config, opened, plugins)
+    let desk = compose(config, opened, plugins)?;
+    // Beside a host: each keeps to half, and hears from the service what the other has used.
+    crate::pace::shared_by(&desk, 2);
+    Ok(desk)
 }
 
 fn compose(config: &Config, opened: Opened, plugins: Plugins) -> Result<Desk, StartError> {

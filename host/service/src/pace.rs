@@ -5,16 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use cosell_remote::{Meter, Permit};
-use cosell_store::Bell;
+use cosell_store::{Bell, PERSON, UNHURRIED};
 use cosell_sync::budget::Work;
 
 use crate::desk::{Connection, Desk};
-use crate::pipeline::PERSON;
 
-/// Why a record rang that a full compare has met: nobody has changed it just now, as far as one knows.
-pub(crate) const FULL_COMPARE: &str = "full compare";
-/// Why a lane is looked at that no record rang for.
-pub(crate) const PLUGINS_CHANGED: &str = "plugins changed";
 /// For people who ask why a deal waits.
 const STANDS_BACK: &str =
     "one of many at once: it waits for its turn, so that fresh edits come first";
@@ -63,6 +58,7 @@ impl Pace {
         Some(BulkRun {
             pace: Arc::clone(self),
             began: Instant::now(),
+            is_unused: false,
         })
     }
 
@@ -83,13 +79,23 @@ impl Pace {
 struct BulkRun {
     pace: Arc<Pace>,
     began: Instant,
+    is_unused: bool,
+}
+
+impl BulkRun {
+    /// It does not begin after all: nothing is learned of how long runs take.
+    fn give_back(mut self) {
+        self.is_unused = true;
+    }
 }
 
 impl Drop for BulkRun {
     fn drop(&mut self) {
         let mut hands = self.pace.hands();
         hands.bulk = hands.bulk.saturating_sub(1);
-        hands.takes = (hands.takes * 7 + self.began.elapsed()) / 8;
+        if !self.is_unused {
+            hands.takes = (hands.takes * 7 + self.began.elapsed()) / 8;
+        }
     }
 }
 
@@ -108,7 +114,7 @@ pub(crate) struct Later {
 /// What a run is about, by what rang: bulk, if nothing but bulk has rung since the last answer; and if all is answered (the lane has waited), by
 /// what rang last.
 pub(crate) fn work_of(bells: &[Bell]) -> Work {
-    let is_bulk = |bell: &Bell| [FULL_COMPARE, PLUGINS_CHANGED].contains(&bell.cause.as_str());
+    let is_bulk = |bell: &Bell| UNHURRIED.contains(&bell.cause.as_str());
     let mut waiting = bells
         .iter()
         .filter(|bell| bell.rung > bell.answered)
@@ -132,7 +138,7 @@ pub(crate) fn turn(desk: &Desk, connection: &str, bells: &[Bell]) -> Result<Turn
     let Some(connection) = desk.connections.get(connection) else {
         return Ok(Turn::free());
     };
-    // A person waits for this one; and an order would be forgotten by waiting.
+    // A person waits for this one.
     if bells.iter().any(ordered) {
         return Ok(Turn::free());
     }
@@ -154,7 +160,9 @@ pub(crate) fn turn(desk: &Desk, connection: &str, bells: &[Bell]) -> Result<Turn
             _bulk: bulk,
         }),
         Err(wait) => {
-            drop(bulk);
+            if let Some(bulk) = bulk {
+                bulk.give_back();
+            }
             let (wait, why) = match work {
                 Work::Bulk => (desk.pace.turn(wait), STANDS_BACK),
                 // Not all in the same moment.
@@ -188,7 +196,19 @@ pub(crate) async fn bulk_turn(connection: &Connection) -> Vec<Permit> {
 }
 
 fn permits(connection: &Connection, work: Work) -> Result<Vec<Permit>, Duration> {
-    meters(connection).map(|meter| meter.begin(work)).collect()
+    let mut permits = Vec::new();
+    for meter in meters(connection) {
+        match meter.begin(work) {
+            Ok(permit) => permits.push(permit),
+            Err(wait) => {
+                for permit in permits {
+                    permit.give_back();
+                }
+                return Err(wait);
+            }
+        }
+    }
+    Ok(permits)
 }
 
 /// What counts for a connection.
@@ -211,7 +231,7 @@ pub(crate) fn shared_by(desk: &Desk, hosts: usize) {
 
 #[cfg(test)]
 mod tests {
-    use cosell_store::RecordKey;
+    use cosell_store::{FULL_COMPARE, RecordKey};
 
     use super::*;
 
@@ -257,7 +277,11 @@ mod tests {
             last = pace.turn(Duration::ZERO);
         }
         assert!(last - first > Duration::from_secs(3), "{first:?} {last:?}");
-        drop(one);
+        let takes = pace.hands().takes;
+        for bulk in [one, two].into_iter().flatten() {
+            bulk.give_back();
+        }
+        assert_eq!(pace.hands().takes, takes, "they took no time, and no run");
         assert!(pace.take().is_some());
     }
 }

@@ -24,7 +24,7 @@ mod sees;
 mod unknown;
 
 use cosell_remote::Class;
-use cosell_store::{Millis, Next};
+use cosell_store::{After, Millis, Next};
 use cosell_sync::course::{Course, course};
 use cosell_sync::merge::{Look, Plan, plan};
 use cosell_sync::side::Side;
@@ -39,8 +39,8 @@ pub use permit::{MASS, mass_note};
 pub use preview::{
     Preview, PreviewedField, PreviewedUnit, PreviewedWrite, Views, preview, refused, views,
 };
+pub use run::Run;
 pub(crate) use run::ending;
-pub use run::{PERSON, Run};
 pub use unknown::Sent;
 
 /// How often a run looks again because something changed, or because a step is followed by another. A birth takes four.
@@ -143,7 +143,7 @@ async fn compose(run: &mut Run<'_>) -> Result<Round, Trouble> {
             // Written down before anything is made: whoever hears of the new record meanwhile must not find the old pair.
             return Ok(Round::Over(Next::Wait {
                 until: run.now(),
-                failed: false,
+                after: After::Look,
                 reason: "the record is made anew".into(),
             }));
         }
@@ -205,7 +205,7 @@ async fn merge(run: &mut Run<'_>, sight: Sight, reading: &Reading) -> Result<Rou
     Ok(Round::Over(match until {
         Some(until) => Next::Wait {
             until,
-            failed: false,
+            after: After::Look,
             reason,
         },
         None if open.is_empty() => Next::Settled,
@@ -249,7 +249,7 @@ fn resting(run: &mut Run<'_>, reading: &Reading, course: Course) -> Result<Next,
         }
         Course::Quiet { until } => Next::Wait {
             until,
-            failed: false,
+            after: After::Look,
             reason: "waits for a quiet moment before the deal is created".into(),
         },
         Course::Incomplete { until, missing } => {
@@ -260,7 +260,7 @@ fn resting(run: &mut Run<'_>, reading: &Reading, course: Course) -> Result<Next,
             let missing = reading.because(missing);
             Next::Wait {
                 until,
-                failed: false,
+                after: After::Look,
                 reason: format!("not complete yet: {}", sentences(&missing)),
             }
         }

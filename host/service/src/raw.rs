@@ -2,16 +2,16 @@
 //!
 //! A referral is kept as it came. A CRM row is kept as the columns that were read, each with its kind, because a column's kind may change too.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use cosell_store::{Lease, LinkState};
+use cosell_store::Lease;
 use cosell_sync::deal::{Date, Decimal, Money, Timestamp};
 use cosell_sync::row::{Cell, Choice, Reference, Related, Row, Seen};
 use serde_json::{Map, Value, json};
 
 use crate::desk::Desk;
-use crate::seal::{Place, Purpose, Seal};
-use crate::trouble::Trouble;
+use crate::seal::{Place, Purpose, Seal, SealError};
 
 /// Members of a referral that change with every save, or say nothing about the deal.
 const VOLATILE: [&str; 6] = [
@@ -22,9 +22,6 @@ const VOLATILE: [&str; 6] = [
     "lastRunId",
     "links",
 ];
-
-/// How soon a deal whose raw records no key opens is looked at again: a person has to add the key.
-const SEALED_MS: i64 = 60_000;
 
 /// A row with what its joins brought, as JSON.
 #[must_use]
@@ -257,23 +254,22 @@ pub(crate) const fn place<'a>(connection: &'a str, name: &'a str) -> Place<'a> {
     }
 }
 
-/// Opens the raw records of a link that are sealed; those from before there was a key are plain.
-pub(crate) fn open_all(desk: &Desk, lease: &Lease, link: &mut LinkState) -> Result<(), Trouble> {
-    for (hash, body) in &mut link.raws {
-        if !Seal::is_sealed(body) {
-            continue;
-        }
-        let name = format!("{}/{hash}", lease.lane.0);
-        let opened = desk
-            .seal
-            .open(place(&lease.connection, &name), body)
-            .map_err(|error| Trouble::NotYet {
-                until: desk.now() + SEALED_MS,
-                reason: error.to_string(),
-            })?;
-        *body = String::from_utf8_lossy(&opened).into_owned();
+/// A raw record of a link as it was before it was sealed; one from before there was a key is plain.
+///
+/// # Errors
+/// No key opens it, or it is damaged.
+pub(crate) fn opened<'r>(
+    desk: &Desk,
+    lease: &Lease,
+    name: &str,
+    body: &'r str,
+) -> Result<Cow<'r, str>, SealError> {
+    if !Seal::is_sealed(body) {
+        return Ok(body.into());
     }
-    Ok(())
+    let at = format!("{}/{name}", lease.lane.0);
+    let opened = desk.seal.open(place(&lease.connection, &at), body)?;
+    Ok(String::from_utf8_lossy(&opened).into_owned().into())
 }
 
 /// Seals raw records, where there is a key.

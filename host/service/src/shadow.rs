@@ -90,19 +90,24 @@ async fn slice(desk: &Desk, shadow: &Shadow) -> Result<(), VerbError> {
         if left == 0 {
             break;
         }
-        if shut.contains(connection) {
-            continue;
-        }
-        if is_shut(desk, connection).await?.is_some() {
-            shut.insert(connection.clone());
-            continue;
+        let seen = recorded(desk, connection, *lane).await?;
+        // A recording calls nobody.
+        if seen.is_none() {
+            if shut.contains(connection) {
+                continue;
+            }
+            if is_shut(desk, connection).await?.is_some() {
+                shut.insert(connection.clone());
+                continue;
+            }
         }
         if is_busy(desk).await? {
             return Ok(());
         }
         left -= 1;
         let began = Instant::now();
-        let (judged, from) = judge_lane(desk, &serving.set, shadow, connection, *lane).await?;
+        let (judged, from) =
+            judge_lane(desk, &serving.set, shadow, connection, *lane, seen).await?;
         let (verdict, mut body) = match judged {
             Judged::Same => (SAME, json!({})),
             Judged::Differs(deal) => (DIFFERS, json!(deal)),
@@ -125,15 +130,16 @@ async fn slice(desk: &Desk, shadow: &Shadow) -> Result<(), VerbError> {
 /// So old a recording is a fresh look's equal, while nothing has rung since: what changes without ringing is found by the sweep.
 const RECORDED_MS_MAX: i64 = 24 * 3_600_000;
 
-/// From what the deal's last run saw, while nothing has rung since, else from a fresh look; and which of the two it was.
+/// From what the deal's last run saw, if that is still what is there, else from a fresh look; and which of the two it was.
 async fn judge_lane(
     desk: &Desk,
     serving: &Arc<PluginSet>,
     shadow: &Shadow,
     connection: &str,
     lane: LaneId,
+    seen: Option<(Arc<Played>, i64)>,
 ) -> Result<(Judged, String), VerbError> {
-    if let Some((played, at)) = recorded(desk, connection, lane).await? {
+    if let Some((played, at)) = seen {
         let judged =
             diff_recorded_lane(desk, serving, &shadow.set, connection, lane, &played).await?;
         if let Some(judged) = judged {

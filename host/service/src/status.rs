@@ -21,7 +21,7 @@ pub struct Status {
     pub events: i64,
     /// Bells that no run has answered yet.
     pub bells_unanswered: i64,
-    /// How long the oldest of them waits, in milliseconds.
+    /// How long the oldest of them waits, in milliseconds; without those that a full compare or changed plugins rang.
     pub oldest_unanswered_ms: Option<Millis>,
     /// Writes whose outcome is not known yet.
     pub open_writes: i64,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cosell_remote::dataverse::{ChangePage, Changes, Next};
 use cosell_remote::{Class, Permit};
-use cosell_store::{AcceptedEvent, CursorAdvance, RecordKey};
+use cosell_store::{AcceptedEvent, CursorAdvance, FULL_COMPARE, RecordKey};
 use cosell_sync::deal::Timestamp;
 use cosell_sync::row::Needs;
 use cosell_sync::side::Side;
@@ -17,7 +17,8 @@ use tracing::{info, warn};
 use crate::binding;
 use crate::desk::{Connection, Desk};
 use crate::looking::{self, Looked};
-use crate::pace::{self, FULL_COMPARE};
+use crate::pace;
+use crate::personal::mask;
 use crate::records::{REFERRAL, children, kinds, looked_at};
 use crate::throttle;
 use crate::trouble::Trouble;
@@ -67,10 +68,10 @@ pub async fn sweep(
                 desk.rope.notify_one();
             }
             Err(Trouble::NotYet { reason, .. }) => {
-                info!(connection = %connection.id, side = side.as_str(), reason = %reason, "the sweep waits until the credential may be used again");
+                info!(connection = %connection.id, side = side.as_str(), reason = %mask(&reason), "the sweep waits until the credential may be used again");
             }
             Err(error) => {
-                warn!(connection = %connection.id, side = side.as_str(), error = %error, "the sweep failed; it comes again");
+                warn!(connection = %connection.id, side = side.as_str(), error = %mask(&error.to_string()), "the sweep failed; it comes again");
             }
         }
         match side {
@@ -193,7 +194,7 @@ fn cannot_be_swept(connection: &Connection, table: &str, trouble: Trouble) -> Re
                 Class::Refused | Class::Forbidden | Class::NotFound
             ) =>
         {
-            warn!(connection = %connection.id, table, error = %error, "this table cannot be swept: what its webhooks miss stays missed");
+            warn!(connection = %connection.id, table, error = %mask(&error.to_string()), "this table cannot be swept: what its webhooks miss stays missed");
             Ok(())
         }
         trouble => Err(trouble),
@@ -235,6 +236,7 @@ async fn sweep_looked_at(
             }
             Next::More(link) => {
                 throttle::must_be_open(desk, &connection.id).await?;
+                let _turn = turn(connection, kept.is_none() || changes.began_anew).await;
                 page = changes.page(connection, Some(&link)).await?;
             }
         }
@@ -324,7 +326,7 @@ impl<'a> Changed<'a> {
         if self.began_anew {
             return Err(refused.into());
         }
-        warn!(connection = %connection.id, table, error = %refused, "the CRM takes the change token no more, as if it had died of age; comparing everything");
+        warn!(connection = %connection.id, table, error = %mask(&refused.to_string()), "the CRM takes the change token no more, as if it had died of age; comparing everything");
         self.began_anew = true;
         match connection.dataverse.changes(table, None).await? {
             Changes::Page(page) => Ok(page),

@@ -2,10 +2,11 @@
 //! each of its calls, and writes down itself that the other side wants rest.
 
 use cosell_remote::RemoteError;
-use cosell_store::StoreError;
+use cosell_store::{StoreError, Throttle};
 use tracing::warn;
 
 use crate::desk::Desk;
+use crate::personal::mask;
 use crate::trouble::Trouble;
 
 /// Whether the connection may be called now.
@@ -35,9 +36,21 @@ pub(crate) async fn rest(
 ) -> Result<(), StoreError> {
     let trouble = Trouble::Remote(error.clone());
     let verdict = trouble.verdict(0, rand::random(), desk.now());
-    let Some(throttle) = verdict.throttle else {
-        return Ok(());
-    };
-    warn!(credential = %throttle.credential, until_ms = throttle.until, reason = %throttle.reason, "the credential rests");
+    match verdict.throttle {
+        Some(throttle) => close(desk, connection, throttle).await,
+        None => Ok(()),
+    }
+}
+
+/// Writes down that a credential rests, and says so.
+///
+/// # Errors
+/// The store.
+pub(crate) async fn close(
+    desk: &Desk,
+    connection: &str,
+    throttle: Throttle,
+) -> Result<(), StoreError> {
+    warn!(credential = %throttle.credential, until_ms = throttle.until, reason = %mask(&throttle.reason), "the credential rests");
     desk.store.set_throttle(connection, throttle).await
 }

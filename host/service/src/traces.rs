@@ -45,6 +45,8 @@ const TELL_EVERY: Duration = Duration::from_secs(60);
 const END_MAX: Duration = Duration::from_secs(3);
 /// Bells whose runs have not begun; more than these are not linked.
 const RINGS_MAX: usize = 10_000;
+/// So long a bell is kept for its run: another host may have taken the lane, and then nobody asks for it here.
+const RING_AGE_MAX: Duration = Duration::from_secs(900);
 
 /// What a subscriber takes, beside the log.
 pub type TraceLayer = Box<dyn Layer<Registry> + Send + Sync>;
@@ -206,7 +208,7 @@ impl HttpClient for Collector {
 
 /// Which bells rang for a lane, until its run begins. What rang before a restart is not linked.
 #[derive(Debug, Default)]
-pub struct Rings(Mutex<BTreeMap<(ConnectionId, i64), SpanContext>>);
+pub struct Rings(Mutex<BTreeMap<(ConnectionId, i64), (Instant, SpanContext)>>);
 
 impl Rings {
     /// The bell of the span that we are in rang for a lane.
@@ -217,16 +219,19 @@ impl Rings {
             return;
         }
         let mut rings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if rings.len() >= RINGS_MAX {
+            rings.retain(|_, (at, _)| at.elapsed() < RING_AGE_MAX);
+        }
         if rings.len() < RINGS_MAX {
-            rings.insert((connection.to_owned(), lane.0), span);
+            rings.insert((connection.to_owned(), lane.0), (Instant::now(), span));
         }
     }
 
-    /// The run of a lane begins: its span is linked with the bell's.
-    pub(crate) fn link(&self, connection: &str, lane: LaneId, run: &tracing::Span) {
+    /// The run of a lane begins, in the span that we are in: it is linked with the bell's.
+    pub(crate) fn link(&self, connection: &str, lane: LaneId) {
         let mut rings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bell) = rings.remove(&(connection.to_owned(), lane.0)) {
-            run.add_link(bell);
+        if let Some((_, bell)) = rings.remove(&(connection.to_owned(), lane.0)) {
+            tracing::Span::current().add_link(bell);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cosell_plugins::{PluginFault, Stop, StopKind};
 use cosell_remote::{Class, RemoteError, Service};
-use cosell_store::{LaneId, Millis, Next, StoreError, Throttle};
+use cosell_store::{After, LaneId, Millis, Next, StoreError, Throttle};
 use cosell_sync::row::Reason;
 use cosell_sync::schedule::{Retry, retry};
 
@@ -71,10 +71,10 @@ impl Trouble {
     /// Decides. `failures` counts the lane's failures in a row so far, `random` is drawn by the caller.
     #[must_use]
     pub fn verdict(&self, failures: u32, random: u32, now: Millis) -> Verdict {
-        let wait = |until: Millis, failed: bool| Verdict {
+        let wait = |until: Millis, after: After| Verdict {
             next: Next::Wait {
                 until,
-                failed,
+                after,
                 reason: self.to_string(),
             },
             throttle: None,
@@ -85,7 +85,7 @@ impl Trouble {
                 StopKind::Refuse(reasons) => parked(reasons.clone()),
                 StopKind::Later { seconds, .. } => wait(
                     now + seconds.map_or(LATER_MS, |seconds| Millis::from(seconds) * 1_000),
-                    false,
+                    After::Look,
                 ),
                 StopKind::Fault(fault) => parked(vec![plugin_fault(stop, fault)]),
                 // Every question of a run is asked in rounds, and the last one is a fault.
@@ -101,9 +101,9 @@ impl Trouble {
                 throttle: None,
             },
             Self::Refused(reasons) => parked(reasons.clone()),
-            Self::NotYet { until, .. } => wait(*until, false),
+            Self::NotYet { until, .. } => wait(*until, After::PutOff),
             // Only what is played can lack it, and nothing is written then.
-            Self::Unrecorded(_) => wait(now, true),
+            Self::Unrecorded(_) => wait(now, After::Failure),
         }
     }
 }
@@ -131,7 +131,7 @@ fn remote(error: &RemoteError, failures: u32, random: u32, now: Millis) -> Verdi
             // The deal is not to blame: it waits for its credential and counts no failure.
             next: Next::Wait {
                 until: now + CREDENTIAL_MS,
-                failed: false,
+                after: After::PutOff,
                 reason: text.clone(),
             },
             throttle: Some(resting(now + CREDENTIAL_MS)),
@@ -186,7 +186,7 @@ fn again(reason: String, failures: u32, random: u32, now: Millis, asked: Option<
             Verdict {
                 next: Next::Wait {
                     until,
-                    failed: true,
+                    after: After::Failure,
                     reason,
                 },
                 throttle: None,

@@ -4,17 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cosell_plugins::PluginSet;
-use cosell_store::{Change, LaneState, Lease, Millis, Next, StoreError};
+use cosell_store::{After, Change, LaneState, Lease, Millis, Next, PLUGINS_CHANGED, StoreError};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
 use crate::desk::Desk;
-use crate::pace::{self, PLUGINS_CHANGED};
+use crate::pace;
 use crate::personal::mask;
 use crate::pipeline::{self, Run, ending};
 use crate::recording;
 use crate::records::REFERRAL;
+use crate::throttle;
 use crate::trouble::{Trouble, reasons_of, sentences, with_replay};
 
 /// A run that ended badly with a write under way is followed by another so soon.
@@ -69,7 +70,6 @@ pub async fn work(desk: Arc<Desk>, lanes_at_once: usize, mut stop: watch::Receiv
                 .expect("the semaphore is never closed");
             let desk = Arc::clone(&desk);
             let span = info_span!("run", connection = %lease.connection, lane = lease.lane.0, fence = lease.fence);
-            desk.rings.link(&lease.connection, lease.lane, &span);
             runs.spawn(
                 async move {
                     run(&desk, &lease).await;
@@ -136,6 +136,7 @@ async fn run(desk: &Desk, lease: &Lease) {
         Ok(turn) => turn,
         Err(later) => return come_back(desk, lease, &state, &later).await,
     };
+    desk.rings.link(&lease.connection, lease.lane);
     // The very set that the run begins with, or one that served before it: then there is one wake-up too many, and never one too few.
     let began_with = desk.plugins.for_deal(lease.lane, &state);
     let (next, change, recording) = match Run::begin(desk, lease, &state).await {
@@ -177,7 +178,7 @@ async fn run(desk: &Desk, lease: &Lease) {
         // next look finds that out, and does not wait for the lease to run out.
         let next = Next::Wait {
             until: desk.now() + OPEN_WRITE_MS,
-            failed: true,
+            after: After::Failure,
             reason: error.to_string(),
         };
         ended = desk
@@ -205,7 +206,7 @@ async fn come_back(desk: &Desk, lease: &Lease, state: &LaneState, later: &pace::
         .increment(1);
     let next = Next::Wait {
         until: desk.now().saturating_add(wait),
-        failed: false,
+        after: After::PutOff,
         reason: later.why.to_owned(),
     };
     let ended = desk
@@ -283,11 +284,10 @@ async fn settle_trouble(
 ) -> Next {
     let failures = u32::try_from(lane.attempts).unwrap_or(u32::MAX);
     let mut verdict = trouble.verdict(failures, (desk.dice)(), desk.now());
-    if let Some(throttle) = verdict.throttle.take() {
-        warn!(credential = %throttle.credential, until_ms = throttle.until, reason = %mask(&throttle.reason), "the credential rests");
-        if let Err(error) = desk.store.set_throttle(&lease.connection, throttle).await {
-            error!(error = %error, "could not write down that a credential rests");
-        }
+    if let Some(throttle) = verdict.throttle.take()
+        && let Err(error) = throttle::close(desk, &lease.connection, throttle).await
+    {
+        error!(error = %error, "could not write down that a credential rests");
     }
     if let (Next::Parked { reasons, .. }, Trouble::Plugin(_), Some(_)) =
         (&mut verdict.next, trouble, desk.recordings)
@@ -307,8 +307,9 @@ async fn settle_trouble(
         Next::Wait {
             until,
             reason,
-            failed,
+            after,
         } => {
+            let failed = *after == After::Failure;
             info!(deal = %deal(lane), until_ms = until, failed, reason = %mask(reason), "waits");
         }
         _ => {}
@@ -318,7 +319,7 @@ async fn settle_trouble(
     if is_open && !matches!(verdict.next, Next::Wait { .. }) {
         verdict.next = Next::Wait {
             until: desk.now() + OPEN_WRITE_MS,
-            failed: true,
+            after: After::Failure,
             reason: trouble.to_string(),
         };
     }

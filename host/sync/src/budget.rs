@@ -182,6 +182,21 @@ impl Budget {
         Turn::Go
     }
 
+    /// A run that was let begin did not: what was promised to it is there for others, and nothing is learned of what runs cost.
+    pub fn give_back(&mut self, work: Work) {
+        self.runs = self.runs.saturating_sub(1);
+        if work == Work::Fresh {
+            return;
+        }
+        let mut left = self.cost();
+        for slice in self.slices.iter_mut().rev() {
+            let back = left.min(slice.used.bulk);
+            slice.used.bulk -= back;
+            self.used.bulk -= back;
+            left -= back;
+        }
+    }
+
     /// A run that had begun has ended.
     pub fn end(&mut self) {
         self.runs = self.runs.saturating_sub(1);
@@ -266,7 +281,10 @@ impl Budget {
         let execution = heard
             .execution_ms_left
             .and_then(|left| part(left, self.limits.execution_ms));
-        if let Some(permille) = requests.max(execution) {
+        let Some(permille) = requests.max(execution) else {
+            return;
+        };
+        if permille >= self.told_permille(now) {
             self.told = Some(Told { at: now, permille });
         }
     }
@@ -279,12 +297,15 @@ impl Budget {
             self.requests_max().into(),
         );
         let execution = part(self.used.execution_ms, self.execution_max());
-        // What it was told of leaves the window little by little.
-        let told = self.told.map_or(0, |told| {
+        requests.max(execution).max(self.told_permille(now))
+    }
+
+    /// What the service has told of leaves the window little by little.
+    fn told_permille(&self, now: u64) -> u64 {
+        self.told.map_or(0, |told| {
             let age = now.saturating_sub(told.at).min(self.limits.window_ms);
             told.permille * (self.limits.window_ms - age) / self.limits.window_ms.max(1)
-        });
-        requests.max(execution).max(told)
+        })
     }
 
     fn until_room(&self, now: u64) -> u64 {
@@ -411,6 +432,42 @@ mod tests {
         assert_eq!(run(&mut budget, 5, Work::Bulk, 10), Some(10));
         assert_eq!(run(&mut budget, 5, Work::Bulk, 10), None, "over 80 %");
         assert_eq!(run(&mut budget, 5, Work::Fresh, 10), Some(10));
+    }
+
+    #[test]
+    fn what_was_not_begun_costs_nothing() {
+        let mut budget = Budget::new(LIMITS);
+        assert_eq!(run(&mut budget, 5, Work::Bulk, 20), Some(20));
+        let (cost, bulk) = (budget.cost, budget.used.bulk);
+        for _ in 0..1_000 {
+            assert_eq!(budget.begin(1_500, Work::Bulk), Turn::Go);
+            budget.give_back(Work::Bulk);
+            assert_eq!(budget.begin(1_500, Work::Fresh), Turn::Go);
+            budget.give_back(Work::Fresh);
+        }
+        assert_eq!(
+            (budget.cost, budget.used.bulk, budget.runs),
+            (cost, bulk, 0)
+        );
+    }
+
+    #[test]
+    fn a_server_that_has_counted_less_does_not_hide_what_another_has_said() {
+        let mut budget = Budget::new(LIMITS);
+        let left = |left| Heard {
+            requests_left: Some(left),
+            ..Heard::default()
+        };
+        for (at, left, used) in [
+            (0, left(100), 900),
+            (1_000, left(990), 885),
+            (30_000, left(500), 500),
+            (30_000, left(400), 600),
+        ] {
+            assert_eq!(budget.call(at), Turn::Go);
+            budget.answered(at, 1, left);
+            assert_eq!(budget.used_permille(at), used, "at {at}");
+        }
     }
 
     #[test]

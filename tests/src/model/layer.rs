@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use cosell_store::{
-    Accepted, AcceptedEvent, Base, Bell, Change, Clock, CursorAdvance, Intent, LaneId, LaneState,
-    Lease, LinkState, Millis, Next, Store, StoreError, Throttle,
+    Accepted, AcceptedEvent, After, Base, Bell, Change, Clock, CursorAdvance, Intent, LaneId,
+    LaneState, Lease, LinkState, Millis, Next, Store, StoreError, Throttle,
 };
 use serde_json::Value;
 
@@ -172,7 +172,7 @@ impl Layer {
             let until = (self.clock)();
             let again = Next::Wait {
                 until,
-                failed: false,
+                after: After::PutOff,
                 reason: String::new(),
             };
             self.inner
@@ -378,7 +378,15 @@ impl Layer {
         {
             answered = lane.bells;
         }
-        if self.is(Spoil::NeverWaits) && matches!(next, Next::Wait { failed: true, .. }) {
+        if self.is(Spoil::NeverWaits)
+            && matches!(
+                next,
+                Next::Wait {
+                    after: After::Failure,
+                    ..
+                }
+            )
+        {
             next = Next::Settled;
         }
         if self.is(Spoil::KeepsBases) {

@@ -1,6 +1,8 @@
 //! What waits for a person or for time: writes that cannot be taken back, mass changes, deals that swing.
 
+use anyhow::ensure;
 use cosell_simulator::SimulatorConfig;
+use cosell_store::{FULL_COMPARE, LaneId, Throttle};
 use cosell_sync::side::Side;
 use cosell_tests::{World, amount, text};
 use serde_json::json;
@@ -259,6 +261,46 @@ async fn s26_a_parked_deal_stays_parked_until_something_that_it_stands_on_change
             (control.referral(&referral)?["details"]["notes"] == "refused").then_some(())
         })
         .await?;
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s26_what_a_person_orders_outlasts_a_credential_that_rests_and_a_bell_that_tells_nothing()
+-> Told {
+    let world = World::start().await?;
+    let (row, referral) = world.linked(&json!({})).await?;
+    world.refused(&row).await?;
+    world.control().clear_faults();
+    let desk = world.desk()?;
+    let until = desk.now() + 1_500;
+    desk.store
+        .set_throttle(
+            "simulated",
+            Throttle {
+                credential: "dataverse".into(),
+                until,
+                reason: "it wants rest".into(),
+            },
+        )
+        .await?;
+    world.retry_all().await?;
+    world
+        .status_where(|status| {
+            let waits = status.deals.iter().filter(|deal| deal.state == "waiting");
+            waits.count() == 1 && status.bells_unanswered > 0
+        })
+        .await?;
+    // While it waits something rings that a full compare would ring.
+    let deal = world.status().await?.deals.remove(0);
+    desk.store
+        .wake("simulated", LaneId(deal.lane), FULL_COMPARE)
+        .await?;
+    world
+        .until("the notes", |control| {
+            (control.referral(&referral)?["details"]["notes"] == "refused").then_some(())
+        })
+        .await?;
+    ensure!(desk.now() >= until, "not before the credential may be used");
     world.end().await
 }
 

@@ -31,12 +31,13 @@ async fn s22_a_copied_environment_is_read_only_until_a_person_binds_it() -> Told
     )?;
     world
         .status_where(|status| {
-            let waits = status.deals.iter().any(|deal| {
+            // What has rung is not answered by that: the wait is no look.
+            status.deals.iter().any(|deal| {
                 let reason = deal.reason.as_deref().unwrap_or_default();
-                deal.state == "waiting" && reason.contains("is another organisation")
-            });
-            // The sweep has rung for more than the edit; the wait holds the duty to look again.
-            waits && status.bells_unanswered == 0
+                deal.state == "waiting"
+                    && deal.unanswered > 0
+                    && reason.contains("is another organisation")
+            })
         })
         .await?;
     let writes: Vec<_> = world

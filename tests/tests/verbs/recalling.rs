@@ -433,3 +433,80 @@ async fn without_the_key_nothing_is_overwritten_and_it_is_said_what_to_do() -> T
     world.quiet().await?;
     world.end().await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s8_without_the_key_edits_cross_and_a_changed_mapping_waits_until_a_person_goes_on() -> Told
+{
+    let world = World::start().await?;
+    let token = Config::load(&world.config)?.connections[0]
+        .partner_center
+        .refresh_token
+        .clone();
+    let plain_token = std::fs::read(&token)?;
+    let mut world = recording(world, None).await?;
+    let (row, referral) = linked(&world, "Locked").await?;
+    world.stop_host().await;
+    let folder = world.config.parent().context("a folder")?.to_owned();
+    std::fs::write(folder.join("store-key"), "77".repeat(32))?;
+    std::fs::write(&token, plain_token)?;
+    world.start_host().await?;
+    let notes = |notes: &'static str| {
+        let edit = json!({ "description": notes });
+        let act = world.control().seller_updates("opportunity", &row, &edit);
+        act.map(drop)
+    };
+    let arrived = |notes: &'static str| {
+        let referral = &referral;
+        world.until(notes, move |control| {
+            (control.referral(referral)?["details"]["notes"] == notes).then_some(())
+        })
+    };
+    notes("an edit needs no key")?;
+    arrived("an edit needs no key").await?;
+    world.quiet().await?;
+
+    let before = world.desk()?.plugins.current().hash().to_owned();
+    std::fs::write(
+        world.folder.join("10-opportunity.toml"),
+        "[settings]\nvalue-column = \"budgetamount\"\n",
+    )?;
+    world.until_settings(&before).await?;
+    // The run after the first one does not take the mapping's change for an edit either.
+    let mut waited = None;
+    for edit in ["edit or mapping?", "edit or mapping, again?"] {
+        notes(edit)?;
+        let waits =
+            |deal: &cosell_host::status::Deal| deal.state == "waiting" && deal.next_at != waited;
+        let status = world
+            .status_where(|status| status.deals.iter().any(waits))
+            .await?;
+        let deal = &status.deals[0];
+        let reason = deal.reason.clone().unwrap_or_default();
+        ensure!(
+            reason.contains("add that key to [store] keys")
+                && reason.contains(&format!("`cosell retry {}`", deal.lane)),
+            "{reason}"
+        );
+        waited = deal.next_at;
+    }
+    let shown = world.control().referral(&referral).context("it is there")?;
+    ensure!(
+        shown["details"]["notes"] == "an edit needs no key",
+        "nothing is written: {shown}"
+    );
+    world.retry_all().await?;
+    arrived("edit or mapping, again?").await?;
+    world
+        .history_where(&row, |told| {
+            let anew = |line: &String| line.contains("as if the deal was linked just now");
+            told.iter().any(anew)
+        })
+        .await?;
+    world.quiet().await?;
+    let shown = world.control().referral(&referral).context("it is there")?;
+    ensure!(
+        shown["details"]["dealValue"] != json!(null),
+        "an empty column fills nothing and empties nothing: {shown}"
+    );
+    world.end().await
+}

@@ -63,7 +63,11 @@ impl Meter {
     pub fn begin(&self, work: Work) -> Result<Permit, Duration> {
         let now = self.0.now();
         match self.0.budget().begin(now, work) {
-            Turn::Go => Ok(Permit(Arc::clone(&self.0))),
+            Turn::Go => Ok(Permit {
+                meter: Arc::clone(&self.0),
+                work,
+                is_unused: false,
+            }),
             Turn::In(ms) => Err(Duration::from_millis(ms)),
             Turn::WhenOneEnds => Err(WAIT_MAX),
         }
@@ -140,11 +144,27 @@ impl Inner {
 }
 
 /// A run that has begun.
-pub struct Permit(Arc<Inner>);
+pub struct Permit {
+    meter: Arc<Inner>,
+    work: Work,
+    is_unused: bool,
+}
+
+impl Permit {
+    /// The run does not begin after all, and has called nobody.
+    pub fn give_back(mut self) {
+        self.is_unused = true;
+    }
+}
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.0.budget().end();
+        let mut budget = self.meter.budget();
+        if self.is_unused {
+            budget.give_back(self.work);
+        } else {
+            budget.end();
+        }
     }
 }
 

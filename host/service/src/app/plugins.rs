@@ -16,7 +16,7 @@ use tracing::{error, warn};
 use super::{StartError, desk};
 use crate::config::Config;
 use crate::desk::{Desk, Plugins};
-use crate::pace::PLUGINS_CHANGED;
+use crate::personal::mask;
 use crate::set::{StoreLedger, Voice, folder_name};
 use crate::subscribe::{RETRY, Registered, subscribe};
 use crate::trouble::Trouble;
@@ -197,7 +197,7 @@ pub(super) async fn follow_plugins(
                 again = Some(again.map_or(soon, |sooner| soon.min(sooner)));
                 warn!(
                     connection = %settings.id,
-                    error = %error,
+                    error = %mask(&error.to_string()),
                     retry_ms = u64::try_from(soon.as_millis()).unwrap_or(u64::MAX),
                     "webhooks are not registered yet; the sweep finds changes meanwhile, and registration is tried again"
                 );
@@ -257,7 +257,7 @@ pub async fn wake_parked(desk: &Desk) {
         }) {
             if let Err(error) = desk
                 .store
-                .wake(connection, lane.lane, PLUGINS_CHANGED)
+                .wake(connection, lane.lane, cosell_store::PLUGINS_CHANGED)
                 .await
             {
                 error!(error = %error, lane = lane.lane.0, "a parked deal could not be woken");

@@ -17,6 +17,7 @@ use super::look::{self, Sight, fetch};
 use super::read::{Reading, without_mark};
 use super::run::Run;
 use super::script::{Script, What, Write};
+use crate::personal::mask;
 use crate::trouble::{Trouble, reasons_of, sentences};
 
 /// The write that brings the facts of Partner Center into the row when nothing else is left to do.
@@ -299,7 +300,7 @@ pub async fn tell_failure(run: &mut Run<'_>, reasons: &str) {
     let detail = serde_json::from_str(reasons).unwrap_or_default();
     run.tell("park", sentences(&list), &detail);
     if let Err(trouble) = cross(run, &list).await {
-        warn!(error = %trouble, "the failure could not be shown in the CRM; it stands in our own audit");
+        warn!(error = %mask(&trouble.to_string()), "the failure could not be shown in the CRM; it stands in our own audit");
     }
 }
 

@@ -8,12 +8,17 @@ use cosell_sync::deal::{Unit, Units};
 use cosell_sync::delta::{self, Delta, Order};
 use cosell_sync::side::{Side, Sides};
 use serde_json::json;
+use tracing::warn;
 
 use super::look::Sight;
 use super::read::{Reading, read_row, without_mark};
 use super::run::Run;
 use crate::raw;
+use crate::seal::SealError;
 use crate::trouble::Trouble;
+
+/// How soon a deal whose raw records no key opens is looked at again: a person has to add the key.
+const SEALED_MS: i64 = 60_000;
 
 /// What names the whole mapping: the set of plugins with their settings, and the host's own reading of referrals.
 pub(super) fn name(run: &Run<'_>) -> String {
@@ -27,11 +32,14 @@ pub(super) async fn catch_up(
     reading: &Reading,
 ) -> Result<(), Trouble> {
     let now = name(run);
-    let before = run.link.set_hash.replace(now.clone());
-    if !run.is_linked() || before.is_none_or(|before| before == now) {
+    let changed = run.is_linked() && run.link.set_hash.as_ref().is_some_and(|set| *set != now);
+    if !changed {
+        run.link.set_hash = Some(now);
         return Ok(());
     }
-    let read = read_again(run, sight, reading).await?;
+    let (read, unreadable) = read_again(run, sight, reading).await?;
+    // Not before: what failed to be read again is read again by the next run, and not taken for an edit.
+    run.link.set_hash = Some(now);
     let mut bases = run.bases.clone();
     let deltas = delta::deltas(&mut bases, &read);
     let behind = raw_of_bases(run);
@@ -52,6 +60,9 @@ pub(super) async fn catch_up(
         }
         Order::All => apply(run, &units),
     }
+    if !unreadable.is_empty() {
+        anew(run, &unreadable);
+    }
     Ok(())
 }
 
@@ -70,6 +81,21 @@ pub(super) fn apply_waiting(run: &mut Run<'_>) -> bool {
 fn apply(run: &mut Run<'_>, units: &[Unit]) {
     delta::apply(&mut run.bases, units);
     run.notes.unedited.extend(units.iter().map(Unit::as_text));
+}
+
+/// What was agreed on cannot be read again: nobody knows whether the mapping or a person made a difference. So the units count as never in step.
+fn anew(run: &mut Run<'_>, units: &[Unit]) {
+    apply(run, units);
+    let units: Vec<String> = units.iter().map(Unit::as_text).collect();
+    let message = format!(
+        "plugins changed, and the records behind what was agreed on cannot be read: {} are compared as if the deal was linked just now",
+        units.join(", ")
+    );
+    run.tell(
+        "mapping-anew",
+        message,
+        &json!({ "units": units, "rule": "S9" }),
+    );
 }
 
 fn show(run: &mut Run<'_>, delta: &Delta) {
@@ -109,7 +135,8 @@ async fn read_again(
     run: &Run<'_>,
     sight: &Sight,
     reading: &Reading,
-) -> Result<Sides<Units>, Trouble> {
+) -> Result<(Sides<Units>, Vec<Unit>), Trouble> {
+    let mut unreadable = Vec::new();
     let mut read = Sides {
         partner_center: reading.partner_center.clone(),
         crm: reading.crm.units.clone(),
@@ -131,12 +158,16 @@ async fn read_again(
             by_raw.entry(raw).or_default().push(unit);
         }
         for (name, units) in by_raw {
-            let Some(text) = run.link.raws.get(name) else {
+            let Some(body) = run.link.raws.get(name) else {
+                continue;
+            };
+            let Some(text) = opened(run, name, body)? else {
+                unreadable.extend(units.into_iter().cloned());
                 continue;
             };
             let then = match side {
-                Side::PartnerCenter => referral_again(run, sight, text),
-                Side::Crm => row_again(run, sight, reading, text).await?,
+                Side::PartnerCenter => referral_again(run, sight, &text),
+                Side::Crm => row_again(run, sight, reading, &text).await?,
             };
             // Unreadable, or the record of another kind of row (S17).
             let Some(then) = then else { continue };
@@ -148,7 +179,29 @@ async fn read_again(
             }
         }
     }
-    Ok(read)
+    unreadable.sort();
+    unreadable.dedup();
+    Ok((read, unreadable))
+}
+
+/// A raw record as it was before it was sealed. None: it is damaged. One that is only sealed with a key that we do not have is waited for, because
+/// nobody can tell an edit from what the mapping changed without it; a person who has lost the key orders the deal on.
+fn opened(run: &Run<'_>, name: &str, body: &str) -> Result<Option<String>, Trouble> {
+    match raw::opened(run.desk, &run.lease, name, body) {
+        Ok(text) => Ok(Some(text.into_owned())),
+        Err(SealError::NoKey { .. }) if run.is_ordered() => Ok(None),
+        Err(error @ SealError::NoKey { .. }) => Err(Trouble::NotYet {
+            until: run.now() + SEALED_MS,
+            reason: format!(
+                "plugins changed, and what this deal looked like before cannot be read: {error}; if the key is lost, `cosell retry {}` compares the deal as if it was linked just now",
+                run.lane().0
+            ),
+        }),
+        Err(error @ SealError::Broken { .. }) => {
+            warn!(lane = run.lane().0, error = %error, "a raw record cannot be read");
+            Ok(None)
+        }
+    }
 }
 
 fn referral_again(run: &Run<'_>, sight: &Sight, text: &str) -> Option<Units> {

@@ -73,7 +73,7 @@ pub(super) async fn ring(run: &Run<'_>) -> Result<Option<Next>, Trouble> {
             record: record.clone(),
             // What a full compare has met is bulk for the deal above it, too.
             cause: match pace::work_of(run.bells) {
-                Work::Bulk => pace::FULL_COMPARE.to_owned(),
+                Work::Bulk => cosell_store::FULL_COMPARE.to_owned(),
                 Work::Fresh => format!("{table} below it"),
             },
             dedupe: None,

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use cosell_plugins::{Asking, PluginSet};
 use cosell_store::{
-    Bell, Card, Hold, Intent, LaneId, LaneState, Lease, LinkState, Millis, RecordKey,
+    Bell, Card, Hold, Intent, LaneId, LaneState, Lease, LinkState, Millis, PERSON, RecordKey,
 };
 use cosell_sync::deal::{Timestamp, Unit};
 use cosell_sync::merge::Bases;
@@ -22,7 +22,6 @@ use super::sees::Sees;
 use crate::binding;
 use crate::desk::{Connection, Desk};
 use crate::link::{self, Notes};
-use crate::raw;
 use crate::throttle;
 use crate::trouble::{Trouble, reasons_of};
 use memory::Memory;
@@ -134,8 +133,7 @@ impl<'a> Run<'a> {
         lease: &Lease,
         state: &'a LaneState,
     ) -> Result<Self, Trouble> {
-        let mut link = state.link.clone().unwrap_or_default();
-        raw::open_all(desk, lease, &mut link)?;
+        let link = state.link.clone().unwrap_or_default();
         Ok(Self {
             desk,
             connection,
@@ -246,6 +244,3 @@ impl<'a> Run<'a> {
         self.lease.lane
     }
 }
-
-/// The cause of a bell that a person rings.
-pub const PERSON: &str = "person";

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use cosell_plugins::PluginSet;
 use cosell_remote::{Class, Permit, RemoteError};
-use cosell_store::{CardChange, Change, HoldChange, LaneId, LaneState, Millis, Next};
+use cosell_store::{After, CardChange, Change, HoldChange, LaneId, LaneState, Millis, Next};
 use cosell_sync::row::RecordKind;
 use cosell_sync::side::Side;
 use futures_util::StreamExt as _;
@@ -359,9 +359,9 @@ fn failed(run: &Run<'_>, trouble: &Trouble, now: Millis) -> (Preview, bool) {
             };
             (preview, false)
         }
-        Next::Wait { failed, .. } => {
+        Next::Wait { after, .. } => {
             let is_resting = matches!(trouble, Trouble::Remote(_));
-            (preview, failed || is_resting)
+            (preview, after == After::Failure || is_resting)
         }
         _ => (preview, false),
     }

@@ -13,7 +13,6 @@ use super::deals::name_of;
 use super::find::records;
 use super::{Archive, VerbError, reason_in_words};
 use crate::desk::{Connection, Desk};
-use crate::pace;
 use crate::throttle;
 use crate::trouble::Trouble;
 use books::{Books, Listed, RowOf};
@@ -123,7 +122,6 @@ async fn one(desk: &Desk, connection: &Connection) -> Result<Reconciliation, Ver
             });
         }
     }
-    let _turn = pace::bulk_turn(connection).await;
     let query = ListQuery {
         order: Some(Order::Created),
         ..ListQuery::default()

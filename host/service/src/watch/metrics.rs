@@ -90,7 +90,7 @@ fn describe() {
     );
     describe_gauge!(
         "cosell_oldest_unanswered_bell_seconds",
-        "How long the oldest of them waits."
+        "How long the oldest of them waits that somebody waits for: a full compare and changed plugins do not count."
     );
     describe_gauge!(
         "cosell_open_writes",

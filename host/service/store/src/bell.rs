@@ -2,6 +2,15 @@
 
 use crate::{ConnectionId, LaneId, Millis, RecordKey};
 
+/// The cause of a bell that a person rings.
+pub const PERSON: &str = "person";
+/// Why a record rings that a full compare has met.
+pub const FULL_COMPARE: &str = "full compare";
+/// Why a lane rings whose plugins have changed.
+pub const PLUGINS_CHANGED: &str = "plugins changed";
+/// Causes for which nobody waits: as far as one knows, nobody has changed the record just now.
+pub const UNHURRIED: [&str; 2] = [FULL_COMPARE, PLUGINS_CHANGED];
+
 /// An event that passed the door, or a ring of the sweep.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcceptedEvent {
@@ -9,7 +18,7 @@ pub struct AcceptedEvent {
     pub connection: ConnectionId,
     /// "Look at this record."
     pub record: RecordKey,
-    /// Why: `referral-updated`, `Update`, `sweep`, `person`. For the audit only.
+    /// Why: `referral-updated`, `Update`, `sweep`, [`PERSON`].
     pub cause: String,
     /// Two events with the same key are one event. None: never a duplicate (the sweep only rings).
     pub dedupe: Option<String>,
@@ -47,8 +56,26 @@ pub struct Bell {
     pub rung: i64,
     /// Up to which ring a run has answered.
     pub answered: i64,
-    /// The last cause.
+    /// The last cause, as far as it counts: while a bell rings, what a person has ordered is not forgotten over what rings later, and what
+    /// nobody waits for ([`UNHURRIED`]) hides nothing else.
     pub cause: String,
     /// When it rang first since the last answer.
     pub since: Millis,
+}
+
+/// Which of two causes counts that ring one after the other, unanswered.
+pub(crate) fn counts<'a>(before: &'a str, now: &'a str) -> &'a str {
+    if before == PERSON || UNHURRIED.contains(&now) {
+        before
+    } else {
+        now
+    }
+}
+
+impl Bell {
+    /// Whether it has rung again since a run noted it among these; also, whether the run did not meet it.
+    pub(crate) fn rang_after(&self, noted: &[Self]) -> bool {
+        let noted = noted.iter().filter(|noted| noted.record == self.record);
+        self.rung > noted.map(|noted| noted.rung).max().unwrap_or(self.answered)
+    }
 }

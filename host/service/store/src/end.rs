@@ -1,14 +1,39 @@
 //! How a run leaves its lane, as the columns of any store.
 
-use crate::{LaneId, Millis, Next};
+use crate::{After, LaneId, Millis, Next};
 
 /// What is written to the lane.
 pub(crate) struct End<'a> {
     pub(crate) state: &'static str,
     pub(crate) reason: Option<&'a str>,
     pub(crate) due_at: Option<Millis>,
-    pub(crate) failed: bool,
+    /// Whether the bells that the run noted are answered.
+    pub(crate) answers: bool,
+    /// What becomes of the failures in a row.
+    pub(crate) attempts: Attempts,
     failure: Mark<'a>,
+}
+
+/// What becomes of the failures that are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Attempts {
+    /// There was none.
+    Forget,
+    /// They are as many as they were.
+    Keep,
+    /// One more.
+    More,
+}
+
+impl Attempts {
+    /// So many are counted from now on, of so many that were: `number * factor + more`, which every SQL knows.
+    pub(crate) const fn factor_and_more(self) -> (i64, i64) {
+        match self {
+            Self::Forget => (0, 0),
+            Self::Keep => (1, 0),
+            Self::More => (1, 1),
+        }
+    }
 }
 
 /// What happens to the failure that parked the lane last, and to what the lane stood on then.
@@ -35,25 +60,32 @@ impl<'a> End<'a> {
                 state: "settled",
                 reason: None,
                 due_at: None,
-                failed: false,
+                answers: true,
+                attempts: Attempts::Forget,
                 failure: Mark::Clear,
             },
             Next::Wait {
                 until,
-                failed,
+                after,
                 reason,
             } => Self {
                 state: "waiting",
                 reason: Some(reason),
                 due_at: Some(*until),
-                failed: *failed,
+                answers: matches!(after, After::Look),
+                attempts: match after {
+                    After::Look => Attempts::Forget,
+                    After::PutOff => Attempts::Keep,
+                    After::Failure => Attempts::More,
+                },
                 failure: Mark::Keep,
             },
             Next::Parked { reasons, state } => Self {
                 state: "parked",
                 reason: Some(reasons),
                 due_at: None,
-                failed: false,
+                answers: true,
+                attempts: Attempts::Keep,
                 failure: Mark::Set {
                     failure: reasons,
                     state: state.as_deref(),
@@ -71,7 +103,8 @@ impl<'a> End<'a> {
             state: "settled",
             reason: None,
             due_at: None,
-            failed: false,
+            answers: true,
+            attempts: Attempts::Forget,
             failure: Mark::Keep,
         }
     }
@@ -81,7 +114,8 @@ impl<'a> End<'a> {
             state,
             reason: Some(reason),
             due_at: None,
-            failed: false,
+            answers: true,
+            attempts: Attempts::Forget,
             failure: Mark::Keep,
         }
     }

@@ -59,8 +59,8 @@ pub enum Next {
     Wait {
         /// When.
         until: Millis,
-        /// Counts towards the backoff; false for waiting that is no failure.
-        failed: bool,
+        /// What the run has come to by then.
+        after: After,
         /// For people.
         reason: String,
     },
@@ -93,6 +93,18 @@ pub enum Next {
         /// The elder; if it has retired itself, the one into which it did.
         into: LaneId,
     },
+}
+
+/// What a run has come to that ends in [`Next::Wait`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum After {
+    /// It has looked, and waiting is what came of it: its bells are answered, and its failures forgotten. From then on the wait holds the
+    /// duty to look again.
+    Look,
+    /// It has not got to look: its bells ring on, and its failures count on.
+    PutOff,
+    /// It has failed: its bells ring on, and one failure more counts towards the backoff.
+    Failure,
 }
 
 /// A lane for people and for the census.
@@ -166,7 +178,7 @@ pub struct Census {
     pub events: i64,
     /// Bells not answered yet.
     pub bells_unanswered: i64,
-    /// When the oldest of them rang.
+    /// When the oldest of them rang for which somebody waits (not [`crate::UNHURRIED`]).
     pub oldest_unanswered: Option<Millis>,
     /// Open intents.
     pub intents: i64,

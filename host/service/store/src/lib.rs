@@ -33,13 +33,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use audit::{AuditEntry, AuditLine, ChainBreak};
-pub use bell::{Accepted, AcceptedEvent, Bell, CursorAdvance};
+pub use bell::{
+    Accepted, AcceptedEvent, Bell, CursorAdvance, FULL_COMPARE, PERSON, PLUGINS_CHANGED, UNHURRIED,
+};
 pub use check::Finding;
 pub use copy::{Copied, copy, dump};
 pub use erase::{Erased, Said as Speaks, Scrub, Words, erase_person, find_person};
 pub use error::StoreError;
 pub use export::{EXPORT_VERSION, export};
-pub use lane::{Census, LaneFilter, LaneState, LaneSummary, Lease, LinkedReferral, Next};
+pub use lane::{After, Census, LaneFilter, LaneState, LaneSummary, Lease, LinkedReferral, Next};
 pub use link::{Base, LinkState};
 pub use open::{Opened, attach, open, open_with};
 pub use postgres::PostgresStore;
@@ -167,10 +169,10 @@ pub trait Store: Sets + Recordings {
     /// [`StoreError::NoIntent`] when none is open, or the attempt is another operation's; [`StoreError::Linked`].
     async fn complete_write(&self, lease: &Lease, change: Change) -> Result<(), StoreError>;
 
-    /// Ends the run: bells answered up to the given counters, lane freed. A bell that rang meanwhile makes it due again at once.
+    /// Ends the run: bells answered up to the counters that it noted, lane freed. A bell that rang meanwhile makes it due again at once.
     ///
-    /// `answered` are the bells of [`LaneState`], as the run found them, also when it ends in [`Next::Wait`]: from then on the wait
-    /// holds the duty to look again. A bell that is left out counts as one that rang meanwhile.
+    /// `noted` are the bells of [`LaneState`], as the run found them. They are answered, unless the run ends in a wait [`After`] which they
+    /// ring on. A bell that is left out counts as one that rang meanwhile.
     ///
     /// # Errors
     /// [`StoreError::IntentOpen`] when an intent is open and the run does not end in [`Next::Wait`], which alone comes back to resolve
@@ -178,7 +180,7 @@ pub trait Store: Sets + Recordings {
     async fn complete_run(
         &self,
         lease: &Lease,
-        answered: &[Bell],
+        noted: &[Bell],
         change: Change,
         next: Next,
     ) -> Result<(), StoreError>;

@@ -3,16 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cosell_store::{Base, LaneState, LinkState, Millis, Next};
+use cosell_store::{After, Base, LaneState, LinkState, Millis, Next};
 
 use super::Run;
+use crate::raw;
 use crate::recording::{self, Heard, Played, Recording};
 
 /// How a run ended, in one word.
 pub(crate) const fn ending(next: &Next) -> &'static str {
     match next {
         Next::Settled => "settled",
-        Next::Wait { failed: true, .. } => "failed",
+        Next::Wait {
+            after: After::Failure,
+            ..
+        } => "failed",
         Next::Wait { .. } => "waits",
         Next::Parked { .. } => "parked",
         Next::Held { .. } => "held",
@@ -98,6 +102,12 @@ impl Run<'_> {
         let moved = self.memory.bases.iter();
         bases.extend(moved.map(|one| (of(one), one.clone())));
         link.bases = bases.into_values().collect();
+        // A recording is sealed as a whole. One that lacks a raw record is played like a store that has lost it.
+        let open = |(name, body): (String, String)| {
+            let plain = raw::opened(self.desk, &self.lease, &name, &body).ok()?;
+            Some((name, plain.into_owned()))
+        };
+        link.raws = link.raws.into_iter().filter_map(open).collect();
         link.raws.extend(self.memory.raws.clone());
         LaneState {
             members: self.members.clone(),

@@ -7,6 +7,7 @@ use cosell_store::LinkedReferral;
 use cosell_sync::row::{Cell, Condition, Query, RecordKind, Test};
 
 use crate::desk::{Connection, Desk};
+use crate::pace;
 use crate::records::kinds;
 use crate::verbs::VerbError;
 use crate::verbs::plan::candidates::{gated, name_of, row_name};
@@ -51,7 +52,11 @@ impl Books {
         let links = links(desk, connection).await?;
         let mut listed = Vec::new();
         let mut pages = connection.partner_center.list(query);
-        while let Some(page) = pages.next().await? {
+        loop {
+            let _turn = pace::bulk_turn(connection).await;
+            let Some(page) = pages.next().await? else {
+                break;
+            };
             let ours = page.iter().filter(|one| !one.is_microsofts());
             listed.extend(ours.map(|one| {
                 Listed {
@@ -68,6 +73,7 @@ impl Books {
         let set = desk.plugins.current();
         let mut all = Vec::new();
         for kind in kinds(set.needs()) {
+            let _turn = pace::bulk_turn(connection).await;
             for row in gated(desk, connection, kind, None).await? {
                 let name = row_name(connection, kind, &row).await?;
                 all.push(RowOf {
@@ -139,6 +145,7 @@ async fn there(
     let known = connection.dataverse.metadata(kind.table()).await?;
     let mut found = BTreeSet::new();
     for some in ids.chunks(IDS_MAX) {
+        let _turn = pace::bulk_turn(connection).await;
         let any = some.iter().cloned().map(Cell::Text).collect();
         let query = Query {
             label: "rows that are linked".to_owned(),

@@ -92,13 +92,13 @@ impl Store for PostgresStore {
     async fn complete_run(
         &self,
         lease: &Lease,
-        answered: &[Bell],
+        noted: &[Bell],
         change: Change,
         next: Next,
     ) -> Result<(), StoreError> {
         let (change, next) = (storable_change(change), storable_next(next));
         let silenced = in_transaction!(self, "end a run", |sql, given| ending::complete_run(
-            &sql, given, lease, answered, &change, &next
+            &sql, given, lease, noted, &change, &next
         ))?;
         self.arrivals().answered(silenced);
         Ok(())

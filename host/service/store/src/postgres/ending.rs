@@ -16,7 +16,7 @@ pub(super) async fn complete_run(
     sql: &Transaction<'_>,
     given: Option<Millis>,
     lease: &Lease,
-    answered: &[Bell],
+    noted: &[Bell],
     change: &Change,
     next: &Next,
 ) -> Result<i64, Fault> {
@@ -37,7 +37,12 @@ pub(super) async fn complete_run(
         Ok(end) => end,
         Err(into) => return retire(&desk, into, elder).await.map(|()| 0),
     };
-    let (rang_meanwhile, silenced) = answer(&desk, answered).await?;
+    let (rang_meanwhile, silenced) = if end.answers {
+        answer(&desk, noted).await?
+    } else {
+        let bells = reads::bells(desk.sql, desk.connection, desk.lane).await?;
+        (bells.iter().any(|bell| bell.rang_after(noted)), 0)
+    };
     free(&end, &desk, rang_meanwhile).await?;
     Ok(silenced)
 }
@@ -45,6 +50,7 @@ pub(super) async fn complete_run(
 /// Frees the lane. A bell that rang meanwhile beats whatever the run had in mind (I9).
 async fn free(end: &End<'_>, desk: &Desk<'_>, rang_meanwhile: bool) -> Result<(), Fault> {
     let (set_failure, failure, parked_on) = end.failure_columns();
+    let (factor, more) = end.attempts.factor_and_more();
     let due_at = if rang_meanwhile {
         Some(desk.now)
     } else {
@@ -53,10 +59,10 @@ async fn free(end: &End<'_>, desk: &Desk<'_>, rang_meanwhile: bool) -> Result<()
     run(
         desk.sql,
         "UPDATE lane SET state = $3, reason = $4, due_at = $5, lease_owner = NULL, lease_until = NULL,
-             attempts = CASE WHEN $6 THEN attempts + 1 WHEN $3 = 'parked' THEN attempts ELSE 0 END,
-             failure = CASE WHEN $7 THEN $8 ELSE failure END,
-             parked_on = CASE WHEN $7 THEN $9 ELSE parked_on END,
-             ran_at = $10
+             attempts = attempts * $6 + $7,
+             failure = CASE WHEN $8 THEN $9 ELSE failure END,
+             parked_on = CASE WHEN $8 THEN $10 ELSE parked_on END,
+             ran_at = $11
          WHERE connection = $1 AND lane = $2",
         &[
             &desk.connection,
@@ -64,7 +70,8 @@ async fn free(end: &End<'_>, desk: &Desk<'_>, rang_meanwhile: bool) -> Result<()
             &end.state,
             &end.reason,
             &due_at,
-            &end.failed,
+            &factor,
+            &more,
             &set_failure,
             &failure,
             &parked_on,

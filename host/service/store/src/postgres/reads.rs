@@ -7,7 +7,7 @@ use super::lanes::{self, Param, fenced, row, rows};
 use super::{cards, holds, links, writes};
 use crate::{
     Bell, Census, LaneFilter, LaneId, LaneState, LaneSummary, Lease, LinkedReferral, Millis,
-    RecordKey,
+    RecordKey, UNHURRIED,
 };
 
 /// What a lane is at `$1`, the store's time: how its last run ended, unless the times say otherwise.
@@ -191,11 +191,11 @@ pub(super) async fn census(sql: &Transaction<'_>, now: Millis) -> Result<Census,
         "SELECT (SELECT count(*) FROM link WHERE referral IS NOT NULL AND crm_row IS NOT NULL),
              (SELECT count(*) FROM event),
              (SELECT count(*) FROM bell WHERE rung > answered),
-             (SELECT min(since) FROM bell WHERE rung > answered),
+             (SELECT min(since) FROM bell WHERE rung > answered AND cause NOT IN ($1, $2)),
              (SELECT count(*) FROM intent),
              (SELECT count(*) FROM card WHERE closed_at IS NULL AND choice IS NULL),
              (SELECT count(*) FROM hold WHERE closed_at IS NULL AND released IS NULL)",
-        &[],
+        &[&UNHURRIED[0], &UNHURRIED[1]],
     )
     .await?
     .ok_or_else(|| Fault::broken("counting gave no row"))?;

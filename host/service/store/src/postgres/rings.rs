@@ -6,7 +6,8 @@ use deadpool_postgres::Transaction;
 
 use super::fault::Fault;
 use super::lanes::{rows, run};
-use crate::{Millis, RecordKey};
+use crate::bell::counts;
+use crate::{FULL_COMPARE, Millis, PERSON, PLUGINS_CHANGED, RecordKey};
 
 /// A record of a connection.
 pub(super) type Key<'a> = (&'a str, &'a RecordKey);
@@ -71,13 +72,13 @@ pub(super) async fn ring(
     if rings.is_empty() {
         return Ok(());
     }
-    // Per record: how often, and the last cause.
+    // Per record: how often, and the cause that counts.
     let mut bells = BTreeMap::<Key<'_>, (i64, &str)>::new();
     for ring in rings {
         let bell = bells
             .entry((ring.connection, ring.record))
             .or_insert((0, ring.cause));
-        *bell = (bell.0 + 1, ring.cause);
+        *bell = (bell.0 + 1, counts(bell.1, ring.cause));
     }
     let keys: Vec<Key<'_>> = bells.keys().copied().collect();
     let columns = Columns::of(&keys);
@@ -90,7 +91,8 @@ pub(super) async fn ring(
              AS ring (connection, side, kind, record, count, cause)
          ON CONFLICT (connection, side, kind, record) DO UPDATE SET
              rung = bell.rung + excluded.rung,
-             cause = excluded.cause,
+             cause = CASE WHEN bell.rung > bell.answered AND (bell.cause = $8 OR excluded.cause IN ($9, $10))
+                 THEN bell.cause ELSE excluded.cause END,
              since = CASE WHEN bell.rung > bell.answered THEN bell.since ELSE excluded.since END
          RETURNING connection, side, kind, record, rung",
         &[
@@ -101,6 +103,9 @@ pub(super) async fn ring(
             &counts,
             &causes,
             &now,
+            &PERSON,
+            &FULL_COMPARE,
+            &PLUGINS_CHANGED,
         ],
     )
     .await?;

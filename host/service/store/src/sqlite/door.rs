@@ -78,13 +78,13 @@ impl Store for SqliteStore {
     async fn complete_run(
         &self,
         lease: &Lease,
-        answered: &[Bell],
+        noted: &[Bell],
         change: Change,
         next: Next,
     ) -> Result<(), StoreError> {
-        let (lease, answered) = (lease.clone(), answered.to_vec());
+        let (lease, noted) = (lease.clone(), noted.to_vec());
         self.write("end a run", move |desk| {
-            lanes::complete_run(desk, &lease, &answered, &change, &next)
+            lanes::complete_run(desk, &lease, &noted, &change, &next)
         })
         .await
     }

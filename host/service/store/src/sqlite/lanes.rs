@@ -183,7 +183,7 @@ pub(super) fn renew(desk: &Desk<'_>, lease: &Lease, lease_ms: Millis) -> Result<
 pub(super) fn complete_run(
     desk: &mut Desk<'_>,
     lease: &Lease,
-    answered: &[Bell],
+    noted: &[Bell],
     change: &Change,
     next: &Next,
 ) -> Result<(), Failure> {
@@ -200,7 +200,12 @@ pub(super) fn complete_run(
         Ok(end) => end,
         Err(into) => return retire(desk, lease, into),
     };
-    let rang_meanwhile = answer(desk, lease, answered)?;
+    let rang_meanwhile = if end.answers {
+        answer(desk, lease, noted)?
+    } else {
+        let bells = reads::bells(desk.sql, &lease.connection, lease.lane)?;
+        bells.iter().any(|bell| bell.rang_after(noted))
+    };
     free(&end, desk, lease, rang_meanwhile)
 }
 
@@ -212,6 +217,7 @@ fn free(
     rang_meanwhile: bool,
 ) -> Result<(), Failure> {
     let (set_failure, failure, parked_on) = end.failure_columns();
+    let (factor, more) = end.attempts.factor_and_more();
     let due_at = if rang_meanwhile {
         Some(desk.now)
     } else {
@@ -220,10 +226,10 @@ fn free(
     desk.sql
         .prepare_cached(
             "UPDATE lane SET state = ?3, reason = ?4, due_at = ?5, lease_owner = NULL, lease_until = NULL,
-                 attempts = CASE WHEN ?6 THEN attempts + 1 WHEN ?3 = 'parked' THEN attempts ELSE 0 END,
-                 failure = CASE WHEN ?7 THEN ?8 ELSE failure END,
-                 parked_on = CASE WHEN ?7 THEN ?9 ELSE parked_on END,
-                 ran_at = ?10
+                 attempts = attempts * ?6 + ?7,
+                 failure = CASE WHEN ?8 THEN ?9 ELSE failure END,
+                 parked_on = CASE WHEN ?8 THEN ?10 ELSE parked_on END,
+                 ran_at = ?11
              WHERE connection = ?1 AND lane = ?2",
         )?
         .execute(params![
@@ -232,7 +238,8 @@ fn free(
             end.state,
             end.reason,
             due_at,
-            end.failed,
+            factor,
+            more,
             set_failure,
             failure,
             parked_on,

@@ -7,7 +7,7 @@ use super::{cards, holds, lanes, links, writes};
 use crate::writer::Failure;
 use crate::{
     Bell, Census, LaneFilter, LaneId, LaneState, LaneSummary, Lease, LinkedReferral, Millis,
-    RecordKey,
+    RecordKey, UNHURRIED,
 };
 
 /// What a lane is at `?1`, the store's time: how its last run ended, unless the times say otherwise.
@@ -151,8 +151,10 @@ pub(super) fn census(sql: &Connection, now: Millis) -> Result<Census, Failure> {
         .collect::<Result<_, _>>()?;
     let count = |query: &str| sql.prepare_cached(query)?.query_row([], |row| row.get(0));
     let (bells_unanswered, oldest_unanswered) = sql
-        .prepare_cached("SELECT count(*), min(since) FROM bell WHERE rung > answered")?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        .prepare_cached(
+            "SELECT count(*), min(CASE WHEN cause NOT IN (?1, ?2) THEN since END) FROM bell WHERE rung > answered",
+        )?
+        .query_row(UNHURRIED, |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(Census {
         lanes,
         linked: count(

@@ -65,6 +65,8 @@ macro_rules! conformance {
             the_key_of_a_failure_lasts_until_the_lane_is_settled
             lanes_at_rest_wait_for_a_bell_and_say_why
             a_bell_ends_a_wait
+            bells_ring_on_until_a_run_has_looked
+            the_cause_that_counts_is_not_hidden_by_one_that_does_not
             a_retired_lane_hands_everything_to_its_elder
             a_retired_lane_makes_a_running_elder_run_again
             a_pair_does_not_retire

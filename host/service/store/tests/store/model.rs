@@ -6,7 +6,7 @@ mod differential;
 mod plain;
 
 use cosell_store::{
-    Attempt, Bell, Change, Intent, LaneId, Lease, Millis, Next, RECENT_WRITES_MS, StoreError,
+    After, Attempt, Bell, Change, Intent, LaneId, Lease, Millis, Next, RECENT_WRITES_MS, StoreError,
 };
 use proptest::prelude::*;
 
@@ -66,7 +66,7 @@ fn step() -> impl Strategy<Value = Step> {
     let lease = || prop_oneof![4 => Just(0_usize), 2 => 1..3_usize, 1 => 3..9_usize];
     let ending = prop_oneof![
         4 => Just(Ending::Settled),
-        3 => (prop_oneof![Just(0), Just(500), Just(LEASE_MS)], any::<bool>()).prop_map(|(in_ms, failed)| Ending::Wait { in_ms, failed }),
+        3 => (prop_oneof![Just(0), Just(500), Just(LEASE_MS)], prop_oneof![Just(After::Look), Just(After::PutOff), Just(After::Failure)]).prop_map(|(in_ms, after)| Ending::Wait { in_ms, after }),
         2 => proptest::option::of(0..2_u8).prop_map(|on| Ending::Parked { on }),
         1 => Just(Ending::Held),
         2 => (0..5_usize).prop_map(|into| Ending::Retired { into }),
@@ -355,7 +355,7 @@ impl Ending {
     fn next(&self, now: Millis) -> Next {
         match self {
             Self::Settled => Next::Settled,
-            Self::Wait { in_ms, failed } => wait(now + in_ms, *failed),
+            Self::Wait { in_ms, after } => wait(now + in_ms, *after),
             Self::Parked { on } => Next::Parked {
                 reasons: "[]".into(),
                 state: on.map(|on| on.to_string()),

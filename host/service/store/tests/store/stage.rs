@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use cosell_local_postgres::LocalPostgres;
 use cosell_store::{
-    Accepted, AcceptedEvent, AuditLine, Bell, CardChange, Change, Clock, HoldChange, Intent,
+    Accepted, AcceptedEvent, After, AuditLine, Bell, CardChange, Change, Clock, HoldChange, Intent,
     LaneId, LaneState, LaneSummary, Lease, LinkState, Millis, Next, PostgresStore, PostgresUrl,
     RecordKey, SqliteStore, Store, StoreUrl,
 };
@@ -314,10 +314,10 @@ pub(crate) fn linking(link: LinkState) -> Change {
     }
 }
 
-pub(crate) fn wait(until: Millis, failed: bool) -> Next {
+pub(crate) fn wait(until: Millis, after: After) -> Next {
     Next::Wait {
         until,
-        failed,
+        after,
         reason: "because".into(),
     }
 }

@@ -1,7 +1,8 @@
 //! What counts for the brakes, and what is said about a connection.
 
 use cosell_store::{
-    AcceptedEvent, Attempt, AttemptRow, Change, Intent, Lease, Next, RECENT_WRITES_MS, WriteCount,
+    AcceptedEvent, After, Attempt, AttemptRow, Change, Intent, Lease, Next, RECENT_WRITES_MS,
+    WriteCount,
 };
 
 use crate::stage::*;
@@ -169,7 +170,7 @@ pub(crate) async fn s26_what_a_lane_was_parked_on_lasts_until_it_is_settled(stag
     };
     for (next, stands) in [
         (parked_on(Some("s1")), Some("s1")),
-        (wait(BEGIN, true), Some("s1")),
+        (wait(BEGIN, After::Failure), Some("s1")),
         (Next::Held { reason: "h".into() }, Some("s1")),
         (parked_on(Some("s2")), Some("s2")),
         (parked_on(None), None),

@@ -1,6 +1,9 @@
 //! Ending runs: answered bells, waiting, resting, retiring, waking.
 
-use cosell_store::{AcceptedEvent, Change, LaneId, LinkState, Next, StoreError};
+use cosell_store::{
+    AcceptedEvent, After, Change, FULL_COMPARE, LaneId, LinkState, Next, PERSON, PLUGINS_CHANGED,
+    StoreError,
+};
 
 use crate::stage::*;
 
@@ -64,8 +67,8 @@ pub(crate) async fn i7_answered_never_goes_back_nor_past_what_rang(stage: &Stage
 pub(crate) async fn i9_a_lane_is_never_idle_with_an_unanswered_bell(stage: &Stage) {
     let endings = [
         Next::Settled,
-        wait(BEGIN + 1_000_000, true),
-        wait(BEGIN + 1_000_000, false),
+        wait(BEGIN + 1_000_000, After::Failure),
+        wait(BEGIN + 1_000_000, After::Look),
         parked("f"),
         Next::Held { reason: "h".into() },
         Next::Orphaned { reason: "o".into() },
@@ -115,7 +118,12 @@ pub(crate) async fn i9_an_open_intent_may_only_wait(stage: &Stage) {
     }
     stage
         .store
-        .complete_run(&lease, &bells, Change::default(), wait(BEGIN + 5, true))
+        .complete_run(
+            &lease,
+            &bells,
+            Change::default(),
+            wait(BEGIN + 5, After::Failure),
+        )
         .await
         .unwrap();
     stage.hand.turn(5);
@@ -127,16 +135,17 @@ pub(crate) async fn i9_an_open_intent_may_only_wait(stage: &Stage) {
 
 pub(crate) async fn failures_in_a_row_are_counted_until_something_succeeds(stage: &Stage) {
     let lane = stage.ring(&referral("r1")).await;
-    let again = |failed| wait(stage.hand.now(), failed);
+    let again = |after| wait(stage.hand.now(), after);
     for (next, attempts) in [
-        (again(true), 1),
-        (again(true), 2),
-        (again(false), 0),
-        (again(true), 1),
+        (again(After::Failure), 1),
+        (again(After::Failure), 2),
+        (again(After::PutOff), 2),
+        (again(After::Look), 0),
+        (again(After::Failure), 1),
         (parked("f"), 1),
-        (again(true), 2),
+        (again(After::Failure), 2),
         (Next::Held { reason: "h".into() }, 0),
-        (again(true), 1),
+        (again(After::Failure), 1),
         (Next::Settled, 0),
     ] {
         stage.run(Change::default(), next).await;
@@ -149,7 +158,7 @@ pub(crate) async fn the_key_of_a_failure_lasts_until_the_lane_is_settled(stage: 
     stage.ring(&referral("r1")).await;
     let steps = [
         (parked("no-country"), Some("no-country")),
-        (wait(BEGIN, true), Some("no-country")),
+        (wait(BEGIN, After::Failure), Some("no-country")),
         (parked("no-contact"), Some("no-contact")),
         (
             Next::Paused {
@@ -223,19 +232,95 @@ pub(crate) async fn lanes_at_rest_wait_for_a_bell_and_say_why(stage: &Stage) {
 
 pub(crate) async fn a_bell_ends_a_wait(stage: &Stage) {
     let lane = stage.ring(&referral("r1")).await;
-    stage.run(Change::default(), wait(BEGIN + 900, true)).await;
+    stage
+        .run(Change::default(), wait(BEGIN + 900, After::Failure))
+        .await;
     let summary = stage.lane(lane).await;
     assert_eq!(
         (summary.state.as_str(), summary.next_at),
         ("waiting", Some(BEGIN + 900))
     );
-    assert_eq!(
-        (summary.reason.as_deref(), summary.unanswered),
-        (Some("because"), 0)
-    );
+    assert_eq!(summary.reason.as_deref(), Some("because"));
     stage.assert_idle().await;
     stage.ring(&referral("r1")).await;
     assert_eq!(stage.claim().await.lane, lane);
+}
+
+pub(crate) async fn bells_ring_on_until_a_run_has_looked(stage: &Stage) {
+    let lane = stage.ring(&referral("r1")).await;
+    stage.store.order(HERE, lane, "ada").await.unwrap();
+    let rung = stage.lane(lane).await.unanswered;
+    for after in [After::PutOff, After::Failure] {
+        let until = stage.hand.now() + 10;
+        stage.run(Change::default(), wait(until, after)).await;
+        let summary = stage.lane(lane).await;
+        assert_eq!(
+            (summary.next_at, summary.unanswered),
+            (Some(until), rung),
+            "{after:?}"
+        );
+        stage.assert_idle().await;
+        stage.hand.turn(10);
+    }
+    let lease = stage.claim().await;
+    let bells = stage.open(&lease).await.bells;
+    assert_eq!(bells[0].cause, PERSON, "what was ordered is not forgotten");
+    let looked = wait(stage.hand.now() + 10, After::Look);
+    stage
+        .store
+        .complete_run(&lease, &bells, Change::default(), looked)
+        .await
+        .unwrap();
+    assert_eq!(stage.lane(lane).await.unanswered, 0);
+}
+
+pub(crate) async fn the_cause_that_counts_is_not_hidden_by_one_that_does_not(stage: &Stage) {
+    let ring = async |cause: &str| {
+        let record = referral("r1");
+        stage
+            .accept(AcceptedEvent {
+                cause: cause.into(),
+                ..event(&record)
+            })
+            .await;
+    };
+    let counts = async || {
+        let lease = stage.claim().await;
+        let cause = stage.open(&lease).await.bells[0].cause.clone();
+        let census = stage.store.census().await.unwrap();
+        let bells = stage.open(&lease).await.bells;
+        stage
+            .store
+            .complete_run(&lease, &bells, Change::default(), Next::Settled)
+            .await
+            .unwrap();
+        (cause, census.oldest_unanswered.is_some())
+    };
+    for (rings, counted, is_awaited) in [
+        (&["Update", FULL_COMPARE][..], "Update", true),
+        (&[FULL_COMPARE, "Update"], "Update", true),
+        (&[FULL_COMPARE, PLUGINS_CHANGED], FULL_COMPARE, false),
+        (&[PERSON, "Update", FULL_COMPARE], PERSON, true),
+        (&["Update", PERSON], PERSON, true),
+        (&[PLUGINS_CHANGED], PLUGINS_CHANGED, false),
+        (&["Update"], "Update", true),
+    ] {
+        for cause in rings {
+            ring(cause).await;
+        }
+        assert_eq!(
+            counts().await,
+            (counted.to_owned(), is_awaited),
+            "{rings:?}"
+        );
+    }
+    // Also when they come in one transaction.
+    let events = [PERSON, "Update", PLUGINS_CHANGED].map(|cause| AcceptedEvent {
+        cause: cause.into(),
+        ..event(&referral("r1"))
+    });
+    stage.store.accept(events.into(), None).await.unwrap();
+    assert_eq!(counts().await, (PERSON.to_owned(), true));
 }
 
 pub(crate) async fn a_retired_lane_hands_everything_to_its_elder(stage: &Stage) {

@@ -1,6 +1,6 @@
 //! Claiming lanes, and fences.
 
-use cosell_store::{Change, Lease, Next, StoreError};
+use cosell_store::{After, Change, Lease, Next, StoreError};
 
 use crate::stage::*;
 
@@ -60,7 +60,7 @@ pub(crate) async fn i3_an_old_fence_changes_nothing(stage: &Stage) {
     assert_fenced(
         &old,
         store
-            .complete_run(&old, &bells, change(), wait(5, true))
+            .complete_run(&old, &bells, change(), wait(5, After::Failure))
             .await,
     );
     let forged = Lease {
@@ -155,7 +155,7 @@ pub(crate) async fn the_longest_due_lanes_are_claimed_first(stage: &Stage) {
     let until = stage.hand.now() + 10;
     stage
         .store
-        .complete_run(&lease, &bells, Change::default(), wait(until, false))
+        .complete_run(&lease, &bells, Change::default(), wait(until, After::Look))
         .await
         .unwrap();
     stage.hand.turn(20);
@@ -182,7 +182,12 @@ pub(crate) async fn the_next_due_moment_counts_waits_and_ends_of_leases(stage: &
     );
     let bells = stage.open(&lease).await.bells;
     store
-        .complete_run(&lease, &bells, Change::default(), wait(BEGIN + 500, true))
+        .complete_run(
+            &lease,
+            &bells,
+            Change::default(),
+            wait(BEGIN + 500, After::Failure),
+        )
         .await
         .unwrap();
     assert_eq!(store.next_due().await.unwrap(), Some(BEGIN + 500));

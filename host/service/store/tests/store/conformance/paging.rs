@@ -1,6 +1,6 @@
 //! Lanes and referrals, page by page.
 
-use cosell_store::{Change, LaneFilter, LaneId, LinkState, Next};
+use cosell_store::{After, Change, LaneFilter, LaneId, LinkState, Next};
 
 use crate::stage::*;
 
@@ -41,7 +41,7 @@ pub(crate) async fn pages_list_only_the_states_that_are_asked_for(stage: &Stage)
     for (id, next) in [
         ("r1", Next::Settled),
         ("r2", parked("f")),
-        ("r3", wait(BEGIN + 100, false)),
+        ("r3", wait(BEGIN + 100, After::Look)),
         ("r4", parked("f")),
         ("r5", Next::Settled),
     ] {

@@ -1,6 +1,6 @@
 //! Audit, throttles, census and lists.
 
-use cosell_store::{AcceptedEvent, Change, Next, Throttle};
+use cosell_store::{AcceptedEvent, After, Change, Next, Throttle};
 
 use crate::stage::*;
 
@@ -96,7 +96,9 @@ pub(crate) async fn the_census_counts_what_is_there(stage: &Stage) {
         referral: Some("waiting".into()),
         ..Default::default()
     };
-    stage.run(linking(half), wait(BEGIN + 1_000, false)).await;
+    stage
+        .run(linking(half), wait(BEGIN + 1_000, After::Look))
+        .await;
     stage.ring(&referral("parked")).await;
     stage.run(Change::default(), parked("f")).await;
     stage.ring(&referral("running")).await;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cosell_store::{
-    Accepted, Bell, LaneId, Lease, Millis, RECENT_WRITES_MS, RecordKey, WriteCount,
+    Accepted, After, Bell, LaneId, Lease, Millis, RECENT_WRITES_MS, RecordKey, WriteCount,
 };
 
 use super::asked::{self, Ask, Book};
@@ -70,7 +70,7 @@ pub(super) enum Answer {
 #[derive(Debug, Clone)]
 pub(super) enum Ending {
     Settled,
-    Wait { in_ms: Millis, failed: bool },
+    Wait { in_ms: Millis, after: After },
     Parked { on: Option<u8> },
     Held,
     Retired { into: usize },
@@ -221,10 +221,18 @@ impl Model {
             .iter_mut()
             .filter(|(_, record)| record.lane == number)
         {
-            if let Some(noted) = noted.iter().find(|noted| noted.record == key(*id)) {
-                record.answered = record.answered.max(noted.rung);
+            let noted = noted.iter().find(|noted| noted.record == key(*id));
+            let up_to = record.answered.max(noted.map_or(0, |noted| noted.rung));
+            rang_meanwhile |= record.rung > up_to;
+            if !matches!(
+                ending,
+                Ending::Wait {
+                    after: After::PutOff | After::Failure,
+                    ..
+                }
+            ) {
+                record.answered = up_to;
             }
-            rang_meanwhile |= record.rung > record.answered;
         }
         let lane = &mut self.lanes[number];
         lane.audited += 2;
@@ -237,8 +245,15 @@ impl Model {
             Ending::Settled | Ending::Retired { .. } => (Some("settled"), None),
         };
         match ending {
-            Ending::Wait { failed: true, .. } => lane.attempts += 1,
-            Ending::Parked { .. } => {}
+            Ending::Wait {
+                after: After::Failure,
+                ..
+            } => lane.attempts += 1,
+            Ending::Parked { .. }
+            | Ending::Wait {
+                after: After::PutOff,
+                ..
+            } => {}
             _ => lane.attempts = 0,
         }
         match ending {
