@@ -15,6 +15,7 @@ mod words;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -25,6 +26,7 @@ use crate::deliveries::DeliveryRecord;
 use crate::faults::{Fault, FaultScript, WebhookFault};
 use crate::ledger::{Act, Entry, RefusedWrite};
 pub use crate::referrals::registration::Posted;
+use crate::requests::Requested;
 use crate::saved::{SavedError, SavedWorld};
 use crate::standing::{CrmAccount, Hidden, Role};
 use crate::world::World;
@@ -116,6 +118,11 @@ impl Control {
     /// Writes that APIs refused.
     pub fn refused(&self) -> Vec<RefusedWrite> {
         self.world.ledger.refused()
+    }
+
+    /// Requests that came over the network at this moment or later, oldest first; the last ten thousand are remembered.
+    pub fn requests(&self, since: Instant) -> Vec<Requested> {
+        self.world.requests.since(since)
     }
 
     /// What people did through control.

@@ -36,6 +36,7 @@ mod odata;
 mod pages;
 mod referrals;
 mod remote_control;
+mod requests;
 mod running;
 mod saved;
 mod server;
@@ -61,6 +62,7 @@ pub use jiff::Timestamp;
 pub use remote_control::{
     DEEDS, Deed, Order, RemoteControl, RemoteError, Says, milliseconds, moment,
 };
+pub use requests::Requested;
 pub use running::{CrmAccess, OrganizationAccess, Running, Simulator, SimulatorError, Urls};
 pub use saved::SavedError;
 pub use standing::{CrmAccount, Hidden, Role};

@@ -22,6 +22,7 @@ use crate::ids::Ids;
 use crate::ledger::Ledger;
 use crate::referrals::registration::Registrations;
 use crate::referrals::{Organization, Referrals};
+use crate::requests::Requests;
 use crate::saved::{SavedError, SavedWorld};
 use crate::signing::{KeyError, SavedIdentity, TlsIdentity, WebhookSigner};
 use crate::tls::{acceptor, keys_failed, webhook_client};
@@ -458,6 +459,7 @@ pub(crate) fn world(
         identity,
         assumptions,
         latency_ms: AtomicU64::new(config.latency_ms),
+        requests: Requests::default(),
         about,
     };
     Ok((

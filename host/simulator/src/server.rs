@@ -1,7 +1,7 @@
 //! The listeners: sockets, TLS, HTTP/1.1, latency and the faults that act on a whole request.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -92,6 +92,7 @@ async fn answer(
     service: Service,
     world: &Arc<World>,
 ) -> Result<hyper::Response<Full<Bytes>>, Dropped> {
+    let came = Instant::now();
     let (head, body) = request.into_parts();
     let bytes_max = match service {
         Service::Control => WORLD_BYTES_MAX,
@@ -105,6 +106,7 @@ async fn answer(
         .get("host")
         .and_then(|host| host.to_str().ok())
         .unwrap_or("127.0.0.1");
+    let target = head.uri.clone();
     let request = Request {
         origin: format!("{}://{host}", if https { "https" } else { "http" }),
         method: head.method,
@@ -116,6 +118,7 @@ async fn answer(
     if service == Service::Control {
         return Ok(whole(world.handle(service, &request)));
     }
+    world.requests.came(came, service, &target);
     let _under_way = match world.begin(service, &request) {
         Ok(under_way) => under_way,
         Err(refused) => return Ok(whole(refused)),

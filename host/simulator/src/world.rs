@@ -16,6 +16,7 @@ use crate::faults::{Faults, Service, Strike};
 use crate::ledger::Ledger;
 use crate::referrals::Referrals;
 use crate::referrals::registration::Registrations;
+use crate::requests::Requests;
 use crate::signing::{Leaf, SavedIdentity, WebhookSigner, pem};
 use crate::wire::{Reply, Request};
 
@@ -51,6 +52,7 @@ pub(crate) struct World {
     pub(crate) identity: Option<SavedIdentity>,
     pub(crate) assumptions: Readings,
     pub(crate) latency_ms: AtomicU64,
+    pub(crate) requests: Requests,
     /// What `GET /` of control tells: addresses and seeded ids.
     pub(crate) about: serde_json::Value,
 }
@@ -85,6 +87,7 @@ impl World {
             identity: None,
             assumptions: shared.assumptions,
             latency_ms: AtomicU64::new(self.latency_ms()),
+            requests: Requests::default(),
             about: self.about.clone(),
             clock: shared.clock,
             ledger: shared.ledger,
