@@ -76,7 +76,7 @@ fn in_the_open(text: &str) -> String {
     // Words that could be one phone number together.
     let mut number: Vec<&str> = Vec::new();
     for word in text.split(' ') {
-        let part = of_a_number(word);
+        let part = of_a_number(word).filter(|_| !is_mail(word));
         if part.as_ref().is_none_or(|part| part.start > 0) {
             said.append(&mut spoken(&number));
             number.clear();
@@ -156,7 +156,7 @@ fn is_date_or_id(word: &str) -> bool {
 /// with a point is a fraction.
 fn is_phone(number: &str) -> bool {
     let digits = number.bytes().filter(u8::is_ascii_digit).count();
-    if digits < PHONE_DIGITS_MIN || is_date_or_id(number) {
+    if digits < PHONE_DIGITS_MIN || !number.chars().all(is_of_a_phone) || is_date_or_id(number) {
         return false;
     }
     let has_prefix = number.starts_with(['+', '0']) && !number.starts_with("0.");
@@ -183,6 +183,10 @@ mod tests {
         check(
             r#"contact "Zsófia Kereszturi" (zsofia@kereszturi.hu) has no phone: "opportunity.name" is too long"#,
             r#"contact "…" …@… has no phone: "opportunity.name" is too long"#,
+        );
+        check(
+            "ask anna@kovacs.hu:25 or b.nagy@kovacs.hu.2",
+            "ask …@… or …@…",
         );
     }
 
@@ -249,6 +253,7 @@ mod tests {
             "opportunity 00000000-0000-4000-8000-000000000012 with referral 8b1c3f0e-1111-4222-8333-444455556666",
             "Dataverse refused it (0x80072002, -2147220891): status 192350001 is unknown",
             "estimatedvalue 12500000.00 is more than 922337203685477.58",
+            "\"8b1c3f0e-1111-4222-8333-444455556666\" and \"00000000-0000-4000-8000-000000000012\" are no GUID",
             "127.0.0.1:43210 and 192.168.100.200 do not answer in 20000 ms",
             "429 from /api/data/v9.2/opportunities, 8 of 10, 2 more",
         ] {
