@@ -9,7 +9,7 @@ mod person;
 mod phone;
 mod stand_in;
 
-pub(crate) use mask::mask;
+pub(crate) use mask::{mask, mask_beside};
 pub use person::{ERASED, Person};
 pub use stand_in::pseudonymised;
 

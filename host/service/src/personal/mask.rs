@@ -23,7 +23,7 @@ pub(crate) fn mask(text: &str) -> String {
 }
 
 /// The same where these are the columns of the deal: how the CRM calls a column is nobody's data.
-fn mask_beside(text: &str, needs: &Needs) -> String {
+pub(crate) fn mask_beside(text: &str, needs: &Needs) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     let opening = QUOTES.map(|(open, _)| open);
