@@ -22,12 +22,11 @@ use cosell_plugins::{
 };
 use cosell_simulator::config::TableColumnConfig;
 use cosell_simulator::{ColumnConfig, ColumnKind, SimulatorConfig};
+use cosell_tests::ask::ask;
 use cosell_tests::fleet::{Fleet, Order};
-use cosell_tests::load::resident;
+use cosell_tests::load::{middle, resident};
 use cosell_tests::{PATIENCE, Setup, World, amount, components, program, text};
 use serde_json::json;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 const TRIES: usize = 5;
 /// Compiled in a process of its own, checked, written down and swapped in.
@@ -80,11 +79,6 @@ async fn main() -> anyhow::Result<()> {
     );
     ensure!(over.is_empty(), "over budget: {}", over.join("; "));
     Ok(())
-}
-
-fn middle(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
 }
 
 /// The example with bytes of its own: a component that nobody has compiled.
@@ -322,12 +316,7 @@ async fn answers_beside_a_loop() -> anyhow::Result<Duration> {
     let mut slowest = Duration::ZERO;
     for _ in 0..HEALTH_ASKED {
         let asked = Instant::now();
-        let mut socket = TcpStream::connect(address).await?;
-        socket
-            .write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
-            .await?;
-        let mut answer = String::new();
-        socket.read_to_string(&mut answer).await?;
+        let answer = ask(address, "GET /healthz HTTP/1.1", "").await?;
         ensure!(answer.starts_with("HTTP/1.1 200"), "unhealthy: {answer}");
         slowest = slowest.max(asked.elapsed());
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -20,7 +20,7 @@ use bytes::Bytes;
 use cosell_simulator::{Control, Fault, FaultKind, Service};
 use cosell_store::{AcceptedEvent, RecordKey, SqliteStore, Store, system_clock};
 use cosell_tests::fleet::{Fleet, Order};
-use cosell_tests::load::{Crowd, Loaded, load, processor_time};
+use cosell_tests::load::{Crowd, Loaded, load, middle, processor_time};
 use cosell_tests::program;
 use tokio::task::JoinSet;
 
@@ -153,11 +153,6 @@ async fn main() -> anyhow::Result<()> {
         "idle and slow sockets change p99 from {alone:.1?} to {crowded:.1?}"
     );
     Ok(())
-}
-
-fn middle(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
 }
 
 fn whole(what: &str, loaded: &Loaded) -> anyhow::Result<()> {

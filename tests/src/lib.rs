@@ -3,6 +3,7 @@
 //! [`World::end`] proves at the end of each story that no bell is unanswered, no write is open, and every lane is in step or explained.
 #![forbid(unsafe_code)]
 
+pub mod ask;
 mod deals;
 pub mod fleet;
 pub mod load;

@@ -46,6 +46,16 @@ impl Loaded {
     }
 }
 
+/// The one in the middle, when they are sorted.
+///
+/// # Panics
+/// Without any.
+#[must_use]
+pub fn middle(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
 /// Sends every request, `per_second` of them (all at once without it), over so many sockets. A request that is due waits for a free socket, and
 /// the wait counts.
 ///

@@ -50,15 +50,7 @@ pub(crate) async fn diff(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(file) = &args.recording {
         let recording = crate::plugin_replay::read(file)?;
         let serving = desk.plugins.current();
-        let deal = verbs::diff_recording(&desk, &serving, &candidate, &recording).await?;
-        let diff = SetDiff {
-            same: usize::from(deal.is_none()),
-            deals: deal.into_iter().collect(),
-            unjudged: Vec::new(),
-            notices: Vec::new(),
-            now: serving.hash().to_owned(),
-            then: candidate.hash().to_owned(),
-        };
+        let diff = verbs::diff_recording(&desk, &serving, &candidate, &recording).await?;
         return ended(&args, &diff);
     }
     let scope = match (&args.deal, &args.since) {

@@ -8,13 +8,12 @@ use anyhow::{Context as _, ensure};
 use cosell_host::app;
 use cosell_host::recording::{Heard, Recording};
 use cosell_host::verbs::{self, Replay, Replayed};
+use cosell_plugins::short_hash;
 use serde_json::{Value, json};
 
 use crate::plan::print_write;
-use crate::screen::{On, count};
+use crate::screen::{On, count, short};
 
-/// Hex digits of a hash that people see.
-const SHORT: usize = 12;
 /// Letters of a value on one line.
 const VALUE_CHARS: usize = 100;
 
@@ -125,12 +124,12 @@ fn print(replay: &Replay) {
         replay.connection,
         replay.lane,
         replay.recorded,
-        short(&replay.set_then)
+        short_hash(&replay.set_then)
     );
     if replay.set_now == replay.set_then {
         println!("the same set is asked again");
     } else {
-        println!("set {} is asked now", short(&replay.set_now));
+        println!("set {} is asked now", short_hash(&replay.set_now));
     }
     for answer in &replay.answers {
         print_answer(answer);
@@ -210,15 +209,5 @@ fn value(value: &Value) -> String {
     if value.is_null() {
         return "nothing".to_owned();
     }
-    let text = value.to_string();
-    let short: String = text.chars().take(VALUE_CHARS).collect();
-    if short.len() < text.len() {
-        format!("{short}…")
-    } else {
-        short
-    }
-}
-
-fn short(hash: &str) -> &str {
-    hash.get(..SHORT).unwrap_or(hash)
+    short(&value.to_string(), VALUE_CHARS)
 }

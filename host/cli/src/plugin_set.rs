@@ -5,12 +5,11 @@ use std::process::ExitCode;
 
 use anyhow::ensure;
 use cosell_host::verbs::{self, Archive, CandidateView, PluginList, SetChanged, ShadowView};
+use cosell_plugins::short_hash;
 use serde_json::{Value, json};
 
 use crate::screen::{On, Table, count, person, short};
 
-/// Hex digits of a hash that people see; enough for the commands.
-const SHORT: usize = 12;
 /// When hosts that run have seen it.
 const SOON: &str = "hosts that run follow within seconds";
 
@@ -170,7 +169,7 @@ fn print(list: &PluginList, with_deals: bool) {
                 one.plugin.clone(),
                 one.version.clone(),
                 one.file.clone(),
-                hash(&one.sha256),
+                short_hash(&one.sha256).to_owned(),
                 format!("{} ({})", one.since, one.generation),
                 one.hooks.join(", "),
             ]);
@@ -199,7 +198,7 @@ fn print(list: &PluginList, with_deals: bool) {
         println!(
             "quarantined: {} {}, {}, by {}",
             one.file,
-            hash(&one.sha256),
+            short_hash(&one.sha256),
             one.at,
             one.by
         );
@@ -228,7 +227,7 @@ fn print_candidate(candidate: &CandidateView, with_deals: bool) {
         line.plugin,
         line.version,
         line.file,
-        hash(&line.sha256),
+        short_hash(&line.sha256),
         line.since,
         line.by
     );
@@ -308,8 +307,4 @@ fn print_deal(deal: &Value) {
             }
         }
     }
-}
-
-fn hash(sha256: &str) -> String {
-    sha256.chars().take(SHORT).collect()
 }

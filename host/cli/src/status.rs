@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, ensure};
+use cosell_host::expiry::Expiry;
 use cosell_host::status::{Deal, Status, status as read};
 use cosell_host::verbs::PluginNews;
 
@@ -12,8 +13,6 @@ use crate::screen::{On, count, id, short};
 
 /// States that are told deal by deal.
 const TOLD: [&str; 4] = ["parked", "orphaned", "held", "waiting"];
-/// What ends sooner is told with what to do.
-const SOON_DAYS: i64 = 30;
 /// Deals told on one screen; `cosell deals` has all of them.
 const TOLD_MAX: usize = 20;
 
@@ -68,19 +67,13 @@ fn print(status: &Status, folder: &Path) {
     }
     for ending in &status.credentials {
         let expiry = &ending.expiry;
-        let left = match ending.days_left {
-            ..0 => "IS OVER".to_owned(),
-            0 => "ends within a day".to_owned(),
-            days => format!(
-                "ends in {}",
-                count(usize::try_from(days).unwrap_or(0), "day")
-            ),
-        };
         println!(
-            "credential {} of {} {left}",
-            expiry.credential, expiry.connection
+            "credential {} of {} {}",
+            expiry.credential,
+            expiry.connection,
+            Expiry::in_words(ending.days_left)
         );
-        if ending.days_left < SOON_DAYS {
+        if ending.soon {
             println!("  {}", expiry.remedy());
         }
     }

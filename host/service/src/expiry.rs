@@ -31,6 +31,17 @@ impl Expiry {
         (self.expires_at - now).div_euclid(DAY_MS)
     }
 
+    /// `is over`, `ends in 12 days`, where so many whole days are left.
+    #[must_use]
+    pub fn in_words(days_left: i64) -> String {
+        match days_left {
+            ..0 => "is over".to_owned(),
+            0 => "ends within a day".to_owned(),
+            1 => "ends in 1 day".to_owned(),
+            days => format!("ends in {days} days"),
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn remedy(&self) -> &'static str {
@@ -105,5 +116,15 @@ mod tests {
         assert_eq!(secret.days_left(0), 10);
         assert_eq!(secret.days_left(1), 9);
         assert_eq!(secret.days_left(10 * DAY_MS + 1), -1);
+        let told = [10, 1, 0, -1].map(Expiry::in_words);
+        assert_eq!(
+            told,
+            [
+                "ends in 10 days",
+                "ends in 1 day",
+                "ends within a day",
+                "is over"
+            ]
+        );
     }
 }

@@ -1,12 +1,15 @@
-//! What of a deal speaks of people and customers: the one table of it. What stands here as harmless is kept in what leaves the house (recordings for
-//! plugin authors) and may stand in a log; everything else is personal, also what nobody has thought of.
+//! What of a deal speaks of people and customers. The table here says what is harmless and is kept in what leaves the house, in recordings for plugin
+//! authors (`stand_in`); everything else is personal, also what nobody has thought of. Where words stand in sentences there is no table to ask:
+//! `person` looks for one of them, to be erased, and `mask` says what of a sentence may stand in a log.
 
 use cosell_sync::deal::Unit;
 
+mod mask;
 mod person;
+mod phone;
 mod stand_in;
 
-pub(crate) use person::mask;
+pub(crate) use mask::{mask, mask_beside};
 pub use person::{ERASED, Person};
 pub use stand_in::pseudonymised;
 

@@ -47,6 +47,19 @@ pub struct Ending {
     pub expiry: Expiry,
     /// Whole days that are left; negative when it is over.
     pub days_left: i64,
+    /// It ends within `credential_ends_days` of `[alerts]`, or is over: time to act.
+    pub soon: bool,
+}
+
+impl Ending {
+    fn of(expiry: Expiry, now: Millis, ends_days: u32) -> Self {
+        let days_left = expiry.days_left(now);
+        Self {
+            expiry,
+            days_left,
+            soon: days_left < i64::from(ends_days),
+        }
+    }
 }
 
 /// One deal.
@@ -94,10 +107,7 @@ pub async fn status(config: &Config) -> Result<Status, StoreError> {
     }
     let mut credentials: Vec<Ending> = expiries(config)
         .into_iter()
-        .map(|expiry| Ending {
-            days_left: expiry.days_left(now),
-            expiry,
-        })
+        .map(|expiry| Ending::of(expiry, now, config.alerts.ends_days))
         .collect();
     credentials.sort_by_key(|ending| ending.expiry.expires_at);
     Ok(Status {
@@ -129,5 +139,24 @@ fn deal(summary: LaneSummary) -> Deal {
         crm_row: link.crm_row,
         next_at: summary.next_at,
         unanswered: summary.unanswered,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ending_is_soon_when_alerts_would_tell_of_it() {
+        let ends_in = |days: i64, ends_days: u32| {
+            let expiry = Expiry {
+                connection: "contoso".into(),
+                credential: "dataverse-secret".into(),
+                expires_at: days * 86_400_000,
+            };
+            Ending::of(expiry, 0, ends_days).soon
+        };
+        assert!(ends_in(44, 45) && ends_in(0, 1) && ends_in(-1, 1));
+        assert!(!ends_in(45, 45) && !ends_in(29, 7));
     }
 }

@@ -27,7 +27,7 @@ use tracing_subscriber::{Layer, Registry};
 
 use crate::config::Config;
 
-/// Spans that are for traces only, and in no log line.
+/// Spans that are for traces: log lines show them at the level `trace` alone.
 pub(crate) const TARGET: &str = "cosell_trace";
 /// The spans that log lines show as well.
 const SHOWN: &str = "run";

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use cosell_plugins::PluginSet;
 use cosell_store::{After, Change, LaneState, Lease, Millis, Next, PLUGINS_CHANGED, StoreError};
+use cosell_sync::row::Needs;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
 use crate::desk::Desk;
 use crate::pace;
-use crate::personal::mask;
+use crate::personal::mask_beside;
 use crate::pipeline::{self, Run, ending};
 use crate::recording;
 use crate::records::REFERRAL;
@@ -139,6 +140,7 @@ async fn run(desk: &Desk, lease: &Lease) {
     desk.rings.link(&lease.connection, lease.lane);
     // The very set that the run begins with, or one that served before it: then there is one wake-up too many, and never one too few.
     let began_with = desk.plugins.for_deal(lease.lane, &state);
+    let needs = began_with.needs();
     let (next, change, recording) = match Run::begin(desk, lease, &state).await {
         Ok(mut run) => {
             let passed = pipeline::pass(&mut run).await;
@@ -146,17 +148,19 @@ async fn run(desk: &Desk, lease: &Lease) {
             run.look_is_over();
             let next = match passed {
                 Ok(next) => {
-                    report(&state, &next);
+                    report(&state, &next, needs);
                     next
                 }
-                Err(trouble) => settle_trouble(desk, lease, &state, &trouble, Some(&mut run)).await,
+                Err(trouble) => {
+                    settle_trouble(desk, lease, &state, &trouble, needs, Some(&mut run)).await
+                }
             };
             let recording = run.recording(&next);
             let change = run.into_change(&next);
             (next, change, recording)
         }
         Err(trouble) => (
-            settle_trouble(desk, lease, &state, &trouble, None).await,
+            settle_trouble(desk, lease, &state, &trouble, needs, None).await,
             Change::default(),
             None,
         ),
@@ -257,18 +261,20 @@ fn deal(lane: &LaneState) -> String {
 }
 
 /// A deal that does not settle says why, although nothing failed.
-fn report(state: &LaneState, next: &Next) {
+fn report(state: &LaneState, next: &Next, needs: &Needs) {
     let deal = deal(state);
     match next {
         Next::Wait { until, reason, .. } => {
-            info!(deal = %deal, until_ms = until, reason = %mask(reason), "waits");
+            info!(deal = %deal, until_ms = until, reason = %mask_beside(reason, needs), "waits");
         }
-        Next::Paused { reason } => info!(deal = %deal, reason = %mask(reason), "left alone"),
+        Next::Paused { reason } => {
+            info!(deal = %deal, reason = %mask_beside(reason, needs), "left alone")
+        }
         Next::Held { reason } => {
-            info!(deal = %deal, reason = %mask(reason), "held: a person is asked")
+            info!(deal = %deal, reason = %mask_beside(reason, needs), "held: a person is asked")
         }
         Next::Orphaned { reason } => {
-            warn!(deal = %deal, reason = %mask(reason), "orphaned: a record is gone, and a person decides");
+            warn!(deal = %deal, reason = %mask_beside(reason, needs), "orphaned: a record is gone, and a person decides");
         }
         Next::Settled | Next::Parked { .. } | Next::Retired { .. } => {}
     }
@@ -280,6 +286,7 @@ async fn settle_trouble(
     lease: &Lease,
     lane: &LaneState,
     trouble: &Trouble,
+    needs: &Needs,
     mut run: Option<&mut Run<'_>>,
 ) -> Next {
     let failures = u32::try_from(lane.attempts).unwrap_or(u32::MAX);
@@ -299,7 +306,7 @@ async fn settle_trouble(
     }
     match &verdict.next {
         Next::Parked { reasons, .. } if lane.failure.as_ref() != Some(reasons) => {
-            warn!(deal = %deal(lane), reasons = %mask(&sentences(&reasons_of(reasons))), "parked: a person is needed");
+            warn!(deal = %deal(lane), reasons = %mask_beside(&sentences(&reasons_of(reasons)), needs), "parked: a person is needed");
             if let Some(run) = run.as_deref_mut() {
                 pipeline::tell_failure(run, reasons).await;
             }
@@ -310,7 +317,7 @@ async fn settle_trouble(
             after,
         } => {
             let failed = *after == After::Failure;
-            info!(deal = %deal(lane), until_ms = until, failed, reason = %mask(reason), "waits");
+            info!(deal = %deal(lane), until_ms = until, failed, reason = %mask_beside(reason, needs), "waits");
         }
         _ => {}
     }

@@ -7,10 +7,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use super::{LOOK_EVERY, PATIENCE};
+use crate::ask::ask;
 
 /// Lines of a log that are shown when something went wrong.
 const LINES_SHOWN: usize = 25;
@@ -111,17 +110,17 @@ impl HostProcess {
         std::fs::remove_file(&self.orders).is_ok()
     }
 
+    /// Asks it over HTTP, as [`ask`] says it.
+    ///
+    /// # Errors
+    /// When nobody answers there.
+    pub async fn ask(&self, head: &str, body: &str) -> std::io::Result<String> {
+        ask(self.address, head, body).await
+    }
+
     /// Whether it says that it can work.
     pub async fn is_ready(&self) -> bool {
-        let answer = async {
-            let mut socket = TcpStream::connect(self.address).await?;
-            socket
-                .write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
-                .await?;
-            let mut text = String::new();
-            socket.read_to_string(&mut text).await?;
-            std::io::Result::Ok(text)
-        };
+        let answer = self.ask("GET /readyz HTTP/1.1", "");
         let answer = tokio::time::timeout(ANSWER_MAX, answer).await;
         answer.is_ok_and(|text| text.is_ok_and(|text| text.starts_with("HTTP/1.1 200")))
     }

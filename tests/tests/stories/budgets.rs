@@ -5,6 +5,7 @@ use cosell_remote::Tally;
 use cosell_simulator::{
     SeedOrder, Service, ServiceProtection, SimulatorConfig, WebhookFault, WebhookFaultKind,
 };
+use cosell_tests::fleet::patiently;
 use cosell_tests::{Setup, World};
 use serde_json::json;
 
@@ -102,16 +103,10 @@ async fn a_host_that_does_not_know_them_is() -> Told {
         "[connection.dataverse.budget]\nwindow_s = 1\nrequests = {REQUESTS}\n"
     ))
     .await?;
-    let began = std::time::Instant::now();
-    while tally(&world)?.refused == 0 {
-        ensure!(
-            began.elapsed() < cosell_tests::PATIENCE,
-            "nobody was refused: {:?}",
-            tally(&world)?
-        );
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    Ok(())
+    patiently("somebody to be refused", async || {
+        Ok(tally(&world)?.refused > 0)
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]

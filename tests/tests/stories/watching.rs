@@ -4,6 +4,7 @@ use std::net::TcpListener as StdListener;
 use std::os::unix::fs::PermissionsExt as _;
 
 use anyhow::{Context as _, ensure};
+use cosell_tests::ask::ask;
 use cosell_tests::{Setup, World};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -57,16 +58,6 @@ async fn take(mut socket: TcpStream) -> anyhow::Result<Value> {
     }
 }
 
-async fn scrape(address: &str) -> anyhow::Result<String> {
-    let mut socket = TcpStream::connect(address).await?;
-    socket
-        .write_all(b"GET /metrics HTTP/1.1\r\nhost: metrics\r\nconnection: close\r\n\r\n")
-        .await?;
-    let mut text = String::new();
-    socket.read_to_string(&mut text).await?;
-    Ok(text)
-}
-
 /// The sum of all lines of a metric with these labels.
 fn count(page: &str, metric: &str, labels: &str) -> f64 {
     page.lines()
@@ -95,7 +86,7 @@ async fn numbers_are_read_and_alerts_are_posted_when_they_begin_and_when_they_en
     let secret = secrets.path().join("alerts");
     std::fs::write(&secret, &address)?;
     std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600))?;
-    let metrics = StdListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+    let metrics = StdListener::bind("127.0.0.1:0")?.local_addr()?;
     let world = World::set_up(Setup {
         sections: &format!(
             "[metrics]\nlisten = \"{metrics}\"\n\n[alerts]\nwebhook = {{ file = {:?} }}\n",
@@ -107,7 +98,7 @@ async fn numbers_are_read_and_alerts_are_posted_when_they_begin_and_when_they_en
     let referral = world.referral("Rollout", "Fabrikam", "DE")?;
     world.row_of(&referral).await?;
     world.quiet().await?;
-    let page = scrape(&metrics).await?;
+    let page = ask(metrics, "GET /metrics HTTP/1.1", "").await?;
     ensure!(page.starts_with("HTTP/1.1 200"), "{page}");
     for (metric, labels, least) in [
         ("cosell_linked_deals", "", 1.0),

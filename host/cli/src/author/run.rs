@@ -158,11 +158,7 @@ async fn cases(args: &Args, trial: &Trial) -> anyhow::Result<Vec<Case>> {
 }
 
 /// The questions that would be asked about this deal.
-pub(super) fn about(
-    subject: &Subject,
-    trial: &Trial,
-    asked: Vec<&str>,
-) -> anyhow::Result<Vec<Case>> {
+fn about(subject: &Subject, trial: &Trial, asked: Vec<&str>) -> anyhow::Result<Vec<Case>> {
     let cases = asked
         .into_iter()
         .filter(|name| subject.is_asked(name))

@@ -3,13 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, anyhow, ensure};
+use anyhow::{Context as _, ensure};
 use cosell_author::build;
 use cosell_author::project::Project;
 use cosell_host::verbs;
-use cosell_plugins::Engine;
-use cosell_plugins::author::{Check, Exam, ExamReport, Finding, Verdict};
-use cosell_plugins::trial::Trial;
+use cosell_plugins::author::{Exam, ExamReport, Recorded, Verdict};
 
 use super::Engines;
 
@@ -73,8 +71,15 @@ pub(crate) async fn test(args: &Args) -> anyhow::Result<ExitCode> {
         let folder = args.what.parent().unwrap_or(Path::new("")).to_owned();
         (exam.file(&engine, &args.what).await, folder)
     };
-    for recording in &args.recording {
-        let check = recorded(args, &engine, &engines, recording)?;
+    for file in &args.recording {
+        let subject = verbs::subject_of(&crate::plugin_replay::read(file)?)?;
+        let recorded = Recorded {
+            from: file.display().to_string(),
+            deal: &subject.deal,
+            seen: subject.seen.as_ref(),
+            is_asked: &|question| subject.is_asked(question),
+        };
+        let check = exam.recorded(&engine, &args.what, &recorded);
         report.checks.push(check);
     }
     let inputs = write_inputs(args, &report)?;
@@ -88,42 +93,6 @@ pub(crate) async fn test(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
-}
-
-/// What the plugin makes of a recorded deal.
-fn recorded(
-    args: &Args,
-    engine: &Engine,
-    engines: &[PathBuf],
-    recording: &Path,
-) -> anyhow::Result<Check> {
-    let subject = verbs::subject_of(&crate::plugin_replay::read(recording)?)?;
-    let file = args.what.file_name().unwrap_or_default();
-    let mut check = Check {
-        file: file.to_string_lossy().into_owned(),
-        law: "recorded",
-        verdict: Verdict::Holds,
-        findings: Vec::new(),
-    };
-    let Ok(trial) = Trial::load_with(engine, &args.what, engines) else {
-        // The law "loads" says why.
-        check.verdict = Verdict::Untried;
-        return Ok(check);
-    };
-    for case in super::run::about(&subject, &trial, trial.questions().collect())? {
-        let measured = trial.measure(&case, None).map_err(|why| anyhow!(why))?;
-        let broke = measured.fault.map(|fault| fault.message);
-        if let Some(told) = broke.or(measured.not_accepted) {
-            check.verdict = Verdict::Fails;
-            check.findings.push(Finding {
-                about: measured.question,
-                told: format!("{told} ({})", recording.display()),
-                is_note: false,
-                input: None,
-            });
-        }
-    }
-    Ok(check)
 }
 
 /// Each deal that shows a failure, as a file: in the order of the findings that have one.

@@ -1,7 +1,9 @@
 //! One host, on either store.
 
+use anyhow::ensure;
 use cosell_tests::fleet::people::People;
 use cosell_tests::fleet::{Fleet, Order, patiently};
+use serde_json::json;
 
 use crate::{Told, database, order};
 
@@ -35,6 +37,24 @@ async fn a_day_on_postgres() -> Told {
         ..order()
     })
     .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_says_which_switch_is_off_and_not_whose_deal_it_is() -> Told {
+    let mut fleet = Fleet::start(order()).await?;
+    let row = json!({ "name": "Kereszturi expansion" });
+    fleet.control().seller_creates("opportunity", &row)?;
+    patiently("the deal to be left alone", async || {
+        Ok(fleet.any_log_says("left alone"))
+    })
+    .await?;
+    let log = fleet.hosts[0].log();
+    ensure!(
+        log.contains("\"Sync With Partner Center\" is not switched on"),
+        "{log}"
+    );
+    ensure!(!log.contains("Kereszturi"), "{log}");
+    fleet.stop().await
 }
 
 /// Nobody acknowledges what cannot be remembered, nobody ends, and all goes on when the database is back.

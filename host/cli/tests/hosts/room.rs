@@ -4,33 +4,20 @@ use anyhow::{Context as _, ensure};
 use cosell_simulator::DeliveryRecord;
 use cosell_tests::fleet::people::People;
 use cosell_tests::fleet::process::HostProcess;
-use cosell_tests::fleet::{Fleet, LOOK_EVERY, PATIENCE};
+use cosell_tests::fleet::{Fleet, patiently};
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use crate::{Told, order};
-
-/// Status line, headers and body of one request.
-async fn ask(host: &HostProcess, request: &str) -> anyhow::Result<String> {
-    let mut socket = TcpStream::connect(host.address).await?;
-    socket.write_all(request.as_bytes()).await?;
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).await?;
-    Ok(answer)
-}
 
 /// An event of a row that nobody has ever heard of, as Dataverse would post it.
 async fn ring(host: &HostProcess, secret: &str, number: usize) -> anyhow::Result<String> {
     let body = format!(
         r#"{{"MessageName":"Update","PrimaryEntityName":"opportunity","PrimaryEntityId":"00000000-0000-4000-8000-{number:012}","OperationId":"00000000-0000-4000-9000-{number:012}"}}"#
     );
-    let request = format!(
-        "POST /webhooks/dataverse/simulated HTTP/1.1\r\nhost: localhost\r\nx-cosell-key: {secret}\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-        body.len()
+    let head = format!(
+        "POST /webhooks/dataverse/simulated HTTP/1.1\r\nx-cosell-key: {secret}\r\ncontent-type: application/json"
     );
-    ask(host, &request).await
+    Ok(host.ask(&head, &body).await?)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,14 +57,11 @@ async fn with_too_many_bells_those_who_prove_themselves_hear_503_and_the_rest_42
         "{rest}"
     );
     fleet.control().set_latency_ms(0);
-    let began = std::time::Instant::now();
-    while !ring(&fleet.hosts[0], secret.trim(), number)
-        .await?
-        .starts_with("HTTP/1.1 200")
-    {
-        ensure!(began.elapsed() < PATIENCE, "it is full for ever");
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
+    patiently("room for one more", async || {
+        let answer = ring(&fleet.hosts[0], secret.trim(), number).await?;
+        Ok(answer.starts_with("HTTP/1.1 200"))
+    })
+    .await?;
     fleet.stop().await
 }
 
@@ -90,8 +74,6 @@ fn file_size_of(host: &HostProcess, limit: Option<u64>) -> Told {
     prlimit(pid, Resource::Fsize, Rlimit { current, maximum })?;
     Ok(())
 }
-
-const READY: &str = "GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_is_survived_and_nothing_acknowledged_is_lost() -> Told {
@@ -109,22 +91,17 @@ async fn a_full_disk_is_survived_and_nothing_acknowledged_is_lost() -> Told {
             control.deliveries().iter().any(refused).then_some(())
         })
         .await?;
-    let ready = ask(&fleet.hosts[0], READY).await?;
+    let ready = fleet.hosts[0].ask("GET /readyz HTTP/1.1", "").await?;
     ensure!(
         ready.starts_with("HTTP/1.1 503") && ready.contains("no room is left"),
         "{ready}"
     );
     ensure!(fleet.hosts[0].ended()?.is_none(), "{}", fleet.logs());
     file_size_of(&fleet.hosts[0], None)?;
-    let began = std::time::Instant::now();
-    while !fleet.hosts[0].is_ready().await {
-        ensure!(
-            began.elapsed() < PATIENCE,
-            "never ready again:\n{}",
-            fleet.logs()
-        );
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
+    patiently("the host to be ready again", async || {
+        Ok(fleet.hosts[0].is_ready().await)
+    })
+    .await?;
     fleet.judged(&people).await?;
     fleet.stop().await
 }

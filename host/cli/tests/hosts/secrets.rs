@@ -9,11 +9,10 @@ use std::path::Path;
 use anyhow::{Context as _, ensure};
 use cosell::simulated::private;
 use cosell_simulator::{Fault, FaultKind, Service};
+use cosell_tests::ask::ask;
 use cosell_tests::fleet::people::People;
 use cosell_tests::fleet::{Fleet, Order, patiently};
 use serde_json::Value;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::process::Command;
 
 use crate::{Told, database, order};
@@ -73,19 +72,6 @@ fn found<'a>(out: &LetOut, words: impl IntoIterator<Item = &'a str>) -> Vec<Stri
         }
     }
     found
-}
-
-/// Sends this and returns the whole answer.
-async fn ask(address: SocketAddr, head: &str, body: &str) -> anyhow::Result<String> {
-    let mut socket = TcpStream::connect(address).await?;
-    let length = body.len();
-    let request = format!(
-        "{head}\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
-    );
-    socket.write_all(request.as_bytes()).await?;
-    let mut answer = Vec::new();
-    socket.read_to_end(&mut answer).await?;
-    Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {
@@ -220,7 +206,7 @@ async fn bad_callers(fleet: &Fleet) -> anyhow::Result<LetOut> {
         ),
         ("nowhere", format!("GET /{token} HTTP/1.1"), 404),
     ] {
-        let answer = ask(fleet.hosts[0].address, &head, &body).await?;
+        let answer = fleet.hosts[0].ask(&head, &body).await?;
         ensure!(
             answer.starts_with(&format!("HTTP/1.1 {status} ")),
             "a webhook {what}: {answer}"

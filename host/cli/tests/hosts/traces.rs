@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::routing::post;
 use cosell_tests::fleet::people::People;
-use cosell_tests::fleet::{Fleet, LOOK_EVERY, PATIENCE};
+use cosell_tests::fleet::{Fleet, patiently};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -172,15 +172,10 @@ async fn a_collector_that_is_gone_keeps_nobody_waiting() -> Told {
     people.seller_begins()?;
     people.portal_begins()?;
     fleet.in_step(&people).await?;
-    let began = std::time::Instant::now();
-    while !fleet.any_log_says("the collector takes no traces") {
-        ensure!(
-            began.elapsed() < PATIENCE,
-            "nobody is told:\n{}",
-            fleet.logs()
-        );
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
+    patiently("somebody to be told", async || {
+        Ok(fleet.any_log_says("the collector takes no traces"))
+    })
+    .await?;
     fleet.judged(&people).await?;
     fleet.stop().await
 }

@@ -13,7 +13,7 @@ mod subjects;
 pub(crate) mod total;
 
 pub use cases::Case;
-pub use exam::{Check, Exam, ExamReport, Finding, Verdict};
+pub use exam::{Check, Exam, ExamReport, Finding, Recorded, Verdict};
 pub use inspect::{Inspection, inspect};
 pub use measure::{Measured, Meter};
 

@@ -78,4 +78,4 @@ pub use question::{
 pub use rejection::{Phase, Rejection, RejectionKind};
 pub use report::{CheckReport, check_file, check_file_with};
 pub use set::{Followed, PluginInfo, PluginSet};
-pub use stop::{FaultKind, PluginFault, Speaker, Spoken, Stop, StopKind};
+pub use stop::{FaultKind, PluginFault, Speaker, Spoken, Stop, StopKind, short_hash};

@@ -23,11 +23,8 @@ use crate::prescan::{Outline, PACKAGE, VERSION, prescan};
 use crate::rejection::{Phase, Rejection, RejectionKind};
 use crate::settings;
 use crate::stamp;
-use crate::stop::{FaultKind, PluginFault, Speaker};
+use crate::stop::{FaultKind, PluginFault, Speaker, short_hash};
 use crate::twice::same_twice;
-
-/// Hex digits of the hash that people see.
-const SHORT_HASH: usize = 12;
 
 /// A plugin that passed, and what passing cost.
 pub(crate) struct Loaded {
@@ -100,7 +97,7 @@ impl Known {
             speaker: Speaker {
                 plugin: manifest.id.clone(),
                 version: manifest.version.clone(),
-                hash: hash[..SHORT_HASH].to_owned(),
+                hash: short_hash(hash).to_owned(),
             },
             file: file.to_owned(),
             sha256: hash.to_owned(),

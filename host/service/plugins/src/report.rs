@@ -18,6 +18,7 @@ use crate::prescan::prescan;
 use crate::rejection::Rejection;
 use crate::self_test::alone;
 use crate::standard::Question;
+use crate::stop::short_hash;
 
 /// Calls over which the time of one is taken.
 const WARM_CALLS: u32 = 20;
@@ -237,7 +238,7 @@ impl fmt::Display for CheckReport {
             "{}  {} KiB  sha256 {}",
             self.file,
             self.bytes.div_ceil(1024),
-            short(&self.sha256)
+            short_hash(&self.sha256)
         )?;
         if let Some(plugin) = &self.plugin {
             writeln!(f, "  {} {}: {}", plugin.id, plugin.version, plugin.summary)?;
@@ -327,8 +328,4 @@ fn list(f: &mut fmt::Formatter<'_>, word: &str, lines: &[String]) -> fmt::Result
     lines
         .iter()
         .try_for_each(|line| writeln!(f, "  {word:<9} {line}"))
-}
-
-fn short(hash: &str) -> &str {
-    hash.get(..12).unwrap_or(hash)
 }

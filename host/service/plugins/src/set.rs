@@ -10,6 +10,7 @@ use crate::engine::Engine;
 use crate::health::Failing;
 use crate::pace::Slow;
 use crate::plugin::{Hook, Plugin};
+use crate::stop::{Speaker, short_hash};
 
 /// Plugins in file-name order. The questions are in the `hooks` module.
 pub struct PluginSet {
@@ -110,6 +111,18 @@ pub struct PluginInfo {
     pub summary: String,
 }
 
+impl PluginInfo {
+    /// How its word is booked.
+    #[must_use]
+    pub fn speaker(&self) -> Speaker {
+        Speaker {
+            plugin: self.id.clone(),
+            version: self.version.clone(),
+            hash: short_hash(&self.sha256).to_owned(),
+        }
+    }
+}
+
 impl PluginSet {
     pub(crate) fn new(
         engine: Engine,
@@ -118,16 +131,17 @@ impl PluginSet {
         alarm: Option<Alarm>,
     ) -> Self {
         let infos = plugins.iter().map(|plugin| info(plugin)).collect();
+        let hash = hash_of(&plugins);
         Self {
             engine,
             generation,
-            hash: hash_of(&plugins),
-            terms: terms_of(&plugins),
+            terms: terms_of(&hash, &plugins),
             infos,
             followed: Followed {
                 needs: Arc::new(needs_of(&plugins)),
-                name: hash_of(&plugins),
+                name: hash.clone(),
             },
+            hash,
             chain: Arc::new(Chain { plugins }),
             alarm,
         }
@@ -224,8 +238,8 @@ fn hash_of(plugins: &[Arc<Plugin>]) -> String {
     hex::encode(hash.finalize())
 }
 
-fn terms_of(plugins: &[Arc<Plugin>]) -> String {
-    let mut hash = Sha256::new_with_prefix(hash_of(plugins));
+fn terms_of(set: &str, plugins: &[Arc<Plugin>]) -> String {
+    let mut hash = Sha256::new_with_prefix(set);
     for plugin in plugins {
         hash.update(format!("{:?}\n", plugin.guest.limits));
     }

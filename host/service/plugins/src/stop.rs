@@ -11,8 +11,17 @@ pub struct Speaker {
     pub plugin: String,
     /// Its version, semver.
     pub version: String,
-    /// The first twelve hex digits of the component's SHA-256.
+    /// As [`short_hash`] cuts the component's.
     pub hash: String,
+}
+
+/// Hex digits of a hash that people see.
+const SHORT_HASH: usize = 12;
+
+/// The beginning of a SHA-256 in hex: what people see of a component or a set, and call it by.
+#[must_use]
+pub fn short_hash(sha256: &str) -> &str {
+    sha256.get(..SHORT_HASH).unwrap_or(sha256)
 }
 
 impl fmt::Display for Speaker {

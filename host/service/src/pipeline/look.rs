@@ -384,15 +384,7 @@ pub(super) async fn fetch(
 ) -> Result<dataverse::Looked, RemoteError> {
     let table = kind.table();
     let found = run.connection.dataverse.metadata(table).await?;
-    let own = OWN_COLUMNS.iter();
-    let known = Known {
-        name_column: found.name_column.clone(),
-        columns: own
-            .filter(|column| found.column(column).is_some())
-            .map(|column| (*column).to_owned())
-            .collect(),
-    };
-    let (columns, joins) = wanted(run, table, known);
+    let (columns, joins) = wanted(run, table, Known::of(&found, &OWN_COLUMNS));
     run.connection
         .dataverse
         .retrieve(table, id, &columns, &joins)

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cosell_remote::dataverse::Looked;
+use cosell_remote::dataverse::{Looked, Table};
 use cosell_remote::partner_center::Referral;
 use cosell_sync::row::{Found, Join, Query, Reference, RowKey};
 use serde_json::{Value, json};
@@ -30,6 +30,27 @@ pub(super) struct Known {
     pub(super) name_column: Option<String>,
     /// Which of the columns that were asked for there are.
     pub(super) columns: Vec<String>,
+}
+
+impl Known {
+    /// Of these columns, as the CRM says now.
+    pub(super) fn of(table: &Table, columns: &[&str]) -> Self {
+        Self::where_there(table.name_column.clone(), columns, |column| {
+            table.column(column).is_some()
+        })
+    }
+
+    fn where_there(
+        name_column: Option<String>,
+        columns: &[&str],
+        is_there: impl Fn(&str) -> bool,
+    ) -> Self {
+        let there = columns.iter().filter(|column| is_there(column));
+        Self {
+            name_column,
+            columns: there.map(|column| (*column).to_owned()).collect(),
+        }
+    }
 }
 
 impl<'a> Sees<'a> {
@@ -212,14 +233,6 @@ impl<'a> Sees<'a> {
     /// What there is of a table.
     pub(super) async fn table(&self, table: &str, columns: &[&str]) -> Result<Known, Trouble> {
         let asked = Asked::Table(table);
-        let of = |name_column: Option<String>, is_there: &dyn Fn(&str) -> bool| Known {
-            name_column,
-            columns: columns
-                .iter()
-                .filter(|column| is_there(column))
-                .map(|column| (*column).to_owned())
-                .collect(),
-        };
         if let Some(answer) = self.recorded(asked)? {
             let there: Vec<&str> = answer["columns"]
                 .as_array()
@@ -228,18 +241,16 @@ impl<'a> Sees<'a> {
                 .filter_map(Value::as_str)
                 .collect();
             let name = answer["name"].as_str().map(str::to_owned);
-            return Ok(of(name, &|column| there.contains(&column)));
+            return Ok(Known::where_there(name, columns, |column| {
+                there.contains(&column)
+            }));
         }
         let found = self.connection.dataverse.metadata(table).await?;
         self.read(asked, || {
-            let there = super::look::OWN_COLUMNS
-                .iter()
-                .filter(|column| found.column(column).is_some());
-            json!({ "name": found.name_column, "columns": there.collect::<Vec<_>>() })
+            let there = Known::of(&found, &super::look::OWN_COLUMNS);
+            json!({ "name": there.name_column, "columns": there.columns })
         });
-        Ok(of(found.name_column.clone(), &|column| {
-            found.column(column).is_some()
-        }))
+        Ok(Known::of(&found, columns))
     }
 }
 

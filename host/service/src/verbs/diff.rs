@@ -100,7 +100,7 @@ pub(crate) async fn diff_lane(
     let (Some(now), Some(then)) = (now, then) else {
         return Ok(Judged::Same);
     };
-    Ok(judge(now, then, &derived(serving, candidate)))
+    Ok(judge_two(now, then, serving, candidate))
 }
 
 /// The same from what the deal's last run saw: neither side is called. None: one of the sets asks for what was not recorded.

@@ -3,7 +3,7 @@
 
 use cosell_plugins::generation::{is_called, promoted, without_version};
 use cosell_plugins::ledger::{Quarantine, Step};
-use cosell_plugins::{Generation, Member, What};
+use cosell_plugins::{Generation, Member, What, short_hash};
 use cosell_store::{GENERATIONS_KEPT, Quarantined, SetEvent, Store, StoreError, system_clock};
 use serde::Serialize;
 
@@ -236,7 +236,7 @@ pub async fn release_plugin(
             asked: name.to_owned(),
             known: out
                 .iter()
-                .map(|one| format!("{} {}", one.file, &one.sha256[..12.min(one.sha256.len())]))
+                .map(|one| format!("{} {}", one.file, short_hash(&one.sha256)))
                 .collect(),
         });
     };
@@ -244,7 +244,7 @@ pub async fn release_plugin(
     let message = format!(
         "{} {} is released by {by}: a folder that holds it proposes it again within half a minute",
         one.file,
-        &one.sha256[..12.min(one.sha256.len())]
+        short_hash(&one.sha256)
     );
     tell(store, What::Released, Some(*one), by, &message).await?;
     Ok(SetChanged {

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::diff::{Judged, judge_two};
 use super::find::find;
 use super::plan::plan_recorded;
-use super::{Archive, DealDiff, DealKey, Moment, VerbError};
+use super::{Archive, DealKey, Moment, SetDiff, VerbError};
 use crate::desk::Desk;
 use crate::personal::pseudonymised;
 use crate::pipeline::{Preview, Run, preview, refused};
@@ -113,10 +113,7 @@ pub fn read_recording(path: &Path) -> Result<Recording, VerbError> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         RecordingError::Shape(format!("{} cannot be read: {error}", path.display()))
     })?;
-    let mut recording = Recording::parse(&text)?;
-    // Said once more by whoever prints it.
-    recording.connection = recording.connection.trim().to_owned();
-    Ok(recording)
+    Ok(Recording::parse(&text)?)
 }
 
 /// For the author of a plugin: the latest recording of a deal, with stand-ins for names and ids.
@@ -179,7 +176,7 @@ pub async fn replay(
     })
 }
 
-/// Plans a recorded deal with each of two sets, as [`diff`](super::diff()) does with deals of now. None: they plan the same.
+/// Plans a recorded deal with each of two sets, as [`diff`](super::diff()) does with deals of now.
 ///
 /// # Errors
 /// [`VerbError::Recording`] when one of the sets asks for what was not recorded.
@@ -188,21 +185,30 @@ pub async fn diff_recording(
     serving: &Arc<PluginSet>,
     candidate: &Arc<PluginSet>,
     recording: &Recording,
-) -> Result<Option<DealDiff>, VerbError> {
+) -> Result<SetDiff, VerbError> {
     let connection = known(desk, recording)?;
     let state = recording.lane_state();
     let played = recording.play(true);
     let lane = LaneId(recording.lane);
     let now = plan_recorded(desk, serving, &connection, lane, &state, &played).await?;
     let then = plan_recorded(desk, candidate, &connection, lane, &state, &played).await?;
-    let (Some(now), Some(then)) = (now, then) else {
-        return Ok(None);
+    let judged = match (now, then) {
+        (Some(now), Some(then)) => judge_two(now, then, serving, candidate),
+        _ => Judged::Same,
     };
-    match judge_two(now, then, serving, candidate) {
-        Judged::Same => Ok(None),
-        Judged::Differs(deal) => Ok(Some(*deal)),
-        Judged::Unjudged(why) => Err(RecordingError::Shape(why).into()),
-    }
+    let deal = match judged {
+        Judged::Same => None,
+        Judged::Differs(deal) => Some(*deal),
+        Judged::Unjudged(why) => return Err(RecordingError::Shape(why).into()),
+    };
+    Ok(SetDiff {
+        same: usize::from(deal.is_none()),
+        deals: deal.into_iter().collect(),
+        unjudged: Vec::new(),
+        notices: Vec::new(),
+        now: serving.hash().to_owned(),
+        then: candidate.hash().to_owned(),
+    })
 }
 
 /// The recording's connection; a file from elsewhere is read with the policies of the only one that there is.

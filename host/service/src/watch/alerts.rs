@@ -18,7 +18,7 @@ use super::mail::Mailer;
 use super::vitals::{Vitals, look};
 use crate::config;
 use crate::desk::Desk;
-use crate::expiry::expiries;
+use crate::expiry::{Expiry, expiries};
 
 /// Often enough for people, seldom enough for a store with a million deals.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
@@ -130,7 +130,7 @@ pub(crate) fn conditions(vitals: &Vitals, settings: &config::Alerts) -> BTreeMap
             ),
         );
     }
-    if census.bells_unanswered > settings.waiting {
+    if census.bells_unanswered >= settings.waiting {
         holds.insert(
             Alarm::Backlog,
             format!(
@@ -158,11 +158,7 @@ fn endings(vitals: &Vitals, settings: &config::Alerts) -> Vec<(Alarm, String)> {
     let mut told = Vec::new();
     for expiry in &vitals.expiries {
         let left = expiry.days_left(vitals.now);
-        let words = match left {
-            ..0 => "is over".to_owned(),
-            0 => "ends within a day".to_owned(),
-            days => format!("ends in {days} days"),
-        };
+        let words = Expiry::in_words(left);
         for step in steps.iter().filter(|step| left < i64::from(**step)) {
             told.push((
                 Alarm::CredentialEnds(expiry.connection.clone(), expiry.credential.clone(), *step),
@@ -436,7 +432,7 @@ mod tests {
     fn an_ending_is_told_again_as_less_time_is_left_and_a_new_credential_ends_all() {
         const DAY: Millis = 86_400_000;
         let mut vitals = well();
-        let ends_in = |days: i64| crate::expiry::Expiry {
+        let ends_in = |days: i64| Expiry {
             connection: "contoso".into(),
             credential: "dataverse-secret".into(),
             expires_at: 10_000_000 + days * DAY,
@@ -466,7 +462,10 @@ mod tests {
     fn no_room_and_too_many_bells_are_alarms() {
         let mut vitals = well();
         vitals.no_room = Some("no room is left on the disk".into());
-        vitals.census.as_mut().unwrap().bells_unanswered = 100_001;
+        vitals.census.as_mut().unwrap().bells_unanswered = 99_999;
+        assert_eq!(names(&vitals), ["no-room"]);
+        // As many as the store takes: the next one is refused.
+        vitals.census.as_mut().unwrap().bells_unanswered = 100_000;
         assert_eq!(names(&vitals), ["no-room", "backlog"]);
     }
 }

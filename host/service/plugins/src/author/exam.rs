@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use cosell_sync::deal::Deal;
+use cosell_sync::row::Seen;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -16,6 +18,7 @@ use crate::plugin::Plugin;
 use crate::rejection::{Phase, Rejection, RejectionKind};
 use crate::set::PluginSet;
 use crate::standard::Question;
+use crate::trial::Trial;
 
 use super::{laws, total};
 
@@ -35,7 +38,7 @@ pub struct Exam {
 pub struct Check {
     /// The file; a chain as the folder's path.
     pub file: String,
-    /// `loads`, `standard-deal`, `total`, `round-trip`.
+    /// `loads`, `standard-deal`, `total`, `round-trip`, `recorded`.
     pub law: &'static str,
     /// How it came out.
     pub verdict: Verdict,
@@ -90,6 +93,20 @@ impl ExamReport {
 }
 
 const LAWS: [&str; 4] = ["loads", "standard-deal", "total", "round-trip"];
+/// Tried for each recording that somebody brings.
+const RECORDED: &str = "recorded";
+
+/// A real deal, to be asked about.
+pub struct Recorded<'a> {
+    /// Where it was recorded, for people: a file.
+    pub from: String,
+    /// As Partner Center showed it, else as the CRM's row read.
+    pub deal: &'a Deal,
+    /// The row, with what the joins brought; None: there was none.
+    pub seen: Option<&'a Seen>,
+    /// Whether a question, `opportunity.to-row`, would be asked about it.
+    pub is_asked: &'a dyn Fn(&str) -> bool,
+}
 
 impl Exam {
     /// Tries one file. Blocks; takes seconds for the largest guests.
@@ -149,6 +166,17 @@ impl Exam {
             .checks
             .push(check(&together, LAWS[3], laws::findings(&set, None).await));
         Ok(report)
+    }
+
+    /// Tries one file on a deal that was recorded: every question about it is answered, and the host would take the answer. Blocks.
+    #[must_use]
+    pub fn recorded(&self, engine: &Engine, path: &Path, recorded: &Recorded<'_>) -> Check {
+        let file = name(path);
+        match Trial::load_with(engine, path, &self.engines) {
+            Ok(trial) => about_recorded(&file, &trial, recorded),
+            // The law `loads` says why.
+            Err(_) => untried(&file, RECORDED),
+        }
     }
 
     fn report(&self) -> ExamReport {
@@ -240,12 +268,48 @@ fn refused(file: &str, rejection: &Rejection, checks: &mut Vec<Check>) {
             input: None,
         }],
     ));
-    checks.extend(LAWS[1..].iter().map(|law| Check {
+    checks.extend(LAWS[1..].iter().map(|law| untried(file, law)));
+}
+
+fn untried(file: &str, law: &'static str) -> Check {
+    Check {
         file: file.to_owned(),
         law,
         verdict: Verdict::Untried,
         findings: Vec::new(),
-    }));
+    }
+}
+
+fn about_recorded(file: &str, trial: &Trial, recorded: &Recorded<'_>) -> Check {
+    let finding = |about: &str, told: &str, is_note: bool| Finding {
+        about: about.to_owned(),
+        told: format!("{told} ({})", recorded.from),
+        is_note,
+        input: None,
+    };
+    let asked: Vec<&str> = trial
+        .questions()
+        .filter(|question| (recorded.is_asked)(question))
+        .collect();
+    if asked.is_empty() {
+        let told = "nothing that it is asked concerns this deal";
+        return Check {
+            findings: vec![finding("recording", told, true)],
+            ..untried(file, RECORDED)
+        };
+    }
+    let wrong = asked.into_iter().filter_map(|question| {
+        let case = trial.case_about(question, recorded.deal, recorded.seen);
+        let told = match trial.measure(&case, None) {
+            Ok(measured) => {
+                let broke = measured.fault.map(|fault| fault.message);
+                broke.or(measured.not_accepted)?
+            }
+            Err(why) => why,
+        };
+        Some(finding(question, &told, false))
+    });
+    check(file, RECORDED, wrong.collect())
 }
 
 /// Answers about the standard deal, in columns that were declared.

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use cosell_plugins::author::{Check, Exam, ExamReport, Finding, Meter, Verdict, inspect};
+use cosell_plugins::author::{Check, Exam, ExamReport, Finding, Meter, Recorded, Verdict, inspect};
 use cosell_plugins::trial::Trial;
 use cosell_plugins::{Engine, EngineSettings, Limits};
+use cosell_sync::deal::{Address, Deal, Unit, UnitValue};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -65,6 +66,45 @@ async fn a_good_script_keeps_every_law() {
     assert!(report.is_passed());
     let laws: Vec<_> = report.checks.iter().map(|check| check.law).collect();
     assert_eq!(laws, ["loads", "standard-deal", "total", "round-trip"]);
+}
+
+#[test]
+fn a_recorded_deal_is_asked_about_as_far_as_it_concerns_the_plugin() {
+    let (_dir, path) = bench(&a_and_b(
+        "acme",
+        "export const opportunity = { toRow: (ctx, order) => [set('a', order.deal.company.address.postalCode.trim())] };",
+    ));
+    let engine = shared();
+    let about = |deal: &Deal, is_asked: &dyn Fn(&str) -> bool| {
+        let from = "deal.json".to_owned();
+        let recorded = Recorded {
+            from,
+            deal,
+            seen: None,
+            is_asked,
+        };
+        exam().recorded(&engine, &path, &recorded)
+    };
+    let address = UnitValue::Address(Address {
+        postal_code: Some("1117".into()),
+        ..Address::default()
+    });
+    let placed = Deal {
+        units: [(Unit::Address, address)].into(),
+        ..Deal::default()
+    };
+    let holds = about(&placed, &|_| true);
+    assert_eq!((holds.law, holds.verdict), ("recorded", Verdict::Holds));
+    // A customer without a postal code breaks it.
+    let fails = about(&Deal::default(), &|_| true);
+    assert_eq!(fails.verdict, Verdict::Fails);
+    assert_eq!(fails.findings[0].about, "opportunity.to-row");
+    assert!(fails.findings[0].told.ends_with("(deal.json)"), "{fails:?}");
+    let other = about(&placed, &|question| question.starts_with("lead"));
+    assert_eq!(other.verdict, Verdict::Untried);
+    assert!(other.findings[0].is_note, "{other:?}");
+    std::fs::write(&path, "export const nothing = 1;").unwrap();
+    assert_eq!(about(&placed, &|_| true).verdict, Verdict::Untried);
 }
 
 #[tokio::test]

@@ -26,9 +26,6 @@ pub(crate) const fn ending(next: &Next) -> &'static str {
     }
 }
 
-/// Hex digits of a component's hash in the name of a version, as speakers have them.
-const HASH_DIGITS: usize = 12;
-
 impl Run<'_> {
     /// The same from a recording: nothing is asked of the two sides.
     pub(crate) fn playing(mut self, played: Arc<Played>) -> Self {
@@ -64,10 +61,7 @@ impl Run<'_> {
     pub(crate) fn recording(&self, ended: &Next) -> Option<Recording> {
         let noted = self.sees.noted().filter(|noted| !noted.state.is_null())?;
         let plugins = self.set.plugins().iter();
-        let plugins = plugins.map(|one| {
-            let hash: String = one.sha256.chars().take(HASH_DIGITS).collect();
-            format!("{} {} ({hash})", one.id, one.version)
-        });
+        let plugins = plugins.map(|one| one.speaker().to_string());
         Some(Recording {
             version: recording::VERSION,
             pseudonymised: false,
