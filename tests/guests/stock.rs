@@ -359,6 +359,9 @@ fn the_operator_files_of_the_examples_are_taken() {
     copy(&shelf("plugins"), "wasm", dir.path(), "");
     copy(&shelf("examples"), "wasm", dir.path(), "");
     copy(&examples, "toml", dir.path(), "");
+    // A guest that is built for a system, in the place of a partner's.
+    let for_a_system = shelf("hostile").join("looks-around.wasm");
+    std::fs::copy(for_a_system, dir.path().join("60-wasi.wasm")).unwrap();
     let engine = engine();
     let mut configured = 0;
     for file in std::fs::read_dir(dir.path()).unwrap() {
@@ -369,5 +372,5 @@ fn the_operator_files_of_the_examples_are_taken() {
             configured += usize::from(path.with_extension("toml").is_file());
         }
     }
-    assert_eq!(configured, 7, "every component but 25-contact has one");
+    assert_eq!(configured, 8, "every component but 25-contact has one");
 }

@@ -152,6 +152,11 @@ fn an_import_that_no_plugin_gets_is_named() {
 }
 
 #[test]
+fn a_guest_that_is_built_for_a_system_hears_what_its_operator_may_do() {
+    refused("looks-around", RejectionKind::Import, "wasi = \"inert\"");
+}
+
+#[test]
 fn a_loop_at_load_is_cut_off() {
     refused("loops-at-load", RejectionKind::Timeout, "manifest");
 }

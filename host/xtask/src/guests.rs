@@ -37,6 +37,28 @@ pub(crate) struct Guest {
     pub(crate) file: &'static str,
     /// Parts of it are C: see [`crate::wasm_c`].
     pub(crate) needs_c: bool,
+    pub(crate) target: Target,
+}
+
+/// What a guest is built for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Target {
+    /// No system, because guests import nothing of one.
+    Bare,
+    /// WASI, whose toolchain makes a component by itself: guests that show what is let in and what is not.
+    System,
+}
+
+impl Target {
+    pub(crate) const ALL: [Self; 2] = [Self::Bare, Self::System];
+
+    /// As rustc names it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bare => "wasm32-unknown-unknown",
+            Self::System => "wasm32-wasip2",
+        }
+    }
 }
 
 impl Guest {
@@ -56,6 +78,7 @@ const fn library(shelf: Shelf, package: &'static str, file: &'static str) -> Gue
         shelf,
         file,
         needs_c: false,
+        target: Target::Bare,
     }
 }
 
@@ -66,6 +89,7 @@ const fn mapping(example: &'static str, file: &'static str) -> Guest {
         shelf: Shelf::Examples,
         file,
         needs_c: false,
+        target: Target::Bare,
     }
 }
 
@@ -76,6 +100,7 @@ const fn hostile(example: &'static str, file: &'static str) -> Guest {
         shelf: Shelf::Hostile,
         file,
         needs_c: false,
+        target: Target::Bare,
     }
 }
 
@@ -104,6 +129,10 @@ pub(crate) const GUESTS: &[Guest] = &[
     hostile("fails_its_example", "fails-its-example.wasm"),
     hostile("floods_the_log", "floods-the-log.wasm"),
     hostile("imports_another", "imports-another.wasm"),
+    Guest {
+        target: Target::System,
+        ..library(Shelf::Hostile, "looks-around", "looks-around.wasm")
+    },
     hostile("loops", "loops.wasm"),
     hostile("loops_at_load", "loops-at-load.wasm"),
     hostile("panics", "panics.wasm"),
@@ -117,7 +146,10 @@ pub(crate) fn buildable(has_c: bool) -> impl Iterator<Item = &'static Guest> {
     GUESTS.iter().filter(move |guest| has_c || !guest.needs_c)
 }
 
-/// Their packages, each once, as cargo wants them named.
-pub(crate) fn packages(has_c: bool) -> BTreeSet<&'static str> {
-    buildable(has_c).map(|guest| guest.package).collect()
+/// Packages of those that are built for this target, each once, as cargo wants them named.
+pub(crate) fn packages(has_c: bool, target: Target) -> BTreeSet<&'static str> {
+    buildable(has_c)
+        .filter(|guest| guest.target == target)
+        .map(|guest| guest.package)
+        .collect()
 }

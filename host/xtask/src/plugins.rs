@@ -6,18 +6,26 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use wit_component::{ComponentEncoder, DecodedWasm};
 
-use crate::guests::{GUESTS, Guest, Shelf, buildable, packages};
+use crate::guests::{GUESTS, Guest, Shelf, Target, buildable, packages};
 use crate::steps::{Workspace, cargo, step};
 use crate::wasm_c;
 
-/// Guests import nothing from a system, so they are built for the target that has none.
-pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
+/// What all but a few guests are built for.
+pub(crate) const TARGET: &str = Target::Bare.as_str();
 /// See the workspace manifest.
 const PROFILE: &str = "plugin";
 
 /// Builds what changed; a component whose bytes are the same is not touched, so nobody who watches the folder is woken.
 pub(crate) fn build(workspace: &Workspace) -> Result<()> {
-    ensure_target(workspace)?;
+    ensure_target(workspace, Target::Bare.as_str())?;
+    let mut targets = vec![Target::Bare];
+    match ensure_target(workspace, Target::System.as_str()) {
+        Ok(()) => targets.push(Target::System),
+        // Nothing that people run is built for it.
+        Err(why) => eprintln!(
+            "   what tests of inert WASI ask is not built, and those tests will fail: {why}"
+        ),
+    }
     let c = wasm_c::find(workspace);
     if c.is_none() {
         for guest in GUESTS.iter().filter(|guest| guest.needs_c) {
@@ -28,26 +36,29 @@ pub(crate) fn build(workspace: &Workspace) -> Result<()> {
             );
         }
     }
-    let mut modules = cargo(workspace);
-    modules.envs(c.iter().flatten().cloned());
-    modules.args([
-        "build",
-        "--quiet",
-        "--lib",
-        "--examples",
-        "--target",
-        TARGET,
-        "--profile",
-        PROFILE,
-    ]);
-    for package in packages(c.is_some()) {
-        modules.args(["--package", package]);
+    for target in &targets {
+        let mut modules = cargo(workspace);
+        modules.envs(c.iter().flatten().cloned());
+        modules.args([
+            "build",
+            "--quiet",
+            "--lib",
+            "--examples",
+            "--target",
+            target.as_str(),
+            "--profile",
+            PROFILE,
+        ]);
+        for package in packages(c.is_some(), *target) {
+            modules.args(["--package", package]);
+        }
+        step(&format!("plugins for {}", target.as_str()), &mut modules)?;
     }
-    step("plugins", &mut modules)?;
     for shelf in Shelf::ALL {
         std::fs::create_dir_all(workspace.shelf(shelf))?;
     }
-    for guest in buildable(c.is_some()) {
+    let built = buildable(c.is_some()).filter(|guest| targets.contains(&guest.target));
+    for guest in built {
         encode(workspace, guest)?;
     }
     remove_stale(workspace)
@@ -56,16 +67,19 @@ pub(crate) fn build(workspace: &Workspace) -> Result<()> {
 fn encode(workspace: &Workspace, guest: &Guest) -> Result<()> {
     let module = workspace
         .target()
-        .join(TARGET)
+        .join(guest.target.as_str())
         .join(PROFILE)
         .join(guest.module());
     let bytes = std::fs::read(&module)
         .with_context(|| format!("cargo did not leave {}", module.display()))?;
-    let component = ComponentEncoder::default()
-        .validate(true)
-        .module(&bytes)
-        .and_then(|mut encoder| encoder.encode())
-        .with_context(|| format!("{} does not make a component", module.display()))?;
+    let component = match guest.target {
+        Target::Bare => ComponentEncoder::default()
+            .validate(true)
+            .module(&bytes)
+            .and_then(|mut encoder| encoder.encode())
+            .with_context(|| format!("{} does not make a component", module.display()))?,
+        Target::System => bytes,
+    };
     if guest.shelf != Shelf::Hostile {
         refuse_imports(guest.file, &component)?;
     }
@@ -122,24 +136,24 @@ fn remove_stale(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-fn ensure_target(workspace: &Workspace) -> Result<()> {
-    if has_target() {
+fn ensure_target(workspace: &Workspace, target: &str) -> Result<()> {
+    if has_target(target) {
         return Ok(());
     }
     let mut rustup = Command::new("rustup");
-    rustup.args(["target", "add", TARGET]);
+    rustup.args(["target", "add", target]);
     rustup.current_dir(workspace.target().parent().unwrap_or(workspace.target()));
-    if step("WebAssembly target", &mut rustup).is_ok() && has_target() {
+    if step("WebAssembly target", &mut rustup).is_ok() && has_target(target) {
         return Ok(());
     }
     bail!(
-        "the WebAssembly target is missing and cannot be added from here; type: rustup target add {TARGET}"
+        "the WebAssembly target is missing and cannot be added from here; type: rustup target add {target}"
     )
 }
 
-fn has_target() -> bool {
+fn has_target(target: &str) -> bool {
     Command::new("rustc")
-        .args(["--print", "target-libdir", "--target", TARGET])
+        .args(["--print", "target-libdir", "--target", target])
         .output()
         .is_ok_and(|said| {
             said.status.success()

@@ -8,8 +8,8 @@ use anyhow::{Context as _, Result, ensure};
 use crate::assumptions;
 use crate::deny;
 use crate::deploy;
-use crate::guests::packages;
-use crate::plugins::{self, TARGET};
+use crate::guests::{Target, packages};
+use crate::plugins;
 use crate::provide::{self, provide};
 use crate::report;
 use crate::sbom;
@@ -51,23 +51,25 @@ pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
         ]),
     )?;
     let c = wasm_c::find(workspace);
-    let mut guests = cargo(workspace);
-    guests.envs(c.iter().flatten().cloned());
-    guests.args([
-        "clippy",
-        "--quiet",
-        "--lib",
-        "--examples",
-        "--target",
-        TARGET,
-    ]);
-    for package in packages(c.is_some()) {
-        guests.args(["--package", package]);
+    for target in Target::ALL {
+        let mut guests = cargo(workspace);
+        guests.envs(c.iter().flatten().cloned());
+        guests.args([
+            "clippy",
+            "--quiet",
+            "--lib",
+            "--examples",
+            "--target",
+            target.as_str(),
+        ]);
+        for package in packages(c.is_some(), target) {
+            guests.args(["--package", package]);
+        }
+        step(
+            &format!("clippy of the guests for {}", target.as_str()),
+            guests.args(["--", "-D", "warnings"]),
+        )?;
     }
-    step(
-        "clippy of the guests",
-        guests.args(["--", "-D", "warnings"]),
-    )?;
     step(
         "rustdoc",
         cargo(workspace)

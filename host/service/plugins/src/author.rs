@@ -4,7 +4,7 @@
 
 mod cases;
 pub mod crm;
-mod dice;
+pub(crate) mod dice;
 pub mod exam;
 pub mod inspect;
 pub(crate) mod laws;

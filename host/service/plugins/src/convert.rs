@@ -6,4 +6,4 @@ pub(crate) mod heard;
 mod lexical;
 pub(crate) mod units;
 
-pub(crate) use lexical::{is_alpha2, is_label, is_logical_name, timestamp_text};
+pub(crate) use lexical::{as_told, is_alpha2, is_label, is_logical_name, timestamp_text};

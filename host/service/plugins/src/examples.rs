@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::bindings::cosell::mapping::types as wit;
 use crate::declared::Declared;
+use crate::inert::BEFORE_ANY_QUESTION;
 use crate::limits::EXAMPLES_MAX;
 use crate::load::{describe, rejected};
 use crate::plugin::Plugin;
@@ -23,10 +24,14 @@ pub(crate) use judging::{meets, undeclared};
 pub(crate) fn run(plugin: &Plugin, manifest: &wit::PluginManifest) -> Result<usize, Rejection> {
     let guest = &plugin.guest;
     let cases = guest
-        .call_fresh(guest.limits.start(), |instance, places| {
-            let (examples, store) = instance.examples(places)?;
-            examples.call_cases(store)
-        })
+        .call_fresh(
+            guest.limits.start(),
+            BEFORE_ANY_QUESTION,
+            |instance, places| {
+                let (examples, store) = instance.examples(places)?;
+                examples.call_cases(store)
+            },
+        )
         .map_err(|fault| rejected(Phase::Examples, "cannot say its examples", fault))?;
     if cases.len() > EXAMPLES_MAX {
         let many = format!(

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::inert;
 use crate::plugin::Plugin;
 
 /// The set from one moment to the next. What follows the newest generation is the next one; none is ever changed.
@@ -180,6 +181,15 @@ impl Approved {
     }
 }
 
+/// Imports as what is asked for by them: of a system its parts, because another release of a toolchain names the same ones by another number.
+fn asks(imports: &[String]) -> Vec<String> {
+    let of_a_system = inert::packages_of(imports);
+    let others = imports
+        .iter()
+        .filter(|name| inert::package_of(name).is_none());
+    others.cloned().chain(of_a_system).collect()
+}
+
 impl Approved {
     /// What this one has and the other has not, in words; empty: nothing more.
     #[must_use]
@@ -190,7 +200,11 @@ impl Approved {
             new.map(|name| format!("{what} {name}")).collect()
         };
         more.extend(names("answers for", &self.hooks, &other.hooks));
-        more.extend(names("imports", &self.imports, &other.imports));
+        more.extend(names(
+            "imports",
+            &asks(&self.imports),
+            &asks(&other.imports),
+        ));
         for (what, mine, theirs) in [
             ("reads", &self.reads, &other.reads),
             ("writes", &self.writes, &other.writes),
@@ -406,6 +420,27 @@ mod tests {
         );
         assert_eq!(old.beyond(&old), [""; 0], "the same is no more");
         assert_eq!(old.beyond(&new), ["reads opportunity.value"]);
+    }
+
+    #[test]
+    fn asking_for_a_system_is_asking_for_more_and_another_release_of_it_is_not() {
+        let importing = |names: &[&str]| Approved {
+            imports: names.iter().map(|name| (*name).to_owned()).collect(),
+            ..Approved::default()
+        };
+        let without = importing(&["cosell:mapping/log@1.0.0"]);
+        let with = importing(&[
+            "cosell:mapping/log@1.0.0",
+            "wasi:io/error@0.2.0",
+            "wasi:io/streams@0.2.0",
+            "wasi:random/random@0.2.0",
+        ]);
+        let later = importing(&["wasi:io/streams@0.2.6", "wasi:random/insecure-seed@0.2.6"]);
+        assert_eq!(
+            with.beyond(&without),
+            ["imports wasi:io", "imports wasi:random"]
+        );
+        assert_eq!(later.beyond(&with), [""; 0]);
     }
 
     #[test]

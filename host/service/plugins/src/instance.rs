@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use cosell_sync::deal::Timestamp;
 use wasmtime::component::{Instance as WasmInstance, InstancePre};
 use wasmtime::{ResourceLimiter, Store, Trap, UpdateDeadline, WasmBacktrace};
 
 use crate::bindings::cosell::mapping::{log, types as wit};
 use crate::bindings::exports::cosell::mapping as hooks;
+use crate::inert::{BEFORE_ANY_QUESTION, Ended, Surroundings};
 use crate::limits::{
     Allowance, CARRIED_BYTES_MAX, HANDLES_MAX, INSTANCES_MAX, LOG_CALL_BYTES, LOG_LINE_BYTES,
     Limits, MEMORIES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX, WALL_FACTOR,
@@ -25,6 +27,23 @@ pub(crate) struct GuestState {
     memory: Memory,
     pub(crate) log: LogBook,
     budget: Budget,
+    pub(crate) surroundings: Surroundings,
+}
+
+impl GuestState {
+    fn new(memory_bytes: usize, allowance: Allowance) -> Self {
+        Self {
+            memory: Memory::new(memory_bytes),
+            log: LogBook::default(),
+            budget: Budget::of(allowance),
+            surroundings: Surroundings::at(BEFORE_ANY_QUESTION),
+        }
+    }
+
+    /// What was printed belongs to the call that is over.
+    fn end_lines(&mut self) {
+        self.surroundings.end_lines(&mut self.log);
+    }
 }
 
 /// Where the exports of a component are, found once.
@@ -121,7 +140,7 @@ impl Instance {
         source: &Source,
         allowance: Allowance,
     ) -> Result<Result<Vec<String>, Vec<String>>, PluginFault> {
-        let answer = self.ask(allowance, |instance| {
+        let answer = self.ask(allowance, BEFORE_ANY_QUESTION, |instance| {
             let engine = source.place.load(&mut instance.store, &instance.instance)?;
             engine.call_load(&mut instance.store, &source.file, &source.text)
         });
@@ -135,11 +154,7 @@ impl Instance {
         pre: &InstancePre<GuestState>,
         limits: &Limits,
     ) -> Result<Self, PluginFault> {
-        let state = GuestState {
-            memory: Memory::new(limits.memory_bytes),
-            log: LogBook::default(),
-            budget: Budget::of(limits.start()),
-        };
+        let state = GuestState::new(limits.memory_bytes, limits.start());
         let mut store = Store::new(pre.engine(), state);
         // Only an author's engine counts; the others say no, and that is all.
         let _ = store.set_fuel(u64::MAX);
@@ -150,17 +165,16 @@ impl Instance {
         store.set_epoch_deadline(1);
         match pre.instantiate(&mut store) {
             Ok(instance) => Ok(Self::of(store, instance)),
-            Err(error) => Err(fault(&error, store.data(), limits.start())),
+            Err(error) => {
+                store.data_mut().end_lines();
+                Err(fault(&error, store.data(), limits.start()))
+            }
         }
     }
 
     /// Brings a guest up without limits and without anybody who watches it: what wasmtime does by itself, for whoever measures what the rest costs.
     pub(crate) fn start_bare(pre: &InstancePre<GuestState>) -> wasmtime::Result<Self> {
-        let state = GuestState {
-            memory: Memory::new(usize::MAX),
-            log: LogBook::default(),
-            budget: Budget::of(Limits::default().start()),
-        };
+        let state = GuestState::new(usize::MAX, Limits::default().start());
         let mut store = Store::new(pre.engine(), state);
         let instance = pre.instantiate(&mut store)?;
         Ok(Self::of(store, instance))
@@ -184,19 +198,23 @@ impl Instance {
         }
     }
 
-    /// Asks, within this much work. After a fault the instance is spent.
+    /// Asks, within this much work. After a fault the instance is spent. A guest that may ask for the time is told this.
     pub(crate) fn ask<R>(
         &mut self,
         allowance: Allowance,
+        now: Timestamp,
         question: impl FnOnce(&mut Self) -> wasmtime::Result<R>,
     ) -> Result<R, PluginFault> {
         self.calls += 1;
         let state = self.store.data_mut();
         state.budget = Budget::of(allowance);
         state.log = LogBook::default();
+        state.surroundings = Surroundings::at(now);
         // Looked at with every tick: whether the budget is used up is decided by `Budget`.
         self.store.set_epoch_deadline(1);
-        question(self).map_err(|error| fault(&error, self.store.data(), allowance))
+        let answer = question(self);
+        self.store.data_mut().end_lines();
+        answer.map_err(|error| fault(&error, self.store.data(), allowance))
     }
 
     /// Work of the last call: none for one that was over before anybody looked, which is a few milliseconds at most.
@@ -403,7 +421,7 @@ impl log::Host for GuestState {
 }
 
 impl LogBook {
-    fn write(&mut self, level: wit::Level, message: &str) {
+    pub(crate) fn write(&mut self, level: wit::Level, message: &str) {
         let line = one_line(message);
         // An empty line costs as well, or a million of them would be free.
         let cost = line.len().max(16);
@@ -446,6 +464,8 @@ fn fault(error: &wasmtime::Error, state: &GuestState, allowance: Allowance) -> P
                 too_much.what
             ),
         )
+    } else if let Some(ended) = error.downcast_ref::<Ended>() {
+        (FaultKind::Trap, ended.to_string())
     } else {
         match error.downcast_ref::<Trap>() {
             Some(trap) => trapped(*trap, &frames, allowance),

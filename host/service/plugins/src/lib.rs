@@ -6,7 +6,7 @@
 //! (`wit/`), asked of every plugin that serves them, in file-name order, the last word winning. Questions and answers are the domain's words;
 //! what `bindgen!` generates stays inside.
 //!
-//! A guest is not trusted: it gets no clock, file, network or environment; every call has a budget of time, memory and output
+//! A guest is not trusted: it gets no clock, file, network or environment (one whose toolchain cannot do without WASI gets an inert one, `inert`); every call has a budget of time, memory and output
 //! ([`limits`]), and every answer is checked against what the plugin declared before anybody acts on it.
 //!
 //! Reading order: [`question`] (what is asked), [`stop`] (why there may be no answer), [`set`] and `hooks` (the chain), [`generation`] and
@@ -29,6 +29,7 @@ mod examples;
 pub mod folder;
 pub mod generation;
 mod health;
+mod inert;
 pub mod ledger;
 mod load;
 mod offer;
@@ -76,6 +77,6 @@ pub use question::{
     Resolution, Search, Strength, Verdict,
 };
 pub use rejection::{Phase, Rejection, RejectionKind};
-pub use report::{CheckReport, check_file, check_file_with};
+pub use report::{AskedSystem, CheckReport, check_file, check_file_with};
 pub use set::{Followed, PluginInfo, PluginSet};
 pub use stop::{FaultKind, PluginFault, Speaker, Spoken, Stop, StopKind, short_hash};

@@ -70,7 +70,7 @@ pub(crate) const TABLES_MAX: usize = 50;
 pub(crate) const MEMORIES_MAX: usize = 8;
 /// Function tables of the largest known guests (SpiderMonkey) stay below 15 000.
 pub(crate) const TABLE_ELEMENTS_MAX: usize = 20_000;
-/// The contract has no resources; this leaves room for what toolchains make of it.
+/// The contract has no resources; this leaves room for what toolchains make of it, and for the streams of inert WASI.
 pub(crate) const HANDLES_MAX: usize = 1_000;
 /// Bytes that one call may carry across, in or out: a deal is about 10 KiB, the longest memo column 1 MiB.
 pub(crate) const CARRIED_BYTES_MAX: usize = 4 << 20;
@@ -81,6 +81,11 @@ pub(crate) const REUSE_MAX: u32 = 1_000;
 pub(crate) const LOG_LINE_BYTES: usize = 1 << 10;
 /// What one call may log; the rest is counted.
 pub(crate) const LOG_CALL_BYTES: usize = 16 << 10;
+
+/// What a guest with inert WASI may print at once.
+pub(crate) const PRINTED_BYTES_MAX: usize = 64 << 10;
+/// Random bytes that a guest with inert WASI gets at once: a generator's seed is 2.5 KB.
+pub(crate) const RANDOM_BYTES_MAX: u64 = 64 << 10;
 
 /// A Python guest is 18 MB, some JavaScript guests 17.
 pub const FILE_BYTES_MAX: u64 = 32 << 20;

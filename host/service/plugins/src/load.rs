@@ -13,6 +13,7 @@ use crate::declared::Declared;
 use crate::engine::Engine;
 use crate::examples;
 use crate::health::Health;
+use crate::inert::{self, BEFORE_ANY_QUESTION, Wasi};
 use crate::instance::{GuestState, Instance, Places, Source};
 use crate::limits::{FILE_BYTES_MAX, Limits};
 use crate::offer::{Offer, engine_file, operator_file};
@@ -106,6 +107,7 @@ impl Known {
             settings,
             operator: operator.text.clone(),
             imports: outline.imports.clone(),
+            wasi: operator.wasi,
             declared,
             guest,
             health: Health::default(),
@@ -140,14 +142,20 @@ fn link(engine: &Engine, offer: &Offer, operator: &Operator) -> Result<Linked, R
     if offer.wasm.len() as u64 > FILE_BYTES_MAX {
         return Err(too_big());
     }
-    let mut outline = prescan(&offer.wasm).map_err(|why| offer.blame(why))?;
+    let wasi = inert::given_to(&offer.file, operator.wasi)?;
+    let mut outline = prescan(&offer.wasm, wasi).map_err(|why| offer.blame(why))?;
     is_run_by_an_engine(offer, &outline)?;
     let compiled = compile(engine, offer).map_err(|why| offer.blame(why))?;
     let limits = operator.limits(engine.limits());
-    let pre = engine
-        .linker()
-        .instantiate_pre(&compiled.component)
-        .map_err(|error| offer.blame(incompatible(&error)))?;
+    let component = &compiled.component;
+    // Whoever asks for no system meets none.
+    let linked = if outline.asks_for_a_system() {
+        inert::linker(engine.linker(), component)
+            .and_then(|linker| linker.instantiate_pre(component))
+    } else {
+        engine.linker().instantiate_pre(component)
+    };
+    let pre = linked.map_err(|error| offer.blame(incompatible(&error)))?;
     let source = source(engine, offer, &pre, &limits, &mut outline)?;
     let places = places(&pre, &outline).map_err(|why| offer.blame(why))?;
     let guest = Guest::new(engine.clone(), pre, places, limits, source);
@@ -160,12 +168,19 @@ fn link(engine: &Engine, offer: &Offer, operator: &Operator) -> Result<Linked, R
     })
 }
 
-/// Who it is, whatever its settings: for whoever builds it.
+/// Who it is, whatever its settings and its operator: for whoever builds it.
 pub(crate) fn manifest_of(
     engine: &Engine,
     offer: &Offer,
 ) -> Result<wit::PluginManifest, Rejection> {
-    manifest(&link(engine, offer, &Operator::default())?.guest)
+    let operator = Operator {
+        wasi: match offer.text {
+            Some(_) => Wasi::None,
+            None => Wasi::Inert,
+        },
+        ..Operator::default()
+    };
+    manifest(&link(engine, offer, &operator)?.guest)
 }
 
 /// An engine without a text serves nobody, and another component cannot run one.
@@ -242,12 +257,24 @@ pub(crate) fn causes(error: &wasmtime::Error) -> Vec<String> {
 }
 
 fn incompatible(error: &wasmtime::Error) -> Rejection {
+    let causes = causes(error);
+    if causes.iter().any(|cause| cause.contains("`wasi:")) {
+        return Rejection::new(
+            Phase::Link,
+            RejectionKind::Incompatible,
+            "what it imports of a system does not have the types of WASI 0.2",
+        )
+        .because(causes)
+        .with_hint(
+            "build it with a toolchain whose WASI was released (0.2.0 or later), or without WASI",
+        );
+    }
     Rejection::new(
         Phase::Link,
         RejectionKind::Incompatible,
         format!("its types are not those of {PACKAGE} {VERSION}"),
     )
-    .because(causes(error))
+    .because(causes)
     .with_hint("build it against the contract of this host (guest SDK 1.0); a released type never changes within 1.x")
 }
 
@@ -295,10 +322,14 @@ pub(crate) fn places(
 /// Only loading a function compares its types, and only its message says what differs.
 fn compare_types(guest: &Guest, outline: &Outline) -> Result<(), Rejection> {
     let mut difference = None;
-    let compared = guest.call_fresh(guest.limits.start(), |instance, places| {
-        difference = differing(instance, places, outline);
-        Ok(())
-    });
+    let compared = guest.call_fresh(
+        guest.limits.start(),
+        BEFORE_ANY_QUESTION,
+        |instance, places| {
+            difference = differing(instance, places, outline);
+            Ok(())
+        },
+    );
     compared.map_err(|fault| rejected(Phase::Link, "does not come up", fault))?;
     match difference {
         Some((interface, error)) => {
@@ -344,10 +375,14 @@ fn differing(
 fn manifest(guest: &Guest) -> Result<wit::PluginManifest, Rejection> {
     let ask = || {
         guest
-            .call_fresh(guest.limits.start(), |instance, places| {
-                let (plugin, store) = instance.plugin(places)?;
-                plugin.call_manifest(store)
-            })
+            .call_fresh(
+                guest.limits.start(),
+                BEFORE_ANY_QUESTION,
+                |instance, places| {
+                    let (plugin, store) = instance.plugin(places)?;
+                    plugin.call_manifest(store)
+                },
+            )
             .map_err(|fault| rejected(Phase::Manifest, "cannot say who it is", fault))
     };
     let manifest = ask()?;
@@ -395,10 +430,14 @@ fn is_version(text: &str) -> bool {
 /// What the plugin needs under these settings.
 pub(crate) fn describe(guest: &Guest, settings: &[wit::Setting]) -> Result<Declared, Rejection> {
     let answer = guest
-        .call_fresh(guest.limits.start(), |instance, places| {
-            let (plugin, store) = instance.plugin(places)?;
-            plugin.call_describe(store, settings)
-        })
+        .call_fresh(
+            guest.limits.start(),
+            BEFORE_ANY_QUESTION,
+            |instance, places| {
+                let (plugin, store) = instance.plugin(places)?;
+                plugin.call_describe(store, settings)
+            },
+        )
         .map_err(|fault| rejected(Phase::Describe, "cannot say what it needs", fault))?;
     let needs = answer.map_err(|reasons| {
         let words = reasons

@@ -5,6 +5,7 @@
 //! mode = "shadow"           # "live": it serves; "shadow": it is judged by what it would write; "try-on": it serves the deals below
 //! deals = ["17", "7f3c…"]   # try-on: lane numbers, ids of referrals and rows
 //! laws = "refuse"           # "warn": a file that breaks a law of the contract is told and taken all the same
+//! wasi = "inert"            # a component that imports WASI is let in, and gets nothing by it; without the key it is refused
 //! promote = "by-person"     # a shadow goes live: "no-difference", { budget = 5 } (deals that may differ), "by-person"
 //!
 //! [settings]                # as the plugin's manifest names them
@@ -24,6 +25,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::generation::{Mode, Promote};
+use crate::inert::{self, Wasi};
 use crate::limits::Limits;
 use crate::rejection::{Phase, Rejection, RejectionKind};
 
@@ -45,6 +47,7 @@ pub(crate) struct Operator {
     pub(crate) deals: Vec<String>,
     pub(crate) promote: Promote,
     pub(crate) laws: Laws,
+    pub(crate) wasi: Wasi,
     pub(crate) settings: BTreeMap<String, toml::Value>,
     pub(crate) limits: LimitsSaid,
 }
@@ -77,6 +80,7 @@ struct File {
     deals: Vec<String>,
     promote: Option<Promote>,
     laws: Laws,
+    wasi: Option<inert::Said>,
     settings: BTreeMap<String, toml::Value>,
     limits: LimitsSaid,
 }
@@ -89,6 +93,7 @@ impl Default for File {
             deals: Vec::new(),
             promote: None,
             laws: Laws::default(),
+            wasi: None,
             settings: BTreeMap::new(),
             limits: LimitsSaid::default(),
         }
@@ -104,6 +109,7 @@ impl Default for Operator {
             deals: Vec::new(),
             promote: Promote::default(),
             laws: Laws::default(),
+            wasi: Wasi::default(),
             settings: BTreeMap::new(),
             limits: LimitsSaid::default(),
         }
@@ -117,7 +123,7 @@ impl Operator {
         let file: File = toml::from_str(text).map_err(|error| {
             refused("the operator file beside it cannot be read".to_owned())
                 .because([error.to_string().trim_end().to_owned()])
-                .with_hint("it has the keys `enabled`, `mode`, `deals`, `promote`, `laws`, [settings] and [limits] with call_ms, start_ms, memory_mb, fresh_per_call")
+                .with_hint("it has the keys `enabled`, `mode`, `deals`, `promote`, `laws`, `wasi` (which can only be \"inert\"), [settings] and [limits] with call_ms, start_ms, memory_mb, fresh_per_call")
         })?;
         let mut mistakes = Vec::new();
         for (name, said, max) in [
@@ -150,6 +156,7 @@ impl Operator {
                 deals: file.deals,
                 promote: file.promote.unwrap_or_default(),
                 laws: file.laws,
+                wasi: file.wasi.into(),
                 settings: file.settings,
                 limits: file.limits,
             });
@@ -227,6 +234,8 @@ mod tests {
             ("mode = \"live\"\npromote = { budget = 1 }", "is about mode"),
             ("mode = \"shade\"", "shade"),
             ("promote = \"sometimes\"", "sometimes"),
+            ("wasi = \"all\"", "expected `inert`"),
+            ("wasi = true", "wasi = true"),
         ] {
             let refused = Operator::read(text).unwrap_err();
             assert!(refused.causes[0].contains(word), "{text}: {refused}");

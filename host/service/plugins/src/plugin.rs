@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use cosell_sync::deal::Timestamp;
 use wasmtime::component::InstancePre;
 
 use crate::bindings::cosell::mapping::types as wit;
@@ -12,6 +13,7 @@ use crate::convert::{given, heard};
 use crate::declared::Declared;
 use crate::engine::Engine;
 use crate::health::Health;
+use crate::inert::{self, Wasi};
 use crate::instance::{GuestState, Instance, LogBook, Places, Source};
 use crate::limits::{ASK_ROUNDS_MAX, Allowance, Limits, REUSE_MAX};
 use crate::pace::Pace;
@@ -92,6 +94,8 @@ pub(crate) struct Plugin {
     pub(crate) operator: String,
     /// What the component imports.
     pub(crate) imports: Vec<String>,
+    /// What its operator lets it have of a system, whether it asks for one or not.
+    pub(crate) wasi: Wasi,
     pub(crate) declared: Declared,
     pub(crate) guest: Guest,
     pub(crate) health: Health,
@@ -164,10 +168,11 @@ impl Guest {
         Instance::start(&self.pre, &self.limits, self.source.as_deref())
     }
 
-    /// One call on a warm instance of this connection, or on a new one.
+    /// One call at this moment, on a warm instance of this connection or on a new one.
     pub(crate) fn call<R>(
         &self,
         connection: &str,
+        now: Timestamp,
         question: impl FnOnce(&mut Instance, &Places) -> wasmtime::Result<R>,
     ) -> Called<R> {
         let _passing = self.engine.pass_time();
@@ -182,7 +187,7 @@ impl Guest {
                 };
             }
         };
-        let answer = instance.ask(self.limits.call(), |instance| {
+        let answer = instance.ask(self.limits.call(), now, |instance| {
             question(instance, &self.places)
         });
         let log = instance.take_log();
@@ -199,15 +204,16 @@ impl Guest {
         }
     }
 
-    /// One call on an instance of its own, with the starting budget: for loading and examples.
+    /// One call at this moment on an instance of its own: for loading and examples.
     pub(crate) fn call_fresh<R>(
         &self,
         allowance: Allowance,
+        now: Timestamp,
         question: impl FnOnce(&mut Instance, &Places) -> wasmtime::Result<R>,
     ) -> Result<R, PluginFault> {
         let _passing = self.engine.pass_time();
         let mut instance = self.start()?;
-        instance.ask(allowance, |instance| question(instance, &self.places))
+        instance.ask(allowance, now, |instance| question(instance, &self.places))
     }
 
     /// Back to the warm ones, unless it has served long or grown fat.
@@ -253,6 +259,16 @@ impl Plugin {
         &self.speaker.plugin
     }
 
+    /// When a question is asked that says so itself: for a guest that may ask for the time, and for nobody else.
+    pub(crate) fn moment_of(&self, context: &wit::Context) -> Timestamp {
+        let asks = self
+            .imports
+            .iter()
+            .any(|name| inert::package_of(name).is_some());
+        let said = asks.then(|| context.now.parse().ok()).flatten();
+        said.unwrap_or(inert::BEFORE_ANY_QUESTION)
+    }
+
     /// The context of one question, with this plugin's settings and the rows that it asked for.
     pub(crate) fn context(&self, asking: &Asking) -> wit::Context {
         context(asking, self.id(), &self.settings, &self.declared)
@@ -288,7 +304,7 @@ impl Plugin {
             answer,
             log,
             worked,
-        } = self.guest.call(&asking.connection, call);
+        } = self.guest.call(&asking.connection, asking.now, call);
         let limit = Duration::from_millis(self.guest.limits.call_ms);
         self.pace.called(worked, limit);
         metrics::histogram!("cosell_plugin_call_seconds", "plugin" => self.id().to_owned(), "question" => question)

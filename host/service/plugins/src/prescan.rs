@@ -2,6 +2,7 @@
 
 use wasmparser::{Encoding, FunctionBody, Parser, Payload};
 
+use crate::inert::{self, Wasi, package_of};
 use crate::limits::{FUNCTION_WEIGHT_MAX, FUNCTIONS_MAX, NESTING_MAX};
 use crate::plugin::Hook;
 use crate::rejection::{Phase, Rejection, RejectionKind};
@@ -24,15 +25,26 @@ pub(crate) struct Outline {
     pub(crate) notes: Vec<String>,
 }
 
-/// Reads names and sizes; refuses what is no plugin for this host.
-pub(crate) fn prescan(bytes: &[u8]) -> Result<Outline, Rejection> {
-    is_a_component(bytes)?;
-    let mut outline = names_and_sizes(bytes)?;
+impl Outline {
+    pub(crate) fn asks_for_a_system(&self) -> bool {
+        self.imports.iter().any(|name| package_of(name).is_some())
+    }
+}
+
+/// Reads names and sizes; refuses what is no plugin for this host, with what its operator lets it have of a system.
+pub(crate) fn prescan(bytes: &[u8], wasi: Wasi) -> Result<Outline, Rejection> {
+    let mut outline = names(bytes)?;
     for import in &outline.imports {
-        allowed(import)?;
+        allowed(import, wasi)?;
     }
     sort_exports(&mut outline)?;
     Ok(outline)
+}
+
+/// Reads names and sizes, and judges neither imports nor exports.
+pub(crate) fn names(bytes: &[u8]) -> Result<Outline, Rejection> {
+    is_a_component(bytes)?;
+    names_and_sizes(bytes)
 }
 
 fn is_a_component(bytes: &[u8]) -> Result<(), Rejection> {
@@ -188,7 +200,8 @@ fn interface(text: &str) -> Option<Interface<'_>> {
     })
 }
 
-fn allowed(import: &str) -> Result<(), Rejection> {
+/// Whether a component that imports this may come in; else why it may not.
+pub(crate) fn allowed(import: &str, wasi: Wasi) -> Result<(), Rejection> {
     let refused = |message: String, hint: &str| {
         Err(Rejection::new(Phase::Imports, RejectionKind::Import, message).with_hint(hint))
     };
@@ -218,13 +231,28 @@ fn allowed(import: &str) -> Result<(), Rejection> {
             ),
             "export the interface instead of importing it: look at the `world` of the plugin",
         ),
-        Some(Interface { package, .. }) if package.starts_with("wasi:") => refused(
-            format!(
-                "imports `{import}`: plugins get no system interfaces, neither files nor clocks nor network"
+        Some(Interface {
+            package,
+            name,
+            version,
+        }) if package.starts_with("wasi:") => match (inert::is_answered(package, name), version) {
+            (true, Some(inert::VERSION)) if wasi == Wasi::Inert => Ok(()),
+            (true, Some(inert::VERSION)) => refused(
+                format!(
+                    "imports `{import}`: plugins get no system interfaces, neither files nor clocks nor network"
+                ),
+                &format!(
+                    "{WITHOUT_WASI}. Where a toolchain cannot do without, the operator may write wasi = \"inert\" into the operator file beside it: that gives {}",
+                    inert::GIVES
+                ),
             ),
-            "build without WASI: Rust for wasm32-unknown-unknown, JavaScript with every ComponentizeJS feature disabled, Python with \
-             `componentize-py --stub-wasi`",
-        ),
+            _ => refused(
+                format!(
+                    "imports `{import}`: plugins get no system interfaces, and inert WASI (wasi = \"inert\" in the operator file) answers for none but those of WASI 0.2 to the command line, clocks, files, streams, chance and sockets"
+                ),
+                WITHOUT_WASI,
+            ),
+        },
         _ => refused(
             format!(
                 "imports `{import}`, and the only import that a plugin gets is `{PACKAGE}/log@{VERSION}`"
@@ -233,6 +261,9 @@ fn allowed(import: &str) -> Result<(), Rejection> {
         ),
     }
 }
+
+const WITHOUT_WASI: &str = "build without WASI: Rust for wasm32-unknown-unknown, JavaScript with every ComponentizeJS feature disabled, Python with \
+     `componentize-py --stub-wasi`";
 
 fn sort_exports(outline: &mut Outline) -> Result<(), Rejection> {
     let mut other_major = None;
@@ -290,7 +321,7 @@ mod tests {
     use super::*;
 
     fn refusal(bytes: &[u8]) -> String {
-        let rejection = prescan(bytes).unwrap_err();
+        let rejection = prescan(bytes, Wasi::None).unwrap_err();
         format!("{:?}: {}", rejection.kind, rejection.message)
     }
 
@@ -326,8 +357,8 @@ mod tests {
 
     #[test]
     fn only_our_own_log_may_be_imported() {
-        assert!(allowed("cosell:mapping/log@1.0.0").is_ok());
-        assert!(allowed("cosell:mapping/types@1.0.3").is_ok());
+        assert!(allowed("cosell:mapping/log@1.0.0", Wasi::None).is_ok());
+        assert!(allowed("cosell:mapping/types@1.0.3", Wasi::None).is_ok());
         for (import, words) in [
             ("cosell:mapping/log@2.0.0", "offers cosell:mapping 1.0.0"),
             ("cosell:mapping/log@1.1.0", "offers cosell:mapping 1.0.0"),
@@ -339,7 +370,7 @@ mod tests {
             ),
             ("run", "the only import that a plugin gets"),
         ] {
-            let rejection = allowed(import).unwrap_err();
+            let rejection = allowed(import, Wasi::None).unwrap_err();
             assert!(
                 rejection.message.contains(words),
                 "{import}: {}",
@@ -347,5 +378,30 @@ mod tests {
             );
             assert!(rejection.message.contains(import), "{}", rejection.message);
         }
+    }
+    #[test]
+    fn an_operator_lets_in_what_inert_wasi_answers_and_nothing_more() {
+        for import in [
+            "wasi:cli/environment@0.2.0",
+            "wasi:io/streams@0.2.6",
+            "wasi:sockets/tcp@0.2.99",
+            "cosell:mapping/log@1.0.0",
+        ] {
+            assert!(allowed(import, Wasi::Inert).is_ok(), "{import}");
+        }
+        for import in [
+            "wasi:http/outgoing-handler@0.2.0",
+            "wasi:cli/run@0.2.0",
+            "wasi:clocks/wall-clock@0.3.0",
+            "wasi:clocks/wall-clock",
+            "acme:lookup/rates@1.0.0",
+        ] {
+            let rejection = allowed(import, Wasi::Inert).unwrap_err();
+            assert!(rejection.message.contains(import), "{}", rejection.message);
+        }
+        let hint = allowed("wasi:random/random@0.2.0", Wasi::None)
+            .unwrap_err()
+            .hint;
+        assert!(hint.is_some_and(|hint| hint.contains("wasi = \"inert\"")));
     }
 }

@@ -10,11 +10,12 @@ use crate::bindings::cosell::mapping::types as wit;
 use crate::convert::heard::short as one_line;
 use crate::engine::Engine;
 use crate::examples::{QUESTIONS, answer, answer_warm, undeclared};
+use crate::inert::{GIVES, packages_of};
 use crate::load::{Loaded, load};
 use crate::offer::{Offer, engine_file};
 use crate::operator::{Laws, Operator};
 use crate::plugin::Hook;
-use crate::prescan::prescan;
+use crate::prescan::{allowed, names};
 use crate::rejection::Rejection;
 use crate::self_test::alone;
 use crate::standard::Question;
@@ -36,6 +37,8 @@ pub struct CheckReport {
     pub imports: Vec<String>,
     /// What it exports.
     pub exports: Vec<String>,
+    /// What of a system it asks for; none: nothing.
+    pub system: Option<AskedSystem>,
     /// Who it is and what it cost, if it came that far.
     pub plugin: Option<CheckedPlugin>,
     /// Worth telling, stops nothing.
@@ -44,6 +47,15 @@ pub struct CheckReport {
     pub warnings: Vec<String>,
     /// What the folder would say.
     pub verdict: Result<(), Rejection>,
+}
+
+/// What a component imports of a system (WASI), as its toolchain made it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct AskedSystem {
+    /// Its parts: `wasi:cli`, `wasi:random`.
+    pub packages: Vec<String>,
+    /// Its operator file says `wasi = "inert"`, and inert WASI answers for all of it.
+    pub is_let_in: bool,
 }
 
 /// A plugin that the folder would take.
@@ -102,6 +114,7 @@ pub fn check_file_with(engine: &Engine, path: &Path, engines: &[PathBuf]) -> Che
         sha256: String::new(),
         imports: Vec::new(),
         exports: Vec::new(),
+        system: None,
         plugin: None,
         notes: Vec::new(),
         warnings: Vec::new(),
@@ -121,13 +134,24 @@ fn check(
     let offer = Offer::read_from(path, engines)?;
     report.bytes = offer.bytes() as u64;
     report.sha256 = hex::encode(offer.digest());
-    if let Ok(outline) = prescan(&offer.wasm) {
+    if let Ok(outline) = names(&offer.wasm) {
         report.imports = outline.imports;
         report.exports = outline.exports;
     }
     let operator = Operator::beside(path)?;
+    report.system = asked_system(&report.imports, &operator);
+    if let Some(asked) = &report.system {
+        let packages = asked.packages.join(", ");
+        report.notes.push(if asked.is_let_in {
+            format!(
+                "it asks for a system ({packages}), and gets an inert one, as its operator file says: {GIVES}"
+            )
+        } else {
+            format!("it asks for a system ({packages}), and does not get one")
+        });
+    }
     let loaded = load(engine, &offer, &operator)?;
-    report.notes.clone_from(&loaded.outline.notes);
+    report.notes.extend(loaded.outline.notes.iter().cloned());
     if let Some(file) = engine_file(&offer.file).filter(|file| !path.with_file_name(file).exists())
     {
         report.notes.push(format!(
@@ -168,6 +192,17 @@ fn check(
         }
         _ => Ok(()),
     }
+}
+
+fn asked_system(imports: &[String], operator: &Operator) -> Option<AskedSystem> {
+    let packages = packages_of(imports);
+    let is_let_in = imports
+        .iter()
+        .all(|import| allowed(import, operator.wasi).is_ok());
+    (!packages.is_empty()).then_some(AskedSystem {
+        packages,
+        is_let_in,
+    })
 }
 
 fn setting(spec: &wit::SettingSpec) -> (String, String, bool) {

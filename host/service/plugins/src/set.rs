@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::engine::Engine;
 use crate::health::Failing;
+use crate::inert::Wasi;
 use crate::pace::Slow;
 use crate::plugin::{Hook, Plugin};
 use crate::stop::{Speaker, short_hash};
@@ -234,6 +235,10 @@ fn hash_of(plugins: &[Arc<Plugin>]) -> String {
             plugin.sha256,
             plugin.settings
         ));
+        if plugin.wasi == Wasi::Inert {
+            // Only where it is said, so that what serves already keeps its name.
+            hash.update("wasi inert\n");
+        }
     }
     hex::encode(hash.finalize())
 }

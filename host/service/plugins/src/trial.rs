@@ -10,6 +10,7 @@ use crate::bindings::cosell::mapping::{log, types as wit};
 use crate::convert::given;
 use crate::engine::Engine;
 use crate::examples::{self, QUESTIONS, answer, answer_warm};
+use crate::inert::Wasi;
 use crate::instance::{GuestState, Instance, Places};
 use crate::limits::Limits;
 use crate::load::{load, places};
@@ -154,7 +155,7 @@ impl Put<'_> {
     /// In words: these are not the bytes of a component that can be brought up.
     pub fn bare(&self, component: &[u8]) -> Result<Bare<'_>, String> {
         let told = |error: wasmtime::Error| format!("{error:#}");
-        let outline = prescan(component).map_err(|refused| refused.to_string())?;
+        let outline = prescan(component, Wasi::None).map_err(|refused| refused.to_string())?;
         let wasm = wasmtime::Engine::default();
         let mut linker = Linker::new(&wasm);
         log::add_to_linker::<_, HasSelf<GuestState>>(&mut linker, |state| state).map_err(told)?;

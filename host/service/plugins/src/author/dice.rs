@@ -2,11 +2,11 @@
 
 /// `SplitMix64`, whose stream is fixed by its paper and not by a library's release.
 #[derive(Debug, Clone)]
-pub(super) struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
     /// For one case of one question: cases are independent, so a single one can be repeated.
-    pub(super) fn of(seed: u64, question: &str, case: u32) -> Self {
+    pub(crate) fn of(seed: u64, question: &str, case: u32) -> Self {
         let mut state = seed ^ 0x9e37_79b9_7f4a_7c15;
         for byte in question.bytes() {
             state = state.wrapping_mul(0x0100_0000_01b3) ^ u64::from(byte);
@@ -14,7 +14,7 @@ impl Dice {
         Self(state.wrapping_add(u64::from(case).wrapping_mul(0xd134_2543_de82_ef95)))
     }
 
-    pub(super) fn roll(&mut self) -> u64 {
+    pub(crate) fn roll(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -13,7 +13,7 @@ use crate::limits::{
 use crate::offer::Offer;
 use crate::operator::Operator;
 use crate::prescan::{PACKAGE, VERSION};
-use crate::report::{CheckReport, check_file_with};
+use crate::report::{AskedSystem, CheckReport, check_file_with};
 use crate::stamp::{self, Stamps};
 
 /// What is known about a file.
@@ -33,6 +33,8 @@ pub struct Inspection {
     pub imports: Vec<String>,
     /// What it exports.
     pub exports: Vec<String>,
+    /// What of a system it asks for, and whether it would be let in with that; null: it asks for none.
+    pub system: Option<AskedSystem>,
     /// Sizes of its parts in bytes, the largest first: code, data, names.
     pub sections: Vec<(String, u64)>,
     /// Under which limits it runs here.
@@ -74,6 +76,7 @@ pub fn inspect(engine: &Engine, path: &Path, engines: &[PathBuf]) -> Inspection 
         stamps: stamp::read(wasm),
         imports: report.imports.clone(),
         exports: report.exports.clone(),
+        system: report.system.clone(),
         sections: stamp::sections(wasm),
         limits: limited(&limits, is_text),
         report,

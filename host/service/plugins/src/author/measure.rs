@@ -199,7 +199,8 @@ pub(super) fn once(trial: &Trial, case: &Case) -> Result<Once, String> {
         start = began.elapsed();
         let before = instance.steps_left();
         let began = Instant::now();
-        let answer = instance.ask(guest.limits.call(), |instance| {
+        let now = trial.plugin().moment_of(&case.question.context);
+        let answer = instance.ask(guest.limits.call(), now, |instance| {
             call(instance, &guest.places)
         });
         first = began.elapsed();

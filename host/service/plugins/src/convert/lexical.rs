@@ -72,12 +72,16 @@ pub(super) fn timestamp(text: &str) -> Option<Timestamp> {
 
 /// As the contract spells it: no more than seven fractional digits.
 pub(crate) fn timestamp_text(moment: Timestamp) -> String {
+    as_told(moment).to_string()
+}
+
+/// The moment that a plugin reads there.
+pub(crate) fn as_told(moment: Timestamp) -> Timestamp {
     let hundreds = i64::from(moment.subsec_nanosecond() % 100);
     // A moment at the very end of time keeps its digits: it has no earlier neighbour to round to.
     moment
         .checked_sub(jiff::SignedDuration::from_nanos(hundreds))
         .unwrap_or(moment)
-        .to_string()
 }
 
 /// A GUID in any case and with or without braces; lower case without them.

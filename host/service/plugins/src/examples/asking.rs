@@ -46,7 +46,9 @@ pub(crate) fn answer(
     question: &Question,
 ) -> Result<Result<Said, PluginFault>, String> {
     put(plugin, question, |call| {
-        plugin.guest.call_fresh(plugin.guest.limits.call(), call)
+        let now = plugin.moment_of(&question.context);
+        let allowance = plugin.guest.limits.call();
+        plugin.guest.call_fresh(allowance, now, call)
     })
 }
 
@@ -55,7 +57,10 @@ pub(crate) fn answer_warm(
     plugin: &Plugin,
     question: &Question,
 ) -> Result<Result<Said, PluginFault>, String> {
-    put(plugin, question, |call| plugin.guest.call("", call).answer)
+    put(plugin, question, |call| {
+        let now = plugin.moment_of(&question.context);
+        plugin.guest.call("", now, call).answer
+    })
 }
 
 /// The question itself, to be put to an instance.

@@ -31,6 +31,8 @@ pub(crate) enum Does {
     Panics,
     EatsMemory,
     Recurses,
+    /// Calls the first function that it imports, which takes nothing and answers a number.
+    CallsTheFirstImport,
     /// An instance answers the first time, and panics when it is asked again.
     SaysOnce(Val),
     /// Logs this so often, then panics.
@@ -311,6 +313,9 @@ impl Core {
                     .memory
                     .value(resolve, function.result.as_ref().unwrap(), answer);
                 body.instructions().i32_const(at).end();
+            }
+            Does::CallsTheFirstImport => {
+                body.instructions().call(0).drop().unreachable().end();
             }
             Does::Panics | Does::LogsAndPanics(..) => {
                 body.instructions().unreachable().end();

@@ -44,11 +44,34 @@ impl House {
         Self::open(files, engine, Arc::new(Slate::default()), true)
     }
 
+    /// With these files from the start; a version that wants more than the one that serves waits for a person.
+    pub(crate) fn cautious(files: &[(&str, Vec<u8>)]) -> Self {
+        let engine = Engine::new(EngineSettings::default()).unwrap();
+        let settings = FolderSettings {
+            ask_for_more: true,
+            ..folder_settings()
+        };
+        Self::open_with(files, engine, Arc::new(Slate::default()), settings)
+    }
+
     fn open(
         files: &[(&str, Vec<u8>)],
         engine: Engine,
         ledger: Arc<dyn Ledger>,
         self_test: bool,
+    ) -> Self {
+        let settings = FolderSettings {
+            self_test,
+            ..folder_settings()
+        };
+        Self::open_with(files, engine, ledger, settings)
+    }
+
+    fn open_with(
+        files: &[(&str, Vec<u8>)],
+        engine: Engine,
+        ledger: Arc<dyn Ledger>,
+        settings: FolderSettings,
     ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         for (name, bytes) in files {
@@ -59,12 +82,7 @@ impl House {
         let folder = PluginFolder::open_with(
             engine,
             dir.path(),
-            FolderSettings {
-                settle: Duration::from_millis(5),
-                rescan: Duration::from_secs(3600),
-                self_test,
-                ..FolderSettings::default()
-            },
+            settings,
             ledger,
             // The test may have ended before the last event.
             move |event| drop(tell.lock().unwrap().send(event.clone())),
@@ -120,6 +138,15 @@ impl House {
     /// `what file` of everything that has happened so far.
     pub(crate) fn happened(&self) -> Vec<String> {
         self.events.try_iter().map(|event| told(&event)).collect()
+    }
+}
+
+fn folder_settings() -> FolderSettings {
+    FolderSettings {
+        settle: Duration::from_millis(5),
+        rescan: Duration::from_secs(3600),
+        self_test: false,
+        ..FolderSettings::default()
     }
 }
 

@@ -25,3 +25,4 @@ mod scripts;
 mod self_test;
 mod signing;
 mod tables;
+mod wasi;
