@@ -124,5 +124,6 @@ pub(crate) fn parts() -> Vec<Part> {
         runs::starts(),
         runs::laws(),
         runs::calls(),
+        runs::systems(),
     ]
 }

@@ -15,7 +15,7 @@ const PAGE: Page = Page {
 };
 
 /// Attacks that need no whole host, and the tests that play them.
-const CLOSER: [(&str, &str, &str, &str); 12] = [
+const CLOSER: [(&str, &str, &str, &str); 14] = [
     (
         "a file of somebody who is not trusted, or under another file's signature",
         "signatures of minisign, when [plugins] signatures says so; nothing of it runs or is compiled before",
@@ -33,6 +33,18 @@ const CLOSER: [(&str, &str, &str, &str); 12] = [
         "it waits for a person, whatever its own operator file says",
         "host/service/plugins/src/folder/propose.rs",
         "a_version_that_wants_more_waits_for_a_person_and_one_that_wants_less_does_not",
+    ),
+    (
+        "an update that newly asks for a system",
+        "it waits for a person, whatever its own operator file says",
+        "host/service/plugins/tests/lifecycle/wasi.rs",
+        "an_update_that_newly_asks_for_a_system_waits_for_a_person",
+    ),
+    (
+        "chance and time from inert WASI, to answer differently every time",
+        "chance rolls the same numbers in every call, and the clock is the question's",
+        "host/service/plugins/tests/lifecycle/wasi.rs",
+        "chance_is_the_same_in_every_call",
     ),
     (
         "a loop on every plugin thread at once",

@@ -247,6 +247,74 @@ export const opportunity = {
     })
 }
 
+/// Answers what its author is told to do: which import is named first is the toolchain's choice.
+pub(crate) fn asks_for_a_system(world: &World) -> Played<'_> {
+    Box::pin(async move {
+        let before = world.desk()?.plugins.current().hash().to_owned();
+        put(world, "70-asks.wasm", &bytes::guest("looks-around")?)?;
+        let refusal = refusal(world, "70-asks").await?;
+        ensure!(
+            said(&refusal, "kind") == "import" && said(&refusal, "message").contains("`wasi:"),
+            "{refusal}"
+        );
+        ensure!(
+            world.desk()?.plugins.current().hash() == before,
+            "another set serves"
+        );
+        crosses(world, "a system is asked for").await?;
+        fs::remove_file(world.folder.join("70-asks.wasm"))?;
+        Ok(said(&refusal, "hint"))
+    })
+}
+
+/// What a guest finds in the system that its operator lets it ask for: it refuses a deal with it.
+fn looks_around<'a>(world: &'a World, deed: &'a str, finds: &'a str) -> Played<'a> {
+    Box::pin(async move {
+        let before = world.desk()?.plugins.current().hash().to_owned();
+        let name = format!("80-{deed}");
+        let operator = format!("wasi = \"inert\"\n{LET_IN}[settings]\ndeed = \"{deed}\"\n");
+        put(world, &format!("{name}.toml"), operator.as_bytes())?;
+        let bytes = bytes::marked(bytes::guest("looks-around")?, deed);
+        put(world, &format!("{name}.wasm"), &bytes)?;
+        world.until_settings(&before).await?;
+        let reason = parked(world, "a deal that is refused").await?;
+        ensure!(
+            reason.contains(finds),
+            "it finds more than \"{finds}\": {reason}"
+        );
+        out_of_service(world, &name, &before).await?;
+        all_crossed(world).await?;
+        Ok(reason)
+    })
+}
+
+pub(crate) fn environment(world: &World) -> Played<'_> {
+    looks_around(world, "environment", "0 variables, 0 arguments")
+}
+
+pub(crate) fn files(world: &World) -> Played<'_> {
+    let finds =
+        "list /: NotFound; read /etc/passwd: NotFound; write here: NotFound; remove /: NotFound";
+    looks_around(world, "files", finds)
+}
+
+pub(crate) fn network(world: &World) -> Played<'_> {
+    let finds = "connect: PermissionDenied; bind: PermissionDenied; look up: PermissionDenied";
+    looks_around(world, "network", finds)
+}
+
+pub(crate) fn sleep(world: &World) -> Played<'_> {
+    looks_around(
+        world,
+        "sleep",
+        "after an hour 0 s had passed, and 0 s on the wall",
+    )
+}
+
+pub(crate) fn input(world: &World) -> Played<'_> {
+    looks_around(world, "input", "0 bytes")
+}
+
 async fn all_crossed(world: &World) -> anyhow::Result<()> {
     world
         .until("every deal to cross", |control| {

@@ -346,3 +346,73 @@ pub(super) fn calls() -> Part {
         ],
     }
 }
+
+/// The operator file of a guest that is let ask for a system, and of what it does with it.
+macro_rules! inert {
+    ($deed:literal) => {
+        concat!("wasi = \"inert\"\n[settings]\ndeed = \"", $deed, "\"\n")
+    };
+}
+
+pub(super) fn systems() -> Part {
+    const NOTHING: &str = "inert WASI is the host's own, and there is nothing behind it";
+    Part {
+        title: "A system to ask",
+        about: "A guest that is built for a system (WASI 0.2) and whose operator lets it ask for one: `wasi = \"inert\"` in its operator file. It is told what it finds, or what became of it.",
+        compiling: Compiling::Usual,
+        attacks: vec![
+            own(
+                "system.unasked",
+                "asks for a system, and its operator has not said so",
+                "imports are an allow-list of one: the log; and what the operator adds for one file",
+                plays::asks_for_a_system,
+            ),
+            own(
+                "system.environment",
+                "reads environment, arguments and current directory of the host",
+                NOTHING,
+                plays::environment,
+            ),
+            own(
+                "system.files",
+                "lists, reads, writes and removes files",
+                "no directory is open, and none can be opened",
+                plays::files,
+            ),
+            own(
+                "system.network",
+                "connects, binds and looks up a name",
+                "every socket and every name is denied",
+                plays::network,
+            ),
+            own(
+                "system.sleep",
+                "sleeps for an hour, to hold a thread or to read a clock",
+                "whoever waits is awake at once, and both clocks stand at the question's `now`",
+                plays::sleep,
+            ),
+            own(
+                "system.input",
+                "waits for somebody to type",
+                "standard input is at its end",
+                plays::input,
+            ),
+            taken_out(
+                "system.exit",
+                "ends the process",
+                "exit is a trap of the guest, and the host's process is not the guest's",
+                || bytes::guest("looks-around"),
+                inert!("exit"),
+                "ended itself",
+            ),
+            taken_out(
+                "system.flood",
+                "prints 40 GB, with control characters and without an end of line",
+                "what is printed is logged, under the log's caps; and the time of a call ends it",
+                || bytes::guest("looks-around"),
+                inert!("flood"),
+                "50 ms of work",
+            ),
+        ],
+    }
+}
