@@ -1,6 +1,7 @@
 //! The set that would serve if a file were dropped into the folder: to look at, and never to put into service.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::scan::read_operator;
 use crate::engine::Engine;
@@ -9,7 +10,7 @@ use crate::offer::{Offer, engine_file, operator_file};
 use crate::operator::{Laws, Operator};
 use crate::plugin::Plugin;
 use crate::rejection::{Phase, Rejection, RejectionKind};
-use crate::self_test::alone;
+use crate::self_test::{alone, together};
 use crate::set::PluginSet;
 
 /// What serves, with `candidate` in the place of the plugin of its file's name, or beside the others. An operator file beside the candidate is
@@ -70,10 +71,17 @@ fn one(
     let twin = others
         .iter()
         .find(|other| other.file != *file && other.id() == loaded.plugin.id());
-    match twin {
-        Some(twin) => Err(clash(&loaded.plugin, &twin.file)),
-        None => Ok(serving.with(&loaded.plugin, None)),
+    if let Some(twin) = twin {
+        return Err(clash(&loaded.plugin, &twin.file));
     }
+    if operator.laws == Laws::Refuse {
+        // As the folder judges it: in the chain with all that serves, of which only the new file can be to blame.
+        let broken = together(engine, others, &[Arc::clone(&loaded.plugin)]);
+        if let Some((_, why)) = broken.into_iter().next() {
+            return Err(why);
+        }
+    }
+    Ok(serving.with(&loaded.plugin, None))
 }
 
 fn clash(plugin: &Plugin, other: &str) -> Rejection {

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use cosell_plugins::trial::Trial;
-use cosell_plugins::{EngineSettings, What};
+use cosell_plugins::{EngineSettings, What, with_candidate};
 use serde_json::Value;
 
 use crate::guest::{Does, Guest};
@@ -149,6 +149,41 @@ fn of_two_that_contradict_each_other_the_later_one_is_refused() {
     let house = house(&[(FILE, writes("a")), (OTHER, reads("b"))]);
     assert_eq!(house.serving(), ["acme 1.0.0"]);
     assert_eq!(reason(&house, OTHER)["law"], "round-trip");
+}
+
+#[tokio::test]
+async fn a_candidate_is_judged_with_all_that_serves_before_anybody_looks_at_it() {
+    let house = house(&[(FILE, writes("a"))]);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let candidate = elsewhere.path().join(OTHER);
+    let set_with =
+        || with_candidate(&shared(), &house.set(), house.dir.path(), &candidate).map_err(Box::new);
+
+    std::fs::write(&candidate, reads("b")).unwrap();
+    let why = set_with().unwrap_err();
+    assert_eq!(
+        why.broken.as_ref().map(|broken| broken.law),
+        Some("round-trip")
+    );
+    assert!(
+        why.causes[0].contains("read back as empty by \"other\""),
+        "{why}"
+    );
+    std::fs::write(elsewhere.path().join("60-other.toml"), "laws = \"warn\"").unwrap();
+    assert_eq!(
+        set_with().unwrap().plugins().len(),
+        2,
+        "the operator lets it in"
+    );
+
+    std::fs::remove_file(elsewhere.path().join("60-other.toml")).unwrap();
+    std::fs::write(&candidate, reads("a")).unwrap();
+    assert_eq!(
+        set_with().unwrap().plugins().len(),
+        2,
+        "it fits what serves"
+    );
+    assert_eq!(house.serving(), ["acme 1.0.0"], "and serves nobody");
 }
 
 #[test]

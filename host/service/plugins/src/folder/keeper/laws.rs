@@ -35,16 +35,7 @@ impl Keeper {
             return Ok(());
         }
         let serving = self.plugins_that_serve()?;
-        // On a thread of its own: it waits for guests, and whoever opens a folder from within a runtime would wait for ever there. A bug in us must
-        // not end the watching, and is no fault of a file.
-        let engine = &self.engine;
-        let judged =
-            std::thread::scope(|scope| scope.spawn(|| together(engine, &serving, &new)).join());
-        let broken = judged.unwrap_or_else(|_| {
-            tracing::error!("the round trip of all plugins together could not be tried: the host itself failed over it; please report it");
-            Vec::new()
-        });
-        for (file, why) in broken {
+        for (file, why) in together(&self.engine, &serving, &new) {
             self.refuse(&file, why)?;
         }
         for held in self.files.values_mut() {
