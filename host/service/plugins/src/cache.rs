@@ -232,33 +232,44 @@ fn make_private_dir(dir: &Path) -> Result<(), CacheError> {
     private(dir, 0o700)
 }
 
+fn random<const N: usize>() -> Result<[u8; N], CacheError> {
+    let mut bytes = [0; N];
+    rand::rngs::OsRng
+        .try_fill_bytes(&mut bytes)
+        .map_err(|error| CacheError::NoRandom {
+            why: error.to_string(),
+        })?;
+    Ok(bytes)
+}
+
 fn host_key(path: &Path) -> Result<[u8; KEY_BYTES], CacheError> {
     let failed = |source| CacheError::Io {
         path: path.to_owned(),
         source,
     };
-    match private_file(path, true) {
-        Ok(mut file) => {
-            let mut key = [0; KEY_BYTES];
-            rand::rngs::OsRng
-                .try_fill_bytes(&mut key)
-                .map_err(|error| CacheError::NoRandom {
-                    why: error.to_string(),
-                })?;
-            file.write_all(&key)
-                .and_then(|()| file.sync_all())
-                .map_err(failed)?;
-            Ok(key)
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            private(path, 0o600)?;
-            let bytes = fs::read(path).map_err(failed)?;
-            bytes.try_into().map_err(|_| CacheError::BadKey {
-                path: path.to_owned(),
+    if !path.exists() {
+        // Whole or not at all: another host, or another thread, may look for it at this moment, and the first one counts.
+        let key: [u8; KEY_BYTES] = random()?;
+        let name: [u8; 8] = random()?;
+        let unfinished = path.with_extension(format!("{}.part", hex::encode(name)));
+        let written = private_file(&unfinished, true)
+            .and_then(|mut file| {
+                file.write_all(&key)?;
+                file.sync_all()
             })
-        }
-        Err(error) => Err(failed(error)),
+            .and_then(|()| match fs::hard_link(&unfinished, path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+                linked => linked,
+            });
+        // Best effort: it is private, and nobody reads it.
+        let _ = fs::remove_file(&unfinished);
+        written.map_err(failed)?;
     }
+    private(path, 0o600)?;
+    let bytes = fs::read(path).map_err(failed)?;
+    bytes.try_into().map_err(|_| CacheError::BadKey {
+        path: path.to_owned(),
+    })
 }
 
 fn private_file(path: &Path, must_be_new: bool) -> io::Result<File> {

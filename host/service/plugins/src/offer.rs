@@ -10,6 +10,7 @@
 //! it runs checked again. An engine is no plugin, and serves nobody without a file.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
 
@@ -86,6 +87,8 @@ pub(crate) struct Offer {
     pub(crate) wasm: Vec<u8>,
     /// What the engine runs.
     pub(crate) text: Option<String>,
+    /// Hash of the component, once somebody has asked: of a big one it is a tenth of what a start waits for.
+    wasm_digest: OnceLock<[u8; 32]>,
 }
 
 impl Offer {
@@ -113,6 +116,7 @@ impl Offer {
                 wasm: read_component(path)?,
                 text: None,
                 file,
+                wasm_digest: OnceLock::new(),
             });
         };
         let text = read_text(path)?;
@@ -129,6 +133,7 @@ impl Offer {
             file,
             wasm,
             text: Some(text),
+            wasm_digest: OnceLock::new(),
         })
     }
 
@@ -145,6 +150,7 @@ impl Offer {
             file: file.to_owned(),
             wasm,
             text,
+            wasm_digest: OnceLock::new(),
         })
     }
 
@@ -181,7 +187,8 @@ impl Offer {
 
     /// Of the component alone: what is compiled, and kept compiled.
     pub(crate) fn wasm_digest(&self) -> [u8; 32] {
-        Sha256::digest(&self.wasm).into()
+        let digest = || Sha256::digest(&self.wasm).into();
+        *self.wasm_digest.get_or_init(digest)
     }
 
     /// Bytes of the file itself.
@@ -239,6 +246,7 @@ mod tests {
             file: String::new(),
             wasm: wasm.to_vec(),
             text: text.map(str::to_owned),
+            wasm_digest: OnceLock::new(),
         };
         let all = [
             offer(b"a", None),

@@ -100,3 +100,23 @@ fn the_directory_is_private_or_not_used() {
         "{why}"
     );
 }
+
+#[test]
+fn hosts_that_begin_at_once_agree_on_one_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = dir.path().join("compiled");
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                cosell_plugins::Engine::new(cosell_plugins::EngineSettings {
+                    cache_dir: Some(cache.clone()),
+                    threads: 0,
+                    ..cosell_plugins::EngineSettings::default()
+                })
+                .expect("the key is whole, or not there")
+            });
+        }
+    });
+    let left: Vec<_> = std::fs::read_dir(&cache).unwrap().flatten().collect();
+    assert_eq!(left.len(), 1, "the key and nothing else: {left:?}");
+}
