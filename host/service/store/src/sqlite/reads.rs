@@ -77,6 +77,19 @@ pub(super) fn members(
         .collect::<Result<_, _>>()?)
 }
 
+/// Says in which order the tables are read: left alone, SQLite walks through all bells of the connection, because they lie in the order that is
+/// asked for.
+pub(super) const BELLS: &str =
+    "SELECT bell.side, bell.kind, bell.record, bell.rung, bell.answered, bell.cause, bell.since
+     FROM member CROSS JOIN bell
+     WHERE bell.connection = member.connection AND bell.side = member.side AND bell.kind = member.kind AND bell.record = member.record
+         AND member.connection = ?1 AND member.lane = ?2
+     ORDER BY bell.side, bell.kind, bell.record";
+
+/// The plus keeps SQLite from walking through all links, which lie in the order that is asked for.
+pub(super) const OF_ENGAGEMENT: &str =
+    "SELECT lane FROM link WHERE connection = ?1 AND engagement = ?2 ORDER BY +lane LIMIT 1";
+
 /// Bells of a lane's records, answered ones too. A record that never rang has none.
 pub(super) fn bells(
     sql: &Connection,
@@ -84,16 +97,14 @@ pub(super) fn bells(
     lane: LaneId,
 ) -> Result<Vec<Bell>, Failure> {
     Ok(sql
-        .prepare_cached(
-            "SELECT bell.side, bell.kind, bell.record, bell.rung, bell.answered, bell.cause, bell.since
-             FROM member JOIN bell ON bell.connection = member.connection AND bell.side = member.side
-                 AND bell.kind = member.kind AND bell.record = member.record
-             WHERE member.connection = ?1 AND member.lane = ?2
-             ORDER BY bell.side, bell.kind, bell.record",
-        )?
+        .prepare_cached(BELLS)?
         .query_map(params![connection, lane.0], |row| {
             Ok(Bell {
-                record: RecordKey { side: row.get(0)?, kind: row.get(1)?, id: row.get(2)? },
+                record: RecordKey {
+                    side: row.get(0)?,
+                    kind: row.get(1)?,
+                    id: row.get(2)?,
+                },
                 rung: row.get(3)?,
                 answered: row.get(4)?,
                 cause: row.get(5)?,
@@ -118,9 +129,7 @@ pub(super) fn lane_of_engagement(
     engagement: &str,
 ) -> Result<Option<LaneId>, Failure> {
     Ok(sql
-        .prepare_cached(
-            "SELECT lane FROM link WHERE connection = ?1 AND engagement = ?2 ORDER BY lane LIMIT 1",
-        )?
+        .prepare_cached(OF_ENGAGEMENT)?
         .query_row(params![connection, engagement], |row| {
             row.get(0).map(LaneId)
         })

@@ -223,6 +223,21 @@ mod tests {
             written.contains("COVERING INDEX attempt_written (connection=? AND side=? AND at>?)"),
             "{written}"
         );
+        // What every run asks, and every new referral: never a walk through all deals.
+        let bells = plan(crate::sqlite::reads::BELLS);
+        assert!(
+            bells.starts_with(
+                "SEARCH member USING COVERING INDEX member_lane (connection=? AND lane=?)"
+            ) && bells.contains(
+                "SEARCH bell USING PRIMARY KEY (connection=? AND side=? AND kind=? AND record=?)"
+            ),
+            "{bells}"
+        );
+        let engagement = plan(crate::sqlite::reads::OF_ENGAGEMENT);
+        assert!(
+            engagement.contains("link_engagement (connection=? AND engagement=?)"),
+            "{engagement}"
+        );
         let (whose, which) = crate::sqlite::people::narrowed(None, true);
         let open = plan(&format!("SELECT body FROM card WHERE {whose} AND {which}"));
         assert!(open.contains("card_open"), "{open}");
