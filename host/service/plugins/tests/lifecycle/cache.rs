@@ -108,10 +108,10 @@ fn hosts_that_begin_at_once_agree_on_one_key() {
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
-                cosell_plugins::Engine::new(cosell_plugins::EngineSettings {
+                Engine::new(EngineSettings {
                     cache_dir: Some(cache.clone()),
                     threads: 0,
-                    ..cosell_plugins::EngineSettings::default()
+                    ..EngineSettings::default()
                 })
                 .expect("the key is whole, or not there")
             });
