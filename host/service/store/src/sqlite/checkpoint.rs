@@ -11,22 +11,30 @@ use rusqlite::Connection;
 /// Rows changed between two checkpoints: some megabytes of log, copied in the time of a few commits.
 const CHECKPOINT_ROWS: u64 = 10_000;
 
-/// Length of the log, in pages of 4 KiB, at which the writer is held up for once (64 MiB). Under a load without a pause the gentle
+/// And commits: a run changes few rows in each of its commits, and every one of them writes some pages to the log.
+const CHECKPOINT_COMMITS: u32 = 500;
+
+/// Length of the log, in pages of 4 KiB, at which the writer is held up for once (32 MiB). Under a load without a pause the gentle
 /// checkpoint never quite reaches the end of the log, so the log never starts anew.
-const LOG_PAGES_MAX: i64 = 16_384;
+const LOG_PAGES_MAX: i64 = 8_192;
+
+/// What the log's file is cut to when it starts anew, bytes: one that had to grow does not stay long.
+pub(super) const LOG_FILE_BYTES: i64 = LOG_PAGES_MAX * 4_096;
 
 /// The writer's end: tells the checkpointer that there is something to do. Dropped, it ends the checkpointer.
 pub(crate) struct Nudge {
     bell: SyncSender<()>,
     changes_before: u64,
+    commits: u32,
 }
 
 impl Nudge {
     /// Called by the writer after each commit; costs nothing most times.
     pub(crate) fn after_commit(&mut self, sql: &Connection) {
         let changes = sql.total_changes();
-        if changes - self.changes_before >= CHECKPOINT_ROWS {
-            self.changes_before = changes;
+        self.commits += 1;
+        if changes - self.changes_before >= CHECKPOINT_ROWS || self.commits >= CHECKPOINT_COMMITS {
+            (self.changes_before, self.commits) = (changes, 0);
             // Full: the checkpointer has been told already and not come round to it.
             let _ = self.bell.try_send(());
         }
@@ -43,6 +51,7 @@ pub(crate) fn start(sql: Connection) -> std::io::Result<(Nudge, JoinHandle<()>)>
         Nudge {
             bell,
             changes_before: 0,
+            commits: 0,
         },
         thread,
     ))
@@ -92,6 +101,7 @@ mod tests {
         let mut nudge = Nudge {
             bell,
             changes_before: sql.total_changes(),
+            commits: 0,
         };
         write(&sql, 5);
         nudge.after_commit(&sql);
@@ -103,6 +113,41 @@ mod tests {
         assert!(nudges.try_recv().is_ok());
         nudge.after_commit(&sql);
         assert!(nudges.try_recv().is_err(), "once is enough");
+        for commit in 2..=CHECKPOINT_COMMITS {
+            write(&sql, 1);
+            nudge.after_commit(&sql);
+            let is_told = nudges.try_recv().is_ok();
+            assert_eq!(
+                is_told,
+                commit == CHECKPOINT_COMMITS,
+                "small ones, {commit}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_log_that_had_to_grow_is_cut_when_it_starts_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cosell.db");
+        let (writer, checkpointer) = (
+            open_writer(&path).unwrap(),
+            open_checkpointer(&path).unwrap(),
+        );
+        let log = || {
+            std::fs::metadata(folder.path().join("cosell.db-wal"))
+                .unwrap()
+                .len()
+        };
+        writer
+            .execute(
+                "INSERT INTO cursor VALUES ('c', 'long', hex(zeroblob(?1)), 0)",
+                [LOG_FILE_BYTES],
+            )
+            .unwrap();
+        assert!(log() > LOG_FILE_BYTES as u64);
+        checkpoint(&checkpointer, 10).unwrap();
+        write(&writer, 1);
+        assert!(log() <= LOG_FILE_BYTES as u64, "{}", log());
     }
 
     #[test]

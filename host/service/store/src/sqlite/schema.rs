@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::checkpoint::LOG_FILE_BYTES;
+
 /// Each entry leads from the version before it to its own (1, 2, …). Released entries are frozen.
 pub(super) const VERSIONS: [&str; 4] = [
     include_str!("schema-1.sql"),
@@ -57,6 +59,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, SchemaError> {
     if mode != "wal" {
         return Err(SchemaError::NoLog { mode });
     }
+    sql.pragma_update(None, "journal_size_limit", LOG_FILE_BYTES)?;
     // NORMAL would lose acknowledged events with the power.
     sql.pragma_update(None, "synchronous", "FULL")?;
     // The checkpointer does it.
