@@ -143,7 +143,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     fleet.stop().await
 }
 
-/// A quarter each of what can go wrong, at both services.
+/// What can go wrong, at both services, and how much of it each kind is. Being throttled is rare: one answer of that kind rests the whole credential
+/// for a second, and if it came as often as the others nothing else would be tried.
 fn fail(control: &Control, chance: f64) {
     let answer = |status, retry_after_s| FaultKind::Answer {
         status,
@@ -151,13 +152,13 @@ fn fail(control: &Control, chance: f64) {
         retry_after_s,
     };
     let kinds = [
-        answer(503, None),
-        answer(429, Some(1)),
-        FaultKind::DropBefore,
-        FaultKind::DropAfter,
+        (answer(503, None), 0.33),
+        (FaultKind::DropBefore, 0.33),
+        (FaultKind::DropAfter, 0.33),
+        (answer(429, Some(1)), 0.01),
     ];
     for service in [Service::Referrals, Service::Dataverse] {
-        for kind in &kinds {
+        for (kind, part) in &kinds {
             let fault = Fault {
                 service,
                 method: None,
@@ -166,7 +167,7 @@ fn fail(control: &Control, chance: f64) {
                 count: None,
                 kind: kind.clone(),
             };
-            control.fault_by_chance(fault, chance / 4.0);
+            control.fault_by_chance(fault, chance * part);
         }
     }
 }
