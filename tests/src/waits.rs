@@ -151,7 +151,9 @@ impl World {
                 deals.any(|deal| states.contains(&deal.state.as_str()))
             };
             // Bells of deals that wait after a failure ring on until they are looked at.
-            let rings = now.bells_unanswered > 0 && !is_any(&["waiting"]);
+            let mut deals = now.deals.iter();
+            let waits = deals.any(|deal| deal.state == "waiting" && deal.reason.is_some());
+            let rings = now.bells_unanswered > 0 && !waits;
             let busy = rings || now.open_writes > 0 || on_their_way;
             let moving = is_any(&["due", "running"]);
             if !busy && !moving {
