@@ -80,6 +80,8 @@ fn checkpoint(sql: &Connection, log_pages_max: i64) -> rusqlite::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::sqlite::schema::{open_checkpointer, open_writer};
 
@@ -91,6 +93,21 @@ mod tests {
             )
             .unwrap();
         }
+    }
+
+    fn both(folder: &Path) -> (Connection, Connection) {
+        let path = folder.join("cosell.db");
+        (
+            open_writer(&path).unwrap(),
+            open_checkpointer(&path).unwrap(),
+        )
+    }
+
+    /// Bytes of the log's file.
+    fn log(folder: &Path) -> u64 {
+        std::fs::metadata(folder.join("cosell.db-wal"))
+            .unwrap()
+            .len()
     }
 
     #[test]
@@ -128,16 +145,8 @@ mod tests {
     #[test]
     fn a_log_that_had_to_grow_is_cut_when_it_starts_anew() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("cosell.db");
-        let (writer, checkpointer) = (
-            open_writer(&path).unwrap(),
-            open_checkpointer(&path).unwrap(),
-        );
-        let log = || {
-            std::fs::metadata(folder.path().join("cosell.db-wal"))
-                .unwrap()
-                .len()
-        };
+        let (writer, checkpointer) = both(folder.path());
+        let log = || log(folder.path());
         writer
             .execute(
                 "INSERT INTO cursor VALUES ('c', 'long', hex(zeroblob(?1)), 0)",
@@ -153,16 +162,8 @@ mod tests {
     #[test]
     fn a_log_that_was_too_long_is_written_from_its_beginning_again() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("cosell.db");
-        let (writer, checkpointer) = (
-            open_writer(&path).unwrap(),
-            open_checkpointer(&path).unwrap(),
-        );
-        let log = || {
-            std::fs::metadata(folder.path().join("cosell.db-wal"))
-                .unwrap()
-                .len()
-        };
+        let (writer, checkpointer) = both(folder.path());
+        let log = || log(folder.path());
         write(&writer, 50);
         let grown = log();
         write(&writer, 50);
