@@ -16,6 +16,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::sync::Semaphore;
 
 use crate::bell::{Accept, AcceptError, AcceptOutcome, Source, VerifiedBell};
+use crate::caller::{Caller, Failures};
 use crate::count::Counters;
 use crate::dataverse::{self, DataverseSettings};
 use crate::partner_center::{self, PartnerCenterSettings};
@@ -29,6 +30,9 @@ pub const DATAVERSE_PATH: &str = "/webhooks/dataverse/{connection}";
 /// How long the store may take. Dataverse waits 60 s, Partner Center is said to wait 5 s or more.
 const ACCEPT_TIME_MAX: Duration = Duration::from_secs(20);
 
+/// Of the proofs that are worked on at once, callers that failed too often get one of so many.
+const DOUBTFUL_PART: usize = 16;
+
 /// What a caller who has proved nothing may take of our time. The defaults are for every host; tests are less patient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DoorLimits {
@@ -41,6 +45,9 @@ pub struct DoorLimits {
     pub proofs: usize,
     /// How long a request waits for its turn to be proven before it hears 429. Default: 2 s.
     pub proof_wait: Duration,
+    /// Failed proofs of one caller within a minute; after so many it hears 429 instead of what is wrong, and only few of its proofs are worked on at
+    /// once. A sender whose secret has just changed fails at each event, and is to be told why for a while. Default: 60.
+    pub failures_a_minute: u32,
 }
 
 impl Default for DoorLimits {
@@ -50,6 +57,7 @@ impl Default for DoorLimits {
             fetch_time: Duration::from_secs(5),
             proofs: 256,
             proof_wait: Duration::from_secs(2),
+            failures_a_minute: 60,
         }
     }
 }
@@ -99,6 +107,9 @@ pub struct Door {
     counters: Counters,
     log: QuietLog,
     proofs: Semaphore,
+    failures: Failures,
+    /// Proofs of callers that failed too often.
+    doubtful: Semaphore,
     limits: DoorLimits,
     /// The store was full, and is asked again after this.
     full_until: Mutex<Option<SystemTime>>,
@@ -189,6 +200,8 @@ impl Door {
             counters: Counters::default(),
             log: QuietLog::default(),
             proofs: Semaphore::new(limits.proofs),
+            failures: Failures::default(),
+            doubtful: Semaphore::new((limits.proofs / DOUBTFUL_PART).max(1)),
             limits,
             full_until: Mutex::default(),
             clock,
@@ -207,12 +220,13 @@ impl Door {
             .get(id)
             .and_then(|listening| listening.partner_center.as_ref())
             .ok_or(Reason::ConnectionUnknown)?;
+        let caller = caller(&request);
         let (Parts { headers, .. }, body) = request.into_parts();
         check_size(&headers, partner_center::BODY_BYTES_MAX)?;
         let claim = listener.claim(&headers)?;
         let body = self.collect(body, partner_center::BODY_BYTES_MAX).await?;
         {
-            let _turn = self.turn().await?;
+            let _turn = self.turn(caller).await?;
             listener.prove(&claim, &body, (self.clock)()).await?;
         }
         match listener.read(id, &body, (self.clock)())? {
@@ -248,11 +262,25 @@ impl Door {
         }
     }
 
-    async fn turn(&self) -> Result<tokio::sync::SemaphorePermit<'_>, Refusal> {
+    /// A place among those who are proven. Callers that failed too often share one, and wait for none.
+    async fn turn(
+        &self,
+        caller: Option<Caller>,
+    ) -> Result<tokio::sync::SemaphorePermit<'_>, Refusal> {
+        if self.is_doubtful(caller) {
+            let permit = self.doubtful.try_acquire();
+            return permit.map_err(|_| Reason::CallerFailed.into());
+        }
         match tokio::time::timeout(self.limits.proof_wait, self.proofs.acquire()).await {
             Ok(Ok(permit)) => Ok(permit),
             _ => Err(Reason::Busy.into()),
         }
+    }
+
+    fn is_doubtful(&self, caller: Option<Caller>) -> bool {
+        caller.is_some_and(|caller| {
+            self.failures.of(caller, (self.clock)()) >= self.limits.failures_a_minute
+        })
     }
 
     async fn collect(&self, body: Body, bytes_max: usize) -> Result<Bytes, Refusal> {
@@ -309,12 +337,23 @@ impl Door {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// While the store is full, only those who have proven themselves are told so. The rest hear that there is too much, whatever is wrong with them.
-    fn while_full(&self, refusal: Refusal) -> Refusal {
-        let is_full = self
-            .full_until()
-            .is_some_and(|until| (self.clock)() < until);
-        if is_full && refusal.reason.status() == StatusCode::UNAUTHORIZED {
+    /// What a caller hears whose proof failed. One that failed too often does not hear why; and while the store is full, only those who have proven
+    /// themselves are told so.
+    fn unproven(&self, caller: Option<Caller>, refusal: Refusal) -> Refusal {
+        let now = (self.clock)();
+        if refusal.reason.status() != StatusCode::UNAUTHORIZED {
+            return refusal;
+        }
+        let is_doubtful = self.is_doubtful(caller);
+        if let Some(caller) = caller {
+            self.failures.add(caller, now);
+        }
+        if is_doubtful {
+            Refusal {
+                reason: Reason::CallerFailed,
+                ..refusal
+            }
+        } else if self.full_until().is_some_and(|until| now < until) {
             Reason::Busy.into()
         } else {
             refusal
@@ -338,7 +377,13 @@ impl Door {
         Answer::Taken(AcceptOutcome::Unknown)
     }
 
-    fn answer(&self, source: Source, id: &str, result: Result<Answer, Refusal>) -> Response {
+    fn answer(
+        &self,
+        source: Source,
+        id: &str,
+        caller: Option<Caller>,
+        result: Result<Answer, Refusal>,
+    ) -> Response {
         match result {
             Ok(answer) => {
                 let outcome = match answer {
@@ -355,7 +400,7 @@ impl Door {
                     .into_response()
             }
             Err(refusal) => {
-                let refusal = self.while_full(refusal);
+                let refusal = self.unproven(caller, refusal);
                 self.counters.refused(refusal.reason);
                 let known = self
                     .connections
@@ -374,8 +419,9 @@ async fn partner_center(
     Path(id): Path<String>,
     request: Request,
 ) -> Response {
+    let caller = caller(&request);
     let result = door.hear_partner_center(&id, request).await;
-    door.answer(Source::PartnerCenter, &id, result)
+    door.answer(Source::PartnerCenter, &id, caller, result)
 }
 
 async fn dataverse(
@@ -383,8 +429,9 @@ async fn dataverse(
     Path(id): Path<String>,
     request: Request,
 ) -> Response {
+    let caller = caller(&request);
     let result = door.hear_dataverse(&id, request).await;
-    door.answer(Source::Dataverse, &id, result)
+    door.answer(Source::Dataverse, &id, caller, result)
 }
 
 async fn not_post(State(door): State<Arc<Door>>) -> Response {
@@ -392,6 +439,11 @@ async fn not_post(State(door): State<Arc<Door>>) -> Response {
     door.counters.refused(refusal.reason);
     door.log.write(None, None, &refusal, (door.clock)());
     refusal.into_response()
+}
+
+/// Who sent it, where the server says so.
+fn caller(request: &Request) -> Option<Caller> {
+    request.extensions().get().copied()
 }
 
 /// What the headers say about the body, before anything of it is read.

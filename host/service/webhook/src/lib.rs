@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod bell;
+mod caller;
 mod door;
 mod serve;
 
@@ -22,6 +23,7 @@ mod partner_center;
 mod refusal;
 
 pub use bell::{Accept, AcceptError, AcceptOutcome, Source, VerifiedBell};
+pub use caller::Caller;
 pub use certificate::{HostRule, HostRuleError};
 pub use count::{Counters, Tally};
 pub use dataverse::{DataverseSettings, SECRET_HEADER, SECRET_LENGTH_MIN};

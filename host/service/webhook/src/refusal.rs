@@ -76,6 +76,9 @@ reasons! {
     /// Too many unproven requests at once.
     Busy = "busy", TOO_MANY_REQUESTS,
         "too many requests are waiting to be verified", "come again after the time in Retry-After";
+    /// Its caller failed to prove itself too often lately.
+    CallerFailed = "caller-failed", TOO_MANY_REQUESTS,
+        "too many requests from this address could not be verified", "come again after the time in Retry-After; the operator's log named the reasons before";
 
     /// Neither header carries a signature.
     SignatureMissing = "signature-missing", UNAUTHORIZED,

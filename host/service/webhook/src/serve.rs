@@ -6,12 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+
+use crate::caller::Caller;
 
 /// Headers of one request, bytes. A signature and a url take 1 KiB.
 const HEADER_BYTES_MAX: usize = 16 * 1024;
@@ -40,7 +44,7 @@ impl Default for ServerLimits {
     }
 }
 
-/// Serves `router` on `listener` until `stop` resolves, then lets running requests end.
+/// Serves `router` on `listener` until `stop` resolves, then lets running requests end. Each request says who sent it: its extensions hold a [`Caller`].
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -56,10 +60,10 @@ pub async fn serve(
             () = &mut stop => break,
             permit = Arc::clone(&sockets).acquire_owned() => permit.expect("the semaphore is never closed"),
         };
-        let socket = tokio::select! {
+        let (socket, caller) = tokio::select! {
             () = &mut stop => break,
             accepted = listener.accept() => match accepted {
-                Ok((socket, _)) => socket,
+                Ok((socket, address)) => (socket, Caller::from(address.ip())),
                 Err(error) => {
                     tracing::warn!(server.error = %error, "could not accept a connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -74,10 +78,12 @@ pub async fn serve(
             .timer(TokioTimer::new())
             .header_read_timeout(limits.header_time)
             .max_buf_size(HEADER_BYTES_MAX);
-        let connection = builder.serve_connection(
-            TokioIo::new(socket),
-            TowerToHyperService::new(router.clone()),
-        );
+        let routes = TowerToHyperService::new(router.clone());
+        let routes = service_fn(move |mut request: Request<_>| {
+            request.extensions_mut().insert(caller);
+            routes.call(request)
+        });
+        let connection = builder.serve_connection(TokioIo::new(socket), routes);
         let mut stopped = stopped.clone();
         running.spawn(async move {
             let mut connection = pin!(connection);

@@ -110,3 +110,55 @@ async fn a_flood_of_proofs_is_told_to_come_again() {
         .await;
     stuck.abort();
 }
+
+#[tokio::test]
+async fn a_caller_that_fails_too_often_hears_429_and_a_genuine_event_behind_it_is_taken() {
+    let limits = DoorLimits {
+        failures_a_minute: 3,
+        ..DoorLimits::default()
+    };
+    let world = World::within(limits, |_| {}).await;
+    let body = event("referral-updated");
+    let forged = || world.signed(&body, "chain.pem").body("evil");
+    let guessed = || {
+        let request = world.client.post(world.dataverse());
+        request.header("x-cosell-key", "a guess").body("{}")
+    };
+    world.refused(forged(), 401, "signature-wrong").await;
+    world.refused(guessed(), 401, "secret-wrong").await;
+    world.refused(forged(), 401, "signature-wrong").await;
+    for request in [forged(), guessed()] {
+        let headers = world.refused(request, 429, "caller-failed").await;
+        assert!(headers.contains_key(RETRY_AFTER));
+    }
+    // Behind a gateway the sender has the address of whoever floods.
+    world
+        .taken(world.signed(&body, "chain.pem"), "accepted")
+        .await;
+    world.pass(Duration::from_secs(60));
+    world.refused(forged(), 401, "signature-wrong").await;
+}
+
+#[tokio::test]
+async fn proofs_of_a_caller_that_failed_too_often_take_no_place_of_others() {
+    let limits = DoorLimits {
+        fetch_time: HANG,
+        proofs: 2,
+        failures_a_minute: 1,
+        ..DoorLimits::default()
+    };
+    let world = World::within(limits, |_| {}).await;
+    let body = event("referral-updated");
+    let forged = world.signed(&body, "chain.pem").body("evil");
+    world.refused(forged, 401, "signature-wrong").await;
+    let stuck = tokio::spawn(world.signed(&body, "silent.pem").send());
+    while world.host.hits("silent.pem") == 0 {
+        tokio::task::yield_now().await;
+    }
+    // The one place of such callers is taken, and none of the two of the others.
+    let headers = world
+        .refused(world.signed(&body, "chain.pem"), 429, "caller-failed")
+        .await;
+    assert!(headers.contains_key(RETRY_AFTER));
+    stuck.abort();
+}
