@@ -27,6 +27,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+/// A host runs for months on dozens of threads. What they free goes back to whoever asks next; glibc keeps it in an arena for each thread, and a soak
+/// of twenty minutes read 18 MiB more at its end than at its beginning.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Keeps co-sell deals in Microsoft Partner Center and Dynamics 365 in step, both ways.
 ///
 /// A fixed host does authentication, webhooks and API calls; every mapping is a WebAssembly plugin in a folder. Start with `cosell demo`: it

@@ -69,11 +69,12 @@ impl Deal {
 }
 
 impl Deal {
-    /// Row and referral, once each names the other. What is changed before that may be asked about (S9), and nothing here is to be asked about.
+    /// Row and referral, once whichever was born second names the first. What is changed before that may be asked about (S9), and nothing here is to be
+    /// asked about.
     fn linked(&self, control: &Control) -> Option<(Value, Value)> {
         let (row, referral) = (self.row(control)?, self.referral(control)?);
         let is_linked = row[IDENTIFIER] == referral["id"]
-            && referral["externalReferenceId"] == row["opportunityid"];
+            && (self.referral.is_some() || referral["externalReferenceId"] == row["opportunityid"]);
         is_linked.then_some((row, referral))
     }
 }
