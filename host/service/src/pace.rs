@@ -1,12 +1,15 @@
-//! Fresh edits first. A run begins when what the credentials may ask has room for it; bulk work (a full compare, changed plugins) has a part of that
-//! only, and half of the hands. Bulk that has to wait gets a moment of its own to come back, so that a thousand waiting deals do not all come at once.
+//! Fresh edits first, and of them the one that has waited longest. A run begins when what the credentials may ask has room for it; bulk work (a full
+//! compare, changed plugins) has a part of that only, and half of the hands. Who has to wait gets a moment of its own to come back, so that a thousand
+//! waiting deals do not all come at once.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use cosell_remote::{Meter, Permit};
-use cosell_store::{Bell, PERSON, UNHURRIED};
+use cosell_store::{Bell, LaneId, Lease, Millis, PERSON, UNHURRIED};
 use cosell_sync::budget::Work;
+use cosell_sync::queue::Queue;
 
 use crate::desk::{Connection, Desk};
 
@@ -18,6 +21,8 @@ const NO_ROOM: &str = "what Microsoft allows us in a while is nearly used up; it
 const TAKES_AT_FIRST: Duration = Duration::from_millis(200);
 /// Whoever has waited longer than any queue is long asks again.
 const TURN_MAX: Duration = Duration::from_secs(600);
+/// Fresh edits that wait ask again after so long at the latest: there may be room sooner than was thought.
+const FRESH_WAIT_MAX: Duration = Duration::from_secs(30);
 /// Longest pause of bulk work that waits on the spot.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -31,6 +36,8 @@ struct Hands {
     takes: Duration,
     /// The turn that was given last.
     last_turn: Instant,
+    /// Fresh edits that wait for room, by connection.
+    fresh: HashMap<String, Queue<LaneId>>,
 }
 
 impl Pace {
@@ -42,6 +49,7 @@ impl Pace {
             bulk_max: (deals_at_once / 2).max(1),
             takes: TAKES_AT_FIRST,
             last_turn: Instant::now(),
+            fresh: HashMap::new(),
         }))
     }
 
@@ -132,48 +140,84 @@ pub(crate) fn work_of(bells: &[Bell]) -> Work {
 ///
 /// # Errors
 /// When to come back.
-pub(crate) fn turn(desk: &Desk, connection: &str, bells: &[Bell]) -> Result<Turn, Later> {
-    let work = work_of(bells);
+pub(crate) fn turn(desk: &Desk, lease: &Lease, bells: &[Bell]) -> Result<Turn, Later> {
     let ordered = |bell: &Bell| bell.rung > bell.answered && bell.cause == PERSON;
-    let Some(connection) = desk.connections.get(connection) else {
+    let Some(connection) = desk.connections.get(&lease.connection) else {
         return Ok(Turn::free());
     };
     // A person waits for this one.
     if bells.iter().any(ordered) {
         return Ok(Turn::free());
     }
-    let bulk = match work {
-        Work::Fresh => None,
-        Work::Bulk => match desk.pace.take() {
-            Some(run) => Some(run),
-            None => {
-                return Err(Later {
-                    wait: desk.pace.turn(Duration::ZERO),
-                    why: STANDS_BACK,
+    match work_of(bells) {
+        Work::Fresh => fresh_turn(desk, connection, lease, bells),
+        Work::Bulk => bulk_run(desk, connection),
+    }
+}
+
+fn fresh_turn(
+    desk: &Desk,
+    connection: &Connection,
+    lease: &Lease,
+    bells: &[Bell],
+) -> Result<Turn, Later> {
+    let now = desk.now();
+    let unanswered = bells.iter().filter(|bell| bell.rung > bell.answered);
+    let since = unanswered.map(|bell| bell.since).min().unwrap_or(now);
+    let (room, each) = room(connection);
+    let mut hands = desk.pace.hands();
+    let queue = hands.fresh.entry(lease.connection.clone()).or_default();
+    let before = queue.before(&lease.lane, since, now);
+    let no_room = if before < room {
+        match permits(connection, Work::Fresh) {
+            Ok(permits) => {
+                queue.leave(&lease.lane);
+                return Ok(Turn {
+                    _permits: permits,
+                    _bulk: None,
                 });
             }
-        },
+            Err(wait) => wait,
+        }
+    } else {
+        Duration::ZERO
     };
-    match permits(connection, work) {
+    // As many as there is room for may come now; behind them each has a moment of its own.
+    let behind = u32::try_from((before + 1).saturating_sub(room)).unwrap_or(u32::MAX);
+    let more = Duration::from_millis(u64::from((desk.dice)() % 1_000));
+    let wait = (no_room + each.saturating_mul(behind)).min(FRESH_WAIT_MAX) + more;
+    let back = now.saturating_add(Millis::try_from(wait.as_millis()).unwrap_or(Millis::MAX));
+    queue.wait(&lease.lane, since, back);
+    Err(Later { wait, why: NO_ROOM })
+}
+
+fn bulk_run(desk: &Desk, connection: &Connection) -> Result<Turn, Later> {
+    let later = |wait| Later {
+        wait: desk.pace.turn(wait),
+        why: STANDS_BACK,
+    };
+    let Some(bulk) = desk.pace.take() else {
+        return Err(later(Duration::ZERO));
+    };
+    match permits(connection, Work::Bulk) {
         Ok(permits) => Ok(Turn {
             _permits: permits,
-            _bulk: bulk,
+            _bulk: Some(bulk),
         }),
         Err(wait) => {
-            if let Some(bulk) = bulk {
-                bulk.give_back();
-            }
-            let (wait, why) = match work {
-                Work::Bulk => (desk.pace.turn(wait), STANDS_BACK),
-                // Not all in the same moment.
-                Work::Fresh => {
-                    let more = u64::from((desk.dice)() % 1_000);
-                    (wait + Duration::from_millis(more), NO_ROOM)
-                }
-            };
-            Err(Later { wait, why })
+            bulk.give_back();
+            Err(later(wait))
         }
     }
+}
+
+/// How many fresh runs have room at both sides, and how long it takes until there is room for one more.
+fn room(connection: &Connection) -> (usize, Duration) {
+    let rooms = meters(connection).map(Meter::room);
+    let (room, each) = rooms.fold((u32::MAX, Duration::ZERO), |(room, each), (runs, one)| {
+        (room.min(runs), each.max(one))
+    });
+    (usize::try_from(room).unwrap_or(usize::MAX), each)
 }
 
 impl Turn {

@@ -133,7 +133,7 @@ async fn run(desk: &Desk, lease: &Lease) {
         Ok(state) => state,
         Err(error) => return given_up(&error),
     };
-    let turn = match pace::turn(desk, &lease.connection, &state.bells) {
+    let turn = match pace::turn(desk, lease, &state.bells) {
         Ok(turn) => turn,
         Err(later) => return come_back(desk, lease, &state, &later).await,
     };

@@ -161,10 +161,7 @@ impl Budget {
         let over_bulk = work == Work::Bulk
             && self.limits.requests > 0
             && u64::from(self.used.bulk) + u64::from(cost) > bulk_max;
-        // A window of which nothing is used has room for one run, whatever it costs.
-        let is_unused = self.runs == 0 && self.used.requests == 0;
-        let more = if is_unused { 0 } else { cost };
-        if over_bulk || self.permille(now, more) > up_to {
+        if over_bulk || self.permille(now, self.next_cost()) > up_to {
             return Turn::In(self.until_room(now));
         }
         // After a refusal bulk work stands back for a while, whatever there seems to be room for.
@@ -180,6 +177,33 @@ impl Budget {
             self.used.bulk += cost;
         }
         Turn::Go
+    }
+
+    /// How many fresh runs have room now, by what runs cost.
+    pub fn room(&mut self, now: u64) -> u32 {
+        self.forget(now);
+        let cost = self.cost();
+        if self.permille(now, self.next_cost()) > FRESH_UP_TO {
+            return 0;
+        }
+        let all = u64::from(self.requests_max());
+        if all == 0 {
+            return u32::MAX;
+        }
+        let gone = self.permille(now, 0).min(FRESH_UP_TO);
+        let left = all * (FRESH_UP_TO - gone) / 1_000;
+        u32::try_from(left / u64::from(cost))
+            .unwrap_or(u32::MAX)
+            .max(1)
+    }
+
+    /// Milliseconds from one run to the next, if a window is used up evenly.
+    #[must_use]
+    pub fn each_ms(&self) -> u64 {
+        (self.limits.window_ms * u64::from(self.cost()))
+            .checked_div(self.requests_max().into())
+            .unwrap_or(0)
+            .max(1)
     }
 
     /// A run that was let begin did not: what was promised to it is there for others, and nothing is learned of what runs cost.
@@ -314,6 +338,12 @@ impl Budget {
         gone.saturating_sub(now)
             .min(LOOK_AGAIN * self.slice_ms())
             .max(WAIT_MS_MIN)
+    }
+
+    /// What the next run will cost. A window of which nothing is used has room for one, whatever it costs.
+    fn next_cost(&self) -> u32 {
+        let is_unused = self.runs == 0 && self.used.requests == 0;
+        if is_unused { 0 } else { self.cost() }
     }
 
     fn cost(&self) -> u32 {

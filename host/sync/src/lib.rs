@@ -23,5 +23,6 @@ pub mod identity;
 pub mod mark;
 pub mod merge;
 pub mod parts;
+pub mod queue;
 pub mod route;
 pub mod schedule;

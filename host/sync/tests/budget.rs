@@ -54,7 +54,12 @@ proptest! {
             match step {
                 Step::Begin(bulk) => {
                     let work = if bulk { Work::Bulk } else { Work::Fresh };
-                    match budget.begin(now, work) {
+                    let has_room = budget.room(now) > 0;
+                    let turn = budget.begin(now, work);
+                    if work == Work::Fresh {
+                        prop_assert_eq!(turn == Turn::Go, has_room);
+                    }
+                    match turn {
                         Turn::Go => begun += 1,
                         Turn::In(ms) => prop_assert!(ms > 0),
                         Turn::WhenOneEnds => prop_assert!(false, "a run takes no turn among calls"),

@@ -21,7 +21,8 @@ fn unruly() -> Manners {
 /// So much is said between two blows.
 const ACTS: usize = 25;
 
-async fn busy(people: &mut People) -> Told {
+async fn busy(fleet: &Fleet, people: &mut People) -> Told {
+    people.learn(fleet.linked_referrals().await?);
     for _ in 0..ACTS {
         people.act(10)?;
         tokio::time::sleep(LOOK_EVERY).await;
@@ -40,20 +41,20 @@ async fn three_hosts_one_killed_one_frozen_the_database_restarted() -> Told {
     })
     .await?;
     let mut people = People::new(fleet.control(), 3)?;
-    busy(&mut people).await?;
+    busy(&fleet, &mut people).await?;
     fleet.hosts[0].kill()?;
-    busy(&mut people).await?;
+    busy(&fleet, &mut people).await?;
     // Beyond its lease: what it had is another host's when it goes on.
     fleet.hosts[1].freeze()?;
-    busy(&mut people).await?;
+    busy(&fleet, &mut people).await?;
     fleet.in_step(&people).await?;
-    busy(&mut people).await?;
+    busy(&fleet, &mut people).await?;
     fleet.hosts[1].thaw()?;
     server.crash()?;
     server.start_again()?;
-    busy(&mut people).await?;
+    busy(&fleet, &mut people).await?;
     fleet.hosts[0].start().await?;
-    busy(&mut people).await?;
+    busy(&fleet, &mut people).await?;
     fleet.judged(&people).await?;
     for host in &mut fleet.hosts {
         assert_eq!(host.ended()?, None, "{}", host.last_lines());
@@ -73,9 +74,9 @@ async fn hosts_are_restarted_one_after_the_other() -> Told {
     .await?;
     let mut people = People::new(fleet.control(), 4)?;
     for number in 0..3 {
-        busy(&mut people).await?;
+        busy(&fleet, &mut people).await?;
         fleet.hosts[number].stop().await?;
-        busy(&mut people).await?;
+        busy(&fleet, &mut people).await?;
         fleet.hosts[number].start().await?;
     }
     fleet.judged(&people).await?;

@@ -73,6 +73,14 @@ impl Meter {
         }
     }
 
+    /// How many fresh runs have room now, and how long it takes until there is room for one more when all are taken.
+    #[must_use]
+    pub fn room(&self) -> (u32, Duration) {
+        let now = self.0.now();
+        let mut budget = self.0.budget();
+        (budget.room(now), Duration::from_millis(budget.each_ms()))
+    }
+
     /// So many hosts use the credential, this one among them.
     pub fn shared_by(&self, hosts: u32) {
         self.0.budget().shared_by(hosts);
