@@ -74,19 +74,23 @@ pub(crate) fn on_shelves(workspace: &Workspace, demo: &mut Command) {
         .arg(workspace.shelf(Shelf::Examples));
 }
 
-/// Random histories against the real host.
+/// Random histories against the real host. Built as the tests build it (see [`built`]).
+///
+/// # Errors
+/// When it cannot be built; cargo has said why.
 pub(crate) fn simulate(workspace: &Workspace) -> Result<Command> {
-    let mut command = cargo(workspace);
-    command.args([
-        "run",
-        "--quiet",
-        "--package",
-        "cosell-tests",
-        "--bin",
-        "simulate",
-        "--",
-    ]);
-    Ok(command)
+    step(
+        "histories to be played",
+        cargo(workspace).args([
+            "test",
+            "--quiet",
+            "--workspace",
+            "--no-run",
+            "--test",
+            "model",
+        ]),
+    )?;
+    Ok(built(workspace, "simulate"))
 }
 
 /// The same with mistakes of the protocol built in.

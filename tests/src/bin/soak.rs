@@ -107,7 +107,6 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
                 );
             }
             samples.push(sample);
-            people.learn(fleet.linked_referrals().await?);
         }
     }
     let used = processor_time(Some(pid))? - used;

@@ -37,7 +37,6 @@ pub async fn play(
     for round in 1..=rounds.count {
         let victim = dice.random_range(0..fleet.hosts.len());
         let life = LIFE_MAX.mul_f64(dice.random_range(0.0..1.0));
-        people.learn(fleet.linked_referrals().await?);
         let began = std::time::Instant::now();
         // People act all the time; when the moment has come is drawn, and nobody waits for anything.
         while began.elapsed() < life {

@@ -149,28 +149,6 @@ impl Fleet {
         Ok(found)
     }
 
-    /// The referrals that are paired with a row, as the store has it.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn linked_referrals(&self) -> anyhow::Result<BTreeSet<String>> {
-        let mut linked = BTreeSet::new();
-        let mut after: Option<String> = None;
-        loop {
-            let page = self
-                .store
-                .linked_referrals(CONNECTION, after.as_deref(), PAGE)
-                .await?;
-            after = page.last().map(|link| link.referral.clone());
-            let is_last = page.len() < PAGE;
-            let pairs = page.into_iter().filter(|link| link.crm_row.is_some());
-            linked.extend(pairs.map(|link| link.referral));
-            if is_last {
-                return Ok(linked);
-            }
-        }
-    }
-
     /// Every lane.
     ///
     /// # Errors

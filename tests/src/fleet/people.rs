@@ -1,8 +1,6 @@
 //! Who acts on both sides, and what they said last. Each field of a deal is changed on one side only, so that what has to stand on both sides
 //! in the end is known, however late or often anybody hears of it.
 
-use std::collections::BTreeSet;
-
 use anyhow::Context as _;
 use cosell_simulator::Control;
 use rand::rngs::StdRng;
@@ -71,17 +69,11 @@ impl Deal {
 }
 
 impl Deal {
-    /// Row and referral, once they are a pair: each names the other; or, of a deal that began in Partner Center (whose referral never names its row), the
-    /// store has its link. What is changed before that may be asked about (S9), and nothing here is to be asked about.
-    fn linked(&self, control: &Control, linked: &BTreeSet<String>) -> Option<(Value, Value)> {
+    /// Row and referral, once each names the other. What is changed before that may be asked about (S9), and nothing here is to be asked about.
+    fn linked(&self, control: &Control) -> Option<(Value, Value)> {
         let (row, referral) = (self.row(control)?, self.referral(control)?);
-        let is_linked = match &self.referral {
-            Some(begun) => linked.contains(begun) && row[IDENTIFIER] == **begun,
-            None => {
-                row[IDENTIFIER] == referral["id"]
-                    && referral["externalReferenceId"] == row["opportunityid"]
-            }
-        };
+        let is_linked = row[IDENTIFIER] == referral["id"]
+            && referral["externalReferenceId"] == row["opportunityid"];
         is_linked.then_some((row, referral))
     }
 }
@@ -95,8 +87,6 @@ pub struct People {
     account: String,
     contact: String,
     said: i64,
-    /// Referrals that have a link, as far as they were told.
-    linked: BTreeSet<String>,
 }
 
 impl People {
@@ -122,13 +112,7 @@ impl People {
             account,
             contact,
             said: 0,
-            linked: BTreeSet::new(),
         })
-    }
-
-    /// These referrals have a link ([`super::Fleet::linked_referrals`]): what began in Partner Center may be edited from now on.
-    pub fn learn(&mut self, linked: BTreeSet<String>) {
-        self.linked = linked;
     }
 
     /// How much they have said.
@@ -205,7 +189,7 @@ impl People {
     /// # Errors
     /// What the CRM says.
     pub fn seller_edits(&mut self, deal: usize) -> anyhow::Result<bool> {
-        let Some((row, _)) = self.deals[deal].linked(&self.control, &self.linked) else {
+        let Some((row, _)) = self.deals[deal].linked(&self.control) else {
             return Ok(false);
         };
         let notes = format!("notes {}", self.say());
@@ -221,7 +205,7 @@ impl People {
     /// # Errors
     /// What Partner Center says.
     pub fn portal_edits(&mut self, deal: usize) -> anyhow::Result<bool> {
-        let Some((_, referral)) = self.deals[deal].linked(&self.control, &self.linked) else {
+        let Some((_, referral)) = self.deals[deal].linked(&self.control) else {
             return Ok(false);
         };
         let value = self.say();
@@ -258,7 +242,7 @@ impl People {
     /// How many deals are not linked yet.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        let unlinked = |deal: &&Deal| deal.linked(&self.control, &self.linked).is_none();
+        let unlinked = |deal: &&Deal| deal.linked(&self.control).is_none();
         self.deals.iter().filter(unlinked).count()
     }
 }

@@ -75,6 +75,10 @@ pub fn history(seed: u64, scope: Scope) -> Vec<Op> {
             deal,
             deed: draw.birth(),
         }));
+        if draw.scope.always_rough && draw.one_in(2) {
+            let interrupted = draw.interrupted();
+            ops.extend(interrupted);
+        }
         if draw.one_in(2) {
             ops.push(Op::Calm);
         }
@@ -195,10 +199,16 @@ impl Draw {
         match self.dice.random_range(0..6) {
             // The sweep is cut off while it finds what no webhook has told.
             0 => vec![
+                // The first sweep of all compares everything, and so do those after a cut: the one that counts must not be the first.
+                Op::Calm,
+                Op::Sweep(!side),
+                Op::Calm,
                 act,
                 Op::Lose(9),
+                // Longer than sweeps overlap: the next one does not find it once more.
+                Op::Wait(3_600),
                 // A sweep asks the store some times before it tells it anything.
-                Op::Cut(self.dice.random_range(1..12), self.one_in(3)),
+                Op::Cut(self.dice.random_range(4..10), self.one_in(2)),
                 Op::Sweep(!side),
             ],
             // It rings, and the run that it rings for fails.
@@ -243,6 +253,27 @@ impl Draw {
                 Op::Wait(60),
             ],
         }
+    }
+
+    /// What was just begun crosses, and nobody hears how one of the writes ended. Somebody may edit before it is tried again.
+    fn interrupted(&mut self) -> Vec<Op> {
+        let when = When {
+            service: Some(self.of(&[(1, Service::Dataverse), (1, Service::Referrals)])),
+            writes: true,
+            nth: self.dice.random_range(1..4),
+        };
+        let what = self.of(&[
+            (2, What::CutAfter),
+            (2, What::DoneBut500),
+            (2, What::CrashAfter),
+            (1, What::Freeze),
+        ]);
+        let mut ops = vec![Op::At(when, what), Op::Deliver(9), Op::Run(3)];
+        if self.one_in(2) {
+            ops.push(Op::Act(self.act()));
+        }
+        ops.extend([Op::Wait(60), Op::Thaw]);
+        ops
     }
 
     fn birth(&mut self) -> Deed {

@@ -133,6 +133,13 @@ async fn judged(
     Ok(Evidence::gather(&stage).await?.judge())
 }
 
+/// What a history breaks. With a mistake built in: what it breaks because of that, so not without it.
+fn shows(kit: &Kit, seed: u64, ops: &[Op], spoil: Option<Spoil>) -> Option<Broken> {
+    let broken = watch(kit, seed, ops, spoil, |_| {})?;
+    let is_the_mistakes = spoil.is_none() || watch(kit, seed, ops, None, |_| {}).is_none();
+    is_the_mistakes.then_some(broken)
+}
+
 /// Takes away what a failure does not need: ever smaller pieces, as long as the same promise is broken.
 #[must_use]
 pub fn shorten(
@@ -153,7 +160,7 @@ pub fn shorten(
             let same = |other: &Broken| {
                 other.promise == broken.promise && !KNOWN.iter().any(|known| (known.shows)(other))
             };
-            match watch(kit, seed, &fewer, spoil, |_| {}).filter(same) {
+            match shows(kit, seed, &fewer, spoil).filter(same) {
                 Some(other) => {
                     (ops, broken) = (fewer, other);
                     shorter = true;
@@ -226,7 +233,7 @@ pub fn play_many(kit: &Kit, order: Order) -> Report {
 fn play_one(kit: &Kit, seed: u64, order: Order, report: &Mutex<Report>) {
     let ops = draw::history(seed, order.scope);
     let drawn = ops.len();
-    let broken = watch(kit, seed, &ops, order.spoil, |_| {});
+    let broken = shows(kit, seed, &ops, order.spoil);
     lock(report).played += 1;
     let Some(broken) = broken else { return };
     if let Some(known) = KNOWN.iter().find(|known| (known.shows)(&broken)) {

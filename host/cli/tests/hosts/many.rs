@@ -21,8 +21,7 @@ fn unruly() -> Manners {
 /// So much is said between two blows.
 const ACTS: usize = 25;
 
-async fn busy(fleet: &Fleet, people: &mut People) -> Told {
-    people.learn(fleet.linked_referrals().await?);
+async fn busy(people: &mut People) -> Told {
     for _ in 0..ACTS {
         people.act(10)?;
         tokio::time::sleep(LOOK_EVERY).await;
@@ -41,20 +40,20 @@ async fn three_hosts_one_killed_one_frozen_the_database_restarted() -> Told {
     })
     .await?;
     let mut people = People::new(fleet.control(), 3)?;
-    busy(&fleet, &mut people).await?;
+    busy(&mut people).await?;
     fleet.hosts[0].kill()?;
-    busy(&fleet, &mut people).await?;
+    busy(&mut people).await?;
     // Beyond its lease: what it had is another host's when it goes on.
     fleet.hosts[1].freeze()?;
-    busy(&fleet, &mut people).await?;
+    busy(&mut people).await?;
     fleet.in_step(&people).await?;
-    busy(&fleet, &mut people).await?;
+    busy(&mut people).await?;
     fleet.hosts[1].thaw()?;
     server.crash()?;
     server.start_again()?;
-    busy(&fleet, &mut people).await?;
+    busy(&mut people).await?;
     fleet.hosts[0].start().await?;
-    busy(&fleet, &mut people).await?;
+    busy(&mut people).await?;
     fleet.judged(&people).await?;
     for host in &mut fleet.hosts {
         assert_eq!(host.ended()?, None, "{}", host.last_lines());
@@ -74,9 +73,9 @@ async fn hosts_are_restarted_one_after_the_other() -> Told {
     .await?;
     let mut people = People::new(fleet.control(), 4)?;
     for number in 0..3 {
-        busy(&fleet, &mut people).await?;
+        busy(&mut people).await?;
         fleet.hosts[number].stop().await?;
-        busy(&fleet, &mut people).await?;
+        busy(&mut people).await?;
         fleet.hosts[number].start().await?;
     }
     fleet.judged(&people).await?;

@@ -440,20 +440,26 @@ async fn remember_row(
     run.link.etags.insert("crm".into(), born.version.etag);
     let crm_raw = run.keep_raw(&raw::row(&left));
     for (unit, value) in sent {
-        // The reference and the state are written by the merge that follows, the solutions by their own rows.
-        let later = matches!(
-            unit,
-            Unit::ExternalReference | Unit::Solutions | Unit::State
-        );
-        if let Some(now) = shown
-            .get(unit)
-            .filter(|now| !later && (written.is_some() || same(now, value)))
-        {
+        // The reference is written by the merge that follows, the solutions by their own rows; and so is a state in which no row is born.
+        let later = matches!(unit, Unit::ExternalReference | Unit::Solutions);
+        let is_as_sent = written.is_some() && *unit != Unit::State;
+        let Some(now) = shown.get(unit).filter(|_| !later) else {
+            continue;
+        };
+        if is_as_sent || same(now, value) {
             run.remember(unit, Side::PartnerCenter, value, &raw);
             run.remember(unit, Side::Crm, now, &crm_raw);
+        } else if is_closed(now) && !is_closed(value) {
+            // Every row is born open: somebody has closed it since.
+            run.remember(unit, Side::PartnerCenter, value, &raw);
+            run.remember(unit, Side::Crm, value, "");
         }
     }
     Ok(())
+}
+
+fn is_closed(value: &UnitValue) -> bool {
+    matches!(value, UnitValue::State(state) if state.standing.is_closed())
 }
 
 /// The row is there, and only its reading failed: the intent stays open and is resolved by the next run.

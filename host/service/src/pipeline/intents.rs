@@ -154,9 +154,28 @@ pub(super) async fn settle(run: &mut Run<'_>) -> Result<(), Trouble> {
         // Conditional, or with an id that we chose: a fresh look shows what became of it, and the plan starts from there.
         _ => {
             unknown::note(run, &intent);
+            if kind == Some(Kind::CreateRow) && intent.target.kind == RecordKind::Lead.table() {
+                find_lead(run, &intent.target.id).await?;
+            }
             run.close("unknown", "resolved by looking again").await
         }
     }
+}
+
+/// What was to be a lead may be wanted as an opportunity by now, and an opportunity has another id: so the lead that may be there is not met again by
+/// chance. If it is there it is ours, and becomes the opportunity (S17).
+async fn find_lead(run: &mut Run<'_>, id: &str) -> Result<(), Trouble> {
+    let columns = BTreeSet::new();
+    let dataverse = &run.connection.dataverse;
+    match dataverse
+        .retrieve(RecordKind::Lead.table(), id, &columns, &[])
+        .await
+    {
+        Ok(_) => born::adopt_row(run, RecordKind::Lead, id),
+        Err(absent) if absent.class == Class::NotFound => {}
+        Err(other) => return Err(other.into()),
+    }
+    Ok(())
 }
 
 async fn find_referral(run: &mut Run<'_>, intent: &Intent) -> Result<(), Trouble> {

@@ -50,10 +50,7 @@ pub(super) fn note(run: &mut Run<'_>, intent: &Intent) {
     run.notes.sent.extend(sent);
     // A new row: all that it was made of, but for what follows in writes of its own.
     for (unit, value) in decode_units(&detail["units"]) {
-        let later = matches!(
-            unit,
-            Unit::ExternalReference | Unit::Solutions | Unit::State
-        );
+        let later = matches!(unit, Unit::ExternalReference | Unit::Solutions);
         if !later {
             let value = encode(&value);
             let source = Some(value.clone());

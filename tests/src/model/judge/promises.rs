@@ -335,8 +335,12 @@ fn not_lost(evidence: &Evidence) -> Result<(), String> {
                 (of(Where::PartnerCenter), any(Where::Crm)),
             ] {
                 let Some(edit) = edit else { continue };
-                let stands =
-                    |view: &super::View| view.get(unit).map_or("", String::as_str) == edit.value;
+                // A lead does not say why it is over.
+                let is_lead = unit == "state" && case.known.row.is_none();
+                let stands = |view: &super::View| {
+                    let shown = view.get(unit).map_or("", String::as_str);
+                    shown == edit.value || is_lead && shown == "over" && edit.value == "lost"
+                };
                 // Whoever takes an edit back before anybody has seen it has said nothing.
                 let taken_back = edits_of(evidence, case).any(|before| {
                     before.number < edit.number

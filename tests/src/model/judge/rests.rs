@@ -59,7 +59,7 @@ fn settled(case: &Case) -> Result<(), String> {
         let other = partner_center.get(unit).cloned().unwrap_or_default();
         let alike = one == other
             || unit == "state" && one == "lost" && other == "over"
-            || unit == "state" && case.known.row.is_none() && is_open(&one) && is_open(&other)
+            || unit == "state" && case.known.row.is_none() && is_alike_of_a_lead(&one, &other)
             || one.is_empty() && is_one_of_many(unit, crm, partner_center, case.contact_emptied);
         if !alike && case.keeps(unit) && !case.is_explained(unit) {
             return Err(format!(
@@ -72,7 +72,11 @@ fn settled(case: &Case) -> Result<(), String> {
     Ok(())
 }
 
-/// A lead says less than a referral about where an open deal stands.
+/// A lead says less than a referral about where an open deal stands, and nothing about why one is over.
+fn is_alike_of_a_lead(lead: &str, referral: &str) -> bool {
+    is_open(lead) && is_open(referral) || lead == "over" && referral == "lost"
+}
+
 fn is_open(state: &str) -> bool {
     matches!(state, "open" | "unanswered")
 }
