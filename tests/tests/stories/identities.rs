@@ -171,6 +171,8 @@ async fn an_app_with_a_named_identity_and_a_token_of_a_cluster_open_a_side_each(
 /// Both applications by the token of one account.
 async fn of_a_cluster(path: &PathBuf) -> anyhow::Result<World> {
     let file = format!("{{ token_file = \"{}\" }}", path.display());
+    // Something that has the form of a token: the configuration is looked at before the cluster is there.
+    renew(path, "e30.e30.AAAA")?;
     let mut world = without_secrets([&file, &file]).await?;
     trusted_by_both(&world, &world.control().trust_in_account(ACCOUNT))?;
     renew(

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use http::Method;
+use http::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::Url;
@@ -17,12 +17,14 @@ use crate::json;
 use claims::Claims;
 use managed::Assertions;
 
+pub use credential::Credential;
 pub use keeper::{FileKeeper, KeepError, RefreshTokenKeeper};
 pub use managed::{ManagedIdentity, NoIdentity};
 pub use proof::{NoProof, Proof, ProofFile};
 
 mod advice;
 mod claims;
+mod credential;
 mod keeper;
 mod managed;
 mod proof;
@@ -44,69 +46,6 @@ const BODY_BYTES_MAX: usize = 256 * 1024;
 
 /// Where Entra is, unless the configuration says otherwise.
 pub const LOGIN_BASE: &str = "https://login.microsoftonline.com";
-
-/// What opens the services.
-#[derive(Clone)]
-pub enum Credential {
-    /// The application as itself. Good for Dataverse and for webhook registration; the referrals API wants a user.
-    ClientCredentials {
-        /// GUID or verified domain.
-        tenant: String,
-        /// GUID of the application.
-        client_id: String,
-        /// How the application proves itself.
-        proof: Proof,
-    },
-    /// The application for a user who has signed in once, with MFA (Microsoft's Secure Application Model).
-    RefreshToken {
-        /// GUID or verified domain.
-        tenant: String,
-        /// GUID of the application.
-        client_id: String,
-        /// How the application proves itself.
-        proof: Proof,
-        /// Where the refresh token is kept. It changes at every use.
-        keeper: Arc<dyn RefreshTokenKeeper>,
-        /// The one audience that takes the application as itself too: asked so when the refresh token is refused for it. Needs a proof.
-        also_as_itself: Option<String>,
-    },
-}
-
-impl Credential {
-    fn tenant(&self) -> &str {
-        match self {
-            Self::ClientCredentials { tenant, .. } | Self::RefreshToken { tenant, .. } => tenant,
-        }
-    }
-
-    fn proof(&self) -> &Proof {
-        match self {
-            Self::ClientCredentials { proof, .. } | Self::RefreshToken { proof, .. } => proof,
-        }
-    }
-
-    fn client_id(&self) -> &str {
-        match self {
-            Self::ClientCredentials { client_id, .. } | Self::RefreshToken { client_id, .. } => {
-                client_id
-            }
-        }
-    }
-}
-
-impl fmt::Debug for Credential {
-    /// Says who, never how.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self {
-            Self::ClientCredentials { .. } => "ClientCredentials",
-            Self::RefreshToken { .. } => "RefreshToken",
-        };
-        f.debug_struct(kind)
-            .field("tenant", &self.tenant())
-            .field("client_id", &self.client_id())
-            .finish_non_exhaustive()
-    }
-}
 
 /// The tokens of one credential. Cheap to clone; all clones share.
 #[derive(Clone)]
@@ -392,7 +331,10 @@ impl Inner {
         let answer = self.http.send(&call, None).await?;
         if !answer.status.is_success() {
             let error = self.refusal(&call, &answer, form);
-            if let (Class::Unauthorised, Some(assertions)) = (error.class, &self.assertions) {
+            // 401 is about the application, 400 about what it asks; and some of its codes come with either.
+            let is_of_assertion = answer.status == StatusCode::UNAUTHORIZED
+                || error.code().is_some_and(advice::is_of_assertion);
+            if let (true, Some(assertions)) = (is_of_assertion, &self.assertions) {
                 assertions.forget().await;
             }
             return Err(error);

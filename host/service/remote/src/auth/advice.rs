@@ -115,6 +115,11 @@ const OF_ASSERTIONS: [(&[&str], &str); 6] = [
 /// Where the federated credentials of an application stand.
 const PLACE: &str = "App registrations > {client} > Certificates & secrets > Federated credentials";
 
+/// Whether a code is about an assertion that was shown.
+pub(super) fn is_of_assertion(code: &str) -> bool {
+    OF_ASSERTIONS.iter().any(|(codes, _)| codes.contains(&code))
+}
+
 /// What to do when this assertion was refused with that code, and what it says of itself.
 pub(super) fn of_assertion(code: &str, client: &str, claims: &Claims) -> Option<String> {
     let (_, advice) = OF_ASSERTIONS
