@@ -183,6 +183,12 @@ impl Fleet {
         self.running.control()
     }
 
+    /// Where a machine asks for a token of its managed identity.
+    #[must_use]
+    pub fn metadata(&self) -> &str {
+        &self.running.urls.metadata
+    }
+
     /// Waits until `look` sees what it looks for.
     ///
     /// # Errors

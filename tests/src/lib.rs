@@ -13,6 +13,7 @@ mod waits;
 
 pub use deals::deal_sellers;
 
+use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -129,6 +130,8 @@ pub struct World {
     pub folder: PathBuf,
     /// The configuration file.
     pub config: PathBuf,
+    /// Variables that the host's next start finds beside those of this process.
+    pub environment: BTreeMap<String, String>,
     running: Running,
     host: Option<Host>,
     compiler: Compiler,
@@ -223,6 +226,7 @@ impl World {
         let mut world = Self {
             folder,
             config,
+            environment: BTreeMap::new(),
             running,
             host: None,
             compiler: compiler.unwrap_or(Compiler::Here),
@@ -250,6 +254,12 @@ impl World {
         self.running.control()
     }
 
+    /// Where a machine asks for a token of its managed identity.
+    #[must_use]
+    pub fn metadata(&self) -> &str {
+        &self.running.urls.metadata
+    }
+
     /// Starts the host on the store that is there. Its port was free when it was drawn; when another story has taken it since, the host moves,
     /// and tells both sides its new address.
     ///
@@ -259,7 +269,10 @@ impl World {
         for _ in 0..PORTS_MAX {
             let (ahead, now) = (Arc::clone(&self.ahead), system_clock());
             let clock: Clock = Arc::new(move || now() + ahead.load(Ordering::Relaxed));
-            let mut config = Config::load(&self.config)?;
+            let mut config = Config::load_in(&self.config, &|name| {
+                let set = self.environment.get(name).cloned();
+                set.or_else(|| std::env::var(name).ok())
+            })?;
             config.plugins.compiler = self.compiler.clone();
             config.alerts.every = Some(ALERT_EVERY);
             match Host::start_by(&config, clock).await {

@@ -47,6 +47,12 @@ pub(crate) fn config(path: &Path) -> anyhow::Result<ExitCode> {
             "  connection  {}: {} and {}",
             connection.id, connection.partner_center.base_url, connection.dataverse.url
         );
+        for (side, app) in [
+            ("Partner Center", &connection.partner_center.app),
+            ("Dataverse", &connection.dataverse.app),
+        ] {
+            println!("    {side} is called with {}", app.proof.in_words());
+        }
         for source in [Source::PartnerCenter, Source::Dataverse] {
             println!(
                 "    {source} posts to {}",

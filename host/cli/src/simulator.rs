@@ -29,7 +29,7 @@ pub(crate) struct Args {
 /// How one is started.
 #[derive(Debug, clap::Args)]
 struct Start {
-    /// First of six consecutive ports.
+    /// First of seven consecutive ports.
     #[arg(long, value_name = "PORT", default_value_t = 7600)]
     port: u16,
     /// Where the configuration for `cosell run`, its secrets and the certificate authority are written.
@@ -128,7 +128,7 @@ async fn running(args: &Start) -> anyhow::Result<Running> {
     };
     started.map_err(|error| match error {
         SimulatorError::Bind { port, .. } => anyhow::Error::from(error).context(format!(
-            "six ports in a row are needed from {}, and port {port} is taken, perhaps by another simulator: choose others with --port",
+            "seven ports in a row are needed from {}, and port {port} is taken, perhaps by another simulator: choose others with --port",
             args.port
         )),
         other => other.into(),
@@ -142,6 +142,7 @@ fn announce(running: &Running, dir: &Path, config: &Path) {
     println!("Entra            {}", urls.entra);
     println!("Partner Center   {}", urls.referrals);
     println!("Dynamics 365     {}", urls.dataverse);
+    println!("metadata service {}", urls.metadata);
     println!(
         "pages to look at {}/partner-center and /dynamics",
         urls.control

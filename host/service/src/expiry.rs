@@ -88,6 +88,7 @@ pub fn expiries(config: &Config) -> Vec<Expiry> {
     all
 }
 
+/// What somebody else renews has no end that could be counted down to.
 fn of_app(app: &AppProof) -> (&'static str, Option<Millis>) {
     match app.proof.not_after() {
         Some(end) => ("certificate", Some(end.as_millisecond())),

@@ -302,9 +302,10 @@ pub fn sentences(reasons: &[Reason]) -> String {
 pub const fn credential(service: Service) -> &'static str {
     match service {
         Service::Dataverse => "dataverse",
-        Service::Entra | Service::PartnerCenter | Service::PartnerCenterWebhooks => {
-            "partner-center"
-        }
+        Service::Entra
+        | Service::PartnerCenter
+        | Service::PartnerCenterWebhooks
+        | Service::ManagedIdentity => "partner-center",
     }
 }
 

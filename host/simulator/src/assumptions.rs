@@ -60,6 +60,8 @@ facts! {
     refresh_token_is_bound_to_audience: false,
     /// Entra: an app that does not prove itself is refused with 400 rather than 401.
     unproven_app_is_400: false,
+    /// Entra: a system-assigned managed identity is not taken as an app's federated credential, as Microsoft's page on it says, and not what its makers say.
+    system_identities_are_no_credentials: false,
     /// Referrals: status of a successful create, 200 by the connector's description, 201 by the response-code page.
     create_answers_201: false,
     /// Referrals: customer names leave HTML-escaped, as in every public sample.

@@ -12,8 +12,8 @@ pub struct SimulatorConfig {
     pub seed: u64,
     /// HTTPS with a certificate authority made at start, or plain HTTP.
     pub tls: bool,
-    /// First of six consecutive ports (Entra, referrals, webhook registration, Dataverse, certificates, control); any
-    /// free ports when absent.
+    /// First of seven consecutive ports (Entra, referrals, webhook registration, Dataverse, certificates, control, metadata);
+    /// any free ports when absent.
     pub base_port: Option<u16>,
     /// Milliseconds added to every API call (not to control).
     pub latency_ms: u64,

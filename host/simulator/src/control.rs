@@ -3,6 +3,7 @@
 //! `tests/rules/symptoms.rs` has a table: which act brings about which symptom of the connector's troubleshooting page.
 
 mod deals;
+mod federated;
 mod http;
 mod identity;
 mod page;

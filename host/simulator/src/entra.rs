@@ -1,10 +1,10 @@
 //! Entra: token endpoints v1 and v2, device codes, discovery, and the check of the tokens that were given out.
 //!
-//! Apps prove themselves by a secret or by a signed assertion. Tokens are bound to one audience and run out by the simulated clock. Numbers are
+//! Apps prove themselves by a secret, by a signed assertion, or by a token of somebody whom they trust. Tokens are bound to one audience and run out by the simulated clock. Numbers are
 //! strings in v1 and numbers in v2. (partner-center 1.2, dataverse 1.1)
 //!
 //! Reading order: this file knows the paths and the tokens, [`grants`] what can be traded for a token, [`assertion`] and [`device`] the two
-//! longer ways to prove who one is, [`discovery`] what clients look up first, [`books`] what is remembered.
+//! longer ways to prove who one is, [`federated`] whose word stands for an app's own, [`machine`] where such a word is given, [`discovery`] what clients look up first, [`books`] what is remembered.
 
 mod assertion;
 mod authorize;
@@ -12,8 +12,10 @@ mod books;
 mod device;
 mod discovery;
 mod failure;
+mod federated;
 mod form;
 mod grants;
+mod machine;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -33,6 +35,8 @@ use books::AccessToken;
 pub(crate) use books::Books;
 pub use device::DeviceCode;
 use failure::Failure;
+pub(crate) use federated::Issuers;
+pub use federated::{ManagedIdentity, Trusted};
 use form::Form;
 
 /// Life of an access token, seconds: what the documented answers say.
@@ -96,6 +100,7 @@ pub(crate) struct Directory {
     /// Names under which each audience may be asked for, without trailing slash.
     pub(crate) audiences: Vec<(String, Audience)>,
     pub(crate) assumptions: Readings,
+    pub(crate) issuers: Issuers,
     /// Who signs id tokens; where nobody looks at signatures, nobody.
     pub(crate) signer: Option<Arc<WebhookSigner>>,
 }
@@ -106,6 +111,7 @@ pub(crate) struct Entra {
     apps: Vec<App>,
     audiences: Vec<(String, Audience)>,
     assumptions: Readings,
+    issuers: Issuers,
     signer: Option<Arc<WebhookSigner>>,
     books: Mutex<Books>,
 }
@@ -124,6 +130,7 @@ impl Entra {
             apps: directory.apps,
             audiences: directory.audiences,
             assumptions: directory.assumptions,
+            issuers: directory.issuers,
             signer: directory.signer,
             books: Mutex::new(books),
         })
@@ -138,6 +145,7 @@ impl Entra {
             apps: self.apps.clone(),
             audiences: self.audiences.clone(),
             assumptions,
+            issuers: self.issuers.clone(),
             signer: None,
             books: Mutex::new(books),
         }

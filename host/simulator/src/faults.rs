@@ -25,6 +25,8 @@ pub enum Service {
     Dataverse,
     /// Host of the webhook certificate.
     Certificates,
+    /// Where a machine or an app asks for a token of its managed identity.
+    Metadata,
     /// Control; never faulted.
     Control,
 }

@@ -23,13 +23,14 @@ use crate::wire::{Reply, Request};
 use crate::world::World;
 
 /// The hosts of the services: names that no resolver knows.
-const HOSTS: [(&str, Service); 6] = [
+const HOSTS: [(&str, Service); 7] = [
     ("entra.simulated", Service::Entra),
     ("referrals.simulated", Service::Referrals),
     ("partner-center.simulated", Service::PartnerCenter),
     ("dataverse.simulated", Service::Dataverse),
     ("certificates.simulated", Service::Certificates),
     ("control.simulated", Service::Control),
+    ("metadata.simulated", Service::Metadata),
 ];
 
 /// A world that is called and not connected to.
@@ -75,6 +76,7 @@ impl Inside {
             dataverse,
             certificates,
             control,
+            metadata,
         ] = HOSTS.map(|(host, _)| format!("https://{host}"));
         let urls = Urls {
             entra,
@@ -83,6 +85,7 @@ impl Inside {
             dataverse,
             certificates,
             control,
+            metadata,
         };
         let assumptions = Readings::new(config.assumptions.clone());
         let faults = Arc::new(Faults::new(config.seed, assumptions.clone()));

@@ -55,7 +55,7 @@ pub use config::{
 };
 pub use control::{Arrival, Control, ControlError, Deal, Posted, SeedOrder, Seeded};
 pub use deliveries::{DeliveryRecord, Undelivered};
-pub use entra::DeviceCode;
+pub use entra::{DeviceCode, ManagedIdentity, Trusted};
 pub use faults::{Fault, FaultKind, FaultScript, Service, WebhookFault, WebhookFaultKind};
 pub use inside::{Carried, Inside};
 pub use jiff::Timestamp;

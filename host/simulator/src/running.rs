@@ -16,7 +16,7 @@ use crate::config::{OrganizationConfig, SimulatorConfig};
 use crate::control::Control;
 use crate::dataverse::{CrmUsers, Dataverse};
 use crate::deliveries::Deliveries;
-use crate::entra::{App, Audience, Directory, Entra};
+use crate::entra::{App, Audience, Directory, Entra, Issuers};
 use crate::faults::{Faults, Service};
 use crate::ids::Ids;
 use crate::ledger::Ledger;
@@ -31,13 +31,14 @@ use crate::world::{Shared, World};
 /// Name under which the webhook certificate is served.
 pub(crate) const CERTIFICATE_PATH: &str = "/cert/pcnotifications-dispatch.microsoft.com.cer";
 /// The listeners in the order of their ports.
-const SERVICES: [Service; 6] = [
+const SERVICES: [Service; 7] = [
     Service::Entra,
     Service::Referrals,
     Service::PartnerCenter,
     Service::Dataverse,
     Service::Certificates,
     Service::Control,
+    Service::Metadata,
 ];
 
 /// Where worlds are started.
@@ -95,6 +96,8 @@ pub struct Urls {
     pub certificates: String,
     /// Control; `GET /` lists its routes.
     pub control: String,
+    /// What a machine asks about itself, always in plain HTTP: `/metadata/identity/oauth2/token`, and `/msi/token` for apps.
+    pub metadata: String,
 }
 
 /// A partner organisation and how to sign in for it.
@@ -248,7 +251,9 @@ impl Simulator {
         };
         let (stop, stopped) = watch::channel(false);
         for (listener, service) in listeners.into_iter().zip(SERVICES) {
-            let (tls, world, stopped) = (tls.clone(), Arc::clone(&world), stopped.clone());
+            // A machine asks itself, and no authority could certify that address.
+            let tls = tls.clone().filter(|_| service != Service::Metadata);
+            let (world, stopped) = (Arc::clone(&world), stopped.clone());
             tokio::spawn(crate::server::serve(listener, tls, service, world, stopped));
         }
         Ok(Running {
@@ -284,17 +289,23 @@ fn urls(config: &SimulatorConfig, listeners: &[TcpListener]) -> Result<Urls, Sim
         let address = listener
             .local_addr()
             .map_err(|source| SimulatorError::Bind { port: 0, source })?;
-        roots.push(format!("{scheme}://{address}"));
+        roots.push((scheme, address));
     }
     let mut roots = roots.into_iter();
-    let mut next = || roots.next().unwrap_or_default();
+    let mut next = |scheme: Option<&str>| {
+        let root = roots.next();
+        root.map_or_else(String::new, |(usual, address)| {
+            format!("{}://{address}", scheme.unwrap_or(usual))
+        })
+    };
     Ok(Urls {
-        entra: next(),
-        referrals: next(),
-        partner_center: next(),
-        dataverse: next(),
-        certificates: next(),
-        control: next(),
+        entra: next(None),
+        referrals: next(None),
+        partner_center: next(None),
+        dataverse: next(None),
+        certificates: next(None),
+        control: next(None),
+        metadata: next(Some("http")),
     })
 }
 
@@ -376,6 +387,11 @@ pub(crate) fn world(
         certificates: own.chain(of_crm).collect(),
         audiences: audiences(urls),
         assumptions: assumptions.clone(),
+        issuers: Issuers {
+            managed: format!("{}/{}/v2.0", urls.entra, crm_app.tenant),
+            cluster: format!("{}/cluster/", urls.metadata),
+            tenant: crm_app.tenant.clone(),
+        },
         signer: deliveries.are_posted().then(|| Arc::clone(&signer)),
     };
     let entra = Entra::new(Arc::clone(&clock), config.seed, directory)

@@ -125,6 +125,7 @@ impl World {
             Service::PartnerCenter => self.registrations.handle(request),
             Service::Dataverse => self.dataverse.handle(request),
             Service::Certificates => self.certificate(request),
+            Service::Metadata => self.entra.machine(request),
             Service::Control => Control::over(self).answer(request),
         }
     }

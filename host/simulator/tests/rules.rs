@@ -37,6 +37,8 @@ mod entra;
 mod environment;
 #[path = "rules/faults.rs"]
 mod faults;
+#[path = "rules/federated.rs"]
+mod federated;
 #[path = "rules/harness.rs"]
 mod harness;
 #[path = "rules/images.rs"]

@@ -22,6 +22,8 @@ pub struct HostProcess {
     pub address: SocketAddr,
     /// Its configuration.
     pub config: PathBuf,
+    /// Variables that its next start finds beside those of this process.
+    pub environment: Vec<(String, String)>,
     cosell: PathBuf,
     log: PathBuf,
     orders: PathBuf,
@@ -35,6 +37,7 @@ impl HostProcess {
         Self {
             address,
             config,
+            environment: Vec::new(),
             cosell: cosell.to_owned(),
             log: dir.join("host.log"),
             orders: dir.join("failpoint"),
@@ -75,6 +78,7 @@ impl HostProcess {
             .arg("--config")
             .arg(&self.config)
             .env("COSELL_FAILPOINT", &self.orders)
+            .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log);

@@ -10,6 +10,7 @@ mod decisions;
 mod edits;
 mod endings;
 mod environments;
+mod identities;
 mod leads;
 mod mail;
 mod open_questions;

@@ -31,6 +31,7 @@ enum Service {
     PartnerCenter,
     Dataverse,
     Certificates,
+    Metadata,
 }
 
 /// What goes wrong, and when.

@@ -112,6 +112,40 @@ fn a_good_configuration_is_shown_as_it_was_understood() {
         text.contains(": good") && text.contains("connection  ours"),
         "{text}"
     );
+    assert!(
+        text.contains("Partner Center is called with a secret\n")
+            && text.contains("Dataverse is called with a secret\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_configuration_without_a_secret_is_shown_with_who_vouches_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = configuration(dir.path());
+    let text = std::fs::read_to_string(&path).unwrap();
+    let id = "44444444-4444-4444-8444-444444444444";
+    let managed = format!("identity = {{ managed = \"{id}\" }}");
+    let text = text
+        .replace(
+            "secret = { file = \"a\" }",
+            "identity = { token_file = \"token\" }",
+        )
+        .replacen("secret = { file = \"c\" }", &managed, 1);
+    std::fs::write(&path, text).unwrap();
+    std::fs::write(dir.path().join("token"), "e30.e30.AAAA").unwrap();
+    let ended = cosell(["config", "check", "--config", &path]);
+    assert_eq!(ended.status.code(), Some(0), "{}", stderr(&ended));
+    let text = stdout(&ended);
+    for said in [
+        "Partner Center is called with the token in ",
+        "token, which its issuer renews\n",
+        &format!(
+            "Dataverse is called with the managed identity {id} of this machine, asked at http://169.254.169.254\n"
+        ),
+    ] {
+        assert!(text.contains(said), "{text}");
+    }
 }
 
 #[test]

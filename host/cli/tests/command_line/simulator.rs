@@ -23,12 +23,12 @@ fn store(dir: &Path) -> Option<String> {
     std::fs::read_to_string(dir.join("cosell.db")).ok()
 }
 
-/// Six ports in a row that were free a moment ago, and another one.
+/// Seven ports in a row that were free a moment ago, and another one.
 fn free_ports() -> (u16, u16) {
     loop {
         let first = TcpListener::bind("127.0.0.1:0").unwrap();
         let base = first.local_addr().unwrap().port();
-        let Some(last) = base.checked_add(6) else {
+        let Some(last) = base.checked_add(7) else {
             continue;
         };
         if (base + 1..=last).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()) {

@@ -11,8 +11,9 @@ use cosell::simulated::private;
 use cosell_simulator::{Fault, FaultKind, Service};
 use cosell_tests::ask::ask;
 use cosell_tests::fleet::people::People;
+use cosell_tests::fleet::process::HostProcess;
 use cosell_tests::fleet::{Fleet, Order, patiently};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::{Told, database, order};
@@ -97,7 +98,62 @@ fn secrets(fleet: &Fleet) -> anyhow::Result<BTreeSet<String>> {
         let tokens = tokens.with_context(|| format!("the world knows no {kind} tokens"))?;
         secrets.extend(tokens.keys().cloned());
     }
+    // And what stands in the place of an application's secret.
+    let given = world["entra"]["federation"]["given"].as_array();
+    let given = given.context("the world knows no assertions")?;
+    secrets.extend(given.iter().filter_map(Value::as_str).map(str::to_owned));
+    let header = world["entra"]["federation"]["header"].as_str();
+    secrets.extend(header.map(str::to_owned));
     Ok(secrets)
+}
+
+/// The applications of the first host have no secret any more: one is proven by the identity of an app on Azure, the other by a token in a file. And it
+/// is told of a proxy at which nobody answers, for everything in clear text.
+fn without_secrets(fleet: &mut Fleet) -> Told {
+    let control = fleet.control();
+    let identity = control.assign_identity();
+    let token = fleet.dir.join("host-0/azure-identity-token");
+    let account = "system:serviceaccount:default:cosell";
+    std::fs::write(&token, control.cluster_token(&json!({"sub": account}))?)?;
+    let config = fleet.hosts[0].config.clone();
+    let loaded = cosell_host::config::Config::load(&config)?;
+    let connection = &loaded.connections[0];
+    let mut text = std::fs::read_to_string(&config)?;
+    for (client, file, identity, trusted) in [
+        (
+            &connection.partner_center.client_id,
+            "partner-center-secret",
+            format!("{{ token_file = \"{}\" }}", token.display()),
+            control.trust_in_account(account),
+        ),
+        (
+            &connection.dataverse.client_id,
+            "dataverse-secret",
+            "\"managed\"".to_owned(),
+            control.trust_in(&identity),
+        ),
+    ] {
+        control.trust(client, trusted)?;
+        control.replace_secret(client, "nobody knows it")?;
+        let path = fleet.dir.join("host-0").join(file).display().to_string();
+        let before = format!("secret = {{ file = \"{path}\" }}");
+        ensure!(text.contains(&before), "{text}");
+        text = text.replace(&before, &format!("identity = {identity}"));
+    }
+    control.revoke_access_tokens();
+    std::fs::write(&config, text)?;
+    let endpoint = format!("{}/msi/token", fleet.metadata());
+    let header = fleet.control().identity_header();
+    let nobody = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    fleet.hosts[0].environment = [
+        ("IDENTITY_ENDPOINT", endpoint),
+        ("IDENTITY_HEADER", header),
+        ("http_proxy", format!("http://{nobody}")),
+        ("no_proxy", String::new()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .to_vec();
+    Ok(())
 }
 
 /// The first host says all that it can, and has a place for its numbers and one for its alerts where nobody answers. Returns where its numbers are.
@@ -142,6 +198,7 @@ async fn a_bad_day(fleet: &Fleet, people: &mut People) -> Told {
     people.seller_begins()?;
     people.portal_begins()?;
     fleet.in_step(people).await?;
+    people.learn(fleet.linked_referrals().await?);
     ensure!(
         people.seller_edits(0)? && people.portal_edits(1)?,
         "the deals are not linked"
@@ -217,10 +274,11 @@ async fn bad_callers(fleet: &Fleet) -> anyhow::Result<LetOut> {
 }
 
 /// What the command line tells programs.
-async fn told(config: &Path, words: &[&str]) -> anyhow::Result<String> {
+async fn told(host: &HostProcess, words: &[&str]) -> anyhow::Result<String> {
     let output = Command::new(env!("CARGO_BIN_EXE_cosell"))
         .args(words)
-        .env("COSELL_CONFIG", config)
+        .env("COSELL_CONFIG", &host.config)
+        .envs(host.environment.iter().cloned())
         .env("USER", "anna")
         .output()
         .await?;
@@ -235,14 +293,14 @@ async fn told(config: &Path, words: &[&str]) -> anyhow::Result<String> {
 
 /// What the people of a deal may see: its values, and no secret.
 async fn told_to_its_people(fleet: &Fleet) -> anyhow::Result<LetOut> {
-    let config = &fleet.hosts[0].config;
-    let deals: Value = serde_json::from_str(&told(config, &["deals", "--json"]).await?)?;
+    let host = &fleet.hosts[0];
+    let deals: Value = serde_json::from_str(&told(host, &["deals", "--json"]).await?)?;
     let deals = deals["deals"].as_array().cloned().unwrap_or_default();
     let mut out = LetOut::new();
     for deal in deals {
         let lane = deal["lane"].to_string();
         for word in ["deal", "explain"] {
-            let said = told(config, &[word, &lane, "--json"]).await?;
+            let said = told(host, &[word, &lane, "--json"]).await?;
             out.insert(format!("cosell {word} {lane}"), said);
         }
     }
@@ -259,16 +317,17 @@ async fn told_to_its_people(fleet: &Fleet) -> anyhow::Result<LetOut> {
     ] {
         out.insert(
             format!("cosell {}", words.join(" ")),
-            told(config, words).await?,
+            told(host, words).await?,
         );
     }
     Ok(out)
 }
 
-async fn let_out_nothing(order: Order<'_>) -> Told {
+async fn let_out_nothing(order: Order<'_>, prepare: fn(&mut Fleet) -> Told) -> Told {
     let mut fleet = Fleet::start(order).await?;
     fleet.stop().await?;
     let metrics = talkative(&fleet)?;
+    prepare(&mut fleet)?;
     std::fs::write(fleet.dir.join("plugins/60-bad.wasm"), b"no component")?;
     fleet.hosts[0].start().await?;
     let mut people = People::new(fleet.control(), 1)?;
@@ -358,7 +417,7 @@ fn the_search_finds<'a>(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_on_a_file_lets_out_no_secret_and_names_nobody() -> Told {
-    let_out_nothing(order()).await
+    let_out_nothing(order(), |_| Ok(())).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -368,9 +427,15 @@ async fn a_host_on_postgres_lets_out_no_secret_and_names_nobody() -> Told {
     let password = folder.path().join("password");
     private(&password, PASSWORD)?;
     let url = format!("{url}passfile={}", password.display());
-    let_out_nothing(Order {
+    let order = Order {
         postgres: Some(url),
         ..order()
-    })
-    .await
+    };
+    let_out_nothing(order, |_| Ok(())).await
+}
+
+/// Nobody answers at the proxy: deals are in step, so nobody was asked there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_without_secrets_lets_out_no_assertion_and_asks_past_every_proxy() -> Told {
+    let_out_nothing(order(), without_secrets).await
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use http::Method;
+use http::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::Url;
@@ -14,11 +14,19 @@ use crate::error::{Class, RemoteError, Service};
 use crate::http::{Answer, Call, Endpoint, Http, SetupError, fresh_id};
 use crate::json;
 
+use claims::Claims;
+use managed::Assertions;
+
+pub use credential::Credential;
 pub use keeper::{FileKeeper, KeepError, RefreshTokenKeeper};
-pub use proof::{NoCertificate, Proof, ProofFile};
+pub use managed::{ManagedIdentity, NoIdentity};
+pub use proof::{NoProof, Proof, ProofFile};
 
 mod advice;
+mod claims;
+mod credential;
 mod keeper;
+mod managed;
 mod proof;
 
 /// A token is replaced this long before it ends: longer than any call, and than any clock that is off by a little.
@@ -39,69 +47,6 @@ const BODY_BYTES_MAX: usize = 256 * 1024;
 /// Where Entra is, unless the configuration says otherwise.
 pub const LOGIN_BASE: &str = "https://login.microsoftonline.com";
 
-/// What opens the services.
-#[derive(Clone)]
-pub enum Credential {
-    /// The application as itself. Good for Dataverse and for webhook registration; the referrals API wants a user.
-    ClientCredentials {
-        /// GUID or verified domain.
-        tenant: String,
-        /// GUID of the application.
-        client_id: String,
-        /// How the application proves itself.
-        proof: Proof,
-    },
-    /// The application for a user who has signed in once, with MFA (Microsoft's Secure Application Model).
-    RefreshToken {
-        /// GUID or verified domain.
-        tenant: String,
-        /// GUID of the application.
-        client_id: String,
-        /// How the application proves itself.
-        proof: Proof,
-        /// Where the refresh token is kept. It changes at every use.
-        keeper: Arc<dyn RefreshTokenKeeper>,
-        /// The one audience that takes the application as itself too: asked so when the refresh token is refused for it. Needs a proof.
-        also_as_itself: Option<String>,
-    },
-}
-
-impl Credential {
-    fn tenant(&self) -> &str {
-        match self {
-            Self::ClientCredentials { tenant, .. } | Self::RefreshToken { tenant, .. } => tenant,
-        }
-    }
-
-    fn proof(&self) -> &Proof {
-        match self {
-            Self::ClientCredentials { proof, .. } | Self::RefreshToken { proof, .. } => proof,
-        }
-    }
-
-    fn client_id(&self) -> &str {
-        match self {
-            Self::ClientCredentials { client_id, .. } | Self::RefreshToken { client_id, .. } => {
-                client_id
-            }
-        }
-    }
-}
-
-impl fmt::Debug for Credential {
-    /// Says who, never how.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self {
-            Self::ClientCredentials { .. } => "ClientCredentials",
-            Self::RefreshToken { .. } => "RefreshToken",
-        };
-        f.debug_struct(kind)
-            .field("tenant", &self.tenant())
-            .field("client_id", &self.client_id())
-            .finish_non_exhaustive()
-    }
-}
-
 /// The tokens of one credential. Cheap to clone; all clones share.
 #[derive(Clone)]
 pub struct Tokens(Arc<Inner>);
@@ -110,6 +55,8 @@ struct Inner {
     http: Http,
     login: Endpoint,
     credential: Credential,
+    /// Of the managed identity that proves the application; None where something else does.
+    assertions: Option<Assertions>,
     /// One slot per audience. The outer lock is held for a look-up only, the inner one while a token is fetched.
     slots: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Slot>>>>,
     /// Two audiences share one refresh token, and each use replaces it.
@@ -144,13 +91,18 @@ impl Tokens {
     /// `login_base` is [`LOGIN_BASE`] but for national clouds and simulators.
     ///
     /// # Errors
-    /// [`SetupError::Address`] when `login_base` cannot be called.
+    /// [`SetupError::Address`] when `login_base` cannot be called; [`SetupError::Client`] when nothing can ask for a managed identity.
     pub fn new(login_base: &str, credential: Credential, http: Http) -> Result<Self, SetupError> {
         let login = Endpoint::new(login_base)?;
+        let assertions = match credential.proof().managed() {
+            Some(identity) => Some(Assertions::new(identity.clone(), &login)?),
+            None => None,
+        };
         Ok(Self(Arc::new(Inner {
             http,
             login,
             credential,
+            assertions,
             slots: Mutex::default(),
             rotation: tokio::sync::Mutex::default(),
         })))
@@ -324,6 +276,12 @@ impl Inner {
         path: &str,
         audience: &str,
     ) -> Result<Vec<(&'static str, SecretString)>, RemoteError> {
+        if let Some(assertions) = &self.assertions {
+            let assertion = assertions
+                .get(&format!("get a token for {audience}"))
+                .await?;
+            return Ok(proof::asserted(assertion));
+        }
         let (proof, client_id) = (proof.clone(), client_id.to_owned());
         let endpoint = self.login.url(path, None).to_string();
         let work = move || proof.fields(&client_id, &endpoint);
@@ -337,10 +295,7 @@ impl Inner {
         };
         match tokio::task::spawn_blocking(work).await {
             Ok(Ok(fields)) => Ok(fields),
-            Ok(Err(why)) => Err(failed(
-                Class::Unauthorised,
-                format!("the certificate of the application cannot be used: {why}"),
-            )),
+            Ok(Err(why)) => Err(failed(Class::Unauthorised, why.to_string())),
             Err(stopped) => {
                 let class = Class::Transient {
                     retry_after: None,
@@ -375,7 +330,14 @@ impl Inner {
         call.body_bytes_max = BODY_BYTES_MAX;
         let answer = self.http.send(&call, None).await?;
         if !answer.status.is_success() {
-            return Err(self.refusal(&call, &answer));
+            let error = self.refusal(&call, &answer, form);
+            // 401 is about the application, 400 about what it asks; and some of its codes come with either.
+            let is_of_assertion = answer.status == StatusCode::UNAUTHORIZED
+                || error.code().is_some_and(advice::is_of_assertion);
+            if let (true, Some(assertions)) = (is_of_assertion, &self.assertions) {
+                assertions.forget().await;
+            }
+            return Err(error);
         }
         let given: Wire = serde_json::from_slice(&answer.body).map_err(|_| {
             answer.unreadable(&call, "the answer of the token endpoint holds no token")
@@ -393,7 +355,7 @@ impl Inner {
     }
 
     /// 400 and 401 are about the credential, whatever HTTP calls them.
-    fn refusal(&self, call: &Call, answer: &Answer) -> RemoteError {
+    fn refusal(&self, call: &Call, answer: &Answer, form: &[(&str, &str)]) -> RemoteError {
         let mut error = answer.failure(call);
         if matches!(
             error.class,
@@ -408,8 +370,16 @@ impl Inner {
             error.about.message = error.about.message.trim_end().to_owned();
         }
         if let Some(code) = code {
-            let advice = advice::of(&code)
-                .map(|advice| advice.replace("{client}", self.credential.client_id()));
+            let client = self.credential.client_id();
+            let asserted = || {
+                let (_, assertion) = form.iter().find(|(name, _)| *name == "client_assertion")?;
+                let claims = Claims::read(assertion)?;
+                advice::of_assertion(&code, client, &claims)
+            };
+            let advice = Some(())
+                .filter(|()| self.credential.proof().is_federated())
+                .and_then(|()| asserted())
+                .or_else(|| Some(advice::of(&code)?.replace("{client}", client)));
             error.about.advice = advice.or(error.about.advice.take());
             // The code begins the message; once is enough.
             if let Some(rest) = error.about.message.strip_prefix(&format!("{code}:")) {

@@ -18,6 +18,8 @@ pub enum Service {
     PartnerCenterWebhooks,
     /// The CRM.
     Dataverse,
+    /// What gives the machine or app on which we run tokens of its managed identity.
+    ManagedIdentity,
 }
 
 impl fmt::Display for Service {
@@ -27,6 +29,7 @@ impl fmt::Display for Service {
             Self::PartnerCenter => "Partner Center",
             Self::PartnerCenterWebhooks => "Partner Center (webhooks)",
             Self::Dataverse => "Dataverse",
+            Self::ManagedIdentity => "the managed identity endpoint",
         })
     }
 }

@@ -42,6 +42,8 @@ pub struct HttpSettings {
     pub connect_timeout: Duration,
     /// Private certificate authorities, as PEM text; each may hold several certificates. The machine's own stay trusted.
     pub extra_roots_pem: Vec<String>,
+    /// Past every proxy that the environment names: what is asked stands on this machine.
+    pub direct: bool,
 }
 
 impl Default for HttpSettings {
@@ -51,6 +53,7 @@ impl Default for HttpSettings {
             timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(10),
             extra_roots_pem: Vec::new(),
+            direct: false,
         }
     }
 }
@@ -188,6 +191,18 @@ impl Call {
     pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
         match HeaderValue::from_str(value) {
             Ok(value) => drop(self.headers.insert(HeaderName::from_static(name), value)),
+            Err(_) => self.spoilt = Some(name),
+        }
+        self
+    }
+
+    /// The same for a value that opens something: it is shown nowhere.
+    pub(crate) fn secret_header(mut self, name: &'static str, value: &SecretString) -> Self {
+        match HeaderValue::from_str(value.expose_secret()) {
+            Ok(mut value) => {
+                value.set_sensitive(true);
+                self.headers.insert(HeaderName::from_static(name), value);
+            }
             Err(_) => self.spoilt = Some(name),
         }
         self

@@ -1,8 +1,9 @@
-//! Secrets stand beside the configuration, never in it: `{ file = "path" }`, `{ env = "NAME" }` or `{ credential = "name" }`.
+//! Secrets stand beside the configuration, never in it: `{ file = "path" }`, `{ env = "NAME" }` or `{ credential = "name" }`. And what proves an
+//! application without one: an identity that somebody else gives.
 
 use std::path::{Path, PathBuf};
 
-use cosell_remote::auth::{Proof, ProofFile};
+use cosell_remote::auth::{ManagedIdentity, NoIdentity, Proof, ProofFile};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use toml::Spanned;
@@ -68,16 +69,17 @@ pub(super) fn list(section: &Section<'_>, key: &'static str) -> Option<Vec<Secre
 /// How an application proves itself, and until when that is good as far as the operator has said so.
 #[derive(Debug, Clone)]
 pub struct AppProof {
-    /// A secret, a certificate, or nothing.
+    /// A secret, a certificate, an identity that somebody else gives, or nothing.
     pub proof: Proof,
-    /// When a secret ends. A certificate says so itself.
+    /// When a secret ends. A certificate says so itself, and an identity does not end.
     pub secret_expires: Option<Timestamp>,
 }
 
-/// `secret` or `certificate`, not both. Neither is a public client, where that `may_be_public`.
+/// One of `secret`, `certificate` and `identity`. None of them is a public client, where that `may_be_public`.
 pub(super) fn proof(section: &Section<'_>, may_be_public: bool) -> Option<AppProof> {
     let secret = replaced(section, "secret");
     let certificate = replaced(section, "certificate");
+    let identity = identity(section);
     let secret_expires = section.optional(
         "secret_expires",
         "a day such as \"2027-03-31\", as the Entra admin center shows it",
@@ -92,16 +94,38 @@ pub(super) fn proof(section: &Section<'_>, may_be_public: bool) -> Option<AppPro
         }
         None
     };
-    let proof = match (secret?, certificate?) {
-        (Some(_), Some(_)) => {
+    let (secret, certificate, identity) = (secret?, certificate?, identity?);
+    if identity.is_some() && section.get("secret_expires").is_some() {
+        return wrong(
+            "secret_expires",
+            "there is no secret that could end".to_owned(),
+            "take it out: an identity is renewed by whoever gives it",
+        );
+    }
+    let proof = match (secret, certificate, identity) {
+        (Some(_), Some(_), None) => {
             return wrong(
                 "certificate",
                 "there is a secret already".to_owned(),
                 "leave one of them out; a certificate is the safer one",
             );
         }
-        (Some((text, file)), None) => Proof::secret(text, file),
-        (None, Some((text, file))) => match Proof::certificate(text, file) {
+        (None, None, Some(proof)) => proof,
+        (secret, _, Some(_)) => {
+            let other = match secret {
+                Some(_) => "secret",
+                None => "certificate",
+            };
+            return wrong(
+                "identity",
+                format!("there is a {other} already"),
+                &format!(
+                    "leave the {other} out, and delete its file: an identity needs none, and is the safer one"
+                ),
+            );
+        }
+        (Some((text, file)), None, None) => Proof::secret(text, file),
+        (None, Some((text, file)), None) => match Proof::certificate(text, file) {
             Ok(proof) => proof,
             Err(why) => {
                 return wrong(
@@ -111,11 +135,13 @@ pub(super) fn proof(section: &Section<'_>, may_be_public: bool) -> Option<AppPro
                 );
             }
         },
-        (None, None) if may_be_public => Proof::nothing(),
-        (None, None) => {
+        (None, None, None) if may_be_public => Proof::nothing(),
+        (None, None, None) => {
             section.missing(
                 "secret",
-                &format!("add secret = {EXPECTED}, or a certificate in the same way"),
+                &format!(
+                    "add secret = {EXPECTED}, or a certificate in the same way, or identity = {IDENTITY}"
+                ),
             );
             return None;
         }
@@ -123,6 +149,78 @@ pub(super) fn proof(section: &Section<'_>, may_be_public: bool) -> Option<AppPro
     Some(AppProof {
         proof,
         secret_expires: secret_expires?,
+    })
+}
+
+const IDENTITY: &str = "\"managed\", { managed = \"client id\" } or { token_file = \"path\" }";
+
+/// Who somebody else says that the application is. The outer None: it is there and wrong.
+fn identity(section: &Section<'_>) -> Option<Option<Proof>> {
+    const KEY: &str = "identity";
+    let Some(value) = section.get(KEY) else {
+        return Some(None);
+    };
+    let known = || section.broken(KEY, value, format!("expected {IDENTITY}"), "");
+    let found = match value.get_ref() {
+        DeValue::String(word) if word == "managed" => managed(section, None),
+        DeValue::Table(table) => {
+            let mut entries = table.iter();
+            let (Some((name, what)), None) = (entries.next(), entries.next()) else {
+                section.broken(
+                    KEY,
+                    value,
+                    format!("expected exactly one of {IDENTITY}"),
+                    "",
+                );
+                return None;
+            };
+            let text = what.get_ref().as_str().filter(|text| !text.is_empty());
+            match (name.get_ref().as_ref(), text) {
+                ("managed", Some(id)) => match uuid::Uuid::try_parse(id) {
+                    Ok(id) => managed(section, Some(id.hyphenated().to_string())),
+                    Err(_) => Err(Wrong::new(
+                        format!("\"{id}\" is not the client id of an identity"),
+                        "it is a GUID: the client id on the overview page of the user-assigned identity, not its name or its object (principal) id",
+                    )),
+                },
+                ("token_file", Some(path)) => {
+                    Proof::token_file(section.resolve(path)).map_err(|why| {
+                        Wrong::new(
+                            why.to_string(),
+                            "name the file that the issuer renews, on Kubernetes with workload identity /var/run/secrets/azure/tokens/azure-identity-token; relative paths start at the configuration file",
+                        )
+                    })
+                }
+                _ => {
+                    known();
+                    return None;
+                }
+            }
+        }
+        _ => {
+            known();
+            return None;
+        }
+    };
+    match found {
+        Ok(proof) => Some(Some(proof)),
+        Err(Wrong { problem, hint }) => {
+            section.broken(KEY, value, problem, &hint);
+            None
+        }
+    }
+}
+
+fn managed(section: &Section<'_>, client_id: Option<String>) -> Result<Proof, Wrong> {
+    let identity = ManagedIdentity::new(client_id, section.page.environment);
+    identity.map(Proof::managed_identity).map_err(|why| {
+        let hint = match why {
+            NoIdentity::Address { .. } => {
+                "Azure sets it: take it out of the service's environment, or correct it"
+            }
+            NoIdentity::Arc => "use a certificate, or { token_file = \"path\" } of an issuer that the application trusts",
+        };
+        Wrong::new(why.to_string(), hint)
     })
 }
 

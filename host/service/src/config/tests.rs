@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use super::*;
 
 mod deploy;
+mod identities;
 mod manual;
 mod recordings;
 mod secrets;

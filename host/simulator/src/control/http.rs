@@ -113,6 +113,7 @@ impl Control {
                 json!({"waiting": self.deliveries_waiting(), "ended": plain(&self.deliveries())?}),
             ),
             ["device-codes"] => plain(&self.device_codes()),
+            ["identity-header"] => Ok(json!({ "identity_header": self.identity_header() })),
             ["clock"] => Ok(json!({ "now": self.now().to_string() })),
             _ => Err(unknown(parts)),
         }
@@ -178,6 +179,14 @@ impl Control {
             }
             (&Method::POST, ["users", mail, what]) => self.user_route(mail, what, body),
             (&Method::POST, ["apps", client_id, what]) => self.app_route(client_id, what, body),
+            (&Method::POST, ["identities"]) => plain(&match body["system"].as_bool() {
+                Some(true) => self.assign_system_identity(),
+                _ => self.assign_identity(),
+            }),
+            (&Method::DELETE, ["identities"]) => plain(&self.unassign_identities()),
+            (&Method::POST, ["cluster-tokens"]) => {
+                Ok(json!({ "token": self.cluster_token(body)? }))
+            }
             (&Method::POST, ["device-codes", code, "sign-in"]) => {
                 plain(&self.approve_device(code, &text(body, "user"))?)
             }
@@ -233,6 +242,8 @@ impl Control {
                 Ok(json!({ "x5t#S256": thumbprint }))
             }
             "authorize" => Ok(json!({ "code": self.authorize(client_id, &text(body, "user"))? })),
+            "trusts" => plain(&self.trust(client_id, read(body)?)?),
+            "trusts-nobody" => plain(&self.trust_nobody(client_id)?),
             "secret-expires" => plain(&self.expire_secret(client_id, true)?),
             "secret-renewed" => plain(&self.expire_secret(client_id, false)?),
             _ => Err(unknown(&["apps", client_id, what])),

@@ -116,7 +116,7 @@ impl Control {
         Ok(ledger.act(at, "operator", "rotate webhook certificate", ""))
     }
 
-    fn known_app(&self, client_id: &str) -> Result<&App, ControlError> {
+    pub(super) fn known_app(&self, client_id: &str) -> Result<&App, ControlError> {
         let app = self.world.entra.app(client_id);
         app.ok_or_else(|| ControlError::Unknown {
             what: format!("app '{client_id}'"),

@@ -67,7 +67,7 @@ mod tests {
         );
         says(
             json!({ "service": "salesforce", "kind": { "do": "drop-before" } }),
-            "`salesforce` is no word that is known here; known: `entra`, `referrals`, `partner-center`, `dataverse`, `certificates`, `control`",
+            "`salesforce` is no word that is known here; known: `entra`, `referrals`, `partner-center`, `dataverse`, `certificates`, `metadata`, `control`",
         );
         says(
             json!({ "service": "dataverse", "count": "two", "kind": { "do": "drop-before" } }),

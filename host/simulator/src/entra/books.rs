@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::assertion::Certificate;
 use super::device::Pending;
+use super::federated::Federation;
 use super::{App, Audience, Identity};
 use crate::ids::Ids;
 
@@ -57,6 +58,9 @@ pub(crate) struct Books {
     /// Client ids whose secret was replaced, and the new one.
     #[serde(default)]
     pub(super) secrets: BTreeMap<String, String>,
+    /// Whom apps trust, and whose identities there are.
+    #[serde(default)]
+    pub(super) federation: Federation,
 }
 
 impl Books {
@@ -71,6 +75,7 @@ impl Books {
             assertions: BTreeMap::new(),
             expired_secrets: BTreeSet::new(),
             secrets: BTreeMap::new(),
+            federation: Federation::default(),
         }
     }
 

@@ -73,6 +73,9 @@ fn error_body(
         Service::Entra => json!({"error": code.unwrap_or("temporarily_unavailable"),
             "error_description": "AADSTS90033: A transient error has occurred. Please try again.",
             "error_codes": [90033]}),
+        Service::Metadata => {
+            json!({"error": code.unwrap_or("unknown"), "error_description": "An injected fault."})
+        }
         Service::Referrals | Service::Certificates | Service::Control => {
             let default = match status {
                 401 => "unauthenticated",

@@ -22,6 +22,7 @@ pub(crate) enum Kept {
 const MARKS: &[(&str, &str, Kept)] = &[
     ("1.1", "RS256 or PS256, x5t or x5t#S256", No("all of them are taken, in either combination")),
     ("1.1", "an assertion is good once", Switch(&["assertions_work_once"])),
+    ("1.1", "which managed identities may be a federated credential", Switch(&["system_identities_are_no_credentials"])),
     ("1.1", "ext_expires_in is there", No("a further member, whose absence is the documented form")),
     ("1.1", "invalid_client uses 401", Switch(&["unproven_app_is_400"])),
     ("1.1", "AADSTS numbers", No("they stand in a text for people; `error` is what a program reads, and it is documented")),

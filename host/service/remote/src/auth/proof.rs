@@ -1,4 +1,5 @@
-//! How an application proves to Entra who it is: by a secret, or by an assertion that it signs with the key of a registered certificate.
+//! How an application proves to Entra who it is: by a secret, by an assertion that it signs with the key of a registered certificate, or by one that
+//! somebody else has signed whom it trusts (a federated credential): the issuer of a token in a file, or the managed identity of this machine.
 //!
 //! What stands in a file is read for every token, which is once an hour: a secret that was replaced is used without a restart.
 
@@ -19,6 +20,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use tracing::warn;
 
+use super::claims::Claims;
+use super::managed::ManagedIdentity;
 use crate::http::fresh_id;
 
 /// A secret has 40 characters, a key with its chain some KB.
@@ -41,11 +44,13 @@ struct Inner {
     last: Mutex<SecretString>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 enum How {
     Nothing,
     Secret,
     Certificate,
+    TokenFile,
+    Managed(ManagedIdentity),
 }
 
 /// Where a secret or a certificate with its key is kept.
@@ -57,10 +62,10 @@ pub struct ProofFile {
     pub is_guarded: bool,
 }
 
-/// Why a text is no certificate with a key.
+/// Why something proves nothing: a text is no certificate with a key, a file holds no token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct NoCertificate(String);
+pub struct NoProof(String);
 
 impl Proof {
     /// A public client, which has nothing to prove itself with.
@@ -78,10 +83,34 @@ impl Proof {
     /// A certificate with its private key (PEM; RSA), and the file in which they may be replaced.
     ///
     /// # Errors
-    /// [`NoCertificate`] says what is missing.
-    pub fn certificate(pem: SecretString, file: Option<ProofFile>) -> Result<Self, NoCertificate> {
+    /// [`NoProof`] says what is missing.
+    pub fn certificate(pem: SecretString, file: Option<ProofFile>) -> Result<Self, NoProof> {
         Signer::read(pem.expose_secret())?;
         Ok(Self::new(How::Certificate, pem, file))
+    }
+
+    /// A token that an OIDC issuer renews in this file, and that the application trusts as a federated credential.
+    ///
+    /// # Errors
+    /// [`NoProof`] when there is none in it now.
+    pub fn token_file(path: PathBuf) -> Result<Self, NoProof> {
+        let file = ProofFile {
+            path,
+            // Whoever renews it guards it: Kubernetes lets a pod's group read its token, and it is good for minutes.
+            is_guarded: true,
+        };
+        file.token()?;
+        Ok(Self::new(
+            How::TokenFile,
+            SecretString::from(""),
+            Some(file),
+        ))
+    }
+
+    /// The managed identity of the machine or app on which we run, which the application trusts as a federated credential.
+    #[must_use]
+    pub fn managed_identity(identity: ManagedIdentity) -> Self {
+        Self::new(How::Managed(identity), SecretString::from(""), None)
     }
 
     fn new(how: How, last: SecretString, file: Option<ProofFile>) -> Self {
@@ -95,13 +124,45 @@ impl Proof {
     /// Whether there is anything to prove with.
     #[must_use]
     pub fn is_something(&self) -> bool {
-        self.0.how != How::Nothing
+        !matches!(self.0.how, How::Nothing)
     }
 
-    /// Until when the certificate is valid, as it is in the file now. None for secrets, which do not say so.
+    /// What it is, for people: `a secret`.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        match (&self.0.how, &self.0.file) {
+            (How::Nothing, _) => "nothing, as public clients do".to_owned(),
+            (How::Secret, _) => "a secret".to_owned(),
+            (How::Certificate, _) => "a certificate".to_owned(),
+            (How::TokenFile, file) => {
+                let path = file.as_ref().map(|file| file.path.display().to_string());
+                format!(
+                    "the token in {}, which its issuer renews",
+                    path.unwrap_or_default()
+                )
+            }
+            (How::Managed(identity), _) => identity.to_string(),
+        }
+    }
+
+    /// Whether somebody else proves it, whom the application trusts: then there is nothing here that ends.
+    #[must_use]
+    pub fn is_federated(&self) -> bool {
+        matches!(self.0.how, How::TokenFile | How::Managed(_))
+    }
+
+    /// The identity that has to be asked over the network.
+    pub(super) fn managed(&self) -> Option<&ManagedIdentity> {
+        match &self.0.how {
+            How::Managed(identity) => Some(identity),
+            _ => None,
+        }
+    }
+
+    /// Until when the certificate is valid, as it is in the file now. None for secrets, which do not say so, and for what its issuer renews.
     #[must_use]
     pub fn not_after(&self) -> Option<Timestamp> {
-        if self.0.how != How::Certificate {
+        if !matches!(self.0.how, How::Certificate) {
             return None;
         }
         let pem = self.current();
@@ -117,27 +178,33 @@ impl Proof {
         Some((metadata.modified().ok()?, metadata.len()))
     }
 
-    /// The fields of a token request that prove the application. `endpoint` is the address that the request goes to. Blocks for a small file.
+    /// The fields of a token request that prove the application, as far as they are on this machine: an assertion of a managed identity is asked for
+    /// over the network. `endpoint` is the address that the request goes to. Blocks for a small file.
     ///
     /// # Errors
-    /// One sentence: the certificate cannot sign.
+    /// One sentence: the certificate cannot sign, or the file holds no token.
     pub fn fields(
         &self,
         client_id: &str,
         endpoint: &str,
-    ) -> Result<Vec<(&'static str, SecretString)>, NoCertificate> {
-        let now = self.current();
-        Ok(match self.0.how {
-            How::Nothing => Vec::new(),
-            How::Secret => vec![("client_secret", now)],
-            How::Certificate => {
-                let assertion = Signer::read(now.expose_secret())?.assert(client_id, endpoint)?;
-                vec![
-                    ("client_assertion_type", SecretString::from(ASSERTION_TYPE)),
-                    ("client_assertion", SecretString::from(assertion)),
-                ]
+    ) -> Result<Vec<(&'static str, SecretString)>, NoProof> {
+        match (&self.0.how, &self.0.file) {
+            (How::Nothing | How::Managed(_), _) => Ok(Vec::new()),
+            (How::Secret, _) => Ok(vec![("client_secret", self.current())]),
+            (How::Certificate, _) => {
+                let signer = Signer::read(self.current().expose_secret());
+                let assertion = signer.and_then(|signer| signer.assert(client_id, endpoint));
+                let assertion = assertion.map_err(|NoProof(why)| {
+                    NoProof(format!(
+                        "the certificate of the application cannot be used: {why}"
+                    ))
+                })?;
+                Ok(asserted(SecretString::from(assertion)))
             }
-        })
+            // Read each time, and the one before is never used in its place: it ends within the hour.
+            (How::TokenFile, Some(file)) => Ok(asserted(file.token()?)),
+            (How::TokenFile, None) => Err(NoProof("no file names the token".to_owned())),
+        }
     }
 
     /// As it is in the file now, or as it was when it could be read.
@@ -162,6 +229,14 @@ impl fmt::Debug for Proof {
     }
 }
 
+/// The fields of a token request that show an assertion, whoever has signed it. (dataverse 1.1)
+pub(super) fn asserted(assertion: SecretString) -> Vec<(&'static str, SecretString)> {
+    vec![
+        ("client_assertion_type", SecretString::from(ASSERTION_TYPE)),
+        ("client_assertion", assertion),
+    ]
+}
+
 impl From<SecretString> for Proof {
     fn from(secret: SecretString) -> Self {
         Self::secret(secret, None)
@@ -169,6 +244,20 @@ impl From<SecretString> for Proof {
 }
 
 impl ProofFile {
+    /// The token of an issuer that is in it now.
+    fn token(&self) -> Result<SecretString, NoProof> {
+        let path = self.path.display();
+        let text = self
+            .read()
+            .map_err(|why| NoProof(format!("the token in {path} cannot be read: {why}")))?;
+        if Claims::read(&text).is_none() {
+            return Err(NoProof(format!(
+                "what is in {path} is no token (a JWT, three parts with dots between them)"
+            )));
+        }
+        Ok(SecretString::from(text))
+    }
+
     fn read(&self) -> Result<String, String> {
         let file = std::fs::File::open(&self.path).map_err(|error| error.to_string())?;
         #[cfg(unix)]
@@ -200,8 +289,8 @@ struct Signer {
 }
 
 impl Signer {
-    fn read(pem: &str) -> Result<Self, NoCertificate> {
-        let no = |what: &str| NoCertificate(what.to_owned());
+    fn read(pem: &str) -> Result<Self, NoProof> {
+        let no = |what: &str| NoProof(what.to_owned());
         let certificate = CertificateDer::from_pem_slice(pem.as_bytes())
             .map_err(|_| no("it holds no certificate (\"-----BEGIN CERTIFICATE-----\")"))?;
         let key = PrivateKeyDer::from_pem_slice(pem.as_bytes())
@@ -212,7 +301,7 @@ impl Signer {
             _ => return Err(no("its key is not RSA, and Entra takes no other")),
         };
         let key = key.map_err(|error| {
-            NoCertificate(format!(
+            NoProof(format!(
                 "its key is no RSA key of 2048 bits or more: {error}"
             ))
         })?;
@@ -220,7 +309,7 @@ impl Signer {
     }
 
     /// A JWT that says for ten minutes who we are, to this address only. (dataverse 1.1)
-    fn assert(&self, client_id: &str, endpoint: &str) -> Result<String, NoCertificate> {
+    fn assert(&self, client_id: &str, endpoint: &str) -> Result<String, NoProof> {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default()
@@ -242,7 +331,7 @@ impl Signer {
                 signed.as_bytes(),
                 &mut signature,
             )
-            .map_err(|_| NoCertificate("its key cannot sign".to_owned()))?;
+            .map_err(|_| NoProof("its key cannot sign".to_owned()))?;
         Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 }

@@ -94,7 +94,13 @@ impl Network {
             }
             roots.extend(certificates);
         }
-        let client = reqwest::Client::builder()
+        let client = reqwest::Client::builder();
+        let client = if settings.direct {
+            client.no_proxy()
+        } else {
+            client
+        };
+        let client = client
             .user_agent(concat!("cosell/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)

@@ -8,6 +8,7 @@ mod auth;
 mod carrier;
 mod dataverse;
 mod fake;
+mod federated;
 mod lists_of_referrals;
 mod organisation;
 mod partner_center;
