@@ -198,7 +198,6 @@ async fn a_bad_day(fleet: &Fleet, people: &mut People) -> Told {
     people.seller_begins()?;
     people.portal_begins()?;
     fleet.in_step(people).await?;
-    people.learn(fleet.linked_referrals().await?);
     ensure!(
         people.seller_edits(0)? && people.portal_edits(1)?,
         "the deals are not linked"
