@@ -46,6 +46,16 @@ impl Workspace {
 pub(crate) fn cargo(workspace: &Workspace) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(&workspace.root);
+    // What cargo tells us about ourselves is not for the cargo that we start: build scripts that look at it (ring's) would run again, and everything
+    // behind them be compiled again, whenever somebody goes from `cargo test` to `cargo verify` and back.
+    for (name, _) in std::env::vars_os() {
+        let is_ours = name.to_str().is_some_and(|name| {
+            name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+        });
+        if is_ours {
+            command.env_remove(name);
+        }
+    }
     command
 }
 
