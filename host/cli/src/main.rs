@@ -218,8 +218,8 @@ enum ConfigCommand {
     },
 }
 
-/// Threads that may block: for four readers of the store, and files that are looked at now and then. Each thread has memory of its own in the allocator,
-/// and with the runtime's 512 a host reads more of it for hours, though it holds eleven MiB.
+/// Threads that may block: for four readers of the store, and files that are looked at now and then. Each thread keeps what it
+/// frees in a part of the allocator of its own: with the runtime's 512 a host's memory grows for hours, though it holds eleven MiB.
 const BLOCKING_THREADS_MAX: usize = 8;
 
 fn main() -> ExitCode {

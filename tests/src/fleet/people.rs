@@ -216,11 +216,11 @@ impl People {
         Ok(true)
     }
 
-    /// Somebody does something; deals are begun until there are `deals_max` of them. False: it was to a deal that has not crossed yet, so nothing was done.
+    /// Somebody does something; deals are begun until there are `deals_max` of them.
     ///
     /// # Errors
     /// What the sides say.
-    pub fn act(&mut self, deals_max: usize) -> anyhow::Result<bool> {
+    pub fn act(&mut self, deals_max: usize) -> anyhow::Result<()> {
         let begins =
             self.deals.len() < deals_max && (self.deals.is_empty() || self.dice.random_bool(0.3));
         if begins {
@@ -229,14 +229,16 @@ impl People {
             } else {
                 self.portal_begins()?;
             }
-            return Ok(true);
+            return Ok(());
         }
         let deal = self.dice.random_range(0..self.deals.len());
-        if self.dice.random_bool(0.5) {
-            self.seller_edits(deal)
+        // What is not there yet is changed another time.
+        let _there = if self.dice.random_bool(0.5) {
+            self.seller_edits(deal)?
         } else {
-            self.portal_edits(deal)
-        }
+            self.portal_edits(deal)?
+        };
+        Ok(())
     }
 
     /// How many deals are not linked yet.

@@ -90,6 +90,15 @@ async fn arrived(world: &World, row: &str, value: f64) -> Told {
         .await
 }
 
+/// Nobody does anything but let the time pass, and the portal's edit arrives.
+async fn goes_on_after(world: World, time: Duration, row: &str, value: f64) -> Told {
+    world.later(time);
+    arrived(&world, row, value).await?;
+    let after = world.quiet().await?;
+    ensure!(!after.lanes.contains_key("parked"), "{:?}", after.lanes);
+    world.end().await
+}
+
 /// Waits until a deal waits for this, and nothing is parked.
 async fn waits_for(world: &World, words: &str) -> anyhow::Result<String> {
     let waits = |status: &Status| {
@@ -205,11 +214,7 @@ async fn a_token_that_ended_is_waited_for_and_the_renewed_one_is_used_without_a_
         &world.control().cluster_token(&json!({"sub": ACCOUNT}))?,
     )?;
     // The credential rests for a minute, as far as the host knows.
-    world.later(Duration::from_secs(61));
-    arrived(&world, &row, 55_000.0).await?;
-    let after = world.quiet().await?;
-    ensure!(!after.lanes.contains_key("parked"), "{:?}", after.lanes);
-    world.end().await
+    goes_on_after(world, Duration::from_secs(61), &row, 55_000.0).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -277,12 +282,8 @@ async fn deals_wait_while_the_metadata_service_is_away_and_go_on_by_themselves()
     let before = world.control().row("opportunity", &row).context("a row")?;
     ensure!(amount(&before["estimatedvalue"]) == Some(42_000.0));
     world.control().clear_faults();
-    // Nobody does anything but let the time pass that the host waits between two tries.
-    world.later(Duration::from_secs(900));
-    arrived(&world, &row, 77_000.0).await?;
-    let after = world.quiet().await?;
-    ensure!(!after.lanes.contains_key("parked"), "{:?}", after.lanes);
-    world.end().await
+    // As long as the host waits between two tries.
+    goes_on_after(world, Duration::from_secs(900), &row, 77_000.0).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

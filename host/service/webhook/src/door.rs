@@ -214,13 +214,17 @@ impl Door {
         &self.counters
     }
 
-    async fn hear_partner_center(&self, id: &str, request: Request) -> Result<Answer, Refusal> {
+    async fn hear_partner_center(
+        &self,
+        id: &str,
+        caller: Option<Caller>,
+        request: Request,
+    ) -> Result<Answer, Refusal> {
         let listener = self
             .connections
             .get(id)
             .and_then(|listening| listening.partner_center.as_ref())
             .ok_or(Reason::ConnectionUnknown)?;
-        let caller = caller(&request);
         let (Parts { headers, .. }, body) = request.into_parts();
         check_size(&headers, partner_center::BODY_BYTES_MAX)?;
         let claim = listener.claim(&headers)?;
@@ -262,7 +266,7 @@ impl Door {
         }
     }
 
-    /// A place among those who are proven. Callers that failed too often share one, and wait for none.
+    /// A place among those who are proven. Callers that failed too often share a few of their own, and wait for none.
     async fn turn(
         &self,
         caller: Option<Caller>,
@@ -420,7 +424,7 @@ async fn partner_center(
     request: Request,
 ) -> Response {
     let caller = caller(&request);
-    let result = door.hear_partner_center(&id, request).await;
+    let result = door.hear_partner_center(&id, caller, request).await;
     door.answer(Source::PartnerCenter, &id, caller, result)
 }
 
