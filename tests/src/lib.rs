@@ -7,7 +7,6 @@ pub mod ask;
 mod deals;
 pub mod fleet;
 pub mod load;
-pub mod model;
 pub mod page;
 mod waits;
 
@@ -73,7 +72,8 @@ pub fn program(name: &str) -> anyhow::Result<PathBuf> {
     })
 }
 
-fn target() -> PathBuf {
+/// Where cargo builds.
+pub fn target() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .unwrap_or(Path::new("."));

@@ -15,7 +15,7 @@ pub(crate) mod types;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cosell_plugins::{Compiler, CompilerProcess, Engine, EngineSettings, Limits};
+use cosell_plugins::{Compiler, CompilerProcess, Engine, EngineError, EngineSettings, Limits};
 
 /// Where the engines of scripts and tables are.
 #[derive(Debug, clap::Args)]
@@ -55,13 +55,43 @@ pub(crate) fn engine() -> anyhow::Result<Engine> {
         }),
         Compiler::Here => Compiler::Here,
     };
-    Ok(Engine::new(EngineSettings {
-        cache_dir: None,
-        limits: Limits::default(),
-        threads: 0,
-        compiler,
-        ..EngineSettings::default()
-    })?)
+    keeping(
+        "tried",
+        EngineSettings {
+            cache_dir: None,
+            limits: Limits::default(),
+            threads: 0,
+            compiler,
+            ..EngineSettings::default()
+        },
+    )
+}
+
+/// An engine that compiles nothing twice: whoever writes a plugin asks about it again and again. `apart` are those that compile under the same limits,
+/// so that what took an author ten minutes does not pass for what a host would compile.
+pub(crate) fn keeping(apart: &str, settings: EngineSettings) -> anyhow::Result<Engine> {
+    let cache_dir = users_cache().map(|cache| cache.join("cosell").join(apart));
+    let kept = Engine::new(EngineSettings {
+        cache_dir,
+        ..settings.clone()
+    });
+    match kept {
+        // Of no use, or not this user's alone: it compiles each time.
+        Err(EngineError::Cache(why)) => {
+            tracing::debug!(%why, "compiled plugins are not kept");
+            Ok(Engine::new(settings)?)
+        }
+        other => Ok(other?),
+    }
+}
+
+/// Where this user keeps what can be made anew, as the XDG base directories say. None for who has no home, as many a service.
+fn users_cache() -> Option<PathBuf> {
+    let said = |name| std::env::var_os(name).map(PathBuf::from);
+    said("XDG_CACHE_HOME")
+        .filter(|path| path.is_absolute())
+        .or_else(|| Some(said("HOME")?.join(".cache")))
+        .filter(|path| path.is_absolute())
 }
 
 /// `1234567` → `1,234,567`

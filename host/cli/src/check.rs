@@ -5,17 +5,20 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use cosell_host::config::Config;
-use cosell_plugins::{Engine, EngineSettings, Limits, check_file_with};
+use cosell_plugins::{EngineSettings, Limits, check_file_with};
 use cosell_webhook::Source;
 
 pub(crate) fn plugin(file: &Path) -> anyhow::Result<ExitCode> {
-    let engine = Engine::new(EngineSettings {
-        cache_dir: None,
-        limits: Limits::default(),
-        threads: 2,
-        compiler: crate::compiler::compiler(),
-        ..EngineSettings::default()
-    })?;
+    let engine = crate::author::keeping(
+        "checked",
+        EngineSettings {
+            cache_dir: None,
+            limits: Limits::default(),
+            threads: 2,
+            compiler: crate::compiler::compiler(),
+            ..EngineSettings::default()
+        },
+    )?;
     let report = check_file_with(&engine, file, &crate::author::installed());
     println!("{report}");
     Ok(if report.is_good() {

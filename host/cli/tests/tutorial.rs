@@ -106,6 +106,11 @@ impl Shell {
             .env("PATH", &self.path)
             .env("COSELL_CONFIG", &self.config)
             .env_remove("COSELL_ENGINES")
+            // What the program compiled, and not in the home of who runs the tests.
+            .env(
+                "XDG_CACHE_HOME",
+                concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"),
+            )
             // Kept between runs, so that the guest SDK's generator is built once.
             .env("CARGO_TARGET_DIR", self.target.join("tutorial-target"))
             // Whatever this workspace was built from is here already.

@@ -1,6 +1,6 @@
 //! Keys and certificates: the TLS authority of the listeners, and the chain behind Partner Center's webhook signatures.
 
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use base64::Engine as _;
 use rcgen::{
@@ -162,7 +162,7 @@ impl WebhookSigner {
         Ok(Self {
             root_pem: root_cert.pem(),
             intermediate_pem: middle_cert.pem(),
-            leaf: RwLock::new(Signing::generate(&issuer)?),
+            leaf: RwLock::new(Signing::of(first_key()?, &issuer)?),
             issuer,
         })
     }
@@ -199,7 +199,7 @@ impl WebhookSigner {
 
     /// A new key and a new certificate of the same authority at the same address, as before the old one runs out.
     pub(crate) fn rotate(&self) -> Result<(), KeyError> {
-        let fresh = Signing::generate(&self.issuer)?;
+        let fresh = Signing::of(&fresh_key()?, &self.issuer)?;
         *self.leaf.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(())
     }
@@ -257,15 +257,32 @@ impl WebhookSigner {
 }
 
 impl Signing {
-    fn generate(issuer: &Issuer<'static, KeyPair>) -> Result<Self, KeyError> {
-        let private = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, WEBHOOK_KEY_BITS)?;
-        let key = rsa_key(private.to_pkcs8_der()?.as_bytes())?;
+    /// A key as PKCS#8, and a certificate for it.
+    fn of(pkcs8: &[u8], issuer: &Issuer<'static, KeyPair>) -> Result<Self, KeyError> {
+        let key = rsa_key(pkcs8)?;
         let certificate = leaf(WEBHOOK_SUBJECT)
             .signed_by(&key, issuer)?
             .der()
             .to_vec();
         Ok(Self { key, certificate })
     }
+}
+
+/// A new signing key, as PKCS#8.
+fn fresh_key() -> Result<Vec<u8>, KeyError> {
+    let private = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, WEBHOOK_KEY_BITS)?;
+    Ok(private.to_pkcs8_der()?.as_bytes().to_vec())
+}
+
+/// The key that every simulator of this process begins with, as PKCS#8: its primes take a fifth of a second to find, and nobody trusts a simulator's
+/// key but by the certificates above it, which are each one's own.
+fn first_key() -> Result<&'static [u8], KeyError> {
+    static FIRST: OnceLock<Vec<u8>> = OnceLock::new();
+    if let Some(key) = FIRST.get() {
+        return Ok(key);
+    }
+    let key = fresh_key()?;
+    Ok(FIRST.get_or_init(|| key))
 }
 
 /// A certificate file as text.

@@ -14,6 +14,7 @@ mod deploy;
 mod freeze;
 mod guests;
 mod plugins;
+mod programs;
 mod provide;
 mod report;
 mod sbom;

@@ -46,8 +46,13 @@ impl Workspace {
 pub(crate) fn cargo(workspace: &Workspace) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(&workspace.root);
-    // What cargo tells us about ourselves is not for the cargo that we start: build scripts that look at it (ring's) would run again, and everything
-    // behind them be compiled again, whenever somebody goes from `cargo test` to `cargo verify` and back.
+    quiet_about_us(&mut command);
+    command
+}
+
+/// What cargo tells us about ourselves is not for what we start: build scripts that look at it (ring's) would run again, and everything behind them be
+/// compiled again, whenever somebody goes from `cargo test` to `cargo verify` and back.
+pub(crate) fn quiet_about_us(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let is_ours = name.to_str().is_some_and(|name| {
             name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
@@ -56,7 +61,6 @@ pub(crate) fn cargo(workspace: &Workspace) -> Command {
             command.env_remove(name);
         }
     }
-    command
 }
 
 /// A program of the workspace, as `cargo test --workspace` has left it beside its tests: a build of its own would take other features of the

@@ -10,6 +10,7 @@ use crate::deny;
 use crate::deploy;
 use crate::guests::{Target, packages};
 use crate::plugins;
+use crate::programs;
 use crate::provide::{self, provide};
 use crate::report;
 use crate::sbom;
@@ -76,12 +77,7 @@ pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
             .args(["doc", "--quiet", "--workspace", "--no-deps"])
             .env("RUSTDOCFLAGS", "-D warnings"),
     )?;
-    step(
-        "tests",
-        cargo(workspace)
-            .args(["test", "--workspace"])
-            .env("RUST_TEST_THREADS", test_threads().to_string()),
-    )?;
+    programs::run(workspace)?;
     assumptions::check(workspace)?;
     step(
         "histories",
@@ -148,14 +144,6 @@ pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
         started.elapsed().as_secs_f32()
     );
     Ok(())
-}
-
-/// Tests at once: stories and hosts wait for clocks, leases and each other, so two of them leave two processors idle most of the time.
-fn test_threads() -> usize {
-    let said = std::env::var("RUST_TEST_THREADS").ok();
-    said.and_then(|said| said.parse().ok()).unwrap_or_else(|| {
-        2 * std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
-    })
 }
 
 /// What tests may do to a host (the variable of its failpoints) is not in the program that people run.

@@ -303,9 +303,15 @@ async fn i11_a_sweep_that_is_slowed_down_rests_the_credential_for_deals_too() ->
     ] {
         let before = desk.now();
         world.control().fault(always(service, 429, Some(REST_S)));
-        let swept = match service {
-            Service::Dataverse => sweep_crm(desk, connection).await,
-            _ => sweep_partner_center(desk, connection).await,
+        let swept = loop {
+            let swept = match service {
+                Service::Dataverse => sweep_crm(desk, connection).await,
+                _ => sweep_partner_center(desk, connection).await,
+            };
+            // A busy machine may cut a line: that says nothing of rest.
+            if !matches!(&swept, Err(Trouble::Remote(cut)) if cut.status.is_none()) {
+                break swept;
+            }
         };
         world.control().clear_faults();
         // The host's own sweep may have heard it first.
@@ -316,7 +322,7 @@ async fn i11_a_sweep_that_is_slowed_down_rests_the_credential_for_deals_too() ->
         let until = rests.map(|one| one.until);
         assert!(
             until.is_some_and(|until| until >= before + 1_000 * REST_S.cast_signed()),
-            "{credential}: {throttles:?}"
+            "{credential}: {throttles:?} after {swept:?}"
         );
         // The host's own sweep may have been slowed down after it, and rests longer.
         while desk

@@ -78,7 +78,7 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let meter = if args.no_cost {
         None
     } else {
-        Some(Meter::load(&args.file, &engines, limits)?)
+        Some(Meter::load(&trial, &args.file, &engines)?)
     };
     let answers = cases
         .iter()

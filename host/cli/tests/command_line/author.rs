@@ -41,6 +41,52 @@ fn json_of(dir: &Path, words: &str, code: i32) -> Value {
 }
 
 #[test]
+#[cfg(unix)]
+fn what_was_compiled_once_is_kept_where_only_this_user_reads_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let dir = tempfile::tempdir().unwrap();
+    let home = dir.path().join("cache");
+    says(dir.path(), "plugin new acme --language script", 0);
+    says(dir.path(), "plugin build acme", 0);
+    let check = || {
+        let mut command = binary();
+        command
+            .args(["plugin", "check", "acme/50-acme.js"])
+            .current_dir(dir.path())
+            .env("XDG_CACHE_HOME", &home);
+        let ended = command.output().expect("the binary runs");
+        assert!(ended.status.success(), "{}", stdout(&ended));
+        stdout(&ended)
+    };
+    let kept = || {
+        let mut files: Vec<_> = std::fs::read_dir(home.join("cosell/checked"))
+            .unwrap()
+            .map(|file| file.unwrap())
+            .map(|file| (file.path(), file.metadata().unwrap().modified().unwrap()))
+            .collect();
+        files.sort();
+        files
+    };
+    let told = check();
+    assert!(told.contains(" compiled in "), "{told}");
+    let first = kept();
+    assert!(first.len() > 1, "the key and what was compiled: {first:?}");
+    let told = check();
+    assert!(told.contains(" from cache in "), "{told}");
+    assert_eq!(kept(), first, "whatever is compiled is kept anew");
+    // Code from where others write could be anybody's: then it is compiled each time.
+    std::fs::set_permissions(
+        home.join("cosell/checked"),
+        std::fs::Permissions::from_mode(0o777),
+    )
+    .unwrap();
+    let told = check();
+    assert!(told.contains(" compiled in "), "{told}");
+    assert_eq!(kept(), first);
+}
+
+#[test]
 fn a_new_script_and_a_new_table_build_and_keep_every_law_as_they_are() {
     for (language, file) in [("script", "50-acme.js"), ("table", "50-acme.table.toml")] {
         let dir = tempfile::tempdir().unwrap();

@@ -13,10 +13,15 @@ mod verbs;
 
 use std::process::{Command, Output};
 
+/// Where a user keeps what can be made anew: among what cargo builds, not in the home of who runs the tests.
+const CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/cache");
+
 /// The binary under test.
 fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cosell"));
-    command.env_remove("COSELL_CONFIG");
+    command
+        .env_remove("COSELL_CONFIG")
+        .env("XDG_CACHE_HOME", CACHE);
     command
 }
 

@@ -14,6 +14,7 @@ pub(crate) async fn cosell(world: &World, words: &[&str]) -> std::io::Result<Out
         .args(words)
         .env("COSELL_CONFIG", &world.config)
         .env("USER", "anna")
+        .env("XDG_CACHE_HOME", crate::CACHE)
         .output()
         .await
 }

@@ -84,6 +84,10 @@ impl Cache {
         })
     }
 
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// The compiled component of this source, if this very host compiled it for this very engine.
     pub(crate) fn load(
         &self,

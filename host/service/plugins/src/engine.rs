@@ -102,9 +102,9 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::new`].
-    pub fn metered(limits: Limits) -> Result<Self, EngineError> {
+    pub fn metered(limits: Limits, cache_dir: Option<PathBuf>) -> Result<Self, EngineError> {
         let settings = EngineSettings {
-            cache_dir: None,
+            cache_dir,
             limits,
             threads: 0,
             compiler: Compiler::Here,
@@ -187,6 +187,11 @@ impl Engine {
 
     pub(crate) fn cache(&self) -> Option<&Cache> {
         self.inner.cache.as_ref()
+    }
+
+    /// Where compiled components are kept.
+    pub(crate) fn cache_dir(&self) -> Option<PathBuf> {
+        self.cache().map(|cache| cache.dir().to_owned())
     }
 
     pub(crate) fn thread_count(&self) -> usize {

@@ -100,17 +100,21 @@ pub enum MeterError {
 }
 
 impl Meter {
-    /// Loads the plugin once more, under these limits. Blocks while it compiles.
+    /// Loads the file of a plugin that is tried once more, under the same limits. Blocks while it compiles.
     ///
     /// # Errors
     /// [`MeterError`].
-    pub fn load(path: &Path, engines: &[PathBuf], limits: Limits) -> Result<Self, MeterError> {
+    pub fn load(tried: &Trial, path: &Path, engines: &[PathBuf]) -> Result<Self, MeterError> {
+        let limits = tried.limits();
         // Counting is slower, and must not be what stops it.
-        let engine = Engine::metered(Limits {
-            call_ms: limits.call_ms * 4,
-            start_ms: limits.start_ms * 4,
-            ..limits
-        })?;
+        let engine = Engine::metered(
+            Limits {
+                call_ms: limits.call_ms * 4,
+                start_ms: limits.start_ms * 4,
+                ..limits
+            },
+            tried.plugin().guest.engine.cache_dir(),
+        )?;
         Trial::load_with(&engine, path, engines)
             .map(Self)
             .map_err(|refused| MeterError::Refused(Box::new(refused)))

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use cosell_plugins::author::{Check, Exam, ExamReport, Finding, Meter, Recorded, Verdict, inspect};
 use cosell_plugins::trial::Trial;
-use cosell_plugins::{Engine, EngineSettings, Limits};
+use cosell_plugins::{Engine, EngineSettings};
 use cosell_sync::deal::{Address, Deal, Unit, UnitValue};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -340,7 +340,7 @@ fn the_cost_of_a_question_is_the_same_each_time_and_grows_with_the_work() {
             &format!("export const opportunity = {{ toRow: () => {{ {body} return []; }} }};"),
         ));
         let trial = Trial::load(&shared(), &path).unwrap();
-        let meter = Meter::load(&path, &[], Limits::default()).unwrap();
+        let meter = Meter::load(&trial, &path, &[]).unwrap();
         let case = trial.standard_case("opportunity.to-row");
         let measured = trial.measure(&case, Some(&meter)).unwrap();
         assert!(

@@ -15,7 +15,7 @@ use super::clients::clients;
 use super::people::{PERSONS, People, Person};
 use super::view::Mapping;
 use super::wire::Wire;
-use crate::{components, id, target};
+use cosell_tests::{components, id, target};
 
 /// When every history begins.
 const BEGINNING: &str = "2026-06-01T08:00:00Z";

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::op::{Act, Birth, Deed, Fate, Field, HoldFor, Kind};
 use super::view::{self, ASKED_HELP, HELP, Mapping, SYNC, VISIBLE, View};
-use crate::id;
+use cosell_tests::id;
 
 /// The solutions of the catalogue.
 const SOLUTIONS: [&str; 3] = ["SOL-12345-ABC", "SOL-23456-DEF", "SOL-34567-GHI"];

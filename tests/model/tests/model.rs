@@ -3,14 +3,14 @@
 
 use std::sync::{Arc, OnceLock};
 
-use cosell_tests::model::draw::{Scope, history};
-use cosell_tests::model::history::{Order, kit, play, play_many, watch};
-use cosell_tests::model::kit::Kit;
-use cosell_tests::model::known::KNOWN;
-use cosell_tests::model::layer::{ANSWERED, FENCED, INTENDED, KEPT, ONE_LEASE, RESTS};
-use cosell_tests::model::op;
-use cosell_tests::model::tell::tell;
-use cosell_tests::model::wire::Spoil;
+use cosell_model::draw::{Scope, history};
+use cosell_model::history::{Order, kit, play, play_many, watch};
+use cosell_model::kit::Kit;
+use cosell_model::known::KNOWN;
+use cosell_model::layer::{ANSWERED, FENCED, INTENDED, KEPT, ONE_LEASE, RESTS};
+use cosell_model::op;
+use cosell_model::tell::tell;
+use cosell_model::wire::Spoil;
 
 /// Compiled once for all tests here.
 fn shared() -> Arc<Kit> {

@@ -10,12 +10,12 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum as _};
-use cosell_tests::model::draw::Scope;
-use cosell_tests::model::history::{Order, kit, play_many, watch};
-use cosell_tests::model::kit::Kit;
-use cosell_tests::model::op;
-use cosell_tests::model::tell::tell;
-use cosell_tests::model::wire::Spoil;
+use cosell_model::draw::Scope;
+use cosell_model::history::{Order, kit, play_many, watch};
+use cosell_model::kit::Kit;
+use cosell_model::op;
+use cosell_model::tell::tell;
+use cosell_model::wire::Spoil;
 
 /// A quarter of a history is allocating; this allocator takes half of that away.
 #[global_allocator]
