@@ -10,6 +10,7 @@ use std::fs;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::plugins;
+use crate::programs::side_by_side;
 use crate::steps::{Workspace, cargo, heard};
 
 const FACTS: &str = "host/simulator/src/assumptions.rs";
@@ -123,36 +124,53 @@ pub(crate) fn play(workspace: &Workspace, only: &[String], breadth: Breadth) -> 
         usual.otherwise,
         usual.said
     );
-    let mut wrong = Vec::new();
-    for (place, fact) in facts.iter().enumerate() {
-        if !only.is_empty() && !only.contains(&fact.name) {
-            continue;
-        }
+    let mut asked: Vec<(usize, &Fact)> = facts
+        .iter()
+        .enumerate()
+        .filter(|(_, fact)| only.is_empty() || only.contains(&fact.name))
+        .collect();
+    // The first in the table begins.
+    asked.reverse();
+    let wrong: Vec<String> = side_by_side(asked, |(place, fact)| {
         let verdict = &verdicts[&fact.name];
-        let mut met = met(&usual.told, &fact.name);
-        if !met.is_empty() && !verdict.met_in.is_empty() && !met.contains_key(&verdict.met_in) {
-            met.extend(met_alone(workspace, fact, verdict)?);
-        }
-        if let Err(problem) = met_as_said(verdict, &met) {
-            wrong.push(format!("{}: {problem}", fact.name));
-        }
-        if met.is_empty() {
-            continue;
-        }
-        let mut played = met;
-        if !verdict.only.is_empty() {
-            played.retain(|story, _| verdict.only.contains(story));
-        }
-        if breadth == Breadth::Few {
-            played = few(verdict, &played, place);
-        }
-        if let Err(problem) = turned_over(workspace, fact, verdict, &played)? {
-            wrong.push(format!("{}: {problem}", fact.name));
-        }
-    }
+        judged(workspace, fact, verdict, &usual.told, (breadth, place))
+    })?
+    .concat();
     ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
     fs::write(workspace.root().join(DOCUMENT), render(&facts, &verdicts))
         .with_context(|| format!("cannot write {DOCUMENT}"))
+}
+
+/// What is wrong with the verdict over a fact, after the stories that meet it were played in its other reading.
+fn judged(
+    workspace: &Workspace,
+    fact: &Fact,
+    verdict: &Verdict,
+    usual: &str,
+    (breadth, place): (Breadth, usize),
+) -> Result<Vec<String>> {
+    let mut wrong = Vec::new();
+    let mut met = met(usual, &fact.name);
+    if !met.is_empty() && !verdict.met_in.is_empty() && !met.contains_key(&verdict.met_in) {
+        met.extend(met_alone(workspace, fact, verdict)?);
+    }
+    if let Err(problem) = met_as_said(verdict, &met) {
+        wrong.push(format!("{}: {problem}", fact.name));
+    }
+    if met.is_empty() {
+        return Ok(wrong);
+    }
+    let mut played = met;
+    if !verdict.only.is_empty() {
+        played.retain(|story, _| verdict.only.contains(story));
+    }
+    if breadth == Breadth::Few {
+        played = few(verdict, &played, place);
+    }
+    if let Err(problem) = turned_over(workspace, fact, verdict, &played)? {
+        wrong.push(format!("{}: {problem}", fact.name));
+    }
+    Ok(wrong)
 }
 
 /// Plays the story that a verdict names by itself: what a host does at its own pace, as a sweep, may have come too late among so many worlds.
@@ -162,7 +180,9 @@ fn met_alone(
     verdict: &Verdict,
 ) -> Result<BTreeMap<String, u64>> {
     let named = BTreeMap::from([(verdict.met_in.clone(), 0)]);
-    Ok(met(&stories(workspace, None, &named)?.told, &fact.name))
+    let alone = format!("{}-alone", fact.name);
+    let played = stories_noted(workspace, None, &named, &alone)?;
+    Ok(met(&played.told, &fact.name))
 }
 
 /// Plays the stories that meet a fact with the fact turned over, and says where they do not end as the verdict expects.
@@ -211,15 +231,32 @@ fn stories(
     fact: Option<&Fact>,
     named: &BTreeMap<String, u64>,
 ) -> Result<Played> {
+    let note = fact.map_or("usual", |fact| fact.name.as_str());
+    stories_noted(workspace, fact, named, note)
+}
+
+/// The same; what they decide is noted under this name, so that those that are played beside each other do not write into one file.
+fn stories_noted(
+    workspace: &Workspace,
+    fact: Option<&Fact>,
+    named: &BTreeMap<String, u64>,
+    note: &str,
+) -> Result<Played> {
     let name = fact.map_or("no fact", |fact| fact.name.as_str());
-    let decided = workspace.target().join("decided-by-assumptions");
+    let notes = workspace.target().join("decided-by-assumptions");
+    if notes.is_file() {
+        // Of an older xtask.
+        fs::remove_file(&notes)?;
+    }
+    fs::create_dir_all(&notes)?;
+    let decided = notes.join(note);
     // Of an earlier time.
     let _absent_is_good = fs::remove_file(&decided);
     let mut stories = cargo(workspace);
     stories
         .args(["test", "--quiet", "--workspace", "--test", "stories", "--"])
         // They wait for each other more than they compute.
-        .args(["--test-threads", "6"])
+        .args(["--test-threads", "4"])
         .env(DECIDED, &decided);
     if let Some(fact) = fact {
         stories.env(FLIP, &fact.name);

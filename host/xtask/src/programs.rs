@@ -124,42 +124,59 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     )
 }
 
-/// Runs as many at a time as there are processors, the last one first. Answers how to repeat those that failed.
+/// Runs them. Answers how to repeat those that failed.
 fn at_once(programs: Vec<Program>) -> Result<Vec<String>> {
-    let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     // Within a program, too, they wait more than they compute.
     let said = std::env::var("RUST_TEST_THREADS").ok();
     let threads = said
         .and_then(|said| said.parse().ok())
-        .unwrap_or(2 * processors);
-    let waiting = Mutex::new(programs);
-    let failed = Mutex::new(Vec::new());
-    let work = || -> Result<()> {
+        .unwrap_or(2 * processors());
+    let ended = side_by_side(programs, |program| {
+        let ended = program.run(threads)?;
+        tell(&program, &ended)?;
+        Ok((!ended.holds).then(|| program.command()))
+    })?;
+    Ok(ended.into_iter().flatten().collect())
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
+}
+
+/// Does as many at a time as there are processors, the last one first. Answers what came of them, in the order in which they ended.
+///
+/// # Errors
+/// The first that there was; what has begun comes to its end.
+pub(crate) fn side_by_side<T: Send, R: Send>(
+    waiting: Vec<T>,
+    work: impl Fn(T) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
+    let waiting = Mutex::new(waiting);
+    let done = Mutex::new(Vec::new());
+    let worker = || -> Result<()> {
         loop {
-            // In a statement of its own: whoever runs one does not hold the list.
+            // In a statement of its own: whoever works does not hold the list.
             let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let Some(program) = next else {
+            let Some(next) = next else {
                 return Ok(());
             };
-            let ended = program.run(threads)?;
-            tell(&program, &ended)?;
-            if !ended.holds {
-                let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
-                failed.push(program.command());
-            }
+            let result = work(next)?;
+            done.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(result);
         }
     };
     std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..processors).map(|_| scope.spawn(work)).collect();
+        let workers: Vec<_> = (0..processors()).map(|_| scope.spawn(worker)).collect();
         for worker in workers {
             match worker.join() {
                 Ok(ended) => ended?,
-                Err(_) => bail!("whoever ran tests has panicked"),
+                Err(_) => bail!("who worked beside others has panicked"),
             }
         }
         Ok(())
     })?;
-    Ok(failed.into_inner().unwrap_or_else(PoisonError::into_inner))
+    Ok(done.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// One line of what holds; everything of what does not. As one piece, since others tell meanwhile.

@@ -37,8 +37,10 @@ pub struct Trace {
     pub broken: Option<Broken>,
     /// Events that the host has acknowledged.
     pub acknowledged: Vec<AcceptedEvent>,
-    /// Operations whose intents are committed and open.
-    open: BTreeSet<String>,
+    /// Operations whose intents are committed and open, and the fence under which each was.
+    open: BTreeMap<String, i64>,
+    /// Operations whose intents somebody with a newer lease has closed: who stood still before it sent them sends them yet (S14).
+    overtaken: BTreeSet<String>,
     /// The newest lease of each lane; none once it has ended.
     leases: BTreeMap<LaneId, (Lease, bool)>,
     /// What had rung when each lane's run looked.
@@ -56,7 +58,8 @@ impl Trace {
 
     /// A call goes out; `operation` if it is a write.
     pub fn call(&mut self, credential: &str, operation: Option<&str>, now: Millis) {
-        if let Some(operation) = operation.filter(|one| !self.open.contains(*one)) {
+        let is_intended = |one: &str| self.open.contains_key(one) || self.overtaken.contains(one);
+        if let Some(operation) = operation.filter(|one| !is_intended(one)) {
             let how = format!("operation {operation} was sent to {credential}");
             self.breaks(INTENDED, how);
         }
@@ -64,6 +67,15 @@ impl Trace {
         if self.minds_throttles && now < until {
             let how = format!("{credential} was called {} ms too early", until - now);
             self.breaks(RESTS, how);
+        }
+    }
+
+    /// The intent of an operation is closed by whoever has this lease.
+    fn close(&mut self, operation: String, lease: &Lease) {
+        if let Some(fence) = self.open.remove(&operation)
+            && fence < lease.fence
+        {
+            self.overtaken.insert(operation);
         }
     }
 
@@ -280,7 +292,7 @@ impl Layer {
                 ..Change::default()
             };
             self.inner.complete_write(&asked, change).await?;
-            lock(&self.trace).open.remove(&intent.operation);
+            lock(&self.trace).close(intent.operation, lease);
         }
         if self.is(Spoil::RandomIds) {
             let link = state.link.get_or_insert_with(LinkState::default);
@@ -322,7 +334,7 @@ impl Layer {
         let operation = intent.operation.clone();
         self.inner.intend(&asked, intent).await?;
         self.worked(lease);
-        lock(&self.trace).open.insert(operation);
+        lock(&self.trace).open.insert(operation, lease.fence);
         Ok(())
     }
 
@@ -359,7 +371,7 @@ impl Layer {
         self.inner.complete_write(&asked, change).await?;
         self.worked(lease);
         if let Some(operation) = operation {
-            lock(&self.trace).open.remove(&operation);
+            lock(&self.trace).close(operation, lease);
         }
         Ok(())
     }
@@ -404,7 +416,7 @@ impl Layer {
         lock(&self.memory).unwritten.remove(&lease.lane);
         let mut trace = lock(&self.trace);
         if let Some(operation) = operation {
-            trace.open.remove(&operation);
+            trace.close(operation, lease);
         }
         if let Some((_, has_ended)) = trace.leases.get_mut(&lease.lane) {
             *has_ended = true;

@@ -401,6 +401,11 @@ pub(crate) struct Channel {
 }
 
 impl Channel {
+    /// Gets hold of a token, so that a call that follows at once waits for nobody but the service.
+    pub(crate) async fn ready(&self) -> Result<(), RemoteError> {
+        self.tokens.bearer(&self.endpoint.audience).await.map(drop)
+    }
+
     /// Sends with a token; a 401 costs the token and one more try. Whatever the status, the answer is returned.
     pub(crate) async fn send(&self, call: &Call) -> Result<Answer, RemoteError> {
         let bearer = self.tokens.bearer(&self.endpoint.audience).await?;

@@ -319,6 +319,12 @@ async fn one(run: &mut Run<'_>, sight: &Sight, write: Write) -> Result<(), Troub
 async fn intend(run: &mut Run<'_>, intent: Intent) -> Result<String, Trouble> {
     let operation = intent.operation.clone();
     tracing::Span::current().record("intent", operation.as_str());
+    // The token first: who stood still while it was fetched, and whose lease has gone to somebody else, learns that from the store and sends nothing.
+    if intent.target.side == Side::PartnerCenter.as_str() {
+        run.connection.partner_center.ready().await?;
+    } else {
+        run.connection.dataverse.ready().await?;
+    }
     run.intend(intent).await?;
     Ok(operation)
 }

@@ -27,6 +27,8 @@ pub(super) struct Reading {
     pub(super) crm: cosell_plugins::Reading,
     /// The row as the plugins saw it: its name without the mark.
     pub(super) seen: Option<Seen>,
+    /// The platform takes writes to the row, see [`Sight::row_is_open`].
+    row_is_open: bool,
     pub(super) gate: Gate,
 }
 
@@ -39,6 +41,7 @@ impl Reading {
             pc_phase: Phase::Unborn,
             crm: cosell_plugins::Reading::default(),
             seen: Some(seen),
+            row_is_open: true,
             gate: nobody_decided(),
         }
     }
@@ -102,6 +105,8 @@ impl Reading {
     /// For the merge.
     pub(super) fn views(&self) -> Sides<View> {
         let crm_phase = match self.crm.units.get(&Unit::State) {
+            // A lead that was qualified without an opportunity, as well.
+            _ if !self.row_is_open => Phase::Closed,
             Some(UnitValue::State(state)) if state.standing.is_closed() => Phase::Closed,
             _ => Phase::Open,
         };
@@ -181,6 +186,7 @@ pub(super) async fn read(run: &mut Run<'_>, sight: &Sight) -> Result<Reading, Tr
         pc_phase,
         crm,
         seen,
+        row_is_open: sight.row_is_open(),
         gate: nobody_decided(),
     };
     reading.gate = gate(run, sight, &reading).await?;

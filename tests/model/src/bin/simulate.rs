@@ -48,6 +48,9 @@ struct Arguments {
     /// Every mistake of the protocol, one after the other: which seed shows it. Fails when one is not shown within --seeds histories.
     #[arg(long)]
     mutants: bool,
+    /// Ops of a history at most: a night may play longer ones.
+    #[arg(long, default_value_t = Scope::default().ops_max)]
+    length: usize,
     /// Ends after so many failures.
     #[arg(long, default_value_t = 5)]
     failures: usize,
@@ -109,6 +112,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         failures_max: arguments.failures,
         scope: Scope {
             always_rough: arguments.mutant.is_some(),
+            ops_max: arguments.length,
             ..Scope::default()
         },
         spoil: arguments.spoil.or(arguments.mutant),
@@ -148,6 +152,7 @@ fn hunt(kit: &Kit, arguments: &Arguments) -> bool {
                 failures_max: 1,
                 scope: Scope {
                     always_rough: true,
+                    ops_max: arguments.length,
                     ..Scope::default()
                 },
                 spoil: Some(mutant),

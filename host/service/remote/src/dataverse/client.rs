@@ -114,6 +114,14 @@ impl Dataverse {
         self.0.channel.meter.as_ref()
     }
 
+    /// Gets hold of a token, if there is none that is good: a call that follows at once waits for nobody but the service.
+    ///
+    /// # Errors
+    /// [`RemoteError`] of the sign-in.
+    pub async fn ready(&self) -> Result<(), RemoteError> {
+        self.0.channel.ready().await
+    }
+
     /// The user and organisation behind the credential. The organisation's id is what a connection is bound to (S22).
     ///
     /// # Errors

@@ -105,6 +105,14 @@ impl PartnerCenter {
         self.referrals.meter.as_ref()
     }
 
+    /// Gets hold of a token, if there is none that is good: a call that follows at once waits for nobody but the service.
+    ///
+    /// # Errors
+    /// [`RemoteError`] of the sign-in.
+    pub async fn ready(&self) -> Result<(), RemoteError> {
+        self.referrals.ready().await
+    }
+
     /// Reads one referral.
     ///
     /// # Errors
