@@ -290,6 +290,29 @@ async fn i11_the_sweep_makes_no_request_while_a_credential_rests() -> Told {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_sweep_that_may_see_both_records_of_a_deal_changes_nothing() -> Told {
+    let world = World::start().await?;
+    let account = world.account("Contoso Kft.", "HU")?;
+    let row = world.opportunity(&account, &json!({ HELP: 299_600_005 }))?;
+    let referral = text(&world.referral_of(&row).await?, "id");
+    world
+        .until("Microsoft's referral", |control| {
+            control.microsoft_referral(&referral)
+        })
+        .await?;
+    world.row_of(&referral).await?;
+    world.quiet().await?;
+    let before = world.control().ledger(0).len();
+    let desk = world.desk()?;
+    sweep_partner_center(desk, &desk.connections["simulated"]).await?;
+    world.quiet().await?;
+    assert_eq!(world.control().ledger(0).len(), before, "nothing was new");
+    let counts = world.control().counts();
+    assert_eq!((counts.referrals, counts.microsoft_referrals), (1, 1));
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn i11_a_sweep_that_is_slowed_down_rests_the_credential_for_deals_too() -> Told {
     /// Longer than a busy machine takes from hearing of it to reading it.
     const REST_S: u64 = 6;
