@@ -160,7 +160,11 @@ pub(crate) fn side_by_side<T: Send, R: Send>(
             let Some(next) = next else {
                 return Ok(());
             };
-            let result = work(next)?;
+            let result = work(next).inspect_err(|_| {
+                // Nothing more is begun.
+                let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+                waiting.clear();
+            })?;
             done.lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .push(result);

@@ -389,15 +389,7 @@ impl<'a> Stage<'a> {
         };
         if has_frozen {
             // The next one is another process, with clients of its own: nothing waits for what the frozen one has begun.
-            self.desk = desk(
-                self.kit,
-                &self.world,
-                &self.wire,
-                &self.layer,
-                &self.skew,
-                self.set,
-                &self.choices,
-            )?;
+            self.desk = self.another_desk()?;
         }
         wire.may_freeze(false);
         lock(&wire.trace).minds_throttles = false;
@@ -474,10 +466,9 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    /// Another process on the same store. Its first set of plugins, and its configuration, may be others: what is parked is tried again.
-    async fn restart(&mut self) -> anyhow::Result<()> {
-        *lock(&self.cut) = None;
-        self.desk = desk(
+    /// What another process would work with: clients of its own, on the same store.
+    fn another_desk(&self) -> anyhow::Result<Arc<Desk>> {
+        desk(
             self.kit,
             &self.world,
             &self.wire,
@@ -485,7 +476,13 @@ impl<'a> Stage<'a> {
             &self.skew,
             self.set,
             &self.choices,
-        )?;
+        )
+    }
+
+    /// Another process on the same store. Its first set of plugins, and its configuration, may be others: what is parked is tried again.
+    async fn restart(&mut self) -> anyhow::Result<()> {
+        *lock(&self.cut) = None;
+        self.desk = self.another_desk()?;
         self.layer.resume().await?;
         cosell_host::app::wake_parked(&self.desk).await;
         Ok(())

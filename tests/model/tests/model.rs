@@ -246,29 +246,12 @@ const MUTANTS: [(Spoil, &str, &str); 17] = [
     ),
 ];
 
-#[test]
-fn every_mutant_is_caught() {
-    let kit = shared();
-    let listed: Vec<Spoil> = MUTANTS.iter().map(|(mutant, ..)| *mutant).collect();
-    assert_eq!(listed, Spoil::MUTANTS);
-    on_a_large_stack(|| {
-        for (mutant, line, promise) in MUTANTS {
-            let ops = op::parse(line).unwrap();
-            let alone = play(&kit, 1, &ops);
-            assert_eq!(alone, None, "without {mutant:?}: {line}");
-            let broken = watch(&kit, 1, &ops, Some(mutant), |_| {});
-            let seen = broken.as_ref().map(|broken| broken.promise);
-            assert_eq!(seen, Some(promise), "{mutant:?}: {line}: {broken:?}");
-        }
-    });
-}
-
-#[test]
-fn the_judge_sees_what_a_bad_host_would_do() {
+/// Without the mistake its history keeps every promise, and with it this one is broken.
+fn each_is_seen(mistakes: &[(Spoil, &str, &str)]) {
     let kit = shared();
     on_a_large_stack(|| {
-        for (spoil, line, promise) in SPOILT {
-            let ops = op::parse(line).unwrap();
+        for &(spoil, line, promise) in mistakes {
+            let ops = op::parse(line).expect("a history");
             let alone = play(&kit, 1, &ops);
             assert_eq!(alone, None, "without {spoil:?}: {line}");
             let broken = watch(&kit, 1, &ops, Some(spoil), |_| {});
@@ -276,6 +259,18 @@ fn the_judge_sees_what_a_bad_host_would_do() {
             assert_eq!(seen, Some(promise), "{spoil:?}: {line}: {broken:?}");
         }
     });
+}
+
+#[test]
+fn every_mutant_is_caught() {
+    let listed: Vec<Spoil> = MUTANTS.iter().map(|(mutant, ..)| *mutant).collect();
+    assert_eq!(listed, Spoil::MUTANTS);
+    each_is_seen(&MUTANTS);
+}
+
+#[test]
+fn the_judge_sees_what_a_bad_host_would_do() {
+    each_is_seen(&SPOILT);
 }
 
 /// The store's clock steps forward and back by an hour, between and within everything that waits: leases, backoff, throttles, a quiet period.
