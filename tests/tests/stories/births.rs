@@ -1,7 +1,10 @@
 //! How deals come into being, on either side, once.
 
-use cosell_simulator::{FaultKind, Service};
-use cosell_tests::{World, text};
+use cosell_simulator::{
+    Arrival, Assumptions, Fault, FaultKind, Service, SimulatorConfig, WebhookFault,
+    WebhookFaultKind,
+};
+use cosell_tests::{World, id, text};
 use serde_json::json;
 
 use crate::{AUDIT, HELP, IDENTIFIER, Told, once};
@@ -92,7 +95,7 @@ async fn s20_an_incomplete_deal_waits_without_a_cross_and_goes_on_when_it_is_com
         "name": "Data platform", "estimatedvalue": 1_000, "estimatedclosedate": "2026-12-15",
         "parentaccountid@odata.bind": format!("/accounts({account})"), "msft_microsoftpartnercenterreferralsync": true,
     });
-    let row = cosell_tests::id(&world.control().seller_creates("opportunity", &row)?.record);
+    let row = id(&world.control().seller_creates("opportunity", &row)?.record);
     let waiting = loop {
         let status = world.quiet().await?;
         if let Some(deal) = status
@@ -152,7 +155,7 @@ async fn a_bell_about_a_record_that_is_gone_costs_one_look() -> Told {
     let world = World::start().await?;
     let account = world.account("Contoso Kft.", "HU")?;
     let row = json!({ "name": "A mistake", "msft_microsoftpartnercenterreferralsync": true, "parentaccountid@odata.bind": format!("/accounts({account})") });
-    let row = cosell_tests::id(&world.control().seller_creates("opportunity", &row)?.record);
+    let row = id(&world.control().seller_creates("opportunity", &row)?.record);
     world.control().seller_deletes("opportunity", &row)?;
     world.quiet().await?;
     assert_eq!(world.control().counts().referrals, 0);
@@ -192,5 +195,67 @@ async fn s13_a_copied_row_is_told_and_never_shares_the_originals_referral() -> T
     let own = text(&world.referral_of(&copy).await?, "id");
     assert_ne!(own, referral);
     world.row_of(&own).await?;
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s13_two_lanes_that_made_the_same_row_at_the_same_moment_end_in_one() -> Told {
+    let world = World::with(
+        SimulatorConfig {
+            assumptions: Assumptions {
+                // So that the lane of our own referral cannot see that Microsoft's has one, too.
+                list_shows_related: false,
+                ..Assumptions::default()
+            },
+            ..SimulatorConfig::demo()
+        },
+        &[],
+    )
+    .await?;
+    // Microsoft's rings first, and both lanes have looked before either has made the lead.
+    world.control().webhook_fault(WebhookFault {
+        service: Service::PartnerCenter,
+        count: Some(1),
+        kind: WebhookFaultKind::Delay { ms: 300 },
+    });
+    world.control().fault(Fault {
+        service: Service::Dataverse,
+        method: Some("PATCH".to_owned()),
+        path_prefix: String::new(),
+        skip: 0,
+        count: None,
+        kind: FaultKind::Delay { ms: 1_000 },
+    });
+    let arrival = world.control().referral_arrives_as(
+        Arrival::CoSell,
+        &json!({
+            "name": "Both ring", "customerProfile": { "name": "Fabrikam GmbH",
+                "address": { "addressLine1": "Main Street 1", "city": "Berlin", "postalCode": "10115", "country": "DE" } },
+            "consent": { "consentToToShareInfoWithOthers": true, "consentToContact": true, "consentToShareReferralWithMicrosoftSellers": true },
+            "details": { "notes": "both ring", "dealValue": 1_000, "currency": "EUR", "closingDateTime": "2027-03-31T00:00:00Z",
+                "requirements": { "solutions": [{ "type": "Name", "id": "SOL-12345-ABC", "name": "Our app" }] } },
+        }),
+    )?;
+    let referral = id(&arrival.record);
+    world
+        .until("our id in the referral", |control| {
+            (!control.referral(&referral)?["externalReferenceId"].is_null()).then_some(())
+        })
+        .await?;
+    world.control().clear_faults();
+    let status = world
+        .status_where(|status| {
+            let deals = status.deals.iter();
+            let lanes: Vec<_> = deals.filter(|deal| deal.state != "retired").collect();
+            lanes.len() == 1 && lanes[0].microsoft_referral.is_some()
+        })
+        .await?;
+    let of_referral = status
+        .deals
+        .iter()
+        .filter(|deal| deal.referral.as_deref() == Some(referral.as_str()));
+    assert_eq!(of_referral.count(), 1);
+    world.quiet().await?;
+    assert_eq!(world.control().counts().leads, 1);
     world.end().await
 }

@@ -1,6 +1,6 @@
 //! Around a write: its intent before it, and after it what it has settled (I5, S6).
 
-use cosell_store::{Attempt, Change, Intent};
+use cosell_store::{Attempt, Change, Intent, StoreError};
 use cosell_sync::deal::{Unit, UnitValue, Units};
 use cosell_sync::merge::Plan;
 use cosell_sync::side::Side;
@@ -47,7 +47,20 @@ impl Run<'_> {
             ..self.change(true)
         };
         failpoint!("close.before");
-        self.desk.store.complete_write(&self.lease, change).await?;
+        // The write has ended, whoever has its record by now.
+        let alone = Change {
+            attempt: change.attempt.clone(),
+            audit: change.audit.clone(),
+            ..Change::default()
+        };
+        let store = &self.desk.store;
+        let closed = store.complete_write(&self.lease, change).await;
+        if let Err(StoreError::Linked { .. }) = &closed {
+            // Two lanes made the same record at the same moment (S13). An intent that stayed open would keep this one from handing itself over,
+            // which is what its next look finds to be done.
+            store.complete_write(&self.lease, alone).await?;
+        }
+        closed?;
         failpoint!("close.after");
         Ok(())
     }
