@@ -17,6 +17,7 @@ mod plugins;
 mod programs;
 mod provide;
 mod report;
+mod room;
 mod sbom;
 mod scenarios;
 mod steps;
@@ -58,7 +59,7 @@ The workshop of cosell.
   cargo xtask verify [--all]   everything that must hold before a push: plugins, fmt, the contract against its releases, deny, clippy, rustdoc,
                                tests, random histories and the demo. --all also plays the assumptions, other people's clients and a browser against
                                the simulator, components in JavaScript and Python, and the deployment examples; builds the release, looks that no failpoint is in it, writes
-                               its bill of materials, builds the benches and puts the simulator under load
+                               its bill of materials and puts the simulator under load
 
 `cargo demo` and `cargo verify` are short for two of them. Components land in target/plugins (the stock mapping),
 target/engines (what runs scripts and tables), target/examples (things to copy and to drop in) and target/hostile (guests that misbehave, for tests).

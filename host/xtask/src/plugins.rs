@@ -13,7 +13,7 @@ use crate::wasm_c;
 /// What all but a few guests are built for.
 pub(crate) const TARGET: &str = Target::Bare.as_str();
 /// See the workspace manifest.
-const PROFILE: &str = "plugin";
+pub(crate) const PROFILE: &str = "plugin";
 
 /// Builds what changed; a component whose bytes are the same is not touched, so nobody who watches the folder is woken.
 pub(crate) fn build(workspace: &Workspace) -> Result<()> {

@@ -1,15 +1,25 @@
 //! The tests, as `cargo test --workspace` runs them, only several programs at a time: hosts and stories wait for clocks, leases and each other, so one
 //! program after the other leaves half of the processors idle.
 
+use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, ExitStatus};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::steps::{Workspace, answer, cargo, quiet_about_us, step};
+
+/// A program of tests that is not through by then hangs; on a busy machine the longest takes three minutes.
+const PATIENCE: Duration = Duration::from_secs(20 * 60);
+
+/// In a clean clone this one waits for cargo, for minutes: it begins first.
+const BUILDS: &str = "tutorial";
+
+/// Between two looks whether one has ended.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// What cargo says of something that it built; of its other messages, none of this.
 #[derive(serde::Deserialize)]
@@ -52,24 +62,55 @@ impl Program {
         }
     }
 
-    /// Runs it to its end.
-    fn run(&self, threads: usize) -> Result<Ended> {
+    /// Runs it to its end, or to the end of our patience.
+    fn run(&self, threads: usize, patience: Duration) -> Result<Ended> {
         let started = Instant::now();
+        // Into files: a pipe would be held open by what it leaves behind.
+        let (out, err) = (
+            tempfile::NamedTempFile::new()?,
+            tempfile::NamedTempFile::new()?,
+        );
         let mut command = Command::new(&self.file);
         quiet_about_us(&mut command);
-        let output = command
+        let mut child = command
             .current_dir(&self.folder)
             .env("CARGO_MANIFEST_DIR", &self.folder)
             .env("RUST_TEST_THREADS", threads.to_string())
-            .output()
+            .stdout(out.reopen()?)
+            .stderr(err.reopen()?)
+            .spawn()
             .with_context(|| format!("cannot start {}", self.file.display()))?;
-        let mut said = String::from_utf8_lossy(&output.stdout).into_owned();
-        said.push_str(&String::from_utf8_lossy(&output.stderr));
+        let status = wait(&mut child, started + patience)?;
+        let mut said = String::new();
+        for file in [&out, &err] {
+            said.push_str(&String::from_utf8_lossy(&fs::read(file.path())?));
+        }
+        if status.is_none() {
+            let minutes = patience.as_secs() / 60;
+            said.push_str(&format!(
+                "\nended by force: it hung for {minutes} minutes\n"
+            ));
+        }
         Ok(Ended {
-            holds: output.status.success(),
+            holds: status.is_some_and(|status| status.success()),
             seconds: started.elapsed().as_secs_f32(),
             said,
         })
+    }
+}
+
+/// Waits for it. None: it was ended by force at that moment.
+fn wait(child: &mut Child, until: Instant) -> Result<Option<ExitStatus>> {
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if Instant::now() > until {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        std::thread::sleep(LOOK);
     }
 }
 
@@ -108,7 +149,10 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let mut programs = programs(&told)?;
     ensure!(!programs.is_empty(), "cargo has built no tests");
     // What links the most does the most: nobody waits at the end for one that began last.
-    programs.sort_by_key(|program| std::fs::metadata(&program.file).map_or(0, |file| file.len()));
+    programs.sort_by_key(|program| {
+        let size = fs::metadata(&program.file).map_or(0, |file| file.len());
+        (program.name == BUILDS, size)
+    });
     let started = Instant::now();
     eprintln!("── {} programs of tests", programs.len());
     let failed = at_once(programs)?;
@@ -132,7 +176,7 @@ fn at_once(programs: Vec<Program>) -> Result<Vec<String>> {
         .and_then(|said| said.parse().ok())
         .unwrap_or(2 * processors());
     let ended = side_by_side(programs, |program| {
-        let ended = program.run(threads)?;
+        let ended = program.run(threads, PATIENCE)?;
         tell(&program, &ended)?;
         Ok((!ended.holds).then(|| program.command()))
     })?;
@@ -261,6 +305,24 @@ mod tests {
         let failed = at_once(vec![of("true"), of("false"), of("true")]).unwrap();
         assert_eq!(failed, ["cargo test --workspace --test false"]);
         assert!(at_once(vec![of("/nowhere/at-all")]).is_err());
+    }
+
+    #[test]
+    fn a_program_that_hangs_is_ended_and_says_so() {
+        let hangs = Program {
+            name: "hangs".to_owned(),
+            kind: "test".to_owned(),
+            // Waits for what nobody says.
+            file: "yes".into(),
+            folder: std::env::temp_dir(),
+        };
+        let ended = hangs.run(1, Duration::ZERO).unwrap();
+        assert!(!ended.holds);
+        assert!(
+            ended
+                .said
+                .ends_with("ended by force: it hung for 0 minutes\n")
+        );
     }
 
     #[test]
