@@ -58,7 +58,7 @@ The workshop of cosell.
   cargo xtask sbom             target/cosell.cdx.json, the release's bill of materials (CycloneDX): the program, the stock plugins, the engines
   cargo xtask verify [--all]   everything that must hold before a push: plugins, fmt, the contract against its releases, deny, clippy, rustdoc,
                                tests, random histories and the demo. --all also plays the assumptions, other people's clients and a browser against
-                               the simulator, components in JavaScript and Python, and the deployment examples; builds the release, looks that no failpoint is in it, writes
+                               the simulator, components in JavaScript and Python, and the deployment examples; looks that no failpoint is in what people run, writes
                                its bill of materials and puts the simulator under load
 
 `cargo demo` and `cargo verify` are short for two of them. Components land in target/plugins (the stock mapping),
@@ -81,6 +81,11 @@ fn run(arguments: Vec<String>) -> Result<()> {
     let task = arguments.next();
     let rest: Vec<String> = arguments.collect();
     match task.as_deref() {
+        // What talks to the person itself has a page of its own.
+        Some(task) if !TALKS.contains(&task) && asks_for_help(&rest) => {
+            print!("{USAGE}");
+            Ok(())
+        }
         Some("plugins") => {
             refuse(&rest)?;
             plugins::build(&Workspace::find()?)
@@ -151,6 +156,15 @@ fn run(arguments: Vec<String>) -> Result<()> {
         }
         Some(unknown) => bail!("there is no task \"{unknown}\"\n\n{USAGE}"),
     }
+}
+
+/// Tasks whose arguments go to a program.
+const TALKS: [&str; 5] = ["crash", "demo", "mutants", "simulate", "soak"];
+
+fn asks_for_help(arguments: &[String]) -> bool {
+    arguments
+        .iter()
+        .any(|argument| matches!(argument.as_str(), "-h" | "--help"))
 }
 
 fn refuse(arguments: &[String]) -> Result<()> {
