@@ -155,7 +155,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     });
     let started = Instant::now();
     eprintln!("── {} programs of tests", programs.len());
-    let failed = at_once(programs)?;
+    let failed = alone(at_once(programs)?)?;
     ensure!(
         failed.is_empty(),
         "tests: failed. To repeat them:\n  {}",
@@ -168,19 +168,42 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     )
 }
 
-/// Runs them. Answers how to repeat those that failed.
-fn at_once(programs: Vec<Program>) -> Result<Vec<String>> {
-    // Within a program, too, they wait more than they compute.
-    let said = std::env::var("RUST_TEST_THREADS").ok();
-    let threads = said
-        .and_then(|said| said.parse().ok())
-        .unwrap_or(2 * processors());
+/// Runs them. Answers those that failed.
+fn at_once(programs: Vec<Program>) -> Result<Vec<Program>> {
+    let threads = threads();
     let ended = side_by_side(programs, |program| {
         let ended = program.run(threads, PATIENCE)?;
         tell(&program, &ended)?;
-        Ok((!ended.holds).then(|| program.command()))
+        Ok((!ended.holds).then_some(program))
     })?;
     Ok(ended.into_iter().flatten().collect())
+}
+
+/// Runs those that failed beside others once more, with the machine to themselves: that the others disturbed them is our doing, and not a mistake
+/// of what they test. It is told all the same. Answers how to repeat those that failed again.
+fn alone(failed: Vec<Program>) -> Result<Vec<String>> {
+    let mut again = Vec::new();
+    for program in failed {
+        eprintln!("── {} once more, alone", program.name);
+        let ended = program.run(threads(), PATIENCE)?;
+        tell(&program, &ended)?;
+        if ended.holds {
+            eprintln!(
+                "   {} holds alone, and did not beside others: make it robust",
+                program.name
+            );
+        } else {
+            again.push(program.command());
+        }
+    }
+    Ok(again)
+}
+
+/// Within a program, too, they wait more than they compute.
+fn threads() -> usize {
+    let said = std::env::var("RUST_TEST_THREADS").ok();
+    said.and_then(|said| said.parse().ok())
+        .unwrap_or(2 * processors())
 }
 
 fn processors() -> usize {
@@ -303,7 +326,10 @@ mod tests {
             folder: std::env::temp_dir(),
         };
         let failed = at_once(vec![of("true"), of("false"), of("true")]).unwrap();
-        assert_eq!(failed, ["cargo test --workspace --test false"]);
+        assert_eq!(failed, [of("false")]);
+        let again = alone(failed).unwrap();
+        assert_eq!(again, ["cargo test --workspace --test false"]);
+        assert!(alone(vec![of("true")]).unwrap().is_empty());
         assert!(at_once(vec![of("/nowhere/at-all")]).is_err());
     }
 
