@@ -7,17 +7,11 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::steps::Workspace;
-use crate::verify::Width;
 
 const MIB_PER_GIB: u64 = 1024;
 
-/// What a build tree that is empty grows by, in MiB, rounded up.
-const fn grows_by(width: Width) -> u64 {
-    match width {
-        Width::Usual => 8 * MIB_PER_GIB,
-        Width::All => 14 * MIB_PER_GIB,
-    }
-}
+/// What an empty build tree grows by, in MiB, rounded up; without incremental builds it is two thirds of that.
+const BUILD: u64 = 13 * MIB_PER_GIB;
 
 /// What the databases and folders of tests take beside it while they run, in MiB, rounded up.
 const TESTS: u64 = 2 * MIB_PER_GIB;
@@ -26,7 +20,7 @@ const TESTS: u64 = 2 * MIB_PER_GIB;
 ///
 /// # Errors
 /// There is not enough even for tests of what is built already.
-pub(crate) fn check(workspace: &Workspace, width: Width) -> Result<()> {
+pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     fs::create_dir_all(workspace.target()).context("cannot make the build tree")?;
     let temporary = std::env::temp_dir();
     let (target, tests) = (free(workspace.target())?, free(&temporary)?);
@@ -35,7 +29,7 @@ pub(crate) fn check(workspace: &Workspace, width: Width) -> Result<()> {
         return Ok(());
     };
     let gib = |mib: u64| mib / MIB_PER_GIB;
-    let needed = grows_by(width) + TESTS;
+    let needed = BUILD + TESTS;
     eprintln!(
         "── room: {} GiB free for {}, {} GiB for {}; from nothing, {} GiB are needed",
         gib(target),

@@ -34,7 +34,7 @@ pub(crate) enum Width {
 pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
     let started = Instant::now();
     need_c_compiler()?;
-    room::check(workspace, width)?;
+    room::check(workspace)?;
     provide(&provide::USUAL)?;
     step("fmt", cargo(workspace).args(["fmt", "--all", "--check"]))?;
     wit_compat::check(workspace)?;
