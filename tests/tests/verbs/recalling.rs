@@ -18,8 +18,6 @@ use serde_json::json;
 
 use crate::{Told, archive, desk, linked};
 
-/// So often a look may be disturbed.
-const LOOKS: usize = 3;
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// What the world's people are called, as they stand in every deal of it.
 const ANNA: [&str; 4] = ["Kovács", "anna.kovacs", "555 0100", "Anna"];
@@ -298,7 +296,7 @@ fn anna() -> Person {
     }
 }
 
-async fn erased_from(world: World) -> Told {
+async fn erased_from(mut world: World) -> Told {
     let account = world.account("Contoso Kft.", "HU")?;
     let notes = json!({ "name": "Platform", "description": "call Anna Kovács first" });
     let row = world.opportunity(&account, &notes)?;
@@ -319,22 +317,22 @@ async fn erased_from(world: World) -> Told {
     // Edits that nobody has carried yet would be carried by the run below.
     let config = Config::load(&world.config)?;
     let speaks = |line: &&String| ANNA.iter().any(|word| line.contains(word));
-    // The host sweeps beside us, and notes that: a look that changes something changes it every time.
-    let mut changes_nothing = false;
-    for _ in 0..LOOKS {
-        let before = dumped(&world).await?;
-        ensure!(before.iter().filter(speaks).count() > 3, "{before:#?}");
-        let found = erase(&config, &anna(), None).await?;
-        ensure!(
-            !found.done
-                && found.rows["audit"] > 0
-                && found.rows["recording"] > 0
-                && found.rows["base"] > 0,
-            "{found:#?}"
-        );
-        changes_nothing |= dumped(&world).await? == before;
-    }
-    ensure!(changes_nothing, "a look changes nothing");
+    // A host beside us would sweep, and note that.
+    world.stop_host().await;
+    let before = dumped(&world).await?;
+    ensure!(before.iter().filter(speaks).count() > 3, "{before:#?}");
+
+    let found = erase(&config, &anna(), None).await?;
+    ensure!(
+        !found.done
+            && found.rows["audit"] > 0
+            && found.rows["recording"] > 0
+            && found.rows["base"] > 0,
+        "{found:#?}"
+    );
+    ensure!(dumped(&world).await? == before, "a look changes nothing");
+    world.start_host().await?;
+    world.quiet().await?;
     let done = erase(&config, &anna(), Some("grace")).await?;
     ensure!(
         done.done && done.under_way.is_empty() && !done.coming_in && !done.not_reached.is_empty(),
