@@ -28,8 +28,8 @@ pub struct Notes {
     /// Lists whose write to the CRM takes several calls and has begun (S11), with what they are to be: until it is done, what the CRM shows of
     /// that is our own half.
     pub halves: BTreeMap<String, String>,
-    /// Units of writes whose outcome nobody knows, with what was sent: the next look tells whether it stands there.
-    pub sent: BTreeMap<String, Sent>,
+    /// What was sent by writes whose outcome nobody knows, while they may still arrive: a later look tells whether it stands there.
+    pub under_way: Vec<Sent>,
     /// Since when the deal is waited for to be complete, milliseconds (S20).
     pub incomplete_since: Option<i64>,
     /// Where Microsoft's own referral stood when we last told the CRM.

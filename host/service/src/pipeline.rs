@@ -159,7 +159,7 @@ async fn merge(run: &mut Run<'_>, sight: Sight, reading: &Reading) -> Result<Rou
     }
     run.take_up_half_written(&reading.crm.units);
     run.after_move(&reading.crm.units);
-    unknown::take_up(run, reading);
+    unknown::take_up(run, &sight, reading);
     mapping::catch_up(run, &sight, reading).await?;
     let mut plan = decide(run, &sight, reading);
     if !plan.carries.is_empty() && mapping::apply_waiting(run) {

@@ -163,6 +163,51 @@ fn both<T: Clone>(
     }
 }
 
+/// What counts as known of a list that both sides have edited, once the edits of one of them have been carried: `known` with every element that
+/// was edited between `before` and `after` as `shown` has it, or without it. What else is different in `shown` is the receiver's own edit, and
+/// still to be carried. None for values that are no lists.
+#[must_use]
+pub fn carried(
+    known: &UnitValue,
+    before: &UnitValue,
+    after: &UnitValue,
+    shown: &UnitValue,
+) -> Option<UnitValue> {
+    match (known, before, after, shown) {
+        (
+            UnitValue::Solutions(known),
+            UnitValue::Solutions(before),
+            UnitValue::Solutions(after),
+            UnitValue::Solutions(shown),
+        ) => {
+            let edit = Edit {
+                base: before,
+                now: after,
+                is_same: same_solution,
+                unchanged: PartialEq::eq,
+                leads: false,
+            };
+            Some(UnitValue::Solutions(edit.known_by(known, shown)))
+        }
+        (
+            UnitValue::People(known),
+            UnitValue::People(before),
+            UnitValue::People(after),
+            UnitValue::People(shown),
+        ) => {
+            let edit = Edit {
+                base: before,
+                now: after,
+                is_same: is_same_person,
+                unchanged: same_person,
+                leads: true,
+            };
+            Some(UnitValue::People(edit.known_by(known, shown)))
+        }
+        _ => None,
+    }
+}
+
 /// What counts as known of a list whose write was cut off: `old` is what it showed before, `target` what it is to be. Of what it shows now,
 /// elements that are in neither were added by somebody else; those of both that are missing were taken off by somebody else. None for
 /// values that are no lists.
@@ -252,6 +297,30 @@ impl<T: Clone> Edit<'_, T> {
             .then_some(now)
     }
 
+    /// What is known of the list that this side's script was carried onto: what it has touched as it is `shown`, the rest as it was.
+    fn known_by(&self, known: &[T], shown: &[T]) -> Vec<T> {
+        let mut result: Vec<T> = Vec::with_capacity(shown.len());
+        for item in shown {
+            if self.did(item).is_some() {
+                result.push(item.clone());
+            } else {
+                result.extend(self.find(known, item).cloned());
+            }
+        }
+        let taken_off = known
+            .iter()
+            .filter(|item| self.did(item).is_none() && self.find(shown, item).is_none());
+        result.extend(taken_off.cloned());
+        // Who comes first is the receiver's own edit, unless this side has put somebody there.
+        if let (true, None, Some(first)) = (self.leads, self.lead(), known.first())
+            && let Some(at) = result.iter().position(|item| (self.is_same)(item, first))
+        {
+            let first = result.remove(at);
+            result.insert(0, first);
+        }
+        result
+    }
+
     /// This side's script carried onto the receiver's list, and whether both did something different to the same element.
     fn onto(&self, receiver: &Self, wins: bool) -> (Vec<T>, bool) {
         let mut clash = false;
@@ -318,6 +387,21 @@ mod tests {
 
     fn list(ids: &[&str]) -> UnitValue {
         UnitValue::Solutions(ids.iter().map(|id| solution(id)).collect())
+    }
+
+    #[test]
+    fn what_the_receiver_has_done_itself_is_not_known_when_the_edits_of_the_other_side_arrive() {
+        let ids_of = |value: Option<UnitValue>| ids(&value.unwrap()).join(" ");
+        // The CRM adds B while Partner Center takes A off and adds C; the CRM's edit arrives there.
+        let (base, crm) = (list(&["A"]), list(&["A", "B"]));
+        let known = carried(&base, &base, &crm, &list(&["C", "B"]));
+        assert_eq!(ids_of(known.clone()), "B A");
+        // And then Partner Center's in the CRM, beside D, which a colleague has just added.
+        let pc = list(&["C"]);
+        let of_crm = carried(&crm, &base, &pc, &list(&["B", "D", "C"]));
+        assert_eq!(ids_of(of_crm), "B C");
+        let of_pc = carried(&known.unwrap(), &base, &pc, &pc);
+        assert_eq!(ids_of(of_pc), "C B");
     }
 
     fn ids(value: &UnitValue) -> Vec<&str> {

@@ -117,6 +117,8 @@ pub enum Why {
     Filled,
     /// The bases are unknown, both sides hold something, and the link policy decides (S9).
     Linked,
+    /// Both have edited the list, each other elements of it: nothing is lost (S11).
+    Merged,
     /// Both have changed, and the policy decides. What stood on the losing side goes into the audit (S10).
     Conflict,
     /// A person has answered the card.
@@ -134,6 +136,9 @@ pub struct Carry {
     pub value: UnitValue,
     /// What the other side shows: its base once this is written.
     pub source: UnitValue,
+    /// Of a list that both sides have edited: what the other side showed when last in step. Once this is written, both bases have what it has
+    /// done since, and what the receiver has done is still to be carried ([`carried`](crate::element::carried)).
+    pub before: Option<UnitValue>,
     /// What stands there now.
     pub was: UnitValue,
     /// Why.
@@ -192,14 +197,6 @@ impl Plan {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.carries.is_empty() && self.remember.is_empty() && self.questions.is_empty()
-    }
-
-    /// Whether the unit is carried to both sides: edits of a list that meet (S11).
-    #[must_use]
-    pub fn travels_both_ways(&self, carry: &Carry) -> bool {
-        self.carries
-            .iter()
-            .any(|other| other.unit == carry.unit && other.to != carry.to)
     }
 
     /// What goes to `side`, as units.
@@ -314,25 +311,39 @@ impl Meeting<'_> {
     /// What `from` has changed goes across; of a list, its edits.
     fn carry_edits(self, bases: Sides<&UnitValue>, from: Side, plan: &mut Plan) {
         match merge_lists(bases, self.shown, Some(from)) {
-            Some(merged) => self.carry_list(from.other(), &merged.lists, Why::Edited, plan),
+            Some(merged) => self.carry_list(from.other(), &merged.lists, None, Why::Edited, plan),
             None => self.carry(from.other(), Why::Edited, plan),
         }
     }
 
     /// An edit that leaves the receiver's list as it is was made there already.
-    fn carry_list(self, to: Side, lists: &Sides<UnitValue>, why: Why, plan: &mut Plan) {
+    fn carry_list(
+        self,
+        to: Side,
+        lists: &Sides<UnitValue>,
+        before: Option<&UnitValue>,
+        why: Why,
+        plan: &mut Plan,
+    ) {
         if unchanged(&lists[to], self.shown[to]) {
             plan.remember.insert(self.unit.clone());
         } else {
-            self.carry_value(to, lists[to].clone(), why, plan);
+            self.carry_value(to, lists[to].clone(), before.cloned(), why, plan);
         }
     }
 
     fn carry(self, to: Side, why: Why, plan: &mut Plan) {
-        self.carry_value(to, self.shown[to.other()].clone(), why, plan);
+        self.carry_value(to, self.shown[to.other()].clone(), None, why, plan);
     }
 
-    fn carry_value(self, to: Side, value: UnitValue, why: Why, plan: &mut Plan) {
+    fn carry_value(
+        self,
+        to: Side,
+        value: UnitValue,
+        before: Option<UnitValue>,
+        why: Why,
+        plan: &mut Plan,
+    ) {
         let (unit, was) = (self.unit.clone(), self.shown[to].clone());
         let value = step_towards(to, &was, value);
         match may(&unit, to, self.look.views[to].phase, &was, &value) {
@@ -341,6 +352,7 @@ impl Meeting<'_> {
                 to,
                 value,
                 source: self.shown[to.other()].clone(),
+                before,
                 was,
                 why,
             }),
@@ -381,8 +393,10 @@ fn conflict(at: Meeting<'_>, bases: Sides<&UnitValue>, answer: Option<Answer>, p
     };
     match (merge_lists(bases, at.shown, winner), winner) {
         (Some(merged), _) if !merged.clash => {
+            let meets = merge_lists(bases, at.shown, None).is_some_and(|alone| alone.clash);
+            let why = if meets { why } else { Why::Merged };
             for to in Side::BOTH {
-                at.carry_list(to, &merged.lists, why, plan);
+                at.carry_list(to, &merged.lists, Some(bases[to.other()]), why, plan);
             }
             // One direction may be done already while the other is not: then the carry moves both bases.
             if plan.carries.iter().any(|carry| carry.unit == *at.unit) {

@@ -262,10 +262,13 @@ impl Draw {
             writes: true,
             nth: self.dice.random_range(1..4),
         };
+        let late = self.late();
         let what = self.of(&[
             (2, What::CutAfter),
             (2, What::DoneBut500),
             (2, What::CrashAfter),
+            (1, What::Late(late)),
+            (2, What::CrashLate(late)),
             (1, What::Freeze),
         ]);
         let mut ops = vec![Op::At(when, what), Op::Deliver(9), Op::Run(3)];
@@ -358,7 +361,13 @@ impl Draw {
         }
     }
 
+    /// How many calls overtake one that is late: a look takes about eight.
+    fn late(&mut self) -> u8 {
+        self.dice.random_range(1..40)
+    }
+
     fn what(&mut self) -> What {
+        let late = self.late();
         self.of(&[
             (3, What::Answer(412)),
             (3, What::Answer(429)),
@@ -370,6 +379,8 @@ impl Draw {
             (4, What::CutAfter),
             (3, What::CrashBefore),
             (4, What::CrashAfter),
+            (2, What::Late(late)),
+            (2, What::CrashLate(late)),
             (3, What::Freeze),
         ])
     }

@@ -261,6 +261,15 @@ impl Case {
             .any(|entry| KINDS.contains(&entry.line.kind.as_str()))
     }
 
+    /// Whether the host has said why this unit stays different. That a policy has decided is no reason: what it decides is carried.
+    #[must_use]
+    pub fn may_differ(&self, unit: &str) -> bool {
+        self.told(unit).any(|entry| {
+            let kind = entry.line.kind.as_str();
+            kind != "conflict" && KINDS.contains(&kind)
+        })
+    }
+
     /// Whether the host has said what became of this very value: that it could not go across, that it is asked about, or that a policy has
     /// decided against it.
     #[must_use]

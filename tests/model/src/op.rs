@@ -214,6 +214,10 @@ pub enum What {
     CrashBefore,
     /// The power fails after the service has done what it was asked.
     CrashAfter,
+    /// The connection breaks, and the service hears of the call only after so many others.
+    Late(u8),
+    /// The power fails, and the service hears of the call only after so many others.
+    CrashLate(u8),
     /// The process stands still before the call, for longer than its lease; another one works meanwhile.
     Freeze,
     /// Somebody does something just before the call.
@@ -354,6 +358,8 @@ impl fmt::Display for What {
             Self::CutAfter => f.write_str("cut-after"),
             Self::CrashBefore => f.write_str("crash-before"),
             Self::CrashAfter => f.write_str("crash-after"),
+            Self::Late(calls) => write!(f, "late.{calls}"),
+            Self::CrashLate(calls) => write!(f, "crash-late.{calls}"),
             Self::Freeze => f.write_str("freeze"),
             Self::Meanwhile(act) => act.fmt(f),
         }
@@ -372,9 +378,11 @@ impl FromStr for What {
             "crash-before" => Self::CrashBefore,
             "crash-after" => Self::CrashAfter,
             "freeze" => Self::Freeze,
-            _ => match text.parse() {
-                Ok(status) => Self::Answer(status),
-                Err(_) => Self::Meanwhile(text.parse()?),
+            _ => match (text.split_once('.'), text.parse()) {
+                (Some(("late", calls)), _) => Self::Late(number(calls)?),
+                (Some(("crash-late", calls)), _) => Self::CrashLate(number(calls)?),
+                (_, Ok(status)) => Self::Answer(status),
+                (_, Err(_)) => Self::Meanwhile(text.parse()?),
             },
         })
     }
@@ -481,7 +489,7 @@ mod tests {
     fn a_history_is_read_as_it_is_printed() {
         let text = "hold.help.a-person hold.won.a-minute release.0 cancel.1 answer.0.1 retry preview mapping.all create.2.lead \
                     policy.newest consent.none quiet.60 hide.0 show.0 crm.0.contact.1 create.0.helped deliver.2 run.3 crm.0.notes.4 at.crm!1.portal.0.value.2 at.pc2.429 \
-                    at.any3.crash-after at.crm2.freeze thaw cut.7.before overtake.1 again.2 lose.1 sweep.pc sweep.crm together calm wait.60 restart swap.1 \
+                    at.any3.crash-after at.crm!1.late.3 at.pc!1.crash-late.2 at.crm2.freeze thaw cut.7.before overtake.1 again.2 lose.1 sweep.pc sweep.crm together calm wait.60 restart swap.1 \
                     revoke expire found.1 arrive.2 portal.2.open microsoft.0.won crm.0.deleted";
         assert_eq!(line(&parse(text).unwrap()), text);
         assert!(parse("run.x").is_err() && parse("at.crm1.sleep").is_err());

@@ -119,6 +119,8 @@ struct State {
     /// Whoever drives the host can lay it aside.
     may_freeze: bool,
     calls: u64,
+    /// Writes that are still on their way, each with the calls that overtake it.
+    late: Vec<(u8, Service, Parcel)>,
 }
 
 impl fmt::Debug for Wire {
@@ -152,9 +154,28 @@ impl Wire {
         lock(&self.plans).push((when, what));
     }
 
-    /// Whatever was planned does not happen any more.
+    /// Whatever was planned does not happen any more, and what is on its way arrives.
     pub fn forget_plans(&self) {
         lock(&self.plans).clear();
+        self.let_arrive(u8::MAX);
+    }
+
+    /// One more call overtakes what is late, or so many.
+    fn let_arrive(&self, calls: u8) {
+        let mut state = lock(&self.state);
+        let mut arrives = Vec::new();
+        for (mut left, service, parcel) in std::mem::take(&mut state.late) {
+            left = left.saturating_sub(calls);
+            if left == 0 {
+                arrives.push((service, parcel));
+            } else {
+                state.late.push((left, service, parcel));
+            }
+        }
+        drop(state);
+        for (service, parcel) in arrives {
+            let _nobody_hears = self.hand_over(service, parcel, true);
+        }
     }
 
     /// Calls that were carried so far.
@@ -239,6 +260,7 @@ impl Wire {
             let operation = writes.then(|| operation(&parcel)).flatten();
             lock(&self.trace).call(credential, operation.as_deref(), now);
         }
+        self.let_arrive(1);
         let mut after = None;
         for what in self.due(service, writes) {
             match what {
@@ -250,7 +272,16 @@ impl Wire {
                 What::Answer(401) => self.world.control().revoke_access_tokens(),
                 What::Answer(status) => self.world.control().fault(fault(service, status)),
                 What::Freeze if may_come_late => self.stand_still().await,
-                What::Freeze => {}
+                What::Late(calls) if may_come_late => {
+                    self.send_late(calls, service, parcel);
+                    return Err(Broken::Cut(Cause::default()));
+                }
+                What::CrashLate(calls) if may_come_late => {
+                    self.send_late(calls, service, parcel);
+                    self.fail();
+                    return std::future::pending().await;
+                }
+                What::Freeze | What::Late(_) | What::CrashLate(_) => {}
                 What::NoConnection => return Err(Broken::NeverSent(Cause::default())),
                 What::CutBefore => return Err(Broken::Cut(Cause::default())),
                 What::CrashBefore => {
@@ -281,6 +312,10 @@ impl Wire {
 }
 
 impl Wire {
+    fn send_late(&self, calls: u8, service: Service, parcel: Parcel) {
+        lock(&self.state).late.push((calls.max(1), service, parcel));
+    }
+
     /// To the service, unspoilt unless a test wants it otherwise.
     fn hand_over(&self, service: Service, parcel: Parcel, is_lost: bool) -> Carried {
         let Some(spoil) = self.spoil else {

@@ -9,7 +9,7 @@ use cosell_store::Intent;
 use cosell_sync::columns::Cells;
 use cosell_sync::deal::{Unit, UnitValue, Units};
 use cosell_sync::element::half_written;
-use cosell_sync::merge::same;
+use cosell_sync::merge::{Carry, same};
 use cosell_sync::row::{RecordKind, RowState, Seen};
 use cosell_sync::side::Side;
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ use super::crm::{WON, read_again};
 use super::look::{Sight, fetch, kind};
 use super::partner_center::adopt_microsofts;
 use super::run::Run;
-use super::script::{Newborn, Script, Settles, What, Write};
+use super::script::{Newborn, Script, What, Write};
 use super::{intents, unknown};
 use crate::link::encode_units;
 use crate::raw;
@@ -338,14 +338,14 @@ fn tell_child(run: &mut Run<'_>, did: &str, table: &str, id: &str) {
 async fn finish_children(
     run: &mut Run<'_>,
     sight: &Sight,
-    settles: &[Settles],
+    settles: &[Carry],
 ) -> Result<(), Trouble> {
     settle_children(run, sight, settles).await;
     run.close("done", "").await
 }
 
 /// Other units may have come to rest with the rows that hang from the deal's: what the deal shows of all of them is read again.
-async fn settle_children(run: &mut Run<'_>, sight: &Sight, settles: &[Settles]) {
+async fn settle_children(run: &mut Run<'_>, sight: &Sight, settles: &[Carry]) {
     if settles.is_empty() {
         return;
     }
@@ -483,7 +483,7 @@ async fn remember_update(
     sight: &Sight,
     kind: RecordKind,
     id: &str,
-    settles: &[Settles],
+    settles: &[Carry],
     written: Option<&Written>,
 ) {
     if settles.is_empty() {
@@ -508,7 +508,7 @@ async fn remember_update(
     let is_read = shown.is_some();
     let mut shown = shown.unwrap_or_default();
     // Of a list only what was there before, or was to be: what a colleague has just added is an edit of his.
-    for Settles { carry, .. } in settles {
+    for carry in settles {
         let old = run
             .bases
             .get(&carry.unit)
@@ -520,9 +520,9 @@ async fn remember_update(
         }
     }
     let may_be_cut = |value: &UnitValue| matches!(value, UnitValue::Text(_) | UnitValue::People(_));
-    let known: Vec<Settles> = settles
+    let known: Vec<Carry> = settles
         .iter()
-        .filter(|settled| is_read || !may_be_cut(&settled.carry.value))
+        .filter(|carry| is_read || !may_be_cut(&carry.value))
         .cloned()
         .collect();
     run.settle(&known, &shown, &raw);

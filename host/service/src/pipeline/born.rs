@@ -17,7 +17,7 @@ use super::look::Sight;
 use super::partner_center::{consent_missing, may_share_contacts, reasons};
 use super::read::Reading;
 use super::run::Run;
-use super::script::{Newborn, Script, Settles, What, Write};
+use super::script::{Newborn, Script, What, Write};
 use super::{crm, customer, dress, permit};
 use crate::records::REFERRAL;
 use crate::trouble::Trouble;
@@ -165,18 +165,17 @@ pub(super) async fn row(
         reading.partner_center.get(&Unit::Solutions),
     ) {
         // The rows of the solutions are made one by one: the last one brings the list in step.
-        run.begin_half(&Unit::Solutions, solutions);
-        last.settles.push(Settles {
-            carry: Carry {
-                unit: Unit::Solutions,
-                to: Side::Crm,
-                value: solutions.clone(),
-                source: solutions.clone(),
-                was: UnitValue::Solutions(Vec::new()),
-                why: Why::Filled,
-            },
-            moves_source: true,
-        });
+        let carry = Carry {
+            unit: Unit::Solutions,
+            to: Side::Crm,
+            value: solutions.clone(),
+            source: solutions.clone(),
+            before: None,
+            was: UnitValue::Solutions(Vec::new()),
+            why: Why::Filled,
+        };
+        run.begin_half(&carry);
+        last.settles.push(carry);
     }
     writes.extend(children);
     Ok(Script {

@@ -17,7 +17,7 @@ use super::ask::rounds;
 use super::look::Sight;
 use super::read::{Reading, read_row, without_mark};
 use super::run::Run;
-use super::script::{Newborn, Settles, What, Write};
+use super::script::{Newborn, What, Write};
 use super::{customer, dress};
 use crate::trouble::Trouble;
 
@@ -53,10 +53,10 @@ pub(super) async fn write_out(
     if carries.is_empty() {
         return Ok(Vec::new());
     }
-    let settles = Settles::all(carries.iter().copied(), plan);
+    let settles: Vec<Carry> = carries.iter().copied().cloned().collect();
     // A list takes several calls. If they are cut off in the middle, what the CRM shows then is our own half, and no edit.
     for carry in &carries {
-        run.begin_half(&carry.unit, &carry.value);
+        run.begin_half(carry);
     }
     let changed: Vec<_> = after
         .children
@@ -110,7 +110,7 @@ pub(super) async fn write_out(
 }
 
 /// S7: the row holds all that it can hold of this. Remembered as it shows it, so that it is never tried again.
-fn settle_as_it_is(run: &mut Run<'_>, reading: &Reading, settles: &[Settles]) {
+fn settle_as_it_is(run: &mut Run<'_>, reading: &Reading, settles: &[Carry]) {
     let raw = run.raw_of(Side::Crm);
     run.settle(settles, &reading.crm.units, &raw);
     run.forget_halves(settles);

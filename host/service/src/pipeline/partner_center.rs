@@ -12,7 +12,7 @@ use super::dress::consent_on_record;
 use super::look::Sight;
 use super::read::Reading;
 use super::run::Run;
-use super::script::{Settles, What, Write};
+use super::script::{What, Write};
 use crate::records::REFERRAL;
 use crate::trouble::reason;
 
@@ -66,7 +66,7 @@ pub(super) fn write_out(
             // Nobody is invited to a closed deal: the close goes in the next round.
             patched.retain(|carry| !closes(carry));
             invitation = Some(Write {
-                settles: Settles::all([*carry], plan),
+                settles: vec![(*carry).clone()],
                 ..Write::of(What::InviteMicrosoft {
                     body,
                     help,
@@ -104,6 +104,7 @@ const fn visible() -> Carry {
         to: Side::PartnerCenter,
         value: UnitValue::Flag(true),
         source: UnitValue::Flag(true),
+        before: None,
         was: UnitValue::Flag(false),
         why: Why::Edited,
     }
@@ -204,12 +205,12 @@ fn patch(run: &mut Run<'_>, own: &Referral, carries: &[&Carry], plan: &Plan) -> 
         .iter()
         .copied()
         .filter(|carry| changes.contains_key(&carry.unit) && plan.carries.contains(carry));
-    let settles = Settles::all(written, plan);
+    let settles: Vec<Carry> = written.cloned().collect();
     if operations.is_empty() {
         let raw = run.keep_raw(&own.raw);
         let shown = settles
             .iter()
-            .map(|settled| (settled.carry.unit.clone(), settled.carry.was.clone()))
+            .map(|carry| (carry.unit.clone(), carry.was.clone()))
             .collect();
         run.settle(&settles, &shown, &raw);
         return None;

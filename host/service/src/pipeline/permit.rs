@@ -239,7 +239,7 @@ pub(super) async fn brake(run: &mut Run<'_>, script: &Script) -> Result<Option<N
             write
                 .settles
                 .iter()
-                .any(|settled| fresh(&fingerprint(&settled.carry.unit, &settled.carry.value)))
+                .any(|carry| fresh(&fingerprint(&carry.unit, &carry.value)))
         });
         if !carries_news && run.notes.swing.is_swinging(side, now) && !run.is_ordered() {
             return Err(Trouble::Refused(vec![reason(

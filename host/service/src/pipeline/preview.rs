@@ -296,11 +296,7 @@ fn units(write: &Write) -> Vec<PreviewedUnit> {
         after: carry.value.in_words(),
         why: reason_of(carry.why).0.to_owned(),
     };
-    write
-        .settles
-        .iter()
-        .map(|settled| unit(&settled.carry))
-        .collect()
+    write.settles.iter().map(unit).collect()
 }
 
 fn fields(write: &Write) -> Vec<PreviewedField> {

@@ -8,7 +8,7 @@ use cosell_remote::partner_center::PatchOp;
 use cosell_sync::columns::Cells;
 use cosell_sync::deal::{Help, Units};
 use cosell_sync::hold::Irreversible;
-use cosell_sync::merge::{Carry, Plan};
+use cosell_sync::merge::Carry;
 use cosell_sync::row::{RecordKind, Reference, RowState};
 use cosell_sync::side::Side;
 
@@ -27,29 +27,9 @@ pub(super) struct Script {
 pub(super) struct Write {
     pub(super) what: What,
     /// Units that are in step once it is done.
-    pub(super) settles: Vec<Settles>,
+    pub(super) settles: Vec<Carry>,
     /// Whose word a column is, for the audit: column → plugin.
     pub(super) speakers: BTreeMap<String, String>,
-}
-
-/// A unit that a write brings in step.
-#[derive(Debug, Clone)]
-pub(super) struct Settles {
-    pub(super) carry: Carry,
-    /// Whether the side that it came from is in step too. Not when the unit travels both ways (S11), and not after the first of two steps.
-    pub(super) moves_source: bool,
-}
-
-impl Settles {
-    pub(super) fn all<'a>(carries: impl IntoIterator<Item = &'a Carry>, plan: &Plan) -> Vec<Self> {
-        carries
-            .into_iter()
-            .map(|carry| Self {
-                carry: carry.clone(),
-                moves_source: !carry.is_step() && !plan.travels_both_ways(carry),
-            })
-            .collect()
-    }
 }
 
 /// What a row is that is created.

@@ -135,8 +135,8 @@ fn notes_without(before: &str, after: &str) -> String {
         .halves
         .retain(|unit, value| before.halves.get(unit) == Some(value));
     after
-        .sent
-        .retain(|unit, value| before.sent.get(unit) == Some(value));
+        .under_way
+        .retain(|sent| before.under_way.contains(sent));
     after.name = after.name.filter(|name| before.name.as_ref() == Some(name));
     after.to_text()
 }

@@ -27,6 +27,8 @@ pub const PROMISES: &[(&str, Check)] = &[
     ("nobody is asked about an edit of one side", asked_rightly),
 ];
 
+/// Units whose values stand in a question as people typed them.
+const IN_WORDS: [&str; 2] = ["name", "notes"];
 /// Writes of a birth beside the records that it creates and the two of the act itself.
 const WRITES_PER_BIRTH: usize = 1;
 /// Writes by which a lead becomes an opportunity (S17): its customer, the act itself, and the switch of the new row.
@@ -273,6 +275,25 @@ fn asked_rightly(evidence: &Evidence) -> Result<(), String> {
             demand(sides.len() != 1, || {
                 format!("deal {}: {}", case.deal, entry.line.message)
             })?;
+            // What stands on a side and was never said there was carried: that is no answer of its own.
+            if detail["rule"] == "S10" && IN_WORDS.contains(&unit) {
+                for (side, name) in [
+                    (Where::PartnerCenter, "Partner Center says \""),
+                    (Where::Crm, "the CRM says \""),
+                ] {
+                    let words = &entry.line.message;
+                    let shown = words
+                        .split_once(name)
+                        .and_then(|(_, rest)| rest.split_once('"'))
+                        .map_or("", |(shown, _)| shown.trim_end_matches('…'));
+                    let said = edits_of(evidence, case)
+                        .filter(of_unit)
+                        .any(|edit| edit.side == side && edit.value.starts_with(shown));
+                    demand(said, || {
+                        format!("deal {}: {words}, but nobody said so there", case.deal)
+                    })?;
+                }
+            }
         }
     }
     Ok(())

@@ -61,7 +61,7 @@ fn settled(case: &Case) -> Result<(), String> {
             || unit == "state" && one == "lost" && other == "over"
             || unit == "state" && case.known.row.is_none() && is_alike_of_a_lead(&one, &other)
             || one.is_empty() && is_one_of_many(unit, crm, partner_center, case.contact_emptied);
-        if !alike && case.keeps(unit) && !case.is_explained(unit) {
+        if !alike && case.keeps(unit) && !case.may_differ(unit) {
             return Err(format!(
                 "{unit} is \"{}\" in the CRM and \"{}\" in Partner Center, and nobody says why",
                 brief(&one),

@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use cosell_remote::dataverse::Cut;
 use cosell_store::AuditLine;
-use cosell_sync::merge::{Plan, Why};
+use cosell_sync::merge::{Carry, Plan, Why};
 use cosell_sync::row::Refusal;
 use cosell_sync::side::Side;
 
 use super::Run;
 use crate::link::fingerprint;
-use crate::pipeline::script::Settles;
 use crate::trouble::{reason_json, sentences};
 
 impl Run<'_> {
@@ -94,7 +93,7 @@ impl Run<'_> {
     /// is this value here": the rule, the bell, and whose word it is.
     pub(in crate::pipeline) fn tell_carries(
         &mut self,
-        settled: &[Settles],
+        settled: &[Carry],
         speakers: &BTreeMap<String, String>,
     ) {
         let bells: Vec<String> = self
@@ -103,7 +102,7 @@ impl Run<'_> {
             .filter(|bell| bell.rung > bell.answered)
             .map(|bell| format!("{} {} ({})", bell.record.kind, bell.record.id, bell.cause))
             .collect();
-        for Settles { carry, .. } in settled {
+        for carry in settled {
             let (unit, to) = (&carry.unit, carry.to);
             let (was, value) = (carry.was.in_words(), carry.value.in_words());
             let (why, rule) = reason_of(carry.why);
@@ -164,6 +163,10 @@ pub(in crate::pipeline) const fn reason_of(why: Why) -> (&'static str, &'static 
         Why::Edited => ("only the other side had changed it", "S5"),
         Why::Filled => ("it was empty there when the two were linked", "S9"),
         Why::Linked => ("the link policy decided", "S9"),
+        Why::Merged => (
+            "both sides had edited the list, each other elements of it",
+            "S11",
+        ),
         Why::Conflict => ("both sides had changed it, and the policy decided", "S10"),
         Why::Answered => ("a person has answered the card", "S10"),
     }

@@ -2,13 +2,14 @@
 
 use cosell_store::{Attempt, Change, Intent, StoreError};
 use cosell_sync::deal::{Unit, UnitValue, Units};
-use cosell_sync::merge::Plan;
+use cosell_sync::merge::{Carry, Plan};
 use cosell_sync::side::Side;
 use cosell_sync::{element, hold};
 
 use super::Run;
 use crate::link;
-use crate::pipeline::script::{Settles, What, Write};
+use crate::pipeline::script::{What, Write};
+use crate::pipeline::unknown;
 use crate::trouble::Trouble;
 
 impl Run<'_> {
@@ -29,6 +30,9 @@ impl Run<'_> {
         detail: &str,
     ) -> Result<(), Trouble> {
         let attempt = self.intent.take().map(|intent| {
+            if outcome == "done" {
+                unknown::overtaken(&mut self.notes, &intent);
+            }
             metrics::counter!(
                 "cosell_writes_total",
                 "connection" => self.lease.connection.to_string(), "kind" => intent.kind, "outcome" => outcome.to_owned()
@@ -66,19 +70,44 @@ impl Run<'_> {
     }
 
     /// Moves the bases of what a write has settled: of the receiver to what it shows now, of the source to what it showed (S6).
-    pub(in crate::pipeline) fn settle(&mut self, settled: &[Settles], shown: &Units, raw: &str) {
-        for Settles {
-            carry,
-            moves_source,
-        } in settled
-        {
-            let now = shown.get(&carry.unit).unwrap_or(&carry.value).clone();
-            self.remember(&carry.unit, carry.to, &now, raw);
-            if *moves_source {
-                let source = self.raw_of(carry.to.other());
-                self.remember(&carry.unit, carry.to.other(), &carry.source, &source);
-            }
+    pub(in crate::pipeline) fn settle(&mut self, settled: &[Carry], shown: &Units, raw: &str) {
+        for carry in settled {
+            let now = shown.get(&carry.unit).unwrap_or(&carry.value);
+            self.arrived(carry, now, raw);
             self.notes.unedited.remove(&carry.unit.as_text());
+        }
+    }
+
+    /// One of them. The rest of a step is still to be carried.
+    fn arrived(&mut self, carry: &Carry, now: &UnitValue, raw: &str) {
+        let (to, from) = (carry.to, carry.to.other());
+        let source = self.raw_of(from);
+        if let Some(before) = &carry.before {
+            let edits = (before, &carry.source);
+            return self.carried(&carry.unit, edits, (to, now, raw), &source);
+        }
+        self.remember(&carry.unit, to, now, raw);
+        if !carry.is_step() {
+            self.remember(&carry.unit, from, &carry.source, &source);
+        }
+    }
+
+    /// Edits of a list, from one value of their side to another, have arrived on the other side, which shows that now. What that side itself has
+    /// done to its list is still to be carried (S11).
+    pub(in crate::pipeline) fn carried(
+        &mut self,
+        unit: &Unit,
+        edits: (&UnitValue, &UnitValue),
+        (to, now, raw): (Side, &UnitValue, &str),
+        source: &str,
+    ) {
+        let (before, after) = edits;
+        for (side, shown, raw) in [(to, now, raw), (to.other(), after, source)] {
+            let base = self.bases.get(unit).and_then(|bases| bases[side].as_ref());
+            let known = base.and_then(|base| element::carried(base, before, after, shown));
+            if let Some(known) = known {
+                self.remember(unit, side, &known, raw);
+            }
         }
     }
 
@@ -91,7 +120,7 @@ impl Run<'_> {
         let carried: Vec<String> = write
             .settles
             .iter()
-            .map(|settled| hold::fingerprint(&settled.carry.unit, &settled.carry.value))
+            .map(|carry| hold::fingerprint(&carry.unit, &carry.value))
             .chain(
                 // A birth is nobody's swing.
                 matches!(
@@ -117,12 +146,21 @@ impl Run<'_> {
     }
 
     /// A list is about to be written in several calls.
-    pub(in crate::pipeline) fn begin_half(&mut self, unit: &Unit, target: &UnitValue) {
-        if matches!(target, UnitValue::Solutions(_) | UnitValue::People(_)) {
-            self.notes
-                .halves
-                .insert(unit.as_text(), link::encode(target));
+    pub(in crate::pipeline) fn begin_half(&mut self, carry: &Carry) {
+        if !matches!(carry.value, UnitValue::Solutions(_) | UnitValue::People(_)) {
+            return;
         }
+        // Ours is what comes from the other side; what the CRM's people have done to the list is theirs.
+        let base = self.bases.get(&carry.unit);
+        let base = base.and_then(|bases| bases[carry.to].as_ref());
+        let ours = match (base, &carry.before) {
+            (Some(base), Some(before)) => {
+                element::carried(base, before, &carry.source, &carry.value)
+            }
+            _ => None,
+        };
+        let target = link::encode(ours.as_ref().unwrap_or(&carry.value));
+        self.notes.halves.insert(carry.unit.as_text(), target);
     }
 
     /// Lists whose write was cut off: what the CRM shows of what was to be is our own half, so it counts as known there; what a colleague has
@@ -147,9 +185,9 @@ impl Run<'_> {
     }
 
     /// These lists are written whole.
-    pub(in crate::pipeline) fn forget_halves(&mut self, settled: &[Settles]) {
-        for settled in settled {
-            self.notes.halves.remove(&settled.carry.unit.as_text());
+    pub(in crate::pipeline) fn forget_halves(&mut self, settled: &[Carry]) {
+        for carry in settled {
+            self.notes.halves.remove(&carry.unit.as_text());
         }
     }
 
