@@ -16,6 +16,8 @@ pub struct Requested {
     pub at: Instant,
     /// Which service.
     pub service: Service,
+    /// With which method.
+    pub method: http::Method,
     /// Path and query.
     pub target: String,
 }
@@ -25,7 +27,13 @@ pub struct Requested {
 pub(crate) struct Requests(Mutex<VecDeque<Requested>>);
 
 impl Requests {
-    pub(crate) fn came(&self, at: Instant, service: Service, target: &http::Uri) {
+    pub(crate) fn came(
+        &self,
+        at: Instant,
+        service: Service,
+        method: &http::Method,
+        target: &http::Uri,
+    ) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() == KEPT {
             kept.pop_front();
@@ -33,6 +41,7 @@ impl Requests {
         kept.push_back(Requested {
             at,
             service,
+            method: method.clone(),
             target: target.to_string(),
         });
     }

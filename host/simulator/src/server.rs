@@ -118,32 +118,47 @@ async fn answer(
     if service == Service::Control {
         return Ok(whole(world.handle(service, &request)));
     }
-    world.requests.came(came, service, &target);
-    let _under_way = match world.begin(service, &request) {
+    world.requests.came(came, service, &request.method, &target);
+    let under_way = match world.begin(service, &request) {
         Ok(under_way) => under_way,
         Err(refused) => return Ok(whole(refused)),
     };
+    // A service goes on with what it was asked for, whether or not the client still waits for the answer.
+    let world = Arc::clone(world);
+    let handled = tokio::spawn(async move {
+        let handled = handle(&world, service, &request).await;
+        drop(under_way);
+        handled
+    });
+    handled.await.unwrap_or(Err(Dropped))
+}
+
+async fn handle(
+    world: &Arc<World>,
+    service: Service,
+    request: &Request,
+) -> Result<hyper::Response<Full<Bytes>>, Dropped> {
     let latency_ms = world.latency_ms();
     if latency_ms > 0 {
         tokio::time::sleep(Duration::from_millis(latency_ms)).await;
     }
-    match world.strike(service, &request) {
-        None => Ok(whole(world.handle(service, &request))),
+    match world.strike(service, request) {
+        None => Ok(whole(world.handle(service, request))),
         Some(Strike::Answer(reply)) => Ok(whole(reply)),
         Some(Strike::DropBefore) => Err(Dropped),
         Some(Strike::DropAfter) => {
-            let _lost = world.handle(service, &request);
+            let _lost = world.handle(service, request);
             Err(Dropped)
         }
         Some(Strike::WrongClock(ms)) => {
-            let reply = crate::clock::skewed(ms, || world.handle(service, &request));
+            let reply = crate::clock::skewed(ms, || world.handle(service, request));
             let date = crate::clock::skewed(ms, || world.clock.now());
             let date = date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
             Ok(whole(reply.with("date", date)))
         }
         Some(Strike::Delay(ms)) => {
             tokio::time::sleep(Duration::from_millis(ms)).await;
-            Ok(whole(world.handle(service, &request)))
+            Ok(whole(world.handle(service, request)))
         }
     }
 }

@@ -111,7 +111,11 @@ impl World {
     }
 
     /// A request has come: what is returned is held until it is answered. A service that has too much to do already refuses it.
-    pub(crate) fn begin(&self, service: Service, request: &Request) -> Result<impl Sized, Reply> {
+    pub(crate) fn begin(
+        &self,
+        service: Service,
+        request: &Request,
+    ) -> Result<impl Send + use<>, Reply> {
         match service {
             Service::Dataverse => self.dataverse.begin(request),
             _ => Ok(None),

@@ -1,9 +1,13 @@
 //! The order of a run: what it looks at, what it answers, what it remembers.
 
+use std::time::Instant;
+
 use cosell_host::app;
 use cosell_host::config::Config;
 use cosell_host::verbs::{Scope, Would, plan};
-use cosell_simulator::{Fault, FaultKind, Service, WebhookFault, WebhookFaultKind};
+use cosell_simulator::{
+    Control, Fault, FaultKind, FaultScript, Service, WebhookFault, WebhookFaultKind,
+};
 use cosell_tests::{World, amount};
 use serde_json::json;
 
@@ -163,5 +167,63 @@ async fn s6_a_colleagues_edit_between_our_write_and_the_next_read_survives() -> 
     world.quiet().await?;
     let here = world.control().row("opportunity", &row).expect("the row");
     assert_eq!(here["description"], "a colleague's");
+    world.end().await
+}
+
+/// The next changes of a referral take so long, one after the other, before they are made.
+fn slow_patches(ms: &[u64]) -> FaultScript {
+    let steps = ms.iter().map(|ms| Some(FaultKind::Delay { ms: *ms }));
+    FaultScript {
+        service: Service::Referrals,
+        method: Some("PATCH".into()),
+        path_prefix: String::new(),
+        steps: steps.collect(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s6_a_write_that_lands_when_its_host_is_gone_asks_nobody() -> Told {
+    let mut world = World::start().await?;
+    let (row, referral) = world.linked(&json!({})).await?;
+    let notes = |text: &str| json!({ "description": text });
+    let now = Instant::now();
+    let patches = |control: &Control, count: usize| {
+        let came = control.requests(now);
+        let came = came.iter().filter(|one| {
+            one.service == Service::Referrals && one.method == "PATCH" && one.at >= now
+        });
+        (came.count() >= count).then_some(())
+    };
+    // The host dies while its write is on the way; the next one looks, finds nothing of it, and writes once more.
+    world.control().fault_script(slow_patches(&[3_000, 4_000]));
+    world
+        .control()
+        .seller_updates("opportunity", &row, &notes("first"))?;
+    world
+        .until("a write on its way", |control| patches(control, 1))
+        .await?;
+    world.cut_host();
+    world.start_host().await?;
+    world
+        .until("the next host's write on its way", |control| {
+            patches(control, 2)
+        })
+        .await?;
+    // Now the first lands, and the second will come too late for it.
+    world
+        .until("the first write", |control| {
+            (control.referral(&referral)?["details"]["notes"] == "first").then_some(())
+        })
+        .await?;
+    world
+        .control()
+        .seller_updates("opportunity", &row, &notes("second"))?;
+    world
+        .until("what the seller said last", |control| {
+            (control.referral(&referral)?["details"]["notes"] == "second").then_some(())
+        })
+        .await?;
+    let here = world.control().row("opportunity", &row).expect("the row");
+    assert_eq!(here["description"], "second");
     world.end().await
 }
