@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use cosell_store::Lease;
 use cosell_sync::deal::{Date, Decimal, Money, Timestamp};
 use cosell_sync::row::{Cell, Choice, Reference, Related, Row, Seen};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::desk::Desk;
 use crate::seal::{Place, Purpose, Seal, SealError};
@@ -26,48 +27,140 @@ const VOLATILE: [&str; 6] = [
 /// A row with what its joins brought, as JSON.
 #[must_use]
 pub fn row(seen: &Seen) -> String {
-    whole(seen).to_string()
-}
-
-fn whole(seen: &Seen) -> Value {
-    let related: Map<String, Value> = seen
-        .related
-        .iter()
-        .map(|one| (one.label.clone(), one.rows.iter().map(one_row).collect()))
-        .collect();
-    json!({ "row": one_row(&seen.row), "related": related })
-}
-
-fn one_row(row: &Row) -> Value {
-    let cells: Map<String, Value> = row
-        .cells
-        .iter()
-        .map(|(column, held)| (column.clone(), cell(held)))
-        .collect();
-    json!({ "table": row.table, "id": row.id, "cells": cells })
+    text_of(&Whole::of(seen))
 }
 
 /// A cell with its kind.
 pub(crate) fn cell(cell: &Cell) -> Value {
-    match cell {
-        Cell::Empty => Value::Null,
-        Cell::Text(text) => json!({ "text": text }),
-        Cell::Integer(number) => json!({ "integer": number }),
-        Cell::Decimal(number) => json!({ "decimal": number.to_string() }),
-        Cell::Money(money) => {
-            json!({ "money": money.amount.to_string(), "currency": money.currency })
+    serde_json::to_value(Kept::from(cell)).expect("strings and numbers are always JSON")
+}
+
+fn text_of(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("strings and numbers are always JSON")
+}
+
+/// A row with its joins, as it is kept.
+#[derive(Serialize)]
+struct Whole<'a> {
+    row: OneRow<'a>,
+    related: BTreeMap<&'a str, Vec<OneRow<'a>>>,
+}
+
+impl<'a> Whole<'a> {
+    fn of(seen: &'a Seen) -> Self {
+        let related = seen.related.iter();
+        Self {
+            row: OneRow::of(&seen.row),
+            related: related
+                .map(|one| (&*one.label, one.rows.iter().map(OneRow::of).collect()))
+                .collect(),
         }
-        Cell::Bool(flag) => json!({ "bool": flag }),
-        Cell::Date(date) => json!({ "date": date.to_string() }),
-        Cell::Timestamp(moment) => json!({ "timestamp": moment.to_string() }),
-        Cell::Choice(choice) => json!({ "choice": choice.code, "label": choice.label }),
-        Cell::Choices(choices) => {
-            json!({ "choices": choices.iter().map(|choice| choice.code).collect::<Vec<_>>() })
+    }
+}
+
+#[derive(Serialize)]
+struct OneRow<'a> {
+    table: &'a str,
+    id: &'a str,
+    cells: BTreeMap<&'a str, Kept<'a>>,
+}
+
+impl<'a> OneRow<'a> {
+    fn of(row: &'a Row) -> Self {
+        let cells = row.cells.iter();
+        Self {
+            table: &row.table,
+            id: &row.id,
+            cells: cells
+                .map(|(column, cell)| (&**column, Kept::from(cell)))
+                .collect(),
         }
-        Cell::Reference(reference) => {
-            json!({ "reference": reference.id, "table": reference.table, "name": reference.name })
+    }
+}
+
+/// A cell; its first member names its kind.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Kept<'a> {
+    Empty,
+    Text {
+        text: &'a str,
+    },
+    Integer {
+        integer: i32,
+    },
+    Decimal {
+        decimal: String,
+    },
+    Money {
+        money: String,
+        currency: &'a str,
+    },
+    Bool {
+        bool: bool,
+    },
+    Date {
+        date: String,
+    },
+    Timestamp {
+        timestamp: String,
+    },
+    Choice {
+        choice: i32,
+        label: Option<&'a str>,
+    },
+    Choices {
+        choices: Vec<i32>,
+    },
+    Reference {
+        reference: &'a str,
+        table: &'a str,
+        name: Option<&'a str>,
+    },
+    RowWhere {
+        #[serde(rename = "row-where")]
+        parts: &'a [(String, String)],
+        table: &'a str,
+    },
+}
+
+impl<'a> From<&'a Cell> for Kept<'a> {
+    fn from(cell: &'a Cell) -> Self {
+        match cell {
+            Cell::Empty => Self::Empty,
+            Cell::Text(text) => Self::Text { text },
+            Cell::Integer(number) => Self::Integer { integer: *number },
+            Cell::Decimal(number) => Self::Decimal {
+                decimal: number.to_string(),
+            },
+            Cell::Money(money) => Self::Money {
+                money: money.amount.to_string(),
+                currency: &money.currency,
+            },
+            Cell::Bool(flag) => Self::Bool { bool: *flag },
+            Cell::Date(date) => Self::Date {
+                date: date.to_string(),
+            },
+            Cell::Timestamp(moment) => Self::Timestamp {
+                timestamp: moment.to_string(),
+            },
+            Cell::Choice(choice) => Self::Choice {
+                choice: choice.code,
+                label: choice.label.as_deref(),
+            },
+            Cell::Choices(choices) => Self::Choices {
+                choices: choices.iter().map(|choice| choice.code).collect(),
+            },
+            Cell::Reference(reference) => Self::Reference {
+                reference: &reference.id,
+                table: &reference.table,
+                name: reference.name.as_deref(),
+            },
+            Cell::RowWhere(key) => Self::RowWhere {
+                parts: &key.parts,
+                table: &key.table,
+            },
         }
-        Cell::RowWhere(key) => json!({ "row-where": key.parts, "table": key.table }),
     }
 }
 
@@ -219,7 +312,7 @@ pub fn substance(
     name: Option<(&str, &str)>,
     derived: &BTreeSet<&str>,
 ) -> String {
-    let mut parts: Vec<Value> = referrals
+    let parts: Vec<Value> = referrals
         .iter()
         .map(|raw| {
             let mut referral: Value = serde_json::from_str(raw).unwrap_or_default();
@@ -229,19 +322,18 @@ pub fn substance(
             referral
         })
         .collect();
-    if let Some(seen) = seen {
-        let mut seen = seen.clone();
-        seen.row
+    let row = seen.map(|seen| {
+        let mut whole = Whole::of(seen);
+        whole
+            .row
             .cells
-            .retain(|column, _| !derived.contains(column.as_str()));
-        if let Some((column, name)) = name {
-            seen.row
-                .cells
-                .insert(column.to_owned(), Cell::Text(name.to_owned()));
+            .retain(|column, _| !derived.contains(column));
+        if let Some((column, text)) = name {
+            whole.row.cells.insert(column, Kept::Text { text });
         }
-        parts.push(whole(&seen));
-    }
-    Value::from(parts).to_string()
+        whole
+    });
+    format!("{}{}", Value::from(parts), text_of(&row))
 }
 
 /// Where a raw record of a deal is sealed: `name` is `LANE/HASH`.
