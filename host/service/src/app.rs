@@ -20,6 +20,7 @@ use cosell_store::{
 };
 use cosell_sync::budget::Limits;
 use cosell_webhook::{ConnectionSettings, Door, DoorError, ServerLimits};
+use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, OnceCell, mpsc, watch};
 use tokio::task::JoinSet;
@@ -127,7 +128,7 @@ impl Host {
     /// # Errors
     /// [`StartError`].
     pub async fn start(config: &Config) -> Result<Self, StartError> {
-        Self::start_at(config, None).await
+        Self::boxed(config, None).await
     }
 
     /// The same by a clock that is turned by hand, for tests: leases, waits and throttles follow it.
@@ -135,7 +136,13 @@ impl Host {
     /// # Errors
     /// [`StartError`].
     pub async fn start_by(config: &Config, clock: Clock) -> Result<Self, StartError> {
-        Self::start_at(config, Some(clock)).await
+        Self::boxed(config, Some(clock)).await
+    }
+
+    /// See `worker::run`.
+    #[inline(never)]
+    fn boxed(config: &Config, clock: Option<Clock>) -> BoxFuture<'_, Result<Self, StartError>> {
+        Box::pin(Self::start_at(config, clock))
     }
 
     async fn start_at(config: &Config, clock: Option<Clock>) -> Result<Self, StartError> {

@@ -28,6 +28,7 @@ use cosell_store::{After, Millis, Next};
 use cosell_sync::course::{Course, course};
 use cosell_sync::merge::{Look, Plan, plan};
 use cosell_sync::side::Side;
+use futures_util::future::BoxFuture;
 
 use crate::trouble::{Trouble, sentences};
 use look::{Looked, Sight, look};
@@ -96,7 +97,12 @@ pub async fn pass(run: &mut Run<'_>) -> Result<Next, Trouble> {
 }
 
 /// Everything before act: look, read, plan, write out. Writes nothing anywhere.
-async fn compose(run: &mut Run<'_>) -> Result<Round, Trouble> {
+#[inline(never)]
+fn compose<'r>(run: &'r mut Run<'_>) -> BoxFuture<'r, Result<Round, Trouble>> {
+    Box::pin(composed(run))
+}
+
+async fn composed(run: &mut Run<'_>) -> Result<Round, Trouble> {
     if let Some(reason) = run.notes.apart.clone() {
         return Ok(Round::Over(Next::Paused { reason }));
     }

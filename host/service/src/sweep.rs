@@ -10,6 +10,7 @@ use cosell_store::{AcceptedEvent, CursorAdvance, FULL_COMPARE, RecordKey};
 use cosell_sync::deal::Timestamp;
 use cosell_sync::row::Needs;
 use cosell_sync::side::Side;
+use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::time::Interval;
 use tracing::{info, warn};
@@ -93,9 +94,15 @@ async fn rest_with(desk: &Desk, connection: &Connection, timer: &mut Interval) {
 ///
 /// # Errors
 /// Nothing is lost: the cursor advances in the transaction that stores the bells (I10). [`Trouble::NotYet`] while a credential rests (I11).
-pub async fn sweep_partner_center(desk: &Desk, connection: &Connection) -> Result<usize, Trouble> {
-    let swept = sweep_referrals(desk, connection).await;
-    with_rest(desk, connection, swept).await
+#[inline(never)]
+pub fn sweep_partner_center<'a>(
+    desk: &'a Desk,
+    connection: &'a Connection,
+) -> BoxFuture<'a, Result<usize, Trouble>> {
+    Box::pin(async move {
+        let swept = sweep_referrals(desk, connection).await;
+        with_rest(desk, connection, swept).await
+    })
 }
 
 async fn sweep_referrals(desk: &Desk, connection: &Connection) -> Result<usize, Trouble> {
@@ -151,9 +158,15 @@ async fn sweep_referrals(desk: &Desk, connection: &Connection) -> Result<usize, 
 ///
 /// # Errors
 /// As [`sweep_partner_center`].
-pub async fn sweep_crm(desk: &Desk, connection: &Connection) -> Result<usize, Trouble> {
-    let swept = sweep_tables(desk, connection).await;
-    with_rest(desk, connection, swept).await
+#[inline(never)]
+pub fn sweep_crm<'a>(
+    desk: &'a Desk,
+    connection: &'a Connection,
+) -> BoxFuture<'a, Result<usize, Trouble>> {
+    Box::pin(async move {
+        let swept = sweep_tables(desk, connection).await;
+        with_rest(desk, connection, swept).await
+    })
 }
 
 async fn sweep_tables(desk: &Desk, connection: &Connection) -> Result<usize, Trouble> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use cosell_plugins::PluginSet;
 use cosell_store::{After, Change, LaneState, Lease, Millis, Next, PLUGINS_CHANGED, StoreError};
 use cosell_sync::row::Needs;
+use futures_util::future::BoxFuture;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tracing::{Instrument, debug, error, info, info_span, warn};
@@ -128,7 +129,14 @@ async fn pause(desk: &Desk) -> Duration {
 }
 
 /// One run, whatever comes: its lane is free again when this returns, or its lease runs out.
-async fn run(desk: &Desk, lease: &Lease) {
+///
+/// Boxed, like whatever else leads from outside to a deal's line: an async body is compiled once more in every crate that polls it.
+#[inline(never)]
+fn run<'a>(desk: &'a Desk, lease: &'a Lease) -> BoxFuture<'a, ()> {
+    Box::pin(run_through(desk, lease))
+}
+
+async fn run_through(desk: &Desk, lease: &Lease) {
     let state = match desk.store.open(lease).await {
         Ok(state) => state,
         Err(error) => return given_up(&error),

@@ -53,17 +53,18 @@ impl std::fmt::Display for Failure {
 /// Plays one history in a world of its own, and judges it. None: every promise holds.
 #[must_use]
 pub fn play(kit: &Kit, seed: u64, ops: &[Op]) -> Option<Broken> {
-    watch(kit, seed, ops, None, |_| {})
+    watch(kit, seed, ops, None, &mut |_| {})
 }
 
-/// The same; `look` sees the evidence before the judge does, and the network may be spoilt.
+/// The same; `look` sees the evidence before the judge does, and the network may be spoilt. Nothing here is generic: the whole host would be compiled
+/// once more in every crate that plays a history.
 #[must_use]
 pub fn watch(
     kit: &Kit,
     seed: u64,
     ops: &[Op],
     spoil: Option<Spoil>,
-    look: impl FnMut(&Evidence),
+    look: &mut dyn FnMut(&Evidence),
 ) -> Option<Broken> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -92,7 +93,7 @@ async fn judged(
     seed: u64,
     ops: &[Op],
     spoil: Option<Spoil>,
-    mut look: impl FnMut(&Evidence),
+    look: &mut dyn FnMut(&Evidence),
 ) -> anyhow::Result<Option<Broken>> {
     let mut stage = Stage::new(kit, seed, spoil).await?;
     for op in ops {
@@ -135,8 +136,8 @@ async fn judged(
 
 /// What a history breaks. With a mistake built in: what it breaks because of that, so not without it.
 fn shows(kit: &Kit, seed: u64, ops: &[Op], spoil: Option<Spoil>) -> Option<Broken> {
-    let broken = watch(kit, seed, ops, spoil, |_| {})?;
-    let is_the_mistakes = spoil.is_none() || watch(kit, seed, ops, None, |_| {}).is_none();
+    let broken = watch(kit, seed, ops, spoil, &mut |_| {})?;
+    let is_the_mistakes = spoil.is_none() || watch(kit, seed, ops, None, &mut |_| {}).is_none();
     is_the_mistakes.then_some(broken)
 }
 

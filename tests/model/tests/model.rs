@@ -53,7 +53,9 @@ fn a_history_repeats_exactly() {
             let ops = history(seed, Scope::default());
             let once = || {
                 let mut told = String::new();
-                let broken = watch(&kit, seed, &ops, None, |evidence| told = tell(evidence));
+                let broken = watch(&kit, seed, &ops, None, &mut |evidence| {
+                    told = tell(evidence)
+                });
                 // Operation ids are nobody's business but the vendors'.
                 let lines = told.lines().filter(|line| !line.contains("tag=cosell"));
                 (
@@ -258,7 +260,7 @@ fn each_is_seen(mistakes: &[(Spoil, &str, &str)]) {
             let ops = op::parse(line).expect("a history");
             let alone = play(&kit, 1, &ops);
             assert_eq!(alone, None, "without {spoil:?}: {line}");
-            let broken = watch(&kit, 1, &ops, Some(spoil), |_| {});
+            let broken = watch(&kit, 1, &ops, Some(spoil), &mut |_| {});
             let seen = broken.as_ref().map(|broken| broken.promise);
             assert_eq!(seen, Some(promise), "{spoil:?}: {line}: {broken:?}");
         }

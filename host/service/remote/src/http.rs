@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
@@ -407,7 +408,14 @@ impl Channel {
     }
 
     /// Sends with a token; a 401 costs the token and one more try. Whatever the status, the answer is returned.
-    pub(crate) async fn send(&self, call: &Call) -> Result<Answer, RemoteError> {
+    ///
+    /// Boxed: an async body is compiled once more in every crate that polls it, and every call comes down to this one.
+    #[inline(never)]
+    pub(crate) fn send<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Result<Answer, RemoteError>> {
+        Box::pin(self.with_a_token(call))
+    }
+
+    async fn with_a_token(&self, call: &Call) -> Result<Answer, RemoteError> {
         let bearer = self.tokens.bearer(&self.endpoint.audience).await?;
         let answer = self.once(call, &bearer).await?;
         if answer.status != StatusCode::UNAUTHORIZED {

@@ -88,7 +88,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
             arguments.seed.unwrap_or(0),
             &ops,
             arguments.spoil.or(arguments.mutant),
-            |evidence| {
+            &mut |evidence| {
                 if arguments.tell {
                     println!("{}", tell(evidence));
                 }
