@@ -1,6 +1,7 @@
 //! A world, a client that is signed in to it, and a receiver of webhooks.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,6 +15,9 @@ use tokio::sync::mpsc;
 
 /// How long a test waits for a webhook that must come.
 const WEBHOOK_WAIT: Duration = Duration::from_secs(20);
+
+/// What four hundred tests poll is compiled once: an async body is compiled anew in each unit of code that polls it, unless it is boxed.
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 pub(crate) struct World {
     pub(crate) running: Running,
@@ -84,7 +88,11 @@ impl World {
         .await
     }
 
-    pub(crate) async fn with(config: SimulatorConfig) -> Self {
+    pub(crate) fn with(config: SimulatorConfig) -> Boxed<'static, Self> {
+        Box::pin(Self::signed_in(config))
+    }
+
+    async fn signed_in(config: SimulatorConfig) -> Self {
         let running = Simulator::start(config).await.unwrap();
         let client = client(running.ca_pem.as_deref());
         let mut world = Self {
@@ -140,14 +148,14 @@ impl World {
         self.running.control()
     }
 
-    pub(crate) async fn send(
-        &self,
+    pub(crate) fn send<'a>(
+        &'a self,
         method: &str,
         url: &str,
         token: &str,
         headers: &[(&str, &str)],
         body: Option<Value>,
-    ) -> Answer {
+    ) -> Boxed<'a, Answer> {
         let mut request = self.client.request(method.parse().unwrap(), url);
         if !token.is_empty() {
             request = request.bearer_auth(token);
@@ -160,47 +168,46 @@ impl World {
                 .header("content-type", "application/json")
                 .body(body.to_string());
         }
-        read(request.send().await.unwrap()).await
+        Box::pin(async move { read(request.send().await.unwrap()).await })
     }
 
     /// A request to the referrals collection; `path` starts with `/` or `?`, or is empty.
-    pub(crate) async fn pc(
+    pub(crate) fn pc(
         &self,
         method: &str,
         path: &str,
         headers: &[(&str, &str)],
         body: Option<Value>,
-    ) -> Answer {
+    ) -> Boxed<'_, Answer> {
         let url = format!(
             "{}/v1.0/engagements/referrals{path}",
             self.running.urls.referrals
         );
-        self.send(method, &url, &self.pc_token, headers, body).await
+        self.send(method, &url, &self.pc_token, headers, body)
     }
 
     /// A request to the webhook registration.
-    pub(crate) async fn hooks(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
+    pub(crate) fn hooks(&self, method: &str, path: &str, body: Option<Value>) -> Boxed<'_, Answer> {
         let url = format!(
             "{}/webhooks/v1/registration{path}",
             self.running.urls.partner_center
         );
-        self.send(method, &url, &self.hooks_token, &[], body).await
+        self.send(method, &url, &self.hooks_token, &[], body)
     }
 
     /// A request to the Web API.
-    pub(crate) async fn crm(
+    pub(crate) fn crm(
         &self,
         method: &str,
         path: &str,
         headers: &[(&str, &str)],
         body: Option<Value>,
-    ) -> Answer {
+    ) -> Boxed<'_, Answer> {
         let url = format!("{}/api/data/v9.2/{path}", self.running.urls.dataverse);
         self.send(method, &url, &self.crm_token, headers, body)
-            .await
     }
 
-    pub(crate) async fn batch(&self, headers: &[(&str, &str)], body: &str) -> Answer {
+    pub(crate) fn batch(&self, headers: &[(&str, &str)], body: &str) -> Boxed<'_, Answer> {
         let url = format!("{}/api/data/v9.2/$batch", self.running.urls.dataverse);
         let mut request = self
             .client
@@ -211,7 +218,7 @@ impl World {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        read(request.send().await.unwrap()).await
+        Box::pin(async move { read(request.send().await.unwrap()).await })
     }
 
     pub(crate) async fn create(&self, set: &str, body: Value) -> String {
@@ -337,7 +344,11 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    pub(crate) async fn start() -> Self {
+    pub(crate) fn start() -> Boxed<'static, Self> {
+        Box::pin(Self::listening())
+    }
+
+    async fn listening() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
         let (sender, inbox) = mpsc::channel(1_000);
