@@ -106,6 +106,8 @@ impl Run<'_> {
             let base = self.bases.get(unit).and_then(|bases| bases[side].as_ref());
             let known = base.and_then(|base| element::carried(base, before, after, shown));
             if let Some(known) = known {
+                // A record that shows more than that is not what the base was read from (S8).
+                let raw = if known == *shown { raw } else { "" };
                 self.remember(unit, side, &known, raw);
             }
         }
