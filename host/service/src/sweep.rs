@@ -99,10 +99,8 @@ pub fn sweep_partner_center<'a>(
     desk: &'a Desk,
     connection: &'a Connection,
 ) -> BoxFuture<'a, Result<usize, Trouble>> {
-    Box::pin(async move {
-        let swept = sweep_referrals(desk, connection).await;
-        with_rest(desk, connection, swept).await
-    })
+    let sweep = sweep_referrals(desk, connection);
+    Box::pin(with_rest(desk, connection, sweep))
 }
 
 async fn sweep_referrals(desk: &Desk, connection: &Connection) -> Result<usize, Trouble> {
@@ -163,10 +161,8 @@ pub fn sweep_crm<'a>(
     desk: &'a Desk,
     connection: &'a Connection,
 ) -> BoxFuture<'a, Result<usize, Trouble>> {
-    Box::pin(async move {
-        let swept = sweep_tables(desk, connection).await;
-        with_rest(desk, connection, swept).await
-    })
+    let sweep = sweep_tables(desk, connection);
+    Box::pin(with_rest(desk, connection, sweep))
 }
 
 async fn sweep_tables(desk: &Desk, connection: &Connection) -> Result<usize, Trouble> {
@@ -260,8 +256,9 @@ async fn sweep_looked_at(
 async fn with_rest(
     desk: &Desk,
     connection: &Connection,
-    swept: Result<usize, Trouble>,
+    sweep: impl Future<Output = Result<usize, Trouble>>,
 ) -> Result<usize, Trouble> {
+    let swept = sweep.await;
     if let Err(Trouble::Remote(error)) = &swept {
         throttle::rest(desk, &connection.id, error).await?;
     }

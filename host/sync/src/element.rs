@@ -104,20 +104,8 @@ pub fn merge_lists(
             (UnitValue::Solutions(base_pc), UnitValue::Solutions(base_crm)),
             (UnitValue::Solutions(pc), UnitValue::Solutions(crm)),
         ) => Some(both(
-            &Edit {
-                base: base_pc,
-                now: pc,
-                is_same: same_solution,
-                unchanged: PartialEq::eq,
-                leads: false,
-            },
-            &Edit {
-                base: base_crm,
-                now: crm,
-                is_same: same_solution,
-                unchanged: PartialEq::eq,
-                leads: false,
-            },
+            &Edit::of_solutions(base_pc, pc),
+            &Edit::of_solutions(base_crm, crm),
             winner,
             UnitValue::Solutions,
         )),
@@ -125,20 +113,8 @@ pub fn merge_lists(
             (UnitValue::People(base_pc), UnitValue::People(base_crm)),
             (UnitValue::People(pc), UnitValue::People(crm)),
         ) => Some(both(
-            &Edit {
-                base: base_pc,
-                now: pc,
-                is_same: is_same_person,
-                unchanged: same_person,
-                leads: true,
-            },
-            &Edit {
-                base: base_crm,
-                now: crm,
-                is_same: is_same_person,
-                unchanged: same_person,
-                leads: true,
-            },
+            &Edit::of_people(base_pc, pc),
+            &Edit::of_people(base_crm, crm),
             winner,
             UnitValue::People,
         )),
@@ -180,13 +156,7 @@ pub fn carried(
             UnitValue::Solutions(after),
             UnitValue::Solutions(shown),
         ) => {
-            let edit = Edit {
-                base: before,
-                now: after,
-                is_same: same_solution,
-                unchanged: PartialEq::eq,
-                leads: false,
-            };
+            let edit = Edit::of_solutions(before, after);
             Some(UnitValue::Solutions(edit.known_by(known, shown)))
         }
         (
@@ -195,13 +165,7 @@ pub fn carried(
             UnitValue::People(after),
             UnitValue::People(shown),
         ) => {
-            let edit = Edit {
-                base: before,
-                now: after,
-                is_same: is_same_person,
-                unchanged: same_person,
-                leads: true,
-            };
+            let edit = Edit::of_people(before, after);
             Some(UnitValue::People(edit.known_by(known, shown)))
         }
         _ => None,
@@ -272,6 +236,30 @@ struct Edit<'a, T> {
     unchanged: fn(&T, &T) -> bool,
     /// The first of the list is more than one of it.
     leads: bool,
+}
+
+impl<'a> Edit<'a, Solution> {
+    const fn of_solutions(base: &'a [Solution], now: &'a [Solution]) -> Self {
+        Self {
+            base,
+            now,
+            is_same: same_solution,
+            unchanged: PartialEq::eq,
+            leads: false,
+        }
+    }
+}
+
+impl<'a> Edit<'a, Person> {
+    const fn of_people(base: &'a [Person], now: &'a [Person]) -> Self {
+        Self {
+            base,
+            now,
+            is_same: is_same_person,
+            unchanged: same_person,
+            leads: true,
+        }
+    }
 }
 
 impl<T: Clone> Edit<'_, T> {
