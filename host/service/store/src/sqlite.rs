@@ -11,6 +11,7 @@ mod erasing;
 mod holds;
 mod lanes;
 mod links;
+mod memory;
 mod notes;
 mod people;
 mod readers;
@@ -25,6 +26,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+pub(crate) use self::memory::Owned;
 use self::readers::Readers;
 use self::schema::SchemaError;
 use crate::writer::{BELLS_WAITING_MAX, Desk, Failure, PowerCut, Scribe, WhenFull, Writer};
@@ -53,7 +55,7 @@ impl SqliteStore {
 
     pub(crate) fn open_with(path: &Path, clock: Clock, bells_max: i64) -> Result<Self, StoreError> {
         let scribe = Scribe::new(
-            schema::open_writer(path).map_err(opening)?,
+            schema::open_writer(path).map_err(opening)?.into(),
             clock.clone(),
             bells_max,
         )
@@ -93,7 +95,7 @@ impl SqliteStore {
         cut: Option<PowerCut>,
     ) -> Result<Self, StoreError> {
         let scribe = Scribe::new(
-            schema::open_in_memory().map_err(opening)?,
+            Owned::in_memory().map_err(opening)?,
             clock.clone(),
             bells_max,
         )
@@ -184,8 +186,8 @@ impl From<std::io::Error> for SchemaFault {
 
 /// Empty tables, to be looked at.
 #[cfg(test)]
-pub(crate) fn in_memory_schema() -> rusqlite::Connection {
-    schema::open_in_memory().expect("memory")
+pub(crate) fn in_memory_schema() -> Owned {
+    Owned::in_memory().expect("memory")
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use std::thread::{self, JoinHandle};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::sqlite::Owned;
 use crate::sqlite::checkpoint::Nudge;
 use crate::{Clock, Millis, StoreError};
 
@@ -164,14 +165,14 @@ fn serve(mut scribe: Scribe, mut requests: mpsc::Receiver<Box<dyn Request>>, mut
 
 /// Owns the connection that writes.
 pub(crate) struct Scribe {
-    pub(crate) sql: Connection,
+    pub(crate) sql: Owned,
     clock: Clock,
     backlog: Backlog,
 }
 
 impl Scribe {
     /// Counts the waiting bells once; afterwards the number is kept.
-    pub(crate) fn new(sql: Connection, clock: Clock, bells_max: i64) -> rusqlite::Result<Self> {
+    pub(crate) fn new(sql: Owned, clock: Clock, bells_max: i64) -> rusqlite::Result<Self> {
         let waiting = count_waiting(&sql)?;
         let backlog = Backlog {
             waiting,
@@ -202,22 +203,31 @@ impl Scribe {
     }
 
     fn execute(&mut self, group: &mut [Box<dyn Request>]) -> rusqlite::Result<()> {
+        // The transaction of one request is its savepoint.
+        let alone = group.len() == 1;
         self.run("BEGIN IMMEDIATE")?;
         for request in group {
             let backlog = self.backlog;
-            self.run("SAVEPOINT request")?;
+            if !alone {
+                self.run("SAVEPOINT request")?;
+            }
             let mut desk = Desk {
                 sql: &self.sql,
                 now: (self.clock)(),
                 backlog: &mut self.backlog,
             };
-            // A panic is one request's mistake and must not take the store from everybody: its savepoint takes all of it back.
+            // A panic is one request's mistake and must not take the store from everybody: all of it is taken back.
             let kept = catch_unwind(AssertUnwindSafe(|| request.execute(&mut desk)));
             if !kept.unwrap_or(false) {
                 self.backlog = backlog;
+                if alone {
+                    return self.run("ROLLBACK");
+                }
                 self.run("ROLLBACK TO request")?;
             }
-            self.run("RELEASE request")?;
+            if !alone {
+                self.run("RELEASE request")?;
+            }
         }
         self.run("COMMIT")
     }

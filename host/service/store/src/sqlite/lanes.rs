@@ -89,6 +89,9 @@ pub(super) fn is_busy(sql: &Connection, connection: &str, lane: LaneId) -> Resul
         .exists(params![connection, lane.0])?)
 }
 
+/// The `?2` oldest lanes that are due at `?1`.
+pub(super) const DUE: &str = "SELECT connection, lane, fence FROM lane WHERE due_at <= ?1 ORDER BY due_at, connection, lane LIMIT ?2";
+
 /// Takes the oldest due lanes.
 pub(super) fn claim(
     desk: &Desk<'_>,
@@ -99,9 +102,7 @@ pub(super) fn claim(
     let until = desk.now.saturating_add(lease_ms);
     let mut leases = desk
         .sql
-        .prepare_cached(
-            "SELECT connection, lane, fence FROM lane WHERE due_at <= ?1 ORDER BY due_at, connection, lane LIMIT ?2",
-        )?
+        .prepare_cached(DUE)?
         .query_map(params![desk.now, limit(max)], |row| {
             Ok(Lease {
                 connection: row.get(0)?,

@@ -1,10 +1,9 @@
 //! Tables and their versions, and how a connection is set up.
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::backup::Backup;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::checkpoint::LOG_FILE_BYTES;
@@ -94,26 +93,10 @@ pub(super) fn open_checkpointer(path: &Path) -> Result<Connection, SchemaError> 
     Ok(sql)
 }
 
-/// One connection, nothing on disk. Tables are made once and then copied: ten thousand histories begin with empty ones.
-pub(super) fn open_in_memory() -> Result<Connection, SchemaError> {
-    static EMPTY: Mutex<Option<Connection>> = Mutex::new(None);
-    let mut empty = EMPTY.lock().unwrap_or_else(PoisonError::into_inner);
-    let empty = match &mut *empty {
-        Some(empty) => empty,
-        none => {
-            let mut made = Connection::open_in_memory()?;
-            migrate(&mut made)?;
-            none.insert(made)
-        }
-    };
-    let mut sql = Connection::open_in_memory()?;
-    Backup::new(empty, &mut sql)?.step(-1)?;
-    prepare(&sql)?;
-    Ok(sql)
-}
-
-fn prepare(sql: &Connection) -> rusqlite::Result<()> {
+pub(super) fn prepare(sql: &Connection) -> rusqlite::Result<()> {
     sql.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    // A statement is planned once, and not again whenever another number is bound to its LIMIT.
+    sql.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     sql.pragma_update(None, "foreign_keys", true)
 }
 
@@ -138,7 +121,7 @@ fn known_version(sql: &Connection) -> Result<usize, SchemaError> {
         })
 }
 
-fn migrate(sql: &mut Connection) -> Result<(), SchemaError> {
+pub(super) fn migrate(sql: &mut Connection) -> Result<(), SchemaError> {
     if known_version(sql)? == VERSIONS.len() {
         return Ok(());
     }
@@ -216,7 +199,7 @@ mod tests {
 
     #[test]
     fn claiming_and_counting_use_their_indexes() {
-        let sql = open_in_memory().unwrap();
+        let sql = crate::sqlite::in_memory_schema();
         // Parameters stay unbound: the plan does not depend on them.
         let plan = |query: &str| -> String {
             let mut explain = sql.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();
@@ -227,9 +210,7 @@ mod tests {
             }
             steps.join("; ")
         };
-        let claim = plan(
-            "SELECT connection, lane, fence FROM lane WHERE due_at <= 5 ORDER BY due_at, connection, lane LIMIT 3",
-        );
+        let claim = plan(crate::sqlite::lanes::DUE);
         assert!(claim.contains("lane_due"), "{claim}");
         let waiting = plan("SELECT count(*) FROM bell WHERE rung > answered");
         assert!(waiting.contains("bell_waiting"), "{waiting}");

@@ -324,26 +324,30 @@ fn closing_serves_what_is_queued_and_refuses_what_comes_later() {
 #[test]
 fn a_claim_costs_the_same_among_a_hundred_and_ten_thousand_idle_lanes() {
     let steps_among = |idle: usize| {
-        let mut scribe = Scribe::new(
-            schema::open_in_memory().unwrap(),
-            still(),
-            BELLS_WAITING_MAX,
-        )
-        .unwrap();
+        let mut scribe =
+            Scribe::new(super::in_memory_schema(), still(), BELLS_WAITING_MAX).unwrap();
         scribe.desk(|desk| {
             for _ in 0..idle {
                 lanes::create(desk, "c")?;
             }
             accept::accept(desk, &[event("r1")], None).map(drop)
         });
-        let mut query = scribe
-            .sql
-            .prepare("SELECT connection, lane, fence FROM lane WHERE due_at <= ?1 ORDER BY due_at, connection, lane LIMIT 5")
-            .unwrap();
-        assert_eq!(query.query_map([1_000], |_| Ok(())).unwrap().count(), 1);
+        let mut query = scribe.sql.prepare(lanes::DUE).unwrap();
+        assert_eq!(query.query_map([1_000, 5], |_| Ok(())).unwrap().count(), 1);
         query.get_status(rusqlite::StatementStatus::VmStep)
     };
     assert_eq!(steps_among(100), steps_among(10_000));
+}
+
+/// SQLite plans a statement anew when another number is bound to its LIMIT, unless it is told not to.
+#[test]
+fn a_claim_is_planned_once() {
+    let sql = super::in_memory_schema();
+    let mut query = sql.prepare(lanes::DUE).unwrap();
+    for at in 1..=3 {
+        assert_eq!(query.query_map([at, at], |_| Ok(())).unwrap().count(), 0);
+    }
+    assert_eq!(query.get_status(rusqlite::StatementStatus::RePrepare), 0);
 }
 
 #[test]
