@@ -65,6 +65,13 @@ fn print(status: &Status, folder: &Path) {
             "THE AUDIT DOES NOT VERIFY: the store was changed by something that is not cosell"
         );
     }
+    for resting in &status.resting {
+        println!(
+            "credential {} of {} rests until {}; deals wait for it and go on by themselves",
+            resting.credential, resting.connection, resting.until
+        );
+        println!("  {}", short(&resting.reason, 300));
+    }
     for ending in &status.credentials {
         let expiry = &ending.expiry;
         println!(

@@ -1,11 +1,11 @@
 //! What the store says about the deals, for people and programs. Reads only; a host may be running beside it.
 
-use cosell_store::{Census, LaneSummary, Millis, Opened, StoreError};
+use cosell_store::{Census, LaneSummary, Millis, Opened, StoreError, Throttle};
 use serde::Serialize;
 
 use crate::config::Config;
 use crate::expiry::{Expiry, expiries};
-use crate::verbs::{PluginNews, plugin_news, reason_in_words};
+use crate::verbs::{Moment, PluginNews, plugin_news, reason_in_words};
 
 /// Deals listed at most; [`verbs::deals`](crate::verbs::deals()) pages through all of them.
 const DEALS_MAX: usize = 10_000;
@@ -33,10 +33,36 @@ pub struct Status {
     pub plugins: PluginNews,
     /// The audit's hash chains verify.
     pub audit_whole: bool,
+    /// Credentials that may not be used right now: deals wait for them and go on by themselves.
+    pub resting: Vec<Resting>,
     /// Credentials of which it is known when they end, the soonest first.
     pub credentials: Vec<Ending>,
     /// One line per deal, youngest first.
     pub deals: Vec<Deal>,
+}
+
+/// A credential that may not be used right now.
+#[derive(Debug, Serialize)]
+pub struct Resting {
+    /// The connection.
+    pub connection: String,
+    /// `dataverse`, `partner-center`.
+    pub credential: String,
+    /// When it is tried again.
+    pub until: Moment,
+    /// Who refused or slowed what, and what to do.
+    pub reason: String,
+}
+
+impl Resting {
+    fn of(connection: &str, throttle: Throttle) -> Self {
+        Self {
+            connection: connection.to_owned(),
+            credential: throttle.credential,
+            until: Moment(throttle.until),
+            reason: throttle.reason,
+        }
+    }
 }
 
 /// A credential that ends.
@@ -96,7 +122,14 @@ pub async fn status(config: &Config) -> Result<Status, StoreError> {
     let now = clock();
     let census: Census = store.census().await?;
     let mut deals = Vec::new();
+    let mut resting = Vec::new();
     for connection in &config.connections {
+        let closed = store.throttles(&connection.id).await?;
+        resting.extend(
+            closed
+                .into_iter()
+                .map(|throttle| Resting::of(&connection.id, throttle)),
+        );
         deals.extend(
             store
                 .lanes(&connection.id, DEALS_MAX)
@@ -111,6 +144,7 @@ pub async fn status(config: &Config) -> Result<Status, StoreError> {
         .collect();
     credentials.sort_by_key(|ending| ending.expiry.expires_at);
     Ok(Status {
+        resting,
         credentials,
         lanes: census.lanes,
         linked: census.linked,

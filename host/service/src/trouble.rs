@@ -111,7 +111,7 @@ impl Trouble {
 fn remote(error: &RemoteError, failures: u32, random: u32, now: Millis) -> Verdict {
     let text = error.to_string();
     let resting = |until: Millis| Throttle {
-        credential: credential(error.service).to_owned(),
+        credential: credential(error.opened()).to_owned(),
         until,
         reason: error.of_credential(),
     };
@@ -297,7 +297,7 @@ pub fn sentences(reasons: &[Reason]) -> String {
     reasons.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
-/// Which credential a service is called with.
+/// Which credential opens a service. Both hosts of Partner Center are opened by one.
 #[must_use]
 pub const fn credential(service: Service) -> &'static str {
     match service {

@@ -48,6 +48,13 @@ async fn deals_wait_while_a_secret_is_out_and_go_on_when_its_file_has_a_new_one(
         })
         .await?;
     ensure!(!waits.lanes.contains_key("parked"), "{:?}", waits.lanes);
+    // Entra refuses the token and does not know for what: the host does.
+    let rests: Vec<_> = waits
+        .resting
+        .iter()
+        .map(|rests| &*rests.credential)
+        .collect();
+    ensure!(rests == ["dataverse"], "{:?}", waits.resting);
     private(&folder(&world)?.join("dataverse-secret"), "the-next-secret")?;
     // The credential rests for a minute, as far as the host knows.
     world.later(Duration::from_secs(61));

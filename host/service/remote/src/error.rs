@@ -67,6 +67,8 @@ pub struct RemoteError {
     pub class: Class,
     /// Who was asked.
     pub service: Service,
+    /// For whom a token was asked, where that failed: whose credential it is.
+    pub opens: Option<Service>,
     /// HTTP status, when there was an answer.
     pub status: Option<u16>,
     /// For the person.
@@ -157,10 +159,17 @@ impl RemoteError {
         Self {
             class,
             service,
+            opens: None,
             status: None,
             about: Box::new(about),
             source: None,
         }
+    }
+
+    /// Which service the credential opens: the one that was asked, or the one for which a token was asked.
+    #[must_use]
+    pub fn opened(&self) -> Service {
+        self.opens.unwrap_or(self.service)
     }
 
     /// Refused by ourselves, before anything was sent.

@@ -394,6 +394,7 @@ fn class_of(status: StatusCode, writes: bool, retry_after: Option<Duration>) -> 
 /// One service, with the credential that opens it.
 #[derive(Debug, Clone)]
 pub(crate) struct Channel {
+    pub(crate) service: Service,
     pub(crate) endpoint: Endpoint,
     pub(crate) tokens: Tokens,
     pub(crate) http: Http,
@@ -404,7 +405,7 @@ pub(crate) struct Channel {
 impl Channel {
     /// Gets hold of a token, so that a call that follows at once waits for nobody but the service.
     pub(crate) async fn ready(&self) -> Result<(), RemoteError> {
-        self.tokens.bearer(&self.endpoint.audience).await.map(drop)
+        self.bearer().await.map(drop)
     }
 
     /// Sends with a token; a 401 costs the token and one more try. Whatever the status, the answer is returned.
@@ -416,14 +417,23 @@ impl Channel {
     }
 
     async fn with_a_token(&self, call: &Call) -> Result<Answer, RemoteError> {
-        let bearer = self.tokens.bearer(&self.endpoint.audience).await?;
+        let bearer = self.bearer().await?;
         let answer = self.once(call, &bearer).await?;
         if answer.status != StatusCode::UNAUTHORIZED {
             return Ok(answer);
         }
         self.tokens.invalidate(&self.endpoint.audience, &bearer);
-        let bearer = self.tokens.bearer(&self.endpoint.audience).await?;
+        let bearer = self.bearer().await?;
         self.once(call, &bearer).await
+    }
+
+    /// A token for the service. Who is refused one was refused it by another service, which does not know what for.
+    async fn bearer(&self) -> Result<SecretString, RemoteError> {
+        let token = self.tokens.bearer(&self.endpoint.audience).await;
+        token.map_err(|mut error| {
+            error.opens = Some(self.service);
+            error
+        })
     }
 
     /// One call, in its turn.

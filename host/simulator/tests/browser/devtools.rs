@@ -34,7 +34,14 @@ struct Profile(std::path::PathBuf);
 
 impl Drop for Profile {
     fn drop(&mut self) {
-        let _may_be_gone = std::fs::remove_dir_all(&self.0);
+        // Chromium's other processes end when they miss the first, and write into the folder until then.
+        for _ in 0..20 {
+            let _may_be_gone = std::fs::remove_dir_all(&self.0);
+            std::thread::sleep(Duration::from_millis(50));
+            if !self.0.exists() {
+                break;
+            }
+        }
     }
 }
 

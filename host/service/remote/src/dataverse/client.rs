@@ -78,6 +78,7 @@ impl Dataverse {
     pub fn new(organisation: Endpoint, tokens: Tokens, http: Http) -> Self {
         Self(Arc::new(Inner {
             channel: Channel {
+                service: Service::Dataverse,
                 endpoint: organisation,
                 tokens,
                 http,

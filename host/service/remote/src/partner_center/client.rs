@@ -76,12 +76,14 @@ impl PartnerCenter {
     pub fn new(settings: PartnerCenterSettings, tokens: Tokens, http: Http) -> Self {
         Self {
             referrals: Channel {
+                service: Service::PartnerCenter,
                 endpoint: settings.referrals,
                 tokens: tokens.clone(),
                 http: http.clone(),
                 meter: None,
             },
             webhooks: Channel {
+                service: Service::PartnerCenterWebhooks,
                 endpoint: settings.webhooks,
                 tokens,
                 http,
