@@ -17,6 +17,7 @@ mod plugin_set;
 mod reconcile;
 mod run;
 mod screen;
+mod sign_in;
 mod simulator;
 mod status;
 mod store;
@@ -42,6 +43,7 @@ const AFTER: &str = "From nothing to a running host:
   cosell demo                            see it work, no account needed
   cosell config example > my.toml        every key explained, to fill in
   cosell config check --config my.toml   every mistake at once, with what to do
+  cosell sign-in contoso                 the user in whose name Partner Center is called, once
   cosell plugin new acme --language script   a plugin of your own; then `plugin build`, `test`, `run`
   cosell plugin check my.wasm            what the host would say if you dropped it into the folder
   cosell plugin diff my.wasm --all       what it would make of your real deals; writes nothing
@@ -128,6 +130,12 @@ enum Command {
     /// Compares Partner Center's list of your referrals and the CRM's rows whose sync is on with what the host has written down. Writes nothing. Exits
     /// with 1 when something is unexplained.
     Reconcile(reconcile::Args),
+    /// Let the user sign in, in whose name Partner Center is called.
+    ///
+    /// Microsoft lets nobody read or write referrals but a user who has signed in with MFA and has the role "Referrals admin". This shows a page and a
+    /// code; the user opens the page on any machine and types the code. What the host needs afterwards is kept in the file that `refresh_token` names. Once,
+    /// and again when Microsoft ends it: a changed password or MFA, or ninety days without use. The application needs "Allow public client flows".
+    SignIn(sign_in::Args),
     /// Bind a connection to the CRM organisation that is at its address now.
     ///
     /// When an environment was copied or restored, the host finds another organisation there and writes nothing more. Only order this when the new one
@@ -228,6 +236,7 @@ fn main() -> ExitCode {
         // Without a runtime: its threads would count against the limits.
         return compiler::compile(limits);
     }
+    leave_quietly_when_nobody_reads_on();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS_MAX)
@@ -271,6 +280,7 @@ fn main() -> ExitCode {
             Command::Hold(command) => cards::hold(command).await,
             Command::Retry(args) => order::retry(args).await,
             Command::Reconcile(args) => reconcile::reconcile(args).await,
+            Command::SignIn(args) => sign_in::sign_in(args).await,
             Command::Rebind(args) => order::rebind(args).await,
             Command::CompilePlugin { .. } => unreachable!("answered before the runtime started"),
             Command::Person(command) => person::run(command).await,
@@ -278,6 +288,21 @@ fn main() -> ExitCode {
         }
     });
     done.unwrap_or_else(|error| fail(&error))
+}
+
+/// `cosell deals | head` has what it wanted: a pipe that is closed is no mistake of ours. Everything else panics as ever.
+fn leave_quietly_when_nobody_reads_on() {
+    let as_ever = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload().downcast_ref::<String>();
+        let nobody_reads = said.is_some_and(|said| {
+            said.starts_with("failed printing to stdout") && said.contains("Broken pipe")
+        });
+        if nobody_reads {
+            std::process::exit(0);
+        }
+        as_ever(panic);
+    }));
 }
 
 /// Each cause on its own line: the last one usually says what to do.

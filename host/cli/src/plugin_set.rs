@@ -4,7 +4,9 @@
 use std::process::ExitCode;
 
 use anyhow::ensure;
-use cosell_host::verbs::{self, Archive, CandidateView, PluginList, SetChanged, ShadowView};
+use cosell_host::verbs::{
+    self, Archive, CandidateView, NO_PLUGIN, PluginList, SetChanged, ShadowView,
+};
 use cosell_plugins::short_hash;
 use serde_json::{Value, json};
 
@@ -122,18 +124,23 @@ pub(crate) async fn quarantine(args: QuarantineArgs) -> anyhow::Result<ExitCode>
 }
 
 pub(crate) async fn propose(args: ProposeArgs) -> anyhow::Result<ExitCode> {
-    let (generation, refused) = cosell_host::app::propose_folder(&args.on.config()?).await?;
+    let config = args.on.config()?;
+    let (generation, refused) = cosell_host::app::propose_folder(&config).await?;
     let told = json!({
         "generation": generation,
         "refused": refused.iter().map(|one| json!({ "file": one.file, "why": one.to_string() })).collect::<Vec<_>>(),
     });
     args.on.say(&told, |_| {
-        println!("generation {generation} serves; {SOON}");
+        if generation == 0 {
+            println!("{NO_PLUGIN} ({})", config.plugins.folder.display());
+        } else {
+            println!("generation {generation} serves; {SOON}");
+        }
         for one in &refused {
             println!("! {} is refused: {one}", one.file);
         }
     })?;
-    Ok(if refused.is_empty() {
+    Ok(if refused.is_empty() && generation > 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

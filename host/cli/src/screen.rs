@@ -2,7 +2,7 @@
 #![allow(clippy::print_stdout, reason = "the command line may")]
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use cosell_host::config::Config;
@@ -22,6 +22,11 @@ pub(crate) struct On {
 impl On {
     pub(crate) fn config(&self) -> anyhow::Result<Config> {
         crate::compiler::load(&self.config)
+    }
+
+    /// Where the configuration is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.config
     }
 
     /// Says it to whom it is for.

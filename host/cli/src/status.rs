@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, ensure};
 use cosell_host::expiry::Expiry;
 use cosell_host::status::{Deal, Status, status as read};
-use cosell_host::verbs::PluginNews;
+use cosell_host::verbs::{NO_PLUGIN, PluginNews};
 
 use crate::screen::{On, count, id, short};
 
@@ -31,11 +31,13 @@ pub(crate) async fn status(on: &On) -> anyhow::Result<ExitCode> {
         .deals
         .iter()
         .any(|deal| ["parked", "orphaned"].contains(&deal.state.as_str()));
-    Ok(if stuck || !status.audit_whole {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(
+        if stuck || !status.audit_whole || status.plugins.serving == 0 {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        },
+    )
 }
 
 fn print(status: &Status, folder: &Path) {
@@ -64,6 +66,9 @@ fn print(status: &Status, folder: &Path) {
         println!(
             "THE AUDIT DOES NOT VERIFY: the store was changed by something that is not cosell"
         );
+    }
+    if status.plugins.serving == 0 {
+        println!("! {NO_PLUGIN} ({})", folder.display());
     }
     for resting in &status.resting {
         println!(

@@ -215,8 +215,25 @@ impl Config {
         path: &Path,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigErrors> {
+        Self::read_from(path, environment, false)
+    }
+
+    /// For whoever signs in: the refresh tokens need not be there yet.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_to_sign_in(path: &Path) -> Result<Self, ConfigErrors> {
+        Self::read_from(path, &|name| std::env::var(name).ok(), true)
+    }
+
+    fn read_from(
+        path: &Path,
+        environment: &dyn Fn(&str) -> Option<String>,
+        tokens_to_come: bool,
+    ) -> Result<Self, ConfigErrors> {
         let text = read(path)?;
-        let page = Page::new(path, &text, environment);
+        let mut page = Page::new(path, &text, environment);
+        page.tokens_to_come = tokens_to_come;
         let config = read_root(&page);
         page.close(config)
     }

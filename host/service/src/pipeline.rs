@@ -4,6 +4,7 @@ mod act;
 mod ask;
 mod born;
 mod cards;
+mod children;
 mod crm;
 mod customer;
 mod dress;
@@ -135,7 +136,7 @@ async fn composed(run: &mut Run<'_>) -> Result<Round, Trouble> {
             on: Side::Crm,
             kind,
         } => {
-            if let Some(next) = route::elsewhere(run, &reading).await? {
+            if let Some(next) = route::elsewhere(run, &sight, &reading).await? {
                 return Ok(Round::Over(next));
             }
             born::row(run, &sight, &reading, kind).await?

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use cosell_remote::auth::{FileKeeper, KeepError, RefreshTokenKeeper};
+use cosell_remote::auth::{FileKeeper, KeepError, RefreshTokenKeeper, Stamp};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::seal::{Place, Purpose, Seal};
@@ -74,6 +74,10 @@ impl RefreshTokenKeeper for SealedKeeper {
             None => SecretString::from(token),
         };
         self.file.keep(&kept)
+    }
+
+    fn stamp(&self) -> Option<Stamp> {
+        self.file.stamp()
     }
 }
 

@@ -44,6 +44,7 @@ pub use find::find;
 pub use history::{HistoryLine, WriteLine, reason_in_words};
 pub use holds::{HoldView, Settled, VerdictView, holds, release_mass, settle};
 pub use moment::{Moment, since};
+pub(crate) use pages::Pages;
 pub use person::{Erasure, erase};
 pub(crate) use plan::is_shut;
 pub use plan::{Plan, Planned, PlannedAsk, PlannedHold, Scope, Summary, Would, plan};
@@ -51,6 +52,7 @@ pub(crate) use plugin_orders::promote;
 pub use plugin_orders::{
     SetChanged, promote_plugin, quarantine_plugin, release_plugin, roll_back_plugins,
 };
+pub use plugins::NO_PLUGIN;
 pub(crate) use plugins::deals_to_judge;
 pub use plugins::{
     CandidateView, GenerationView, OutView, PluginLine, PluginList, PluginNews, RefusedView,

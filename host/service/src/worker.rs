@@ -24,6 +24,8 @@ use crate::trouble::{Trouble, reasons_of, sentences, with_replay};
 const OPEN_WRITE_MS: Millis = 5_000;
 /// How often a host that has not the set of the store looks whether it has it.
 const BEHIND: Duration = Duration::from_secs(1);
+/// How often a lease is prolonged at most, each time by two thirds of what is left: some twenty minutes with the usual lease.
+const PROLONGED_MAX: u32 = 20;
 /// The worker looks at least so often, in case a wake-up was lost.
 const IDLE_MAX: Duration = Duration::from_secs(5);
 
@@ -58,7 +60,12 @@ pub async fn work(desk: Arc<Desk>, lanes_at_once: usize, mut stop: watch::Receiv
             Ok(leases) => leases,
             Err(error) => {
                 error!(error = %error, "the store did not hand out any lane; trying again");
-                Vec::new()
+                // A full disk says so at once, and lanes are due all the time.
+                tokio::select! {
+                    () = tokio::time::sleep(BEHIND) => {}
+                    _ = stop.changed() => {}
+                }
+                continue;
             }
         };
         let idle = claimed.is_empty();
@@ -111,6 +118,27 @@ pub async fn step(desk: &Desk) -> Result<Option<Lease>, StoreError> {
     Ok(lease)
 }
 
+/// Prolongs the lease while a run works: services that answer slowly, one call after the other, can take longer than it lasts, and whoever took the lane
+/// up then would meet the same. Not without end: a run that never ends must not keep its lane from everybody.
+async fn while_it_lasts<T>(desk: &Desk, lease: &Lease, run: impl Future<Output = T>) -> T {
+    let third = Duration::from_millis(desk.lease_ms.unsigned_abs() / 3);
+    let prolong = async {
+        for _ in 0..PROLONGED_MAX {
+            tokio::time::sleep(third).await;
+            // Another one has the lane, or the store is away: the run finds out by itself.
+            if desk.store.renew(lease, desk.lease_ms).await.is_err() {
+                break;
+            }
+        }
+        std::future::pending().await
+    };
+    tokio::select! {
+        biased;
+        ended = run => ended,
+        never = prolong => never,
+    }
+}
+
 fn report_panic(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended {
         // The lane comes back when its lease runs out; nothing is lost but time.
@@ -151,7 +179,7 @@ async fn run_through(desk: &Desk, lease: &Lease) {
     let needs = began_with.needs();
     let (next, change, recording) = match Run::begin(desk, lease, &state).await {
         Ok(mut run) => {
-            let passed = pipeline::pass(&mut run).await;
+            let passed = while_it_lasts(desk, lease, pipeline::pass(&mut run)).await;
             // What is asked to tell people of a failure is no part of what failed.
             run.look_is_over();
             let next = match passed {

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use cosell_host::app::to_sign_in;
 use cosell_host::config::Config;
+use cosell_remote::auth::Polled;
 use cosell_tests::{World, amount, text};
 use rsa::pkcs8::EncodePrivateKey as _;
 use serde_json::json;
@@ -66,6 +68,58 @@ async fn deals_wait_while_a_secret_is_out_and_go_on_when_its_file_has_a_new_one(
         .await?;
     let after = world.quiet().await?;
     ensure!(!after.lanes.contains_key("parked"), "{:?}", after.lanes);
+    world.end().await
+}
+
+/// The user's password has changed, so the refresh token is worth nothing; the user signs in by a code, beside the host that runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_signs_in_by_a_code_and_the_deals_that_waited_go_on() -> Told {
+    let world = World::start().await?;
+    let (row, referral) = world.linked(&json!({})).await?;
+    let mail = text(&world.control().about()["organizations"][0], "user_mail");
+    world.control().expire_password(&mail)?;
+    world.control().revoke_access_tokens();
+    world.control().partner_user_patches(
+        &referral,
+        &json!([{ "op": "replace", "path": "/details/dealValue", "value": 88_000 }]),
+    )?;
+    let waits = world
+        .status_where(|status| {
+            let mut deals = status.deals.iter();
+            deals.any(|deal| {
+                let why = deal.reason.as_deref().unwrap_or_default();
+                deal.state == "waiting" && why.contains("cosell sign-in")
+            })
+        })
+        .await?;
+    let rests: Vec<_> = waits
+        .resting
+        .iter()
+        .map(|rests| &*rests.credential)
+        .collect();
+    ensure!(rests == ["partner-center"], "{:?}", waits.resting);
+
+    let config = Config::load_to_sign_in(&world.config)?;
+    let connection = &config.connections[0].id;
+    let client = to_sign_in(&config, connection)?.context("it is configured")?;
+    let declined = client.begin_sign_in().await?;
+    world.control().decline_device(&declined.user_code)?;
+    let no = client.poll_sign_in(&declined).await.unwrap_err();
+    ensure!(no.to_string().contains("declined"), "{no}");
+    let begun = client.begin_sign_in().await?;
+    ensure!(begun.message.contains(&begun.user_code), "{begun:?}");
+    ensure!(client.poll_sign_in(&begun).await? == Polled::Pending);
+    world.control().approve_device(&begun.user_code, &mail)?;
+    ensure!(client.poll_sign_in(&begun).await? == Polled::Done);
+    client.ready().await?;
+    // The credential rests for a minute, as far as the host knows.
+    world.later(Duration::from_secs(61));
+    world
+        .until("the edit", |control| {
+            let row = control.row("opportunity", &row)?;
+            (amount(&row["estimatedvalue"]) == Some(88_000.0)).then_some(())
+        })
+        .await?;
     world.end().await
 }
 

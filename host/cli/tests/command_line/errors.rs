@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{cosell, stderr, stdout};
+use crate::{binary, cosell, stderr, stdout};
 
 #[track_caller]
 fn fails(arguments: &[&str], words: &[&str]) -> String {
@@ -181,4 +181,20 @@ fn a_demo_that_cannot_be_set_up_still_prints_one_object() {
     assert_eq!(report["ok"], false);
     let error = report["error"].as_str().unwrap_or_default();
     assert!(error.contains("there is no .wasm file"), "{report}");
+}
+
+#[test]
+fn a_reader_that_has_enough_is_no_mistake() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let ended = binary()
+        .args(["config", "example"])
+        .stdout(writer)
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap()
+        .wait_with_output()
+        .unwrap();
+    assert!(ended.status.success(), "{ended:?}");
+    assert_eq!(stderr(&ended), "");
 }

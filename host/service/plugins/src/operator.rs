@@ -136,11 +136,16 @@ impl Operator {
             }
         }
         let is_tried = file.mode == Some(Mode::TryOn);
-        if is_tried == file.deals.is_empty() {
-            mistakes.push(
-                "`deals` names the deals on which it is tried, and belongs to mode = \"try-on\""
+        match (is_tried, file.deals.is_empty()) {
+            (true, true) => mistakes.push(
+                "mode = \"try-on\" needs the deals on which it is tried: deals = [\"17\"], lane numbers or ids"
                     .to_owned(),
-            );
+            ),
+            (false, false) => mistakes.push(
+                "`deals` names the deals on which a plugin is tried, and belongs to mode = \"try-on\""
+                    .to_owned(),
+            ),
+            _ => {}
         }
         if file.promote.is_some_and(|rule| rule.budget().is_some())
             && (is_tried || file.mode == Some(Mode::Live))

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use http::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
@@ -18,13 +18,15 @@ use claims::Claims;
 use managed::Assertions;
 
 pub use credential::Credential;
-pub use keeper::{FileKeeper, KeepError, RefreshTokenKeeper};
+pub use device::{Polled, SignIn};
+pub use keeper::{FileKeeper, KeepError, RefreshTokenKeeper, Stamp};
 pub use managed::{ManagedIdentity, NoIdentity};
 pub use proof::{NoProof, Proof, ProofFile};
 
 mod advice;
 mod claims;
 mod credential;
+mod device;
 mod keeper;
 mod managed;
 mod proof;
@@ -74,9 +76,22 @@ enum Slot {
     Failed {
         error: RemoteError,
         until: Instant,
-        /// Of the proof that failed: another one is tried at once.
-        proof: Option<(SystemTime, u64)>,
+        /// Of what failed: something else is tried at once.
+        stamps: [Option<Stamp>; 2],
     },
+}
+
+impl Slot {
+    /// Forgets a refusal.
+    fn take_failure(&mut self) -> Option<RemoteError> {
+        match std::mem::take(self) {
+            Self::Failed { error, .. } => Some(error),
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
 }
 
 impl fmt::Debug for Tokens {
@@ -124,14 +139,14 @@ impl Tokens {
             Slot::Failed {
                 error,
                 until,
-                proof,
-            } if self.0.http.now() < *until && *proof == self.0.credential.proof().stamp() => {
+                stamps,
+            } if self.0.http.now() < *until && *stamps == self.0.credential.stamps() => {
                 return Err(error.clone());
             }
             _ => {}
         }
         // On its own task: a caller who stops waiting must not cut off the moment between a new refresh token and its safekeeping.
-        let proof = self.0.credential.proof().stamp();
+        let stamps = self.0.credential.stamps();
         let inner = Arc::clone(&self.0);
         let asked_for = audience.to_owned();
         let fetched = tokio::spawn(async move { inner.fetch(&asked_for).await }).await;
@@ -165,7 +180,7 @@ impl Tokens {
                 *held = Slot::Failed {
                     error: error.clone(),
                     until: self.0.http.now() + kept,
-                    proof,
+                    stamps,
                 };
                 Err(error)
             }
@@ -312,23 +327,8 @@ impl Inner {
         audience: &str,
         form: &[(&str, &str)],
     ) -> Result<Given, RemoteError> {
-        let url: Url = self.login.url(path, None);
-        let body = url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(form)
-            .finish();
-        let mut call = Call::new(
-            Service::Entra,
-            Method::POST,
-            url,
-            format!("get a token for {audience}"),
-        )
-        .header("accept", "application/json")
-        .header("client-request-id", &fresh_id())
-        .body("application/x-www-form-urlencoded", body);
-        // Asking twice does no harm, so the outcome is never "unknown".
-        call.writes = false;
-        call.body_bytes_max = BODY_BYTES_MAX;
-        let answer = self.http.send(&call, None).await?;
+        let doing = format!("get a token for {audience}");
+        let (call, answer) = self.post(path, doing, form).await?;
         if !answer.status.is_success() {
             let error = self.refusal(&call, &answer, form);
             // 401 is about the application, 400 about what it asks; and some of its codes come with either.
@@ -352,6 +352,28 @@ impl Inner {
             refresh_token: given.refresh_token.map(SecretString::from),
             lifetime: Duration::from_secs(seconds),
         })
+    }
+
+    /// A form to Entra. Whatever the status, the answer is returned.
+    async fn post(
+        &self,
+        path: &str,
+        doing: String,
+        form: &[(&str, &str)],
+    ) -> Result<(Call, Answer), RemoteError> {
+        let url: Url = self.login.url(path, None);
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(form)
+            .finish();
+        let mut call = Call::new(Service::Entra, Method::POST, url, doing)
+            .header("accept", "application/json")
+            .header("client-request-id", &fresh_id())
+            .body("application/x-www-form-urlencoded", body);
+        // Asking twice does no harm, so the outcome is never "unknown".
+        call.writes = false;
+        call.body_bytes_max = BODY_BYTES_MAX;
+        let answer = self.http.send(&call, None).await?;
+        Ok((call, answer))
     }
 
     /// 400 and 401 are about the credential, whatever HTTP calls them.

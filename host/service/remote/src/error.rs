@@ -172,6 +172,17 @@ impl RemoteError {
         self.opens.unwrap_or(self.service)
     }
 
+    /// Somebody has saved the record since it was looked at: nothing was sent, and it is looked at again.
+    #[must_use]
+    pub fn changed_meanwhile(service: Service, doing: impl Into<String>) -> Self {
+        Self::new(
+            Class::Conflict,
+            service,
+            doing,
+            "somebody has saved it since it was looked at",
+        )
+    }
+
     /// Refused by ourselves, before anything was sent.
     pub(crate) fn refused(
         service: Service,

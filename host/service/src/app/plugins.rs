@@ -8,7 +8,7 @@ use cosell_plugins::{
     Engine, EngineSettings, FolderSettings, Ledger, Limits, PluginEvent, PluginFolder, PluginSet,
     Serving, What,
 };
-use cosell_store::{Opened, StoreUrl};
+use cosell_store::{LaneFilter, Opened, StoreUrl};
 use cosell_sync::delta::Order;
 use tokio::sync::{mpsc, watch};
 use tracing::{error, warn};
@@ -20,11 +20,12 @@ use crate::personal::mask;
 use crate::set::{StoreLedger, Voice, folder_name};
 use crate::subscribe::{RETRY, Registered, subscribe};
 use crate::trouble::Trouble;
+use crate::verbs::Pages;
 
 /// How often a host looks whether another one, or a person, has changed the set of plugins.
 const FOLLOW: Duration = Duration::from_secs(2);
-/// Lanes that are woken when the set of plugins changes, and once after each start, when the configuration may have changed.
-const PARKED_MAX: usize = 100_000;
+/// What waits for a person, or was told to: woken when the set of plugins changes, and once after each start, when the configuration may have changed.
+const PUT_ASIDE: [&str; 3] = ["parked", "held", "paused"];
 
 /// A desk as [`desk`] makes it, and the set that would serve if this file were dropped into the plugin folder.
 ///
@@ -241,26 +242,34 @@ fn retry_after(desk: &Desk, error: &Trouble) -> Duration {
 
 /// Lanes that a person has to look at are tried again: what stood in their way may be gone (S26).
 pub async fn wake_parked(desk: &Desk) {
-    for connection in desk.connections.keys() {
-        let lanes = match desk.store.lanes(connection, PARKED_MAX).await {
-            Ok(lanes) => lanes,
-            Err(error) => {
-                return error!(error = %error, "parked deals could not be woken after a change of plugins");
-            }
-        };
+    for (id, connection) in &desk.connections {
         // A changed mapping concerns every deal when the operator has ordered so (S8).
-        let all = desk.connections[connection].mapping_changes == Order::All;
-        for lane in lanes.into_iter().filter(|lane| match lane.state.as_str() {
-            "parked" | "held" | "paused" => true,
-            "settled" => all,
-            _ => false,
-        }) {
-            if let Err(error) = desk
-                .store
-                .wake(connection, lane.lane, cosell_store::PLUGINS_CHANGED)
-                .await
-            {
-                error!(error = %error, lane = lane.lane.0, "a parked deal could not be woken");
+        let all = (connection.mapping_changes == Order::All).then_some("settled");
+        let filter = LaneFilter {
+            states: PUT_ASIDE
+                .into_iter()
+                .chain(all)
+                .map(str::to_owned)
+                .collect(),
+            ..LaneFilter::default()
+        };
+        let mut pages = Pages::of(&*desk.store, id, filter);
+        loop {
+            let page = match pages.next().await {
+                Ok(Some(page)) => page,
+                Ok(None) => break,
+                Err(error) => {
+                    return error!(error = %error, "parked deals could not be woken after a change of plugins");
+                }
+            };
+            for lane in page {
+                let woken = desk
+                    .store
+                    .wake(id, lane.lane, cosell_store::PLUGINS_CHANGED)
+                    .await;
+                if let Err(error) = woken {
+                    error!(error = %error, lane = lane.lane.0, "a parked deal could not be woken");
+                }
             }
         }
     }

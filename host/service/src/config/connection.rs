@@ -442,10 +442,12 @@ fn policy(section: &Section<'_>) -> Option<Policy> {
 /// so (`confirm`).
 fn holds(section: &Section<'_>) -> Option<Rules> {
     let grace = section.number("grace_minutes", 0..=10_080, GRACE_MINUTES);
-    let grace = HoldRule::After(i64::try_from(grace? * 60_000).ok()?);
+    // Whatever is wrong with it, what stands in `hold` is looked at: the mistake is one, and is told once.
+    let minutes = grace.unwrap_or(GRACE_MINUTES);
+    let after = HoldRule::After(i64::try_from(minutes * 60_000).ok()?);
     let words = [
         ("at-once", HoldRule::AtOnce),
-        ("grace", grace),
+        ("grace", after),
         ("confirm", HoldRule::OnConfirmation),
     ];
     // What a seller asked for by a column of its own goes at once; a close by mistake is the usual accident.
@@ -457,13 +459,14 @@ fn holds(section: &Section<'_>) -> Option<Rules> {
         (Irreversible::Lost, "grace"),
         (Irreversible::Declined, "grace"),
     ];
-    section.section("hold", |section| {
+    let rules = section.section("hold", |section| {
         let rules = defaults.map(|(kind, default)| {
             let rule = section.one_of(kind.as_str(), default, &words);
             rule.map(|rule| (kind, rule))
         });
         rules.into_iter().collect()
-    })
+    });
+    grace.and(rules)
 }
 
 fn mass(section: &Section<'_>) -> Option<MassLimits> {

@@ -23,6 +23,8 @@ pub(super) struct Page<'a> {
     file: &'a Path,
     text: &'a str,
     pub(super) environment: &'a dyn Fn(&str) -> Option<String>,
+    /// Refresh tokens need not be there yet: somebody is about to sign in.
+    pub(super) tokens_to_come: bool,
     mistakes: RefCell<Vec<Mistake>>,
     /// Every key that was asked for, as `section.key`.
     asked: RefCell<BTreeSet<String>>,
@@ -48,6 +50,7 @@ impl<'a> Page<'a> {
             file,
             text,
             environment,
+            tokens_to_come: false,
             mistakes: RefCell::default(),
             asked: RefCell::default(),
         }

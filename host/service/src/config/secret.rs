@@ -249,7 +249,8 @@ fn file_of(section: &Section<'_>, key: &'static str) -> Option<ProofFile> {
     }
 }
 
-/// A secret that the host replaces as it uses it: only a file can be written back. Returns the path of a file that is there and private.
+/// A secret that the host replaces as it uses it: only a file can be written back. Returns the path of a file that is there and private;
+/// while somebody signs in, of one that is still to come.
 pub(super) fn renewed_file(section: &Section<'_>, key: &'static str) -> Option<PathBuf> {
     let Some(value) = section.get(key) else {
         section.missing(key, &format!("add {key} = {{ file = \"path\" }}"));
@@ -258,7 +259,20 @@ pub(super) fn renewed_file(section: &Section<'_>, key: &'static str) -> Option<P
     let found = place(section, key, value).and_then(|place| match place {
         Place::File(path) => {
             let path = section.resolve(path);
-            private_text(&path).map(|_| path)
+            if path.exists() {
+                return private_text(&path).map(|_| path);
+            }
+            let missing = |hint: &str| Wrong::new(format!("{} is not there", path.display()), hint);
+            match path.parent().filter(|folder| !folder.is_dir()) {
+                Some(folder) => Err(missing(&format!(
+                    "make its folder: mkdir -m 0700 {}; then sign in once: cosell sign-in CONNECTION",
+                    folder.display()
+                ))),
+                None if section.page.tokens_to_come => Ok(path),
+                None => Err(missing(
+                    "sign in once: cosell sign-in CONNECTION; relative paths start at the configuration file",
+                )),
+            }
         }
         _ => Err(Wrong::new(
             "it must be a file",

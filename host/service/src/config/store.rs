@@ -28,6 +28,9 @@ pub(super) fn read(section: &Section<'_>) -> Option<StoreUrl> {
         return refuse("expected a text".to_owned(), "write it in quotes");
     };
     match text.parse() {
+        Ok(StoreUrl::Postgres(url)) if url.has_password() => {
+            refuse("there is a password in it".to_owned(), PASSWORD)
+        }
         Ok(url @ StoreUrl::Postgres(_)) => Some(url),
         Ok(StoreUrl::Sqlite(_)) => refuse(
             "that is a file, and no address of a database".to_owned(),

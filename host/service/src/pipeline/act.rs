@@ -1,6 +1,6 @@
 //! Act: each write of a script under its own committed intent, then what it settles, in the transaction that closes the intent.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use cosell_remote::dataverse::Written;
 use cosell_remote::partner_center::{Referral, read as read_referral};
@@ -20,7 +20,7 @@ use super::look::{Sight, fetch, kind};
 use super::partner_center::adopt_microsofts;
 use super::run::Run;
 use super::script::{Newborn, Script, What, Write};
-use super::{intents, unknown};
+use super::{children, intents, unknown};
 use crate::link::encode_units;
 use crate::raw;
 use crate::trouble::Trouble;
@@ -246,6 +246,7 @@ async fn one(run: &mut Run<'_>, sight: &Sight, write: Write) -> Result<(), Troub
             let columns = cells.keys().cloned().collect();
             let dataverse = &run.connection.dataverse;
             let now = dataverse.retrieve(&table, &id, &columns, &[]).await?;
+            children::must_be_as_seen(sight.row.as_ref(), &now.seen.row)?;
             let target = Run::record(Side::Crm, &table, &id);
             let detail = json!({ "columns": columns });
             let condition = Some(now.version.etag.clone());
@@ -260,8 +261,12 @@ async fn one(run: &mut Run<'_>, sight: &Sight, write: Write) -> Result<(), Troub
         What::DeleteChild { table, id } => {
             // Under the version that it has now; one that is gone already is as good as deleted.
             let dataverse = &run.connection.dataverse;
-            let now = match dataverse.retrieve(&table, &id, &BTreeSet::new(), &[]).await {
-                Ok(now) => Some(now.version.etag),
+            let columns = children::columns_seen(sight.row.as_ref(), &table, &id);
+            let now = match dataverse.retrieve(&table, &id, &columns, &[]).await {
+                Ok(now) => {
+                    children::must_be_as_seen(sight.row.as_ref(), &now.seen.row)?;
+                    Some(now.version.etag)
+                }
                 Err(error) if error.class == Class::NotFound => None,
                 Err(error) => return Err(error.into()),
             };

@@ -6,7 +6,7 @@ use cosell_store::{LaneFilter, LaneSummary, Store, StoreError};
 const PAGE: usize = 500;
 
 /// Every lane of a connection that a filter lets through, a page at a time.
-pub(super) struct Pages<'a> {
+pub(crate) struct Pages<'a> {
     store: &'a dyn Store,
     connection: &'a str,
     filter: LaneFilter,
@@ -14,7 +14,7 @@ pub(super) struct Pages<'a> {
 
 impl<'a> Pages<'a> {
     /// All lanes that `filter` lets through, or those behind its `after`; how many come at once is not the caller's business.
-    pub(super) fn of(store: &'a dyn Store, connection: &'a str, filter: LaneFilter) -> Self {
+    pub(crate) fn of(store: &'a dyn Store, connection: &'a str, filter: LaneFilter) -> Self {
         let filter = LaneFilter {
             limit: PAGE,
             ..filter
@@ -27,7 +27,7 @@ impl<'a> Pages<'a> {
     }
 
     /// The next page, which is never empty. None: there is no further one.
-    pub(super) async fn next(&mut self) -> Result<Option<Vec<LaneSummary>>, StoreError> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<LaneSummary>>, StoreError> {
         let page = self.store.lanes_page(self.connection, &self.filter).await?;
         Ok(page.last().map(|last| last.lane).map(|last| {
             self.filter.after = Some(last);

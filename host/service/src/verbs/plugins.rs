@@ -14,6 +14,9 @@ use super::{Archive, Moment, VerbError};
 use crate::set::generation;
 use crate::shadow::{DIFFERS, SAME, UNJUDGED, by_deal};
 
+/// What is wrong where no plugin serves, and what to do.
+pub const NO_PLUGIN: &str = "no plugin is in service, so no deal is worked on: put the stock plugins into the plugin folder";
+
 /// Lines of the journal that are read for what was refused.
 const EVENTS: usize = 500;
 /// Generations that are listed.
@@ -137,6 +140,8 @@ pub struct SlowView {
 /// What is not settled about plugins, without what it takes long to count.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct PluginNews {
+    /// Plugins that serve. None: no deal is worked on.
+    pub serving: usize,
     /// What is judged, or tried on some deals.
     pub candidates: Vec<PluginLine>,
     /// Files that some host refused last.
@@ -219,6 +224,10 @@ pub async fn plugin_news(store: &dyn Store) -> Result<PluginNews, StoreError> {
     let events = store.set_events(EVENTS).await?;
     let candidates = members.iter().filter(|member| member.is_candidate());
     Ok(PluginNews {
+        serving: members
+            .iter()
+            .filter(|member| !member.is_candidate())
+            .count(),
         candidates: candidates.map(line).collect(),
         refused: refused(&events),
         slow: slow(&events, &members),

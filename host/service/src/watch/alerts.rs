@@ -19,6 +19,7 @@ use super::vitals::{Vitals, look};
 use crate::config;
 use crate::desk::Desk;
 use crate::expiry::{Expiry, expiries};
+use crate::verbs::NO_PLUGIN;
 
 /// Often enough for people, seldom enough for a store with a million deals.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
@@ -85,10 +86,7 @@ pub(crate) fn conditions(vitals: &Vitals, settings: &config::Alerts) -> BTreeMap
         holds.insert(alarm, words);
     }
     if vitals.plugins == 0 {
-        holds.insert(
-            Alarm::NoPlugins,
-            "no plugin is in service, so no deal is worked on: put the stock plugins into the plugin folder".to_owned(),
-        );
+        holds.insert(Alarm::NoPlugins, NO_PLUGIN.to_owned());
     }
     if let Some(why) = &vitals.behind {
         holds.insert(

@@ -8,6 +8,8 @@ pub const PERSON: &str = "person";
 pub const FULL_COMPARE: &str = "full compare";
 /// Why a lane rings whose plugins have changed.
 pub const PLUGINS_CHANGED: &str = "plugins changed";
+/// Why a record rings that came from a lane that retired. It tells nothing new.
+pub(crate) const RETIRED: &str = "lane-retired";
 /// Causes for which nobody waits: as far as one knows, nobody has changed the record just now.
 pub const UNHURRIED: [&str; 2] = [FULL_COMPARE, PLUGINS_CHANGED];
 
@@ -57,7 +59,7 @@ pub struct Bell {
     /// Up to which ring a run has answered.
     pub answered: i64,
     /// The last cause, as far as it counts: while a bell rings, what a person has ordered is not forgotten over what rings later, and what
-    /// nobody waits for ([`UNHURRIED`]) hides nothing else.
+    /// nobody waits for ([`UNHURRIED`]) hides nothing else. Neither does the move from a lane that retired.
     pub cause: String,
     /// When it rang first since the last answer.
     pub since: Millis,
@@ -65,7 +67,7 @@ pub struct Bell {
 
 /// Which of two causes counts that ring one after the other, unanswered.
 pub(crate) fn counts<'a>(before: &'a str, now: &'a str) -> &'a str {
-    if before == PERSON || UNHURRIED.contains(&now) {
+    if before == PERSON || now == RETIRED || UNHURRIED.contains(&now) {
         before
     } else {
         now

@@ -132,6 +132,13 @@ const CONNECTIONS: usize = 16;
 /// How long a request waits for a connection before the caller is told to come again.
 const WAIT: Duration = Duration::from_secs(10);
 
+/// How long what was sent may stay unacknowledged: then the connection is dead, and another one is made.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(20);
+/// A connection that waits for an answer is asked whether it is alive after so long, so often and so many times.
+const ALIVE_AFTER: Duration = Duration::from_secs(15);
+const ALIVE_EVERY: Duration = Duration::from_secs(5);
+const ALIVE_TRIES: u32 = 3;
+
 /// How long making a connection may take, unless the address says otherwise.
 const CONNECT: Duration = Duration::from_secs(10);
 
@@ -314,6 +321,16 @@ fn pool(url: &PostgresUrl) -> Result<Pool, Box<dyn std::error::Error + Send + Sy
     }
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(CONNECT);
+    }
+    // A machine that loses its power says nothing, and neither does a firewall that forgets a connection.
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(UNACKNOWLEDGED);
+    }
+    if config.get_keepalives_interval().is_none() {
+        config
+            .keepalives_idle(ALIVE_AFTER)
+            .keepalives_interval(ALIVE_EVERY)
+            .keepalives_retries(ALIVE_TRIES);
     }
     let how = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,

@@ -107,6 +107,12 @@ impl StoreUrl {
 }
 
 impl PostgresUrl {
+    /// Whether the password stands in the address itself.
+    #[must_use]
+    pub fn has_password(&self) -> bool {
+        self.config.get_password().is_some()
+    }
+
     fn parse(text: &str) -> Result<Self, StoreUrlError> {
         let refuse = |why: &str| StoreUrlError::Postgres {
             why: why.to_owned(),

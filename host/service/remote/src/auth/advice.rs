@@ -3,7 +3,7 @@
 use super::claims::Claims;
 
 /// For every refusal that means: this refresh token is over.
-pub(super) const SIGN_IN_AGAIN: &str = "the sign-in is over (password or MFA changed, revoked, or unused for 90 days): let the referrals admin sign in again and replace the refresh token";
+pub(super) const SIGN_IN_AGAIN: &str = "the sign-in is over (password or MFA changed, revoked, or unused for 90 days): let the referrals admin sign in again: cosell sign-in CONNECTION";
 
 /// Code, and what to do. `{client}` is the client id.
 const ADVICE: [(&str, &str); 16] = [

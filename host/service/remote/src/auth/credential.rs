@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Proof, RefreshTokenKeeper};
+use super::{Proof, RefreshTokenKeeper, Stamp};
 
 /// What opens the services.
 #[derive(Clone)]
@@ -43,6 +43,15 @@ impl Credential {
         match self {
             Self::ClientCredentials { proof, .. } | Self::RefreshToken { proof, .. } => proof,
         }
+    }
+
+    /// Of everything that a person may replace: a refusal is about these, and no others.
+    pub(super) fn stamps(&self) -> [Option<Stamp>; 2] {
+        let token = match self {
+            Self::ClientCredentials { .. } => None,
+            Self::RefreshToken { keeper, .. } => keeper.stamp(),
+        };
+        [self.proof().stamp(), token]
     }
 
     pub(super) fn client_id(&self) -> &str {

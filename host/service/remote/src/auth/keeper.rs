@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -22,6 +23,21 @@ pub trait RefreshTokenKeeper: Send + Sync {
     /// # Errors
     /// [`KeepError`] when it could not be written.
     fn keep(&self, token: &SecretString) -> Result<(), KeepError>;
+
+    /// What tells one token from the next without reading it, where there is such a thing: a token that was refused is not asked with again until
+    /// this changes, or a while has passed.
+    fn stamp(&self) -> Option<Stamp> {
+        None
+    }
+}
+
+/// When a file was written, and how long it is.
+pub type Stamp = (SystemTime, u64);
+
+/// The stamp of a file that is there.
+pub(super) fn stamp_of(path: &Path) -> Option<Stamp> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
 }
 
 /// Why a refresh token could not be read or kept.
@@ -38,7 +54,7 @@ pub enum KeepError {
         mode: u32,
     },
     /// There is no token.
-    #[error("no refresh token in {place}: sign in once and put the token there")]
+    #[error("no refresh token in {place}: sign in once with `cosell sign-in CONNECTION`")]
     Missing {
         /// The file, or the store.
         place: String,
@@ -144,6 +160,10 @@ impl RefreshTokenKeeper for FileKeeper {
             what: "kept",
             source,
         })
+    }
+
+    fn stamp(&self) -> Option<Stamp> {
+        stamp_of(&self.path)
     }
 }
 

@@ -21,6 +21,7 @@ use serde_json::json;
 use tracing::warn;
 
 use super::claims::Claims;
+use super::keeper::{Stamp, stamp_of};
 use super::managed::ManagedIdentity;
 use crate::http::fresh_id;
 
@@ -172,10 +173,8 @@ impl Proof {
     }
 
     /// What tells one content of the file from another, without reading it.
-    pub(super) fn stamp(&self) -> Option<(SystemTime, u64)> {
-        let file = self.0.file.as_ref()?;
-        let metadata = std::fs::metadata(&file.path).ok()?;
-        Some((metadata.modified().ok()?, metadata.len()))
+    pub(super) fn stamp(&self) -> Option<Stamp> {
+        stamp_of(&self.0.file.as_ref()?.path)
     }
 
     /// The fields of a token request that prove the application, as far as they are on this machine: an assertion of a managed identity is asked for

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicUsize;
 use cosell_sync::deal::Timestamp;
 use http::{Method, StatusCode};
 
-use crate::auth::Tokens;
+use crate::auth::{Polled, SignIn, Tokens};
 use crate::error::{Class, RemoteError, Service};
 use crate::http::{Answer, Call, Channel, Endpoint, Http, fresh_id, guid};
 use crate::json::Body;
@@ -16,7 +16,7 @@ use crate::partner_center::patch::PatchOp;
 use crate::partner_center::wire::Referral;
 
 /// What a 403 asks for.
-const ROLE: &str = "give the user who signed in the role Referrals admin in Partner Center (account settings > user management), or let a Referrals admin sign in and replace the refresh token";
+const ROLE: &str = "give the user who signed in the role Referrals admin in Partner Center (account settings > user management), or let a Referrals admin sign in: cosell sign-in CONNECTION";
 
 /// Referrals of one engagement or one external reference. More means that the server ignored the filter.
 const MATCHES_MAX: usize = 1_000;
@@ -91,6 +91,28 @@ impl PartnerCenter {
             },
             wording: Arc::default(),
         }
+    }
+
+    /// Begins the sign-in of the user in whose name referrals are read and written.
+    ///
+    /// # Errors
+    /// As [`Tokens::begin_sign_in`].
+    pub async fn begin_sign_in(&self) -> Result<SignIn, RemoteError> {
+        let Channel {
+            tokens, endpoint, ..
+        } = &self.referrals;
+        tokens.begin_sign_in(endpoint.audience()).await
+    }
+
+    /// Asks once whether the user has finished; then the refresh token is kept.
+    ///
+    /// # Errors
+    /// As [`Tokens::poll_sign_in`].
+    pub async fn poll_sign_in(&self, begun: &SignIn) -> Result<Polled, RemoteError> {
+        let Channel {
+            tokens, endpoint, ..
+        } = &self.referrals;
+        tokens.poll_sign_in(endpoint.audience(), begun).await
     }
 
     /// The same, keeping to what the credential may ask. Both hosts count by tenant.

@@ -21,6 +21,7 @@ fn the_configuration_of_the_deployment_examples_is_complete() {
             &here("microsoft-roots.pem"),
         );
     place.put("cosell.toml", &text);
+    std::fs::create_dir(place.path("plugin-cache")).unwrap();
     place.put("secrets/alerts-webhook", "https://chat.example/hooks/1\n");
     let folder = here("secrets");
     let config = place
@@ -58,19 +59,46 @@ fn the_deployment_examples_hand_over_every_file_that_the_configuration_names() {
     for name in &named {
         assert!(host.contains(name), "the host does not get {name}");
     }
-    for (file, mounts) in [
-        ("compose.yaml", host.as_str()),
-        ("kubernetes.yaml", KUBERNETES),
+    for (file, mounts, credentials) in [
+        ("compose.yaml", host.as_str(), "/run/secrets"),
+        ("kubernetes.yaml", KUBERNETES, "/etc/cosell-credentials"),
     ] {
         for folder in [
             "/etc/cosell",
-            "/run/secrets",
+            credentials,
             "/var/lib/cosell/token",
             "/var/lib/cosell/plugin-cache",
         ] {
             assert!(mounts.contains(folder), "{file} has no {folder}");
         }
+        assert!(
+            DEPLOY.contains(&format!("passfile={credentials}/database-password")),
+            "{file}: nobody says where the password of the database is"
+        );
     }
+}
+
+/// Kubernetes mounts the token of the service account below /run/secrets, and cannot where a read-only volume is; a volume's own folder is open to
+/// others, and a host compiles into no such folder.
+#[test]
+fn nothing_is_mounted_over_a_place_that_somebody_else_needs() {
+    let mounts: Vec<&str> = KUBERNETES
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once("mountPath: ")?.1.split([',', ' ']).next())
+        .collect();
+    assert!(mounts.len() > 5, "{mounts:?}");
+    for over in ["/run", "/run/secrets", "/var/run", "/var/run/secrets"] {
+        assert!(!mounts.contains(&over), "a volume over {over}");
+    }
+    let cache = DEPLOY
+        .lines()
+        .find_map(|line| line.strip_prefix("cache = \"")?.strip_suffix('"'))
+        .unwrap();
+    assert!(!mounts.contains(&cache), "{cache} is a volume's own folder");
+    let parent = cache.rsplit_once('/').unwrap().0;
+    assert!(mounts.contains(&parent), "{cache} is in no volume");
 }
 
 /// Without TLS only where nobody else is.

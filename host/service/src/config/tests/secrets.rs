@@ -58,6 +58,22 @@ fn a_secret_in_the_file_is_refused_and_not_repeated() {
 }
 
 #[test]
+fn who_has_not_signed_in_yet_is_told_how_and_may_sign_in() {
+    let place = Place::new(EXAMPLE);
+    let token = place.path("secrets/partner-center-refresh-token");
+    fs::remove_file(&token).unwrap();
+    let errors = place.load().unwrap_err().to_string();
+    assert!(
+        errors.contains("connection.partner_center.refresh_token")
+            && errors.contains("sign in once: cosell sign-in"),
+        "{errors}"
+    );
+    let config = Config::load_to_sign_in(&place.path("cosell.toml"));
+    let config = config.unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(config.connections[0].partner_center.refresh_token, token);
+}
+
+#[test]
 fn a_secret_file_that_others_can_read_is_refused() {
     let place = Place::new(EXAMPLE);
     for mode in [0o644, 0o640, 0o604, 0o620] {

@@ -5,11 +5,9 @@ use deadpool_postgres::Transaction;
 use super::fault::Fault;
 use super::lanes::{self, Desk, lock_in_order, make_due, ring_all, rows, run};
 use super::{cards, holds, links, reads, writes};
+use crate::bell::RETIRED;
 use crate::end::End;
 use crate::{Bell, Change, LaneId, Lease, Millis, Next, StoreError};
-
-/// The words after a retirement rang the bells of the records that moved.
-const CAUSE_RETIRED: &str = "lane-retired";
 
 /// Ends the run. Returns how many bells have no ring to answer any more.
 pub(super) async fn complete_run(
@@ -172,6 +170,6 @@ async fn retire(desk: &Desk<'_>, into: LaneId, elder: Option<LaneId>) -> Result<
         &[&desk.connection, &desk.lane.0, &elder.0, &desk.now],
     )
     .await?;
-    ring_all(desk, &records, CAUSE_RETIRED).await?;
+    ring_all(desk, &records, RETIRED).await?;
     make_due(desk, elder).await
 }

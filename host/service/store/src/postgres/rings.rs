@@ -6,6 +6,7 @@ use deadpool_postgres::Transaction;
 
 use super::fault::Fault;
 use super::lanes::{rows, run};
+use crate::bell::RETIRED;
 use crate::bell::counts;
 use crate::{FULL_COMPARE, Millis, PERSON, PLUGINS_CHANGED, RecordKey};
 
@@ -91,7 +92,7 @@ pub(super) async fn ring(
              AS ring (connection, side, kind, record, count, cause)
          ON CONFLICT (connection, side, kind, record) DO UPDATE SET
              rung = bell.rung + excluded.rung,
-             cause = CASE WHEN bell.rung > bell.answered AND (bell.cause = $8 OR excluded.cause IN ($9, $10))
+             cause = CASE WHEN bell.rung > bell.answered AND (bell.cause = $8 OR excluded.cause IN ($9, $10, $11))
                  THEN bell.cause ELSE excluded.cause END,
              since = CASE WHEN bell.rung > bell.answered THEN bell.since ELSE excluded.since END
          RETURNING connection, side, kind, record, rung",
@@ -106,6 +107,7 @@ pub(super) async fn ring(
             &PERSON,
             &FULL_COMPARE,
             &PLUGINS_CHANGED,
+            &RETIRED,
         ],
     )
     .await?;

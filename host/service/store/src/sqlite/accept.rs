@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::{lanes, links};
+use crate::bell::RETIRED;
 use crate::writer::{Desk, Failure};
 use crate::{
     Accepted, AcceptedEvent, CursorAdvance, FULL_COMPARE, LaneId, PERSON, PLUGINS_CHANGED,
@@ -69,12 +70,12 @@ impl Ring<'_> {
                  VALUES (?1, ?2, ?3, ?4, 1, 0, ?5, ?6)
                  ON CONFLICT (connection, side, kind, record) DO UPDATE SET
                      rung = bell.rung + 1,
-                     cause = CASE WHEN bell.rung > bell.answered AND (bell.cause = ?7 OR excluded.cause IN (?8, ?9))
+                     cause = CASE WHEN bell.rung > bell.answered AND (bell.cause = ?7 OR excluded.cause IN (?8, ?9, ?10))
                          THEN bell.cause ELSE excluded.cause END,
                      since = CASE WHEN bell.rung > bell.answered THEN bell.since ELSE excluded.since END
                  RETURNING rung, answered",
             )?
-            .query_row(params![connection, side, kind, id, cause, desk.now, PERSON, FULL_COMPARE, PLUGINS_CHANGED], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            .query_row(params![connection, side, kind, id, cause, desk.now, PERSON, FULL_COMPARE, PLUGINS_CHANGED, RETIRED], |row| Ok((row.get(0)?, row.get(1)?)))?;
         desk.sql
             .prepare_cached(
                 "INSERT INTO event (connection, side, kind, record, ring, cause, dedupe, at)

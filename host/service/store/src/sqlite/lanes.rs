@@ -4,15 +4,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::accept::Ring;
 use super::{cards, chain, holds, links, reads, writes};
+use crate::bell::RETIRED;
 use crate::end::End;
 use crate::writer::{Desk, Failure};
 use crate::{Bell, Change, LaneId, Lease, Millis, Next, RecordKey, StoreError};
 
 /// Elders followed from a retired lane. Retiring always points at a living lane, so more than a few in a row are a damaged table.
 const ELDERS_MAX: usize = 64;
-
-/// The words after a retirement rang the bells of the records that moved.
-const CAUSE_RETIRED: &str = "lane-retired";
 
 /// A new lane, at rest until its first bell makes it due.
 pub(super) fn create(desk: &Desk<'_>, connection: &str) -> Result<LaneId, Failure> {
@@ -324,7 +322,7 @@ fn retire(desk: &mut Desk<'_>, lease: &Lease, into: LaneId) -> Result<(), Failur
         Ring {
             connection,
             record,
-            cause: CAUSE_RETIRED,
+            cause: RETIRED,
         }
         .ring(desk, None)?;
     }

@@ -22,6 +22,9 @@ const APPLICATION_ID: i32 = 0x636f_7365;
 /// How long a connection waits for another process (`cosell status`, a second host by mistake) before it gives up.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// How long a checkpoint waits for a reader, with the writer behind it: the next one tries again.
+const BUSY_CHECKPOINT: Duration = Duration::from_millis(100);
+
 /// Statements kept prepared per connection: a little more than the store has.
 const STATEMENTS_MAX: usize = 128;
 
@@ -88,7 +91,7 @@ pub(super) fn open_checkpointer(path: &Path) -> Result<Connection, SchemaError> 
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
-    sql.busy_timeout(BUSY)?;
+    sql.busy_timeout(BUSY_CHECKPOINT)?;
     sql.pragma_update(None, "synchronous", "FULL")?;
     Ok(sql)
 }

@@ -324,8 +324,7 @@ fn closing_serves_what_is_queued_and_refuses_what_comes_later() {
 #[test]
 fn a_claim_costs_the_same_among_a_hundred_and_ten_thousand_idle_lanes() {
     let steps_among = |idle: usize| {
-        let mut scribe =
-            Scribe::new(super::in_memory_schema(), still(), BELLS_WAITING_MAX).unwrap();
+        let mut scribe = Scribe::new(in_memory_schema(), still(), BELLS_WAITING_MAX).unwrap();
         scribe.desk(|desk| {
             for _ in 0..idle {
                 lanes::create(desk, "c")?;
@@ -342,7 +341,7 @@ fn a_claim_costs_the_same_among_a_hundred_and_ten_thousand_idle_lanes() {
 /// SQLite plans a statement anew when another number is bound to its LIMIT, unless it is told not to.
 #[test]
 fn a_claim_is_planned_once() {
-    let sql = super::in_memory_schema();
+    let sql = in_memory_schema();
     let mut query = sql.prepare(lanes::DUE).unwrap();
     for at in 1..=3 {
         assert_eq!(query.query_map([at, at], |_| Ok(())).unwrap().count(), 0);
