@@ -33,7 +33,7 @@ impl Engines {
 }
 
 /// Beside the program, as a release is unpacked or as `cargo xtask plugins` builds them.
-pub(crate) fn installed() -> Vec<PathBuf> {
+fn installed() -> Vec<PathBuf> {
     let program = std::env::current_exe().ok();
     let folder = program.as_deref().and_then(Path::parent);
     let places = ["engines", "../engines", "../share/cosell/engines"];

@@ -8,7 +8,9 @@ use cosell_host::config::Config;
 use cosell_plugins::{EngineSettings, Limits, check_file_with};
 use cosell_webhook::Source;
 
-pub(crate) fn plugin(file: &Path) -> anyhow::Result<ExitCode> {
+use crate::author::Engines;
+
+pub(crate) fn plugin(file: &Path, engines: &Engines) -> anyhow::Result<ExitCode> {
     let engine = crate::author::keeping(
         "checked",
         EngineSettings {
@@ -19,7 +21,7 @@ pub(crate) fn plugin(file: &Path) -> anyhow::Result<ExitCode> {
             ..EngineSettings::default()
         },
     )?;
-    let report = check_file_with(&engine, file, &crate::author::installed());
+    let report = check_file_with(&engine, file, &engines.folders());
     println!("{report}");
     Ok(if report.is_good() {
         ExitCode::SUCCESS

@@ -164,9 +164,11 @@ enum PluginCommand {
     /// `NAME.toml` beside it is read, as in the folder. Exits with 0 when it is good; with 1 when the folder would refuse it, and also when the folder
     /// would take it and the deals that it is asked about would stop (the warnings).
     Check {
-        /// The component, `NAME.wasm`.
+        /// The plugin: a component `NAME.wasm`, a script `NAME.js` or a table `NAME.table.toml`.
         #[arg(value_name = "FILE")]
         file: PathBuf,
+        #[command(flatten)]
+        engines: author::Engines,
     },
     /// Show what a plugin would make of your real deals, before you drop it into the folder.
     ///
@@ -252,7 +254,9 @@ fn main() -> ExitCode {
             Command::Run { config } => run::run(&config).await,
             Command::Demo(args) => demo::demo(args).await,
             Command::Simulator(args) => simulator::simulator(*args).await,
-            Command::Plugin(PluginCommand::Check { file }) => check::plugin(&file),
+            Command::Plugin(PluginCommand::Check { file, engines }) => {
+                check::plugin(&file, &engines)
+            }
             Command::Plugin(PluginCommand::Diff(args)) => plugin_diff::diff(args).await,
             Command::Plugin(PluginCommand::Replay(args)) => plugin_replay::replay(args).await,
             Command::Plugin(PluginCommand::Record(args)) => plugin_replay::record(args).await,

@@ -78,11 +78,14 @@ pub(crate) struct RebindArgs {
     /// The connection's id.
     #[arg(value_name = "CONNECTION")]
     connection: String,
+    /// Who orders it; the history of every deal says so. Without it, who is logged in.
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
 }
 
 pub(crate) async fn rebind(args: RebindArgs) -> anyhow::Result<ExitCode> {
     let archive = Archive::open(&args.on.config()?, None)?;
-    let rebound = verbs::rebind(&archive, &args.connection).await?;
+    let rebound = verbs::rebind(&archive, &args.connection, &person(args.by)?).await?;
     args.on.say(&rebound, |rebound: &Rebound| {
         let connection = &rebound.connection;
         match &rebound.organization {

@@ -4,6 +4,7 @@ use cosell_host::verbs::{
     Side, VerbError, answer, cards, holds, rebind, release_mass, retry, retry_parked, settle,
 };
 use cosell_simulator::SimulatorConfig;
+use cosell_store::LaneId;
 use cosell_tests::World;
 use serde_json::json;
 
@@ -192,7 +193,7 @@ async fn s22_a_person_binds_a_connection_anew_and_its_deals_go_on() -> Told {
     let mut world = World::start().await?;
     let (row, referral) = linked(&world, "Data platform").await?;
     let archive = archive(&world)?;
-    let nothing = rebind(&archive, "simulated").await?;
+    let nothing = rebind(&archive, "simulated", "ada").await?;
     assert_eq!((nothing.organization, nothing.woken), (None, 0));
     world.stop_host().await;
     world.control().copy_environment();
@@ -210,7 +211,7 @@ async fn s22_a_person_binds_a_connection_anew_and_its_deals_go_on() -> Told {
             })
         })
         .await?;
-    let rebound = rebind(&archive, "simulated").await?;
+    let rebound = rebind(&archive, "simulated", "ada").await?;
     let organization = world.control().organization_id();
     assert_eq!(rebound.organization, Some(organization));
     world
@@ -218,7 +219,18 @@ async fn s22_a_person_binds_a_connection_anew_and_its_deals_go_on() -> Told {
             (control.referral(&referral)?["details"]["notes"] == "in the copy").then_some(())
         })
         .await?;
-    let unknown = rebind(&archive, "fabrikam").await;
+    world.quiet().await?;
+    let deal = deal_of(&world, &row).await?;
+    let told = archive
+        .store
+        .audit(&deal.connection, LaneId(deal.lane))
+        .await?;
+    assert!(
+        told.iter()
+            .any(|entry| entry.line.detail.contains("rebound by ada")),
+        "{told:?}"
+    );
+    let unknown = rebind(&archive, "fabrikam", "ada").await;
     let said = unknown.expect_err("no such connection").to_string();
     assert!(said.contains("it has simulated"), "{said}");
     world.end().await

@@ -485,7 +485,7 @@ pub(crate) fn rejected(phase: Phase, what: &str, fault: PluginFault) -> Rejectio
 fn hint_of(kind: FaultKind) -> &'static str {
     match kind {
         FaultKind::Timeout => {
-            "find what loops, or what is worked out anew at every start; a guest that needs longer gets it with `start_ms` under [limits] in its operator file"
+            "find what loops, or what is worked out anew at every start; the limit that is named stands under [limits] in its operator file"
         }
         FaultKind::Memory => {
             "let it keep less; a guest that needs more gets it with `memory_mb` under [limits] in its operator file"

@@ -7,8 +7,8 @@ use super::pages::Pages;
 use super::{Archive, VerbError};
 use crate::binding;
 
-/// No person's order about each deal: what is parked or braked stays so.
-const CAUSE: &str = "rebound";
+/// Why the lanes ring, before the name of who bound the connection anew. No person's order about each deal: what is parked or braked stays so.
+const CAUSE: &str = "rebound by";
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -21,11 +21,11 @@ pub struct Rebound {
     pub woken: usize,
 }
 
-/// Binds the connection to the organisation that was found at the CRM's address, and lets its lanes go on.
+/// Binds the connection to the organisation that was found at the CRM's address, and lets its lanes go on; each rings because of who ordered it.
 ///
 /// # Errors
 /// [`VerbError::UnknownConnection`], [`VerbError::Store`].
-pub async fn rebind(archive: &Archive, connection: &str) -> Result<Rebound, VerbError> {
+pub async fn rebind(archive: &Archive, connection: &str, by: &str) -> Result<Rebound, VerbError> {
     if !archive.connections.iter().any(|id| id == connection) {
         return Err(VerbError::UnknownConnection {
             connection: connection.to_owned(),
@@ -33,6 +33,7 @@ pub async fn rebind(archive: &Archive, connection: &str) -> Result<Rebound, Verb
         });
     }
     let organization = binding::rebind(&*archive.store, connection).await?;
+    let cause = format!("{CAUSE} {by}");
     let mut woken = 0;
     let mut pages = Pages::of(&*archive.store, connection, LaneFilter::default());
     while organization.is_some() {
@@ -40,7 +41,7 @@ pub async fn rebind(archive: &Archive, connection: &str) -> Result<Rebound, Verb
             break;
         };
         for summary in page.iter().filter(|one| one.state != "retired") {
-            archive.store.wake(connection, summary.lane, CAUSE).await?;
+            archive.store.wake(connection, summary.lane, &cause).await?;
             woken += 1;
         }
     }
