@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use cosell_host::config::Config;
-use cosell_plugins::{EngineSettings, Limits, check_file_with};
+use cosell_plugins::{EngineSettings, Limits, Stranger, check_file_with, strangers};
 use cosell_webhook::Source;
 
 use crate::author::Engines;
@@ -47,6 +47,9 @@ pub(crate) fn config(path: &Path) -> anyhow::Result<ExitCode> {
     );
     println!("  remembers   in {}", config.store);
     println!("  plugins     from {}", config.plugins.folder.display());
+    for Stranger { file, why } in strangers(&config.plugins.folder).unwrap_or_default() {
+        println!("  ! {file} {why}");
+    }
     for connection in &config.connections {
         println!(
             "  connection  {}: {} and {}",

@@ -7,7 +7,7 @@ use anyhow::ensure;
 use cosell_host::verbs::{
     self, Archive, CandidateView, NO_PLUGIN, PluginList, SetChanged, ShadowView,
 };
-use cosell_plugins::short_hash;
+use cosell_plugins::{short_hash, strangers};
 use serde_json::{Value, json};
 
 use crate::screen::{On, Table, count, person, short};
@@ -126,8 +126,10 @@ pub(crate) async fn quarantine(args: QuarantineArgs) -> anyhow::Result<ExitCode>
 pub(crate) async fn propose(args: ProposeArgs) -> anyhow::Result<ExitCode> {
     let config = args.on.config()?;
     let (generation, refused) = cosell_host::app::propose_folder(&config).await?;
+    let unread = strangers(&config.plugins.folder).unwrap_or_default();
     let told = json!({
         "generation": generation,
+        "unread": unread.iter().map(|one| json!({ "file": one.file, "why": one.why })).collect::<Vec<_>>(),
         "refused": refused.iter().map(|one| json!({ "file": one.file, "why": one.to_string() })).collect::<Vec<_>>(),
     });
     args.on.say(&told, |_| {
@@ -138,6 +140,9 @@ pub(crate) async fn propose(args: ProposeArgs) -> anyhow::Result<ExitCode> {
         }
         for one in &refused {
             println!("! {} is refused: {one}", one.file);
+        }
+        for one in &unread {
+            println!("! {} {}", one.file, one.why);
         }
     })?;
     Ok(if refused.is_empty() && generation > 0 {

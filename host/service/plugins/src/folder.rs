@@ -10,6 +10,7 @@ mod propose;
 mod rejected;
 mod scan;
 mod served;
+mod strangers;
 
 use std::io;
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ use tokio::sync::oneshot;
 pub use events::{PluginEvent, What};
 pub use once::with_candidate;
 pub use served::{Behind, Judged, Serving, serving};
+pub use strangers::{Stranger, strangers};
 
 use crate::engine::Engine;
 use crate::ledger::{Ledger, LedgerError, Slate};

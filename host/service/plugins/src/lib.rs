@@ -64,8 +64,8 @@ pub use cache::KEY_FILE;
 pub use compiler::{Compiler, CompilerProcess};
 pub use engine::{Engine, EngineError, EngineSettings};
 pub use folder::{
-    Behind, FolderError, FolderSettings, Judged, PluginEvent, PluginFolder, Serving, What, serving,
-    with_candidate,
+    Behind, FolderError, FolderSettings, Judged, PluginEvent, PluginFolder, Serving, Stranger,
+    What, serving, strangers, with_candidate,
 };
 pub use generation::{Generation, Member, Mode, Promote};
 pub use ledger::{Ledger, LedgerError, Slate};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cosell_plugins::{
     Engine, EngineSettings, FolderSettings, Ledger, Limits, PluginEvent, PluginFolder, PluginSet,
-    Serving, What,
+    Serving, Stranger, What, strangers,
 };
 use cosell_store::{LaneFilter, Opened, StoreUrl};
 use cosell_sync::delta::Order;
@@ -153,6 +153,9 @@ async fn keep_folder(
         voice,
     ));
     let (folder, settings) = (config.plugins.folder.clone(), folder_settings(config));
+    for Stranger { file, why } in strangers(&config.plugins.folder).unwrap_or_default() {
+        warn!(file, "{file} in the plugin folder {why}");
+    }
     tokio::task::spawn_blocking(move || {
         PluginFolder::open_with(engine, folder, settings, ledger, on_event)
     })
