@@ -276,11 +276,12 @@ fn read_root(page: &Page<'_>) -> Option<Config> {
                 crm: crm?,
             })
         });
+        let door = server.as_ref().map(|server| server.listen);
         let metrics = root.section("metrics", |section| {
             section.optional(
                 "listen",
-                "an address and a port such as \"127.0.0.1:9464\"",
-                |text| text.parse().ok(),
+                "an address and a port such as \"127.0.0.1:9464\", and another one than [server] listen: what the world reaches shows no metrics",
+                |text| text.parse().ok().filter(|address| Some(*address) != door),
             )
         });
         let traces = root.section("traces", |section| {

@@ -486,9 +486,22 @@ fn mass(section: &Section<'_>) -> Option<MassLimits> {
 fn route(section: &Section<'_>) -> Option<Route> {
     section.section("route", |section| {
         let word = |text: &str| (!text.trim().is_empty()).then(|| text.to_owned());
+        // A name would never fit, and nobody would hear of it.
+        let code = |text: &str| {
+            let is_code = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic());
+            is_code.then(|| text.to_ascii_uppercase())
+        };
         let mut fits = Some(Vec::new());
         for (name, named) in Trait::WORDS {
-            let values = section.list(name, &[], "a value in quotes", word);
+            let values = match named {
+                Trait::Country => section.list(
+                    name,
+                    &[],
+                    "a country code of two letters such as \"HU\" (ISO 3166-1 alpha-2)",
+                    code,
+                ),
+                _ => section.list(name, &[], "a value in quotes", word),
+            };
             fits = fits.zip(values).map(|(mut all, values)| {
                 if !values.is_empty() {
                     all.push((named, values));

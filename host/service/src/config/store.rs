@@ -11,7 +11,18 @@ const PASSWORD: &str =
 /// `path` or `url`, one of them.
 pub(super) fn read(section: &Section<'_>) -> Option<StoreUrl> {
     let Some(value) = section.get("url") else {
-        return section.file_to_be("path", None).map(StoreUrl::Sqlite);
+        let path = section.file_to_be("path", None)?;
+        if path.is_dir() {
+            let value = section.get("path")?;
+            section.broken(
+                "path",
+                value,
+                format!("{} is a folder", path.display()),
+                "name a file in it, such as cosell.db",
+            );
+            return None;
+        }
+        return Some(StoreUrl::Sqlite(path));
     };
     // What stands there is never repeated: it may hold a password.
     let refuse = |problem: String, hint: &str| {

@@ -430,6 +430,34 @@ fn two_connections_of_one_id_are_refused() {
 }
 
 #[test]
+fn what_could_never_work_is_no_good_configuration() {
+    for (from, to, key, problem) in [
+        (
+            "# country = [\"HU\", \"DE\"]",
+            "country = [\"Hungary\"]",
+            "connection.route.country",
+            "ISO 3166-1 alpha-2",
+        ),
+        (
+            "path = \"data/cosell.db\"",
+            "path = \"data\"",
+            "store.path",
+            "is a folder",
+        ),
+        (
+            "# listen = \"127.0.0.1:9464\"",
+            "listen = \"127.0.0.1:8080\"",
+            "metrics.listen",
+            "another one than [server] listen",
+        ),
+    ] {
+        let said = Place::new(&example_with(from, to)).load().unwrap_err();
+        let said = said.to_string();
+        assert!(said.contains(key) && said.contains(problem), "{said}");
+    }
+}
+
+#[test]
 fn a_wrong_grace_spoils_no_section_that_is_right() {
     let text = example_with("#grace_minutes = 10", "grace_minutes = \"ten\"");
     let errors = Place::new(&text).load().unwrap_err();
