@@ -248,6 +248,7 @@ mod tests {
     #[test]
     fn what_is_not_settled_about_plugins_is_one_line_each_with_its_command() {
         let news = PluginNews {
+            serving: 1,
             candidates: vec![
                 line("a.wasm", "shadow", &[]),
                 line("b.wasm", "try-on", &[]),
