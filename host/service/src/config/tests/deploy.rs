@@ -21,7 +21,7 @@ fn the_configuration_of_the_deployment_examples_is_complete() {
             &here("microsoft-roots.pem"),
         );
     place.put("cosell.toml", &text);
-    std::fs::create_dir(place.path("plugin-cache")).unwrap();
+    fs::create_dir(place.path("plugin-cache")).unwrap();
     place.put("secrets/alerts-webhook", "https://chat.example/hooks/1\n");
     let folder = here("secrets");
     let config = place
