@@ -24,7 +24,7 @@ use crate::trouble::{Trouble, reasons_of, sentences, with_replay};
 const OPEN_WRITE_MS: Millis = 5_000;
 /// How often a host that has not the set of the store looks whether it has it.
 const BEHIND: Duration = Duration::from_secs(1);
-/// How often a lease is prolonged at most, each time by two thirds of what is left: some twenty minutes with the usual lease.
+/// How often a lease is prolonged at most, each time after a third of it: twenty minutes with the usual lease.
 const PROLONGED_MAX: u32 = 20;
 /// The worker looks at least so often, in case a wake-up was lost.
 const IDLE_MAX: Duration = Duration::from_secs(5);
