@@ -234,7 +234,7 @@ mod tests {
             Ok((Some(Mode::TryOn), vec!["17".to_owned()], Promote::ByPerson))
         );
         for (text, word) in [
-            ("mode = \"try-on\"", "`deals` names"),
+            ("mode = \"try-on\"", "needs the deals"),
             ("deals = [\"17\"]", "`deals` names"),
             ("mode = \"live\"\npromote = { budget = 1 }", "is about mode"),
             ("mode = \"shade\"", "shade"),
