@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use cosell_host::app::to_sign_in;
 use cosell_host::config::Config;
+use cosell_host::verbs::VerbError;
+use cosell_remote::Class;
 use cosell_remote::auth::Polled;
 use serde_json::json;
 
@@ -33,14 +35,15 @@ pub(crate) struct Args {
 
 pub(crate) async fn sign_in(args: Args) -> anyhow::Result<ExitCode> {
     let config = Config::load_to_sign_in(args.on.path())?;
-    let id = &args.connection;
-    let Some(partner_center) = to_sign_in(&config, id)? else {
-        let known: Vec<_> = config.connections.iter().map(|one| &*one.id).collect();
-        bail!(
-            "there is no connection \"{id}\"; the configuration has {}",
-            known.join(", ")
-        );
+    let id = args.connection;
+    let Some(settings) = config.connections.iter().find(|one| one.id == id) else {
+        let known = config.connections.iter().map(|one| one.id.clone());
+        bail!(VerbError::UnknownConnection {
+            connection: id,
+            known: known.collect(),
+        });
     };
+    let partner_center = to_sign_in(&config, settings)?;
     let begun = partner_center.begin_sign_in().await?;
     // Not part of the answer: with --json a program reads that.
     eprintln!("{}", begun.message);
@@ -54,10 +57,13 @@ pub(crate) async fn sign_in(args: Args) -> anyhow::Result<ExitCode> {
             );
         }
         tokio::time::sleep(Duration::from_secs(interval)).await;
-        match partner_center.poll_sign_in(&begun).await? {
-            Polled::Pending => {}
-            Polled::TooOften => interval += SLOWER_S,
-            Polled::Done => break,
+        match partner_center.poll_sign_in(&begun).await {
+            Ok(Polled::Pending) => {}
+            Ok(Polled::TooOften) => interval += SLOWER_S,
+            Ok(Polled::Done) => break,
+            // The person is typing meanwhile: a network that fails for a moment must not cost that.
+            Err(error) if matches!(error.class, Class::Transient { .. }) => {}
+            Err(error) => return Err(error.into()),
         }
     }
     // A token that cannot be renewed is found out now, and not in an hour.
@@ -65,13 +71,11 @@ pub(crate) async fn sign_in(args: Args) -> anyhow::Result<ExitCode> {
         .ready()
         .await
         .context("the refresh token is kept, and cannot be used")?;
-    let kept = config.connections.iter().find(|one| one.id == *id);
-    let file = kept.map(|one| one.partner_center.refresh_token.display().to_string());
+    let file = settings.partner_center.refresh_token.display().to_string();
     let told = json!({ "connection": id, "refresh_token": file });
     args.on.say(&told, |_| {
         println!(
-            "signed in; the refresh token of \"{id}\" lies in {}, and a host that runs takes it from there",
-            file.as_deref().unwrap_or_default()
+            "signed in; the refresh token of \"{id}\" lies in {file}, and a host that runs takes it from there"
         );
     })?;
     Ok(ExitCode::SUCCESS)

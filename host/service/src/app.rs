@@ -386,18 +386,18 @@ fn tell_plain_tokens(config: &Config, seal: &Arc<Seal>) {
 /// The Partner Center of one connection, for whoever signs in: without a store, and without looking at what lies where the refresh token belongs.
 ///
 /// # Errors
-/// [`StartError::Connection`]. None: there is no such connection.
-pub fn to_sign_in(config: &Config, id: &str) -> Result<Option<PartnerCenter>, StartError> {
-    let Some(settings) = config.connections.iter().find(|one| one.id == id) else {
-        return Ok(None);
-    };
+/// [`StartError::Connection`].
+pub fn to_sign_in(
+    config: &Config,
+    settings: &config::Connection,
+) -> Result<PartnerCenter, StartError> {
     let seal = Arc::new(Seal::new(&config.keys).unwrap_or_default());
     let connection = connection(config, settings, 0, &seal, &mut Meters::default());
     let connection = connection.map_err(|source| StartError::Connection {
-        connection: id.to_owned(),
+        connection: settings.id.clone(),
         source,
     })?;
-    Ok(Some(connection.partner_center))
+    Ok(connection.partner_center)
 }
 
 fn millis(time: Duration) -> Millis {

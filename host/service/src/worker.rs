@@ -22,7 +22,7 @@ use crate::trouble::{Trouble, reasons_of, sentences, with_replay};
 
 /// A run that ended badly with a write under way is followed by another so soon.
 const OPEN_WRITE_MS: Millis = 5_000;
-/// How often a host that has not the set of the store looks whether it has it.
+/// How long a host waits that cannot work: it has not the set of the store, or the store hands out nothing.
 const BEHIND: Duration = Duration::from_secs(1);
 /// How often a lease is prolonged at most, each time after a third of it: twenty minutes with the usual lease.
 const PROLONGED_MAX: u32 = 20;

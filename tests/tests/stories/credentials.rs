@@ -28,6 +28,23 @@ fn folder(world: &World) -> anyhow::Result<&Path> {
         .context("a configuration is in a folder")
 }
 
+/// A deal waits for this reason, none is parked, and this credential rests, and no other. Entra refuses a token and does not know for what: the host does.
+async fn waits_for(world: &World, credential: &str, reason: &str) -> Told {
+    let waits = world
+        .status_where(|status| {
+            let mut deals = status.deals.iter();
+            deals.any(|deal| {
+                let why = deal.reason.as_deref().unwrap_or_default();
+                deal.state == "waiting" && why.contains(reason)
+            })
+        })
+        .await?;
+    ensure!(!waits.lanes.contains_key("parked"), "{:?}", waits.lanes);
+    let rests = waits.resting.iter().map(|rests| &*rests.credential);
+    ensure!(rests.eq([credential]), "{:?}", waits.resting);
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn deals_wait_while_a_secret_is_out_and_go_on_when_its_file_has_a_new_one() -> Told {
     let world = World::start().await?;
@@ -40,23 +57,7 @@ async fn deals_wait_while_a_secret_is_out_and_go_on_when_its_file_has_a_new_one(
         &referral,
         &json!([{ "op": "replace", "path": "/details/dealValue", "value": 77_000 }]),
     )?;
-    let waits = world
-        .status_where(|status| {
-            let mut deals = status.deals.iter();
-            deals.any(|deal| {
-                let why = deal.reason.as_deref().unwrap_or_default();
-                deal.state == "waiting" && why.contains("client secret is wrong")
-            })
-        })
-        .await?;
-    ensure!(!waits.lanes.contains_key("parked"), "{:?}", waits.lanes);
-    // Entra refuses the token and does not know for what: the host does.
-    let rests: Vec<_> = waits
-        .resting
-        .iter()
-        .map(|rests| &*rests.credential)
-        .collect();
-    ensure!(rests == ["dataverse"], "{:?}", waits.resting);
+    waits_for(&world, "dataverse", "client secret is wrong").await?;
     private(&folder(&world)?.join("dataverse-secret"), "the-next-secret")?;
     // The credential rests for a minute, as far as the host knows.
     world.later(Duration::from_secs(61));
@@ -83,25 +84,10 @@ async fn a_person_signs_in_by_a_code_and_the_deals_that_waited_go_on() -> Told {
         &referral,
         &json!([{ "op": "replace", "path": "/details/dealValue", "value": 88_000 }]),
     )?;
-    let waits = world
-        .status_where(|status| {
-            let mut deals = status.deals.iter();
-            deals.any(|deal| {
-                let why = deal.reason.as_deref().unwrap_or_default();
-                deal.state == "waiting" && why.contains("cosell sign-in")
-            })
-        })
-        .await?;
-    let rests: Vec<_> = waits
-        .resting
-        .iter()
-        .map(|rests| &*rests.credential)
-        .collect();
-    ensure!(rests == ["partner-center"], "{:?}", waits.resting);
+    waits_for(&world, "partner-center", "cosell sign-in").await?;
 
     let config = Config::load_to_sign_in(&world.config)?;
-    let connection = &config.connections[0].id;
-    let client = to_sign_in(&config, connection)?.context("it is configured")?;
+    let client = to_sign_in(&config, &config.connections[0])?;
     let declined = client.begin_sign_in().await?;
     world.control().decline_device(&declined.user_code)?;
     let no = client.poll_sign_in(&declined).await.unwrap_err();

@@ -81,19 +81,6 @@ enum Slot {
     },
 }
 
-impl Slot {
-    /// Forgets a refusal.
-    fn take_failure(&mut self) -> Option<RemoteError> {
-        match std::mem::take(self) {
-            Self::Failed { error, .. } => Some(error),
-            other => {
-                *self = other;
-                None
-            }
-        }
-    }
-}
-
 impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tokens")

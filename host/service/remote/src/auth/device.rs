@@ -135,8 +135,6 @@ impl Tokens {
             };
             let _one_at_a_time = self.0.rotation.lock().await;
             kept(keeper, audience, move |keeper| keeper.keep(&token)).await?;
-            // Whatever was refused before was refused with the token that stood there before.
-            drop(self.slot(audience).lock().await.take_failure());
             return Ok(Polled::Done);
         }
         let refusal = serde_json::from_slice::<Refusal>(&answer.body);
