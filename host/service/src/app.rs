@@ -31,7 +31,7 @@ use plugins::{engine, folder_settings, follow_plugins, follow_set, keep_plugins,
 
 use crate::bell::Belfry;
 use crate::config::{self, Config};
-use crate::desk::{Connection, Desk, Pace, Plugins, Rings, Room, fair_dice};
+use crate::desk::{Connection, CountedAs, Desk, Pace, Plugins, Rings, Room, fair_dice};
 use crate::link::fingerprint;
 use crate::presence::attend;
 use crate::recording::{Keeping, expire};
@@ -446,28 +446,16 @@ fn connection(
         referrals: Endpoint::new(settings.partner_center.base_url.as_str())?,
         webhooks,
     };
-    let tenant_meter = meters.of(
-        format!(
-            "{} {}",
-            settings.entra.tenant, settings.partner_center.client_id
-        ),
-        PARTNER_CENTER_BUDGET,
-        &http,
-    );
-    let organisation_meter = meters.of(
-        format!(
-            "{} {}",
-            settings.dataverse.url, settings.dataverse.client_id
-        ),
-        settings.dataverse.budget,
-        &http,
-    );
+    let counted_as = counted_as(settings);
+    let tenant_meter = meters.of(&counted_as.partner_center, PARTNER_CENTER_BUDGET, &http);
+    let organisation_meter = meters.of(&counted_as.dataverse, settings.dataverse.budget, &http);
     let organisation = Endpoint::new(settings.dataverse.url.as_str())?;
     Ok(Connection {
         id: settings.id.clone(),
         partner_center: PartnerCenter::new(endpoints, partner_center, http.clone())
             .metered(tenant_meter),
         dataverse: Dataverse::new(organisation, dataverse, http).metered(organisation_meter),
+        counted_as,
         policies: settings.policy.policies.clone(),
         link_base: settings.partner_center.link_base.clone(),
         partner_location: settings.partner_center.location.clone(),
@@ -484,13 +472,25 @@ fn connection(
     })
 }
 
+fn counted_as(settings: &config::Connection) -> CountedAs {
+    let (entra, partner_center, crm) = (
+        &settings.entra,
+        &settings.partner_center,
+        &settings.dataverse,
+    );
+    CountedAs {
+        partner_center: format!("{} {}", entra.tenant, partner_center.client_id),
+        dataverse: format!("{} {}", crm.url, crm.client_id),
+    }
+}
+
 /// One for each identity that the other side counts: connections that share one share it.
 #[derive(Default)]
 struct Meters(BTreeMap<String, Meter>);
 
 impl Meters {
-    fn of(&mut self, identity: String, limits: Limits, http: &Http) -> Meter {
-        let meter = self.0.entry(identity);
+    fn of(&mut self, identity: &str, limits: Limits, http: &Http) -> Meter {
+        let meter = self.0.entry(identity.to_owned());
         meter.or_insert_with(|| Meter::new(limits, http)).clone()
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cosell_plugins::{Followed, Judged, PluginFolder, PluginSet, Rejection, Serving};
-use cosell_remote::{Dataverse, PartnerCenter};
+use cosell_remote::{Dataverse, PartnerCenter, Service};
 use cosell_store::{Clock, ConnectionId, LaneId, LaneState, Millis, Store};
 use cosell_sync::brake::MassLimits;
 use cosell_sync::course::Patience;
@@ -19,6 +19,7 @@ use crate::recording::Keeping;
 pub use crate::room::Room;
 use crate::seal::Seal;
 pub use crate::traces::Rings;
+use crate::trouble;
 
 /// How long a lease lasts unless a configuration says otherwise. Every write begins with a fresh one, and two calls fit into it: no write
 /// outlives its lease unless the process itself is frozen.
@@ -167,6 +168,8 @@ pub struct Connection {
     pub partner_center: PartnerCenter,
     /// The CRM.
     pub dataverse: Dataverse,
+    /// As whom the two sides count its calls.
+    pub counted_as: CountedAs,
     /// Who wins when both sides have changed a unit.
     pub policies: Policies,
     /// A referral's page for people is this, followed by its id.
@@ -193,4 +196,26 @@ pub struct Connection {
     pub configuration: String,
     /// Whether the CRM was asked since this process started whether it is still the one that we are bound to (S22).
     pub checked: OnceCell<()>,
+}
+
+/// As whom the two sides count the calls of a connection. Connections that are counted as one share its budget, and its rest after a 429.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CountedAs {
+    /// The tenant and its app.
+    pub partner_center: String,
+    /// The organisation and the app that is its user there.
+    pub dataverse: String,
+}
+
+impl Connection {
+    /// Whether the service behind this credential counts both as one.
+    #[must_use]
+    pub fn is_counted_with(&self, other: &Self, credential: &str) -> bool {
+        let (own, theirs) = (&self.counted_as, &other.counted_as);
+        if credential == trouble::credential(Service::Dataverse) {
+            own.dataverse == theirs.dataverse
+        } else {
+            own.partner_center == theirs.partner_center
+        }
+    }
 }

@@ -2,12 +2,12 @@
 //! each of its calls, and writes down itself that the other side wants rest.
 
 use cosell_remote::RemoteError;
-use cosell_store::{StoreError, Throttle};
+use cosell_store::StoreError;
 use tracing::warn;
 
 use crate::desk::Desk;
 use crate::personal::mask;
-use crate::trouble::Trouble;
+use crate::trouble::{Rest, Trouble, Whose};
 
 /// Whether the connection may be called now.
 ///
@@ -36,21 +36,28 @@ pub(crate) async fn rest(
 ) -> Result<(), StoreError> {
     let trouble = Trouble::Remote(error.clone());
     let verdict = trouble.verdict(0, rand::random(), desk.now());
-    match verdict.throttle {
-        Some(throttle) => close(desk, connection, throttle).await,
+    match verdict.rest {
+        Some(rest) => close(desk, connection, rest).await,
         None => Ok(()),
     }
 }
 
-/// Writes down that a credential rests, and says so.
+/// Writes down that a credential rests, and says so. What the other side has had enough of rests in every connection that it counts as the same:
+/// each of them would hear a 429 of its own otherwise, and to send on lengthens the penalty.
 ///
 /// # Errors
 /// The store.
-pub(crate) async fn close(
-    desk: &Desk,
-    connection: &str,
-    throttle: Throttle,
-) -> Result<(), StoreError> {
+pub(crate) async fn close(desk: &Desk, connection: &str, rest: Rest) -> Result<(), StoreError> {
+    let Rest { throttle, whose } = rest;
     warn!(credential = %throttle.credential, until_ms = throttle.until, reason = %mask(&throttle.reason), "the credential rests");
-    desk.store.set_throttle(connection, throttle).await
+    let own = desk.connections.get(connection);
+    let others = desk.connections.values().filter(|other| {
+        whose == Whose::Identity
+            && other.id != connection
+            && own.is_some_and(|own| own.is_counted_with(other, &throttle.credential))
+    });
+    for id in others.map(|other| other.id.as_str()).chain([connection]) {
+        desk.store.set_throttle(id, throttle.clone()).await?;
+    }
+    Ok(())
 }

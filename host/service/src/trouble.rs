@@ -64,7 +64,25 @@ pub struct Verdict {
     /// Where the lane stands now.
     pub next: Next,
     /// The credential that must not be used for a while.
-    pub throttle: Option<Throttle>,
+    pub rest: Option<Rest>,
+}
+
+/// A credential that must not be used for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rest {
+    /// Which, until when, and why.
+    pub throttle: Throttle,
+    /// For whom.
+    pub whose: Whose,
+}
+
+/// For whom a credential rests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// The connection: what it proves itself with is its own, and is not accepted.
+    Connection,
+    /// Everybody whom the other side counts as the same: it has had enough of all of them.
+    Identity,
 }
 
 impl Trouble {
@@ -77,7 +95,7 @@ impl Trouble {
                 after,
                 reason: self.to_string(),
             },
-            throttle: None,
+            rest: None,
         };
         match self {
             Self::Remote(error) => remote(error, failures, random, now),
@@ -98,7 +116,7 @@ impl Trouble {
                 next: Next::Held {
                     reason: reason.clone(),
                 },
-                throttle: None,
+                rest: None,
             },
             Self::Refused(reasons) => parked(reasons.clone()),
             Self::NotYet { until, .. } => wait(*until, After::PutOff),
@@ -110,10 +128,13 @@ impl Trouble {
 
 fn remote(error: &RemoteError, failures: u32, random: u32, now: Millis) -> Verdict {
     let text = error.to_string();
-    let resting = |until: Millis| Throttle {
-        credential: credential(error.opened()).to_owned(),
-        until,
-        reason: error.of_credential(),
+    let resting = |whose: Whose, until: Millis| {
+        let throttle = Throttle {
+            credential: credential(error.opened()).to_owned(),
+            until,
+            reason: error.of_credential(),
+        };
+        Some(Rest { throttle, whose })
     };
     match error.class {
         Class::Transient {
@@ -123,7 +144,7 @@ fn remote(error: &RemoteError, failures: u32, random: u32, now: Millis) -> Verdi
             let asked = retry_after.map(millis);
             let mut verdict = again(text.clone(), failures, random, now, asked);
             if let (true, Next::Wait { until, .. }) = (throttled, &verdict.next) {
-                verdict.throttle = Some(resting(*until));
+                verdict.rest = resting(Whose::Identity, *until);
             }
             verdict
         }
@@ -134,7 +155,7 @@ fn remote(error: &RemoteError, failures: u32, random: u32, now: Millis) -> Verdi
                 after: After::PutOff,
                 reason: text.clone(),
             },
-            throttle: Some(resting(now + CREDENTIAL_MS)),
+            rest: resting(Whose::Connection, now + CREDENTIAL_MS),
         },
         Class::UnknownOutcome => {
             let asked = error.about.retry_after.map(millis);
@@ -189,7 +210,7 @@ fn again(reason: String, failures: u32, random: u32, now: Millis, asked: Option<
                     after: After::Failure,
                     reason,
                 },
-                throttle: None,
+                rest: None,
             }
         }
         Retry::GiveUp => parked(vec![Reason {
@@ -210,7 +231,7 @@ pub fn parked(reasons: Vec<Reason>) -> Verdict {
             reasons: serde_json::Value::from(list).to_string(),
             state: None,
         },
-        throttle: None,
+        rest: None,
     }
 }
 

@@ -327,8 +327,8 @@ async fn settle_trouble(
 ) -> Next {
     let failures = u32::try_from(lane.attempts).unwrap_or(u32::MAX);
     let mut verdict = trouble.verdict(failures, (desk.dice)(), desk.now());
-    if let Some(throttle) = verdict.throttle.take()
-        && let Err(error) = throttle::close(desk, &lease.connection, throttle).await
+    if let Some(rest) = verdict.rest.take()
+        && let Err(error) = throttle::close(desk, &lease.connection, rest).await
     {
         error!(error = %error, "could not write down that a credential rests");
     }

@@ -8,7 +8,9 @@ use std::time::SystemTime;
 
 use anyhow::Context as _;
 use cosell_host::bell::Belfry;
-use cosell_host::desk::{Connection, Desk, LEASE_MS, Pace, Plugins, Rings, Room, SECOND_LOOK_MS};
+use cosell_host::desk::{
+    Connection, CountedAs, Desk, LEASE_MS, Pace, Plugins, Rings, Room, SECOND_LOOK_MS,
+};
 use cosell_host::sweep::{sweep_crm, sweep_partner_center};
 use cosell_host::verbs::{Archive, Scope, answer, cards, holds, plan, retry_parked, settle};
 use cosell_host::worker;
@@ -619,6 +621,7 @@ fn desk(
         id: CONNECTION.to_owned(),
         partner_center,
         dataverse,
+        counted_as: CountedAs::default(),
         policies: Policies {
             conflict,
             link: conflict,

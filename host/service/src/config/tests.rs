@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod counted;
 mod deploy;
 mod identities;
 mod manual;
@@ -407,13 +408,16 @@ fn syntax_errors_are_told_with_their_lines_and_hide_nothing_else() {
     assert!(!errors.to_string().contains("it is missing"), "{errors}");
 }
 
+/// The example, and its connection once more with another id.
+fn two_connections(id: &str) -> String {
+    let at = EXAMPLE.find("\n[[connection]]").unwrap();
+    let second = EXAMPLE[at..].replace("id = \"contoso\"", &format!("id = \"{id}\""));
+    EXAMPLE.to_owned() + &second
+}
+
 #[test]
 fn two_connections_of_one_id_are_refused() {
-    let at = EXAMPLE.find("\n[[connection]]").unwrap();
-    let second = EXAMPLE[at..].to_owned();
-    let errors = Place::new(&(EXAMPLE.to_owned() + &second))
-        .load()
-        .unwrap_err();
+    let errors = Place::new(&two_connections("contoso")).load().unwrap_err();
     let [mistake] = &errors.mistakes[..] else {
         panic!("{errors}")
     };
@@ -421,11 +425,7 @@ fn two_connections_of_one_id_are_refused() {
         mistake.key == "connection.id" && mistake.problem.contains("\"contoso\" is there twice"),
         "{errors}"
     );
-    let two = Place::new(
-        &(EXAMPLE.to_owned() + &second.replace("id = \"contoso\"", "id = \"fabrikam\"")),
-    )
-    .load()
-    .unwrap();
+    let two = Place::new(&two_connections("fabrikam")).load().unwrap();
     assert_eq!(two.connections.len(), 2);
 }
 
