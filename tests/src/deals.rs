@@ -1,6 +1,6 @@
 //! Deals as stories begin with them, and an organisation's own tables.
 
-use cosell_simulator::{ColumnConfig, ColumnKind, Fault, FaultKind, Service, TableConfig};
+use cosell_simulator::{ColumnConfig, ColumnKind, Control, Fault, FaultKind, Service, TableConfig};
 use serde_json::{Value, json};
 
 use crate::{World, id, text};
@@ -14,13 +14,7 @@ impl World {
     /// # Errors
     /// What the CRM says.
     pub fn account(&self, name: &str, country: &str) -> anyhow::Result<String> {
-        let account = json!({
-            "name": name, "address1_line1": "Main Street 1", "address1_city": "Capital", "address1_postalcode": "1010", "address1_country": country,
-        });
-        Ok(id(&self
-            .control()
-            .seller_creates("account", &account)?
-            .record))
+        account_in(self.control(), name, country)
     }
 
     /// A seller's opportunity with sync on; `more` is laid over it. The solution comes after, as sellers do it.
@@ -28,27 +22,7 @@ impl World {
     /// # Errors
     /// What the CRM says.
     pub fn opportunity(&self, account: &str, more: &Value) -> anyhow::Result<String> {
-        let contact = json!({
-            "firstname": "Anna", "lastname": "Kovács", "emailaddress1": "anna.kovacs@contoso.example", "telephone1": "+36 1 555 0100",
-            "parentcustomerid_account@odata.bind": format!("/accounts({account})"),
-        });
-        let contact = id(&self.control().seller_creates("contact", &contact)?.record);
-        let mut row = json!({
-            "name": "Data platform", "estimatedvalue": 125_000, "estimatedclosedate": "2026-12-15", "description": "first notes",
-            "parentaccountid@odata.bind": format!("/accounts({account})"), "parentcontactid@odata.bind": format!("/contacts({contact})"),
-            "msft_microsoftpartnercenterreferralsync": true,
-        });
-        for (column, value) in more.as_object().into_iter().flatten() {
-            row[column] = value.clone();
-        }
-        let row = id(&self.control().seller_creates("opportunity", &row)?.record);
-        let solution = json!({
-            "msft_name": "Our app", "msft_solutionidentifier": "SOL-12345-ABC", "msft_type": "3P",
-            "msft_OpportunityId@odata.bind": format!("/opportunities({row})"),
-        });
-        self.control()
-            .seller_creates("msft_partnercentersolution", &solution)?;
-        Ok(row)
+        opportunity_in(self.control(), account, more)
     }
 
     /// A referral that a partner's user makes in the portal.
@@ -136,6 +110,44 @@ impl World {
         })
         .await
     }
+}
+
+/// As [`World::account`], in the CRM under these hands.
+///
+/// # Errors
+/// What the CRM says.
+pub fn account_in(control: &Control, name: &str, country: &str) -> anyhow::Result<String> {
+    let account = json!({
+        "name": name, "address1_line1": "Main Street 1", "address1_city": "Capital", "address1_postalcode": "1010", "address1_country": country,
+    });
+    Ok(id(&control.seller_creates("account", &account)?.record))
+}
+
+/// As [`World::opportunity`], in the CRM under these hands.
+///
+/// # Errors
+/// What the CRM says.
+pub fn opportunity_in(control: &Control, account: &str, more: &Value) -> anyhow::Result<String> {
+    let contact = json!({
+        "firstname": "Anna", "lastname": "Kovács", "emailaddress1": "anna.kovacs@contoso.example", "telephone1": "+36 1 555 0100",
+        "parentcustomerid_account@odata.bind": format!("/accounts({account})"),
+    });
+    let contact = id(&control.seller_creates("contact", &contact)?.record);
+    let mut row = json!({
+        "name": "Data platform", "estimatedvalue": 125_000, "estimatedclosedate": "2026-12-15", "description": "first notes",
+        "parentaccountid@odata.bind": format!("/accounts({account})"), "parentcontactid@odata.bind": format!("/contacts({contact})"),
+        "msft_microsoftpartnercenterreferralsync": true,
+    });
+    for (column, value) in more.as_object().into_iter().flatten() {
+        row[column] = value.clone();
+    }
+    let row = id(&control.seller_creates("opportunity", &row)?.record);
+    let solution = json!({
+        "msft_name": "Our app", "msft_solutionidentifier": "SOL-12345-ABC", "msft_type": "3P",
+        "msft_OpportunityId@odata.bind": format!("/opportunities({row})"),
+    });
+    control.seller_creates("msft_partnercentersolution", &solution)?;
+    Ok(row)
 }
 
 /// A table of an organisation's own: who else works on an opportunity, by lookups to both.

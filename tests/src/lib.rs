@@ -5,12 +5,13 @@
 
 pub mod ask;
 mod deals;
+mod environments;
 pub mod fleet;
 pub mod load;
 pub mod page;
 mod waits;
 
-pub use deals::deal_sellers;
+pub use deals::{account_in, deal_sellers, opportunity_in};
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
@@ -32,6 +33,8 @@ use serde_json::Value;
 /// Longest that a story waits for anything. A loaded machine is slow; a story that hangs is broken.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// What a host sets up in a CRM to hear of its rows: one step for each table and message.
+const STEPS: usize = 5;
 /// Ports that are tried for a host; two stories rarely draw the same one.
 const PORTS_MAX: usize = 20;
 /// Stories do not wait for a quarter of a minute.
@@ -133,6 +136,7 @@ pub struct World {
     /// Variables that the host's next start finds beside those of this process.
     pub environment: BTreeMap<String, String>,
     running: Running,
+    simulated: SimulatorConfig,
     host: Option<Host>,
     compiler: Compiler,
     /// How far the host's clock is ahead, in milliseconds.
@@ -198,7 +202,7 @@ impl World {
         for (file, text) in settings {
             std::fs::write(folder.join(file), text)?;
         }
-        let running = Simulator::start(simulator).await?;
+        let running = Simulator::start(simulator.clone()).await?;
         let listen: SocketAddr = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         // Compiled once for all stories; the cache checks what it hands out.
         let cache = target().join("stories-plugin-cache");
@@ -228,6 +232,7 @@ impl World {
             config,
             environment: BTreeMap::new(),
             running,
+            simulated: simulator,
             host: None,
             compiler: compiler.unwrap_or(Compiler::Here),
             ahead: Arc::default(),
@@ -237,7 +242,7 @@ impl World {
         world
             .until("webhooks to be registered", |control| {
                 let steps = control.rows("sdkmessageprocessingstep").len();
-                (steps >= 5
+                (steps >= STEPS
                     && control
                         .ledger(0)
                         .iter()

@@ -78,6 +78,10 @@ impl Control {
         }
     }
 
+    pub(crate) fn world(&self) -> &Arc<World> {
+        &self.world
+    }
+
     // Looking.
 
     /// A referral as it is kept, unescaped.

@@ -124,6 +124,11 @@ impl Dataverse {
         Ok(service)
     }
 
+    /// Root of the tenant's authority.
+    pub(crate) fn authority(&self) -> &str {
+        &self.authority
+    }
+
     /// The same organisation in another world.
     pub(crate) fn copied(&self, shared: &Shared) -> Self {
         let traces = Arc::new(Traces::new(shared.seed, TRACES));

@@ -17,7 +17,7 @@ mod form;
 mod grants;
 mod machine;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use base64::Engine as _;
 use jiff::{SignedDuration, Timestamp};
@@ -105,11 +105,21 @@ pub(crate) struct Directory {
     pub(crate) signer: Option<Arc<WebhookSigner>>,
 }
 
+/// A CRM environment of another world, to which people and apps of this one sign in.
+#[derive(Clone)]
+pub(crate) struct Further {
+    /// The app of that CRM.
+    pub(crate) app: App,
+    /// As [`Directory::audiences`].
+    pub(crate) audiences: Vec<(String, Audience)>,
+}
+
 /// The identity platform of this world.
 pub(crate) struct Entra {
     clock: Arc<Clock>,
     apps: Vec<App>,
     audiences: Vec<(String, Audience)>,
+    further: OnceLock<Further>,
     assumptions: Readings,
     issuers: Issuers,
     signer: Option<Arc<WebhookSigner>>,
@@ -129,6 +139,7 @@ impl Entra {
             clock,
             apps: directory.apps,
             audiences: directory.audiences,
+            further: OnceLock::new(),
             assumptions: directory.assumptions,
             issuers: directory.issuers,
             signer: directory.signer,
@@ -144,6 +155,7 @@ impl Entra {
             clock,
             apps: self.apps.clone(),
             audiences: self.audiences.clone(),
+            further: self.further.clone(),
             assumptions,
             issuers: self.issuers.clone(),
             signer: None,
@@ -156,10 +168,37 @@ impl Entra {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// From here on tokens are given for that CRM, too.
+    ///
+    /// # Errors
+    /// When there is one already, in words.
+    pub(crate) fn also_open(&self, further: Further) -> Result<(), String> {
+        let set = self.further.set(further);
+        set.map_err(|_| "a world has one further CRM environment, and this one has it".to_owned())
+    }
+
+    /// The tenant of the first partner organisation.
+    pub(crate) fn tenant(&self) -> Option<&str> {
+        self.apps.first().map(|app| app.tenant.as_str())
+    }
+
+    fn apps(&self) -> impl Iterator<Item = &App> {
+        self.apps
+            .iter()
+            .chain(self.further.get().map(|further| &further.app))
+    }
+
+    fn audiences(&self) -> impl Iterator<Item = &(String, Audience)> {
+        let further = self.further.get().into_iter();
+        self.audiences
+            .iter()
+            .chain(further.flat_map(|further| &further.audiences))
+    }
+
     /// The app of that client id.
     pub(crate) fn app(&self, client_id: &str) -> Option<&App> {
-        let mut apps = self.apps.iter();
-        apps.find(|app| app.client_id.eq_ignore_ascii_case(client_id))
+        self.apps()
+            .find(|app| app.client_id.eq_ignore_ascii_case(client_id))
     }
 
     /// A refresh token as if `user` had consented to the app just now.
@@ -256,7 +295,7 @@ impl Entra {
 
     /// Whether a path's tenant is one of this world's, or one of the names that stand for any.
     fn known_tenant(&self, tenant: &str) -> bool {
-        is_shared(tenant) || self.apps.iter().any(|app| app.tenant == tenant)
+        is_shared(tenant) || self.apps().any(|app| app.tenant == tenant)
     }
 
     /// The audience asked for: `resource` in v1, `scope` in v2 (which must be `…/.default` for client credentials).
@@ -271,7 +310,7 @@ impl Entra {
             Version::V2 => resource_of(form.need("scope")?, app_only)?,
         };
         let wanted = asked.trim_end_matches('/').to_ascii_lowercase();
-        match self.audiences.iter().find(|(name, _)| *name == wanted) {
+        match self.audiences().find(|(name, _)| *name == wanted) {
             Some((_, audience)) => Ok((*audience, asked)),
             None => Err(Failure::new(
                 400,

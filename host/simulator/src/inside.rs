@@ -96,6 +96,7 @@ impl Inside {
             signer: signer()?,
             identity: None,
             assumptions,
+            beside: None,
         };
         let (world, access) = world(&config, &urls, circumstances)?;
         Ok(Self {

@@ -16,7 +16,7 @@ use crate::config::{OrganizationConfig, SimulatorConfig};
 use crate::control::Control;
 use crate::dataverse::{CrmUsers, Dataverse};
 use crate::deliveries::Deliveries;
-use crate::entra::{App, Audience, Directory, Entra, Issuers};
+use crate::entra::{App, Audience, Directory, Entra, Further, Issuers};
 use crate::faults::{Faults, Service};
 use crate::ids::Ids;
 use crate::ledger::Ledger;
@@ -193,7 +193,27 @@ impl Simulator {
             Ok::<_, KeyError>((TlsIdentity::generate()?, WebhookSigner::generate()?))
         });
         let (identity, signer) = keys.await.map_err(keys_failed)??;
-        Self::listen(config, listeners, identity, signer)
+        Self::listen(config, listeners, identity, Arc::new(signer), None)
+    }
+
+    /// Starts a further CRM environment in the tenant of a world that runs, as organisations have one for each country or subsidiary: a Dataverse
+    /// with people, ledger and control of its own. Its app signs in at that world's Entra, and whoever trusts that world's listeners trusts these.
+    /// Partner Center is that world's; here nobody is its partner. The seeds have to differ, or both have the same ids.
+    ///
+    /// # Errors
+    /// [`SimulatorError::Config`] when that world has a further environment already, beside those of [`Simulator::start`].
+    pub async fn start_beside(
+        first: &Running,
+        config: SimulatorConfig,
+    ) -> Result<Running, SimulatorError> {
+        let listeners = listeners(&config).await?;
+        let first = first.control.world();
+        let identity = match &first.identity {
+            Some(identity) => TlsIdentity::read(identity.clone()),
+            None => TlsIdentity::generate()?,
+        };
+        let signer = Arc::clone(&first.signer);
+        Self::listen(config, listeners, identity, signer, Some(Arc::clone(first)))
     }
 
     /// Starts the world that a file holds, with the keys and secrets that it had: who worked with it goes on working with it. `adjust` may say
@@ -209,12 +229,12 @@ impl Simulator {
         let mut config = saved.config.clone();
         adjust(&mut config);
         let listeners = listeners(&config).await?;
-        let signer = WebhookSigner::read(saved.signer.clone())?;
+        let signer = Arc::new(WebhookSigner::read(saved.signer.clone())?);
         let identity = match &saved.identity {
             Some(identity) => TlsIdentity::read(identity.clone()),
             None => TlsIdentity::generate()?,
         };
-        let running = Self::listen(config, listeners, identity, signer)?;
+        let running = Self::listen(config, listeners, identity, signer, None)?;
         running.control.become_saved(saved)?;
         Ok(running)
     }
@@ -223,7 +243,8 @@ impl Simulator {
         config: SimulatorConfig,
         listeners: Vec<TcpListener>,
         identity: TlsIdentity,
-        signer: WebhookSigner,
+        signer: Arc<WebhookSigner>,
+        beside: Option<Arc<World>>,
     ) -> Result<Running, SimulatorError> {
         let urls = urls(&config, &listeners)?;
         let assumptions = Readings::new(config.assumptions.clone());
@@ -239,9 +260,10 @@ impl Simulator {
                 Arc::clone(&faults),
             ),
             faults,
-            signer: Arc::new(signer),
+            signer,
             identity: config.tls.then(|| identity.saved()),
             assumptions,
+            beside,
         };
         let (world, access) = world(&config, &urls, circumstances)?;
         let tls = if config.tls {
@@ -325,6 +347,8 @@ pub(crate) struct Circumstances {
     /// Of the listeners, where they speak TLS.
     pub(crate) identity: Option<SavedIdentity>,
     pub(crate) assumptions: Readings,
+    /// The world in whose tenant this one is a further CRM environment.
+    pub(crate) beside: Option<Arc<World>>,
 }
 
 /// Makes a world and everybody in it.
@@ -340,10 +364,13 @@ pub(crate) fn world(
         signer,
         identity,
         assumptions,
+        beside,
     } = circumstances;
     let mut ids = Ids::new(config.seed, 0xAA);
     let clock = Arc::new(clock);
-    let configured = if config.organizations.is_empty() {
+    let configured = if beside.is_some() {
+        Vec::new()
+    } else if config.organizations.is_empty() {
         vec![OrganizationConfig {
             name: "Contoso Partner".to_owned(),
             mpn_id: "4567890".to_owned(),
@@ -369,10 +396,14 @@ pub(crate) fn world(
             tenant,
         });
     }
+    let tenant = match beside.as_ref().and_then(|first| first.entra.tenant()) {
+        Some(tenant) => tenant,
+        None => &apps[0].tenant,
+    };
     let crm_app = App {
         client_id: ids.guid_text(),
         secret: ids.secret(30),
-        tenant: apps[0].tenant.clone(),
+        tenant: tenant.to_owned(),
     };
     let mut all_apps = apps.clone();
     all_apps.push(crm_app.clone());
@@ -394,9 +425,22 @@ pub(crate) fn world(
         },
         signer: deliveries.are_posted().then(|| Arc::clone(&signer)),
     };
-    let entra = Entra::new(Arc::clone(&clock), config.seed, directory)
-        .map_err(|reason| SimulatorError::Config { reason })?;
-    let entra = Arc::new(entra);
+    let unfit = |reason| SimulatorError::Config { reason };
+    let entra = match &beside {
+        Some(first) => {
+            let further = Further {
+                app: crm_app.clone(),
+                audiences: directory.audiences,
+            };
+            first.entra.also_open(further).map_err(unfit)?;
+            for pem in &config.crm_certificates_pem {
+                let added = first.entra.add_certificate(&crm_app.client_id, pem);
+                added.map_err(unfit)?;
+            }
+            Arc::clone(&first.entra)
+        }
+        None => Arc::new(Entra::new(Arc::clone(&clock), config.seed, directory).map_err(unfit)?),
+    };
     let access: Vec<OrganizationAccess> = organizations
         .iter()
         .zip(&apps)
@@ -450,9 +494,12 @@ pub(crate) fn world(
         seller_id: users.seller.to_string(),
         seller_mail: users.seller_mail.clone(),
     };
-    let authority = format!("{}/{}", urls.entra, crm_app.tenant);
-    let dataverse = Dataverse::new(&shared, config, users, authority, urls.dataverse.clone())
-        .map_err(|reason| SimulatorError::Config { reason })?;
+    let authority = match &beside {
+        Some(first) => first.dataverse.authority().to_owned(),
+        None => format!("{}/{}", urls.entra, crm_app.tenant),
+    };
+    let dataverse =
+        Dataverse::new(&shared, config, users, authority, urls.dataverse.clone()).map_err(unfit)?;
     let about = json!({
         "urls": urls,
         "certificate_url": certificate_url,

@@ -5,6 +5,7 @@ mod bad_days;
 mod births;
 mod brakes;
 mod budgets;
+mod connections;
 mod credentials;
 mod decisions;
 mod edits;
