@@ -23,7 +23,7 @@ const HOW_TO_GET: [(&str, &str); 2] = [
 
 fn story(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/clients")
+        .join("clients")
         .join(name)
 }
 

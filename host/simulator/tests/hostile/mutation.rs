@@ -60,7 +60,7 @@ const PIECES: [&str; 44] = [
 
 fn corpus(kind: &str) -> Vec<(PathBuf, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("fuzz-corpus")
+        .join("../fuzz-corpus")
         .join(kind);
     let mut all: Vec<_> = std::fs::read_dir(folder)
         .unwrap()

@@ -43,7 +43,7 @@ fn read(path: &Path) -> File {
 }
 
 fn files() -> Vec<File> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rules");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules");
     let mut paths: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -81,7 +81,7 @@ fn the_page_of_rules_is_what_is_tested() {
         );
     }
     let text = page(&files);
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("RULES.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../RULES.md");
     if std::env::var_os(WRITE).is_some() {
         std::fs::write(path, text).unwrap();
         return;

@@ -132,7 +132,7 @@ impl Guest {
             .iter()
             .any(|(_, text)| text.starts_with("package cosell:mapping"));
         if !brings_its_own {
-            let contract = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../wit");
+            let contract = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../wit");
             match &self.version {
                 None => resolve.push_dir(contract).unwrap(),
                 Some(version) => resolve

@@ -51,7 +51,7 @@ pub(crate) fn a_and_b(id: &str, hooks: &str) -> String {
 }
 
 fn example() -> Vec<u8> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../examples/script");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../examples/script");
     std::fs::read(folder.join(FILE)).unwrap()
 }
 

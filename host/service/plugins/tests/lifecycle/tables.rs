@@ -15,7 +15,7 @@ const ENGINE: &str = "table.engine.wasm";
 const FILE: &str = "50-acme.table.toml";
 
 fn example() -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../examples/table");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../examples/table");
     std::fs::read_to_string(folder.join(FILE)).unwrap()
 }
 

@@ -310,7 +310,8 @@ async fn the_key_is_part_of_the_set_and_a_guest_without_a_system_serves_all_the_
 
 #[tokio::test]
 async fn a_script_gets_no_system_and_its_operator_is_told() {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../examples/script/50-acme.js");
+    let script =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../examples/script/50-acme.js");
     let house = House::with(&[
         ("script.engine.wasm", stock("script.engine.wasm")),
         ("50-acme.js", std::fs::read(script).unwrap()),
