@@ -45,6 +45,13 @@ pub(crate) const ALL: [Need; 3] = [
     },
 ];
 
+/// What lays a cable between two machines that are one.
+const CABLE: [Need; 1] = [Need {
+    shown_by: &["ip"],
+    packages: &["iproute2"],
+    what_for: "a database whose machine falls silent",
+}];
+
 /// Sees that all of it is there.
 ///
 /// # Errors
@@ -106,6 +113,23 @@ pub(crate) fn wheels(workspace: &Workspace, name: &str, packages: &[&str]) -> Re
     )?;
     fs::write(&note, wanted)?;
     Ok(folder)
+}
+
+/// Whether a test may lay a cable: as root, where the kernel lets it.
+///
+/// # Errors
+/// What lays it is missing and cannot be installed.
+pub(crate) fn may_lay_cables() -> Result<bool> {
+    if !is_root() {
+        return Ok(false);
+    }
+    provide(&CABLE)?;
+    let name = format!("cosell-probe-{}", std::process::id());
+    let netns = |what: &str| {
+        let said = Command::new("ip").args(["netns", what, &name]).output();
+        said.is_ok_and(|said| said.status.success())
+    };
+    Ok(netns("add") && netns("delete"))
 }
 
 fn is_there(need: &Need) -> bool {

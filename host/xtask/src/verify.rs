@@ -122,6 +122,7 @@ pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
                 "--ignored",
             ]),
         )?;
+        silence(workspace)?;
         deploy::check(workspace)?;
         no_failpoints(workspace)?;
         sbom::write(workspace)?;
@@ -144,6 +145,29 @@ pub(crate) fn run(workspace: &Workspace, width: Width) -> Result<()> {
         started.elapsed().as_secs_f32()
     );
     Ok(())
+}
+
+/// A database at the far end of a cable that falls silent: only root may lay one, and not in every container.
+fn silence(workspace: &Workspace) -> Result<()> {
+    const TITLE: &str = "a database that falls silent";
+    if !provide::may_lay_cables()? {
+        eprintln!(
+            "── {TITLE}: not played, because namespaces of the network may not be made here; where they may, as root, type: cargo test --workspace --test store -- --ignored silence"
+        );
+        return Ok(());
+    }
+    step(
+        TITLE,
+        cargo(workspace).args([
+            "test",
+            "--workspace",
+            "--test",
+            "store",
+            "--",
+            "--ignored",
+            "silence",
+        ]),
+    )
 }
 
 /// Rooms that the manifest has optimised for the histories.

@@ -109,7 +109,7 @@ mod writes;
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadpool_postgres::{
     Client, Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime,
@@ -143,13 +143,16 @@ const ALIVE_TRIES: u32 = 3;
 const CONNECT: Duration = Duration::from_secs(10);
 
 /// What a session is given. A host that freezes inside a transaction must not hold a lane's row longer than its lease (60 s): the
-/// database ends its session instead. Nothing that the store asks takes long, except what sets its own limit.
-const SESSION: &str =
-    "-c lock_timeout=10s -c statement_timeout=30s -c idle_in_transaction_session_timeout=15s";
+/// database ends its session instead. Nothing that the store asks takes long, except what sets its own limit. A host whose machine is gone without
+/// a word is found out by the database, too: until then its session says that it is there.
+const SESSION: &str = "-c lock_timeout=10s -c statement_timeout=30s -c idle_in_transaction_session_timeout=15s \
+     -c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3";
 
 /// Tries of one transaction, and the first pause between two; it doubles. Together less than two seconds.
 const TRIES: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(10);
+/// Whoever has tried for so long is not tried for again: it was not another transaction that took the time, but a database that does not answer.
+const TRYING_MAX: Duration = Duration::from_secs(5);
 
 /// [`crate::Store`] on PostgreSQL. Needs a tokio runtime with timers and I/O.
 pub struct PostgresStore {
@@ -282,20 +285,22 @@ impl PostgresStore {
 struct Tries {
     left: u32,
     pause: Duration,
+    began: Instant,
 }
 
 impl Tries {
-    const fn new() -> Self {
+    fn new() -> Self {
         Self {
             left: TRIES - 1,
             pause: PAUSE,
+            began: Instant::now(),
         }
     }
 
     /// None: another transaction was faster, and it is time to try again.
     async fn settle<T>(&mut self, done: Result<T, Fault>) -> Option<Result<T, Fault>> {
         match done {
-            Err(Fault::Again(why)) if self.left > 0 => {
+            Err(Fault::Again(why)) if self.left > 0 && self.began.elapsed() < TRYING_MAX => {
                 tracing::debug!(reason = %why, "a transaction is done again");
                 tokio::time::sleep(self.pause).await;
                 self.left -= 1;
@@ -361,7 +366,7 @@ fn pool(url: &PostgresUrl) -> Result<Pool, Box<dyn std::error::Error + Send + Sy
 }
 
 /// The password that a file holds, which nobody else may read.
-fn password(path: &Path) -> Result<String, String> {
+pub(crate) fn password(path: &Path) -> Result<String, String> {
     let unreadable =
         |error: std::io::Error| format!("cannot read the password in {}: {error}", path.display());
     #[cfg(unix)]

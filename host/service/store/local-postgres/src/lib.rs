@@ -7,12 +7,16 @@
 //! Unless it is asked to be durable it does not sync: what tests look at is what PostgreSQL answers, not what survives a power cut.
 #![forbid(unsafe_code)]
 
+mod network;
+
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
+
+pub use network::Network;
 
 /// What is typed where PostgreSQL is missing.
 pub const INSTALL: &str = "sudo apt-get install -y postgresql";
@@ -51,6 +55,8 @@ pub struct Wanted {
     pub durable: bool,
     /// PEM files of certificate and key: then it listens on a loopback port too, where it speaks only TLS.
     pub tls: Option<(PathBuf, PathBuf)>,
+    /// Then it listens at the far end of this cable, too.
+    pub network: Option<Arc<Network>>,
 }
 
 /// A running server. Dropping stops it.
@@ -117,9 +123,18 @@ impl LocalPostgres {
         if !wanted.durable {
             settings.extend(["fsync=off", "full_page_writes=off"].map(str::to_owned));
         }
-        match &wanted.tls {
-            None => settings.push("listen_addresses=".to_owned()),
-            Some((certificate, key)) => {
+        match (&wanted.tls, &wanted.network) {
+            (None, None) => settings.push("listen_addresses=".to_owned()),
+            (None, Some(network)) => {
+                settings.push(format!("listen_addresses={}", network.there()));
+                let rule = format!(
+                    "local all all trust\nhost all all {}/32 trust\n",
+                    network.here()
+                );
+                std::fs::write(data.join("pg_hba.conf"), rule)
+                    .map_err(|error| failed("write pg_hba.conf", error))?;
+            }
+            (Some((certificate, key)), _) => {
                 settings.push("listen_addresses=127.0.0.1".to_owned());
                 settings.push("ssl=on".to_owned());
                 for (name, from) in [("ssl_cert_file", certificate), ("ssl_key_file", key)] {
@@ -134,7 +149,11 @@ impl LocalPostgres {
                 .map_err(|error| failed("write pg_hba.conf", error))?;
             }
         }
-        let guard = guard(&binaries, account.as_ref(), &folder, &settings)?;
+        let mut program = under(account.as_ref(), &binaries.join("postgres"));
+        if let Some(network) = &wanted.network {
+            program = network.behind(&program);
+        }
+        let guard = guard(&program, &folder, &settings)?;
         let mut server = Self {
             folder,
             port,
@@ -156,6 +175,16 @@ impl LocalPostgres {
     #[must_use]
     pub fn url_over_tcp(&self, more: &str) -> String {
         format!("postgres://{OWNER}@localhost:{}/postgres?{more}", self.port)
+    }
+
+    /// Where it is reached through the cable of [`Wanted::network`].
+    #[must_use]
+    pub fn url_through(&self, network: &Network, more: &str) -> String {
+        let there = network.there();
+        format!(
+            "postgres://{OWNER}@{there}:{}/postgres?sslmode=disable&{more}",
+            self.port
+        )
     }
 
     /// What it has written about itself.
@@ -296,8 +325,7 @@ fn under(account: Option<&Account>, program: &Path) -> Command {
 
 /// The shell that stops the server when this process is gone.
 fn guard(
-    binaries: &Path,
-    account: Option<&Account>,
+    server: &Command,
     folder: &Path,
     settings: &[String],
 ) -> Result<Child, LocalPostgresError> {
@@ -321,7 +349,6 @@ fn guard(
         stop QUIT
         cd / && rm -rf "$folder"
     "#;
-    let server = under(account, &binaries.join("postgres"));
     let mut command = Command::new("sh");
     command
         .args([OsStr::new("-c"), OsStr::new(GUARD), OsStr::new("guard")])

@@ -105,6 +105,11 @@ impl Desk {
                 .unzip();
             let answers = match self.accept(&calls).await {
                 Ok(answers) => answers,
+                // A database that is away answers nobody: each would wait as long to be told so, one after the other.
+                Err(fault) if fault.is_everybodys() => {
+                    let fault = fault.explain(DOING);
+                    calls.iter().map(|_| Err(same(&fault))).collect()
+                }
                 // One call's mistake must not be everybody's, and what it was, each alone finds out. Should the group have been committed
                 // all the same, its events are known.
                 Err(_) if calls.len() > 1 => self.accept_each(&calls).await,
@@ -117,6 +122,7 @@ impl Desk {
         }
     }
 
+    /// Each on its own.
     async fn accept_each(&mut self, calls: &[Call]) -> Answers {
         let mut answers = Vec::with_capacity(calls.len());
         for call in calls {
@@ -166,5 +172,21 @@ impl Desk {
         }
         self.counted = Some(Instant::now());
         Ok(())
+    }
+}
+
+/// What everybody is told.
+fn same(fault: &StoreError) -> StoreError {
+    match fault {
+        StoreError::Full { what } => StoreError::Full { what: what.clone() },
+        StoreError::NoRoom { what } => StoreError::NoRoom { what: what.clone() },
+        StoreError::Broken { source, .. } => StoreError::Broken {
+            doing: DOING,
+            source: source.to_string().into(),
+        },
+        other => StoreError::Broken {
+            doing: DOING,
+            source: other.to_string().into(),
+        },
     }
 }

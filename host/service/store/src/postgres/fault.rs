@@ -15,6 +15,8 @@ pub(super) enum Fault {
     /// Another transaction was faster, or the connection was gone before anything was committed. Nothing has changed: the whole
     /// transaction is done again.
     Again(Box<dyn Error + Send + Sync>),
+    /// The way to it is gone, and whether what was asked has happened is not known: it is not done again by itself.
+    Gone(Box<dyn Error + Send + Sync>),
     /// Anything else that PostgreSQL or the way to it said.
     Broken(Box<dyn Error + Send + Sync>),
     /// It takes no more at once: connections.
@@ -35,7 +37,9 @@ impl Fault {
     pub(super) fn explain(self, doing: &'static str) -> StoreError {
         match self {
             Self::Refused(error) => error,
-            Self::Again(source) | Self::Broken(source) => StoreError::Broken { doing, source },
+            Self::Again(source) | Self::Gone(source) | Self::Broken(source) => {
+                StoreError::Broken { doing, source }
+            }
             Self::Full(what) => StoreError::Full { what },
             Self::NoRoom(what) => StoreError::NoRoom { what },
         }
@@ -58,6 +62,7 @@ impl Fault {
         };
         match self {
             Self::Again(source) => Self::Again(advice(&source)),
+            Self::Gone(source) => Self::Gone(advice(&source)),
             Self::Broken(source) => Self::Broken(advice(&source)),
             other => other,
         }
@@ -66,8 +71,17 @@ impl Fault {
     /// What a commit said: whether it happened is not known then, so it is never done again by itself.
     pub(super) fn of_commit(error: tokio_postgres::Error) -> Self {
         match Self::from(error) {
-            Self::Again(source) if !is_rollback(source.as_ref()) => Self::Broken(source),
+            Self::Again(source) if !is_rollback(source.as_ref()) => Self::Gone(source),
             fault => fault,
+        }
+    }
+
+    /// The database is not reached, or takes nobody: whoever asks now fares the same.
+    pub(super) fn is_everybodys(&self) -> bool {
+        match self {
+            Self::Gone(_) | Self::Full(_) | Self::NoRoom(_) => true,
+            Self::Again(source) => !is_rollback(source.as_ref()),
+            Self::Refused(_) | Self::Broken(_) => false,
         }
     }
 }
@@ -137,9 +151,9 @@ impl From<PoolError> for Fault {
             PoolError::Timeout(TimeoutType::Wait) => {
                 Self::Full("all connections to the database are busy".into())
             }
-            PoolError::Timeout(_) => Self::broken(Said {
+            PoolError::Timeout(_) => Self::Gone(Box::new(Said {
                 what: "the database did not answer in time".into(),
-            }),
+            })),
             other => Self::broken(Said {
                 what: other.to_string(),
             }),

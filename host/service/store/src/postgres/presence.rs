@@ -37,7 +37,8 @@ pub(super) async fn attend(store: &PostgresStore, owner: &str) -> Result<Attende
                 .await?;
             // Held by a session of ours that the database has not given up yet: until then it speaks for us.
             if !said.get::<_, bool>(0) {
-                return Ok(Attended { freed: 0, hosts: 1 });
+                let hosts = count(&fresh).await?;
+                return Ok(Attended { freed: 0, hosts });
             }
             fresh
         }

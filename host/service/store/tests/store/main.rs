@@ -15,6 +15,7 @@ mod filled;
 mod hosts;
 mod model;
 mod postgres;
+mod silence;
 mod stage;
 mod tls;
 mod upgrade;
