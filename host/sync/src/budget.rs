@@ -62,6 +62,8 @@ pub enum Turn {
 pub struct Heard {
     /// It was no answer but a refusal: too much.
     pub refused: bool,
+    /// It wants to be left alone for so long, milliseconds.
+    pub rest_ms: Option<u64>,
     /// So many calls at once are recommended (`x-ms-dop-hint`).
     pub at_once: Option<u32>,
     /// So many requests are left in the service's own window.
@@ -86,6 +88,8 @@ pub struct Budget {
     width: u32,
     hint: Option<u32>,
     refused_at: Option<u64>,
+    /// Nobody calls before this moment.
+    closed_until: u64,
     /// Good answers since the width was changed.
     good: u32,
     /// Calls of a run, times 16.
@@ -129,6 +133,7 @@ impl Budget {
             width: 1,
             hint: None,
             refused_at: None,
+            closed_until: 0,
             good: 0,
             cost: CALLS_AT_FIRST * 16,
             since_a_run_ended: 0,
@@ -150,6 +155,9 @@ impl Budget {
     /// Whether a run may begin. If so, what it will cost is promised to it, until [`Budget::end`].
     pub fn begin(&mut self, now: u64, work: Work) -> Turn {
         self.forget(now);
+        if let Some(rest) = self.rest(now) {
+            return Turn::In(rest);
+        }
         let cost = self.cost();
         let up_to = match work {
             Work::Fresh => FRESH_UP_TO,
@@ -232,6 +240,10 @@ impl Budget {
     /// Whether a call may be made. If so it is counted, until [`Budget::answered`] and after.
     pub fn call(&mut self, now: u64) -> Turn {
         self.forget(now);
+        // The throttle of the store is asked when a run begins; runs that had begun hear of it here.
+        if let Some(rest) = self.rest(now) {
+            return Turn::In(rest);
+        }
         if self.running >= self.width {
             return Turn::WhenOneEnds;
         }
@@ -270,6 +282,9 @@ impl Budget {
             }
         }
         self.hear(now, heard);
+        if let Some(rest) = heard.rest_ms {
+            self.closed_until = self.closed_until.max(now.saturating_add(rest));
+        }
         if heard.refused {
             self.width = (self.width / 2).max(1);
             self.good = 0;
@@ -281,6 +296,11 @@ impl Budget {
                 self.good = 0;
             }
         }
+    }
+
+    /// How long nobody may call, if that is so.
+    fn rest(&self, now: u64) -> Option<u64> {
+        (now < self.closed_until).then(|| self.closed_until - now)
     }
 
     /// How much of the window is used, per mille, the service's own count included.
@@ -523,6 +543,27 @@ mod tests {
             budget.answered(0, 1, Heard::default());
         }
         assert_eq!(budget.width(), 8);
+    }
+
+    #[test]
+    fn while_the_service_wants_rest_nobody_calls_and_nothing_begins() {
+        let mut budget = Budget::new(LIMITS);
+        let rest = |rest_ms| Heard {
+            refused: true,
+            rest_ms: Some(rest_ms),
+            ..Heard::default()
+        };
+        // Three are under way when the first of them is refused.
+        for _ in 0..3 {
+            assert_eq!(budget.call(0), Turn::Go);
+        }
+        budget.answered(1_000, 1, rest(10_000));
+        budget.answered(1_100, 1, rest(2_000));
+        assert_eq!(budget.call(2_000), Turn::In(9_000), "the longest counts");
+        assert_eq!(budget.begin(2_000, Work::Fresh), Turn::In(9_000));
+        budget.answered(3_000, 1, Heard::default());
+        assert_eq!(budget.call(10_999), Turn::In(1));
+        assert_eq!(budget.call(11_000), Turn::Go);
     }
 
     #[test]

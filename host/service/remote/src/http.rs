@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use tracing::field::Empty;
@@ -18,14 +18,14 @@ use url::Url;
 use crate::auth::Tokens;
 use crate::error::{Class, RemoteError, Service};
 use crate::http::carrier::Network;
-use crate::http::told::{Told, read_retry_after, request_ids};
+use crate::http::told::{Told, request_ids};
 use crate::json;
 use crate::meter::Meter;
 
 pub use carrier::{Broken, Carrier, Cause, Parcel};
 pub use endpoint::{Endpoint, SetupError};
 pub(crate) use endpoint::{encode, fresh_id, guid, query_text};
-pub(crate) use told::readable;
+pub(crate) use told::{readable, retry_after};
 
 mod carrier;
 mod endpoint;
@@ -340,11 +340,7 @@ impl Answer {
     /// What a status that is no success means, with whatever the body says.
     pub(crate) fn failure(&self, call: &Call) -> RemoteError {
         let told = Told::read(&String::from_utf8_lossy(&self.body));
-        let retry_after = self
-            .headers
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok())
-            .and_then(read_retry_after);
+        let retry_after = retry_after(&self.headers);
         let mut error = RemoteError::new(
             class_of(self.status, call.writes, retry_after),
             call.service,

@@ -10,7 +10,7 @@ use cosell_sync::budget::{Budget, Heard, Limits, Turn, Work};
 use http::header::HeaderMap;
 use tokio::sync::Notify;
 
-use crate::http::{Answer, Http};
+use crate::http::{Answer, Http, retry_after};
 
 /// A call waits so long for its turn. A lease lasts for more than two calls, and the turn must not use that up.
 const WAIT_MAX: Duration = Duration::from_secs(10);
@@ -217,8 +217,12 @@ fn heard(status: u16, headers: &HeaderMap) -> Heard {
         text.trim().parse::<u32>().ok()
     };
     let seconds_left = number("x-ms-ratelimit-time-remaining-xrm-requests");
+    let rest = retry_after(headers);
     Heard {
         refused: matches!(status, 429 | 509),
+        rest_ms: rest
+            .filter(|_| matches!(status, 429 | 503 | 509))
+            .map(|rest| u64::try_from(rest.as_millis()).unwrap_or(u64::MAX)),
         at_once: number("x-ms-dop-hint"),
         requests_left: number("x-ms-ratelimit-burst-remaining-xrm-requests"),
         execution_ms_left: seconds_left.map(|seconds| u64::from(seconds) * 1_000),

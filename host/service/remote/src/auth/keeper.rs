@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -71,6 +71,11 @@ pub enum KeepError {
     },
 }
 
+/// How the name of a token ends that is not whole yet.
+const NEW: &str = ".new";
+/// Nobody takes so long to write one.
+const UNFINISHED: Duration = Duration::from_secs(600);
+
 /// A file of mode 0600 that holds the token and nothing else. It is replaced by renaming, never written in place.
 #[derive(Debug, Clone)]
 pub struct FileKeeper {
@@ -96,14 +101,12 @@ impl FileKeeper {
     }
 
     fn replace(&self, token: &SecretString) -> io::Result<()> {
+        // A name that nobody else draws: hosts that share the file are each the first process of a container of their own.
         let mut name = self.path.file_name().unwrap_or_default().to_os_string();
-        name.push(format!(".{}.new", std::process::id()));
-        let beside = self.path.with_file_name(name);
-        // A crash between creating and renaming leaves this file behind; it is ours.
-        match std::fs::remove_file(&beside) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        let ending = format!(".{:016x}{NEW}", rand::random::<u64>());
+        name.push(&ending);
+        let beside = self.path.with_file_name(&name);
+        self.forget_unfinished();
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
@@ -114,6 +117,28 @@ impl FileKeeper {
         std::fs::rename(&beside, &self.path)?;
         // The new name is only as durable as its folder.
         File::open(self.folder())?.sync_all()
+    }
+
+    /// What a crash between creating and renaming has left; what is younger may be somebody's who is just about to rename it.
+    fn forget_unfinished(&self) {
+        let own = self.path.file_name().unwrap_or_default().to_string_lossy();
+        for entry in std::fs::read_dir(self.folder())
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let is_ours = name
+                .strip_prefix(&*own)
+                .is_some_and(|rest| rest.starts_with('.') && rest.ends_with(NEW));
+            let age = entry.metadata().and_then(|file| file.modified());
+            let age = age.ok().and_then(|at| at.elapsed().ok());
+            if is_ours && age.is_some_and(|age| age > UNFINISHED) {
+                // Whoever cannot delete it can keep a token all the same.
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
     }
 }
 
@@ -201,5 +226,55 @@ mod tests {
             0o600
         );
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    /// Hosts of one database share the file, and renew it in the same minute.
+    #[test]
+    fn hosts_that_renew_at_once_leave_a_whole_token_at_every_moment() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("refresh-token");
+        FileKeeper::new(&path)
+            .keep(&SecretString::from("token-0"))
+            .unwrap();
+        std::thread::scope(|scope| {
+            for host in 1..4 {
+                let keeper = FileKeeper::new(&path);
+                scope.spawn(move || {
+                    for _ in 0..100 {
+                        keeper
+                            .keep(&SecretString::from(format!("token-{host}")))
+                            .unwrap();
+                        let kept = keeper.load().unwrap();
+                        assert!(kept.expose_secret().starts_with("token-"));
+                    }
+                });
+            }
+        });
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_a_crash_has_left_is_cleared_away_and_what_is_being_written_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("refresh-token");
+        let beside = |name: &str| folder.path().join(name);
+        for name in [
+            "refresh-token.old.new",
+            "refresh-token.young.new",
+            "other.new",
+        ] {
+            std::fs::write(beside(name), "half").unwrap();
+        }
+        let long_ago = SystemTime::now() - 2 * UNFINISHED;
+        for name in ["refresh-token.old.new", "other.new"] {
+            let file = OpenOptions::new().write(true).open(beside(name)).unwrap();
+            file.set_modified(long_ago).unwrap();
+        }
+        FileKeeper::new(&path)
+            .keep(&SecretString::from("token"))
+            .unwrap();
+        let is_there = |name: &str| beside(name).exists();
+        assert!(!is_there("refresh-token.old.new"));
+        assert!(is_there("refresh-token.young.new") && is_there("other.new"));
     }
 }

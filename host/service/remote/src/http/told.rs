@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
-use http::header::HeaderMap;
+use http::header::{HeaderMap, RETRY_AFTER};
 use tracing::Span;
 
 use crate::json;
@@ -15,8 +15,14 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 /// Longest message of the other side that is kept: Partner Center's own limit for `error.message`.
 const MESSAGE_CHARS_MAX: usize = 1024;
 
+/// How long the other side wants to be left alone.
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?;
+    read_retry_after(value)
+}
+
 /// Seconds, or a date.
-pub(super) fn read_retry_after(text: &str) -> Option<Duration> {
+fn read_retry_after(text: &str) -> Option<Duration> {
     let text = text.trim();
     let wait = match text.parse::<u64>() {
         Ok(seconds) => Duration::from_secs(seconds),
