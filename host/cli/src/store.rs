@@ -176,7 +176,9 @@ fn print(found: &[Finding]) {
         println!("{finding}");
     }
     if found.is_empty() {
-        println!("all that must hold does: chains, bells, links, writes, questions");
+        println!(
+            "all that a look at a store can show holds: chains, bells, links, leases, writes, questions (what needs two looks, or the other side, is shown by `cosell reconcile` and by the tests)"
+        );
     } else {
         println!(
             "{}: stop the hosts, keep a copy of the store as it is, and restore the last backup in which this holds",

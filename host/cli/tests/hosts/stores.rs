@@ -43,7 +43,7 @@ async fn a_life(order: Order<'_>, other: &str) -> Told {
     people.portal_begins()?;
     fleet.in_step(&people).await?;
     assert!(store(&fleet, &["migrate"], 0)?.contains("is up to date"));
-    assert!(store(&fleet, &["check"], 0)?.contains("all that must hold does"));
+    assert!(store(&fleet, &["check"], 0)?.contains("all that a look at a store can show holds"));
     assert_eq!(findings(&fleet, 0)?, [] as [Value; 0]);
 
     // While the host runs; and a backup is never written over.

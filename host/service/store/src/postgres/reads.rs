@@ -189,7 +189,7 @@ pub(super) async fn census(sql: &Transaction<'_>, now: Millis) -> Result<Census,
     let counts = row(
         sql,
         "SELECT (SELECT count(*) FROM link WHERE referral IS NOT NULL AND crm_row IS NOT NULL),
-             (SELECT count(*) FROM event),
+             (SELECT coalesce(sum(rung), 0)::bigint FROM bell),
              (SELECT count(*) FROM bell WHERE rung > answered),
              (SELECT min(since) FROM bell WHERE rung > answered AND cause NOT IN ($1, $2)),
              (SELECT count(*) FROM intent),

@@ -40,6 +40,12 @@ pub(super) enum SchemaError {
     Encoding { encoding: String },
 }
 
+/// The oldest cosell, by the number of steps that it knows, that works with the tables as the newest step leaves them. A step that only adds (a table, a
+/// column that may be empty or has a default) leaves it as it is: then hosts of two releases run beside each other while one is replaced by the other, and
+/// one of the older release that has to start again may. A step that takes away, renames or changes what a column means sets it to its own number, and
+/// belongs into the release after the one that stopped to use what is taken away.
+const WORKS_SINCE: i64 = 4;
+
 /// A file of SQLite's as PostgreSQL reads it. That is all in which the tables differ.
 ///
 /// * INTEGER has 64 bits in SQLite and 32 here.
@@ -92,14 +98,23 @@ pub(super) async fn migrate(sql: &Transaction<'_>, schema: &str) -> Result<(), F
             return Err(Fault::broken(SchemaError::Foreign { schema }));
         }
         sql.batch_execute(
-            "CREATE TABLE store_version (version BIGINT NOT NULL); INSERT INTO store_version VALUES (0)",
+            "CREATE TABLE store_version (version BIGINT NOT NULL, works_since BIGINT); INSERT INTO store_version VALUES (0)",
         )
         .await?;
     }
-    let found: i64 = sql
-        .query_one("SELECT version FROM store_version", &[])
-        .await?
-        .get(0);
+    // Tables of before have no such column, and whoever only works with them may not be let add one.
+    let versions = sql
+        .query_one(
+            "SELECT version, (to_jsonb(store_version) ->> 'works_since')::bigint FROM store_version",
+            &[],
+        )
+        .await?;
+    let (found, works_since): (i64, Option<i64>) = (versions.get(0), versions.get(1));
+    let known = VERSIONS.len() as i64;
+    if found > known && works_since.is_some_and(|since| since <= known) {
+        // A newer host has been here, and says that what it has added is in nobody's way.
+        return Ok(());
+    }
     let Some(missing) = usize::try_from(found)
         .ok()
         .and_then(|found| VERSIONS.get(found..))
@@ -118,9 +133,11 @@ pub(super) async fn migrate(sql: &Transaction<'_>, schema: &str) -> Result<(), F
     if found == 0 {
         sql.batch_execute(TUNING).await?;
     }
+    sql.batch_execute("ALTER TABLE store_version ADD COLUMN IF NOT EXISTS works_since BIGINT")
+        .await?;
     sql.execute(
-        "UPDATE store_version SET version = $1",
-        &[&(VERSIONS.len() as i64)],
+        "UPDATE store_version SET version = $1, works_since = $2",
+        &[&known, &WORKS_SINCE],
     )
     .await?;
     Ok(())

@@ -1,14 +1,20 @@
 //! Everything in a file, out of it and into it.
 
 use std::path::Path;
+use std::time::Duration;
 
+use rusqlite::backup::Backup;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, ToSql, params_from_iter};
+use tempfile::NamedTempFile;
 use tokio::sync::mpsc;
 
 use super::{SqliteStore, schema, system_clock};
 use crate::StoreError;
 use crate::copy::{Cell, Copied, CopyError, LEASED, Parcel, TABLES, Table, broken};
+
+/// Pages that are copied at a time.
+const PAGES: i32 = 1_024;
 
 impl SqliteStore {
     /// Sends everything from one snapshot. Blocks.
@@ -22,7 +28,9 @@ impl SqliteStore {
                 path: path.display().to_string(),
             }));
         }
-        // Brings an older file up to date first.
+        // An older file is brought up to date in a copy: it may be a backup, and the release that wrote it may be wanted back.
+        let copy = older_copy(path)?;
+        let path = copy.as_ref().map_or(path, NamedTempFile::path);
         drop(schema::open_writer(path).map_err(broken)?);
         let sql = schema::open_reader(path).map_err(broken)?;
         let snapshot = sql.unchecked_transaction().map_err(broken)?;
@@ -157,4 +165,19 @@ impl ToSql for Cell {
             Self::Bytes(bytes) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
         })
     }
+}
+
+/// A copy of a file whose tables are not up to date. None: they are.
+fn older_copy(path: &Path) -> Result<Option<NamedTempFile>, StoreError> {
+    let sql = schema::open_to_look(path).map_err(broken)?;
+    if schema::is_up_to_date(&sql).map_err(broken)? {
+        return Ok(None);
+    }
+    // Readable by this user only, as the store is.
+    let copy = NamedTempFile::new().map_err(broken)?;
+    let mut there = Connection::open(copy.path()).map_err(broken)?;
+    Backup::new(&sql, &mut there)
+        .and_then(|backup| backup.run_to_completion(PAGES, Duration::ZERO, None))
+        .map_err(broken)?;
+    Ok(Some(copy))
 }

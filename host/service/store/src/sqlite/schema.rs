@@ -85,6 +85,22 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, SchemaError> {
     Ok(sql)
 }
 
+/// A connection that looks at a file and leaves it as it is.
+pub(super) fn open_to_look(path: &Path) -> Result<Connection, SchemaError> {
+    let sql = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    sql.busy_timeout(BUSY)?;
+    check_owner(&sql)?;
+    Ok(sql)
+}
+
+/// Whether nothing is missing in its tables.
+pub(super) fn is_up_to_date(sql: &Connection) -> Result<bool, SchemaError> {
+    Ok(known_version(sql)? == VERSIONS.len())
+}
+
 /// A connection that only checkpoints. It syncs as strictly as the writer: what is copied must be safe before the log starts anew.
 pub(super) fn open_checkpointer(path: &Path) -> Result<Connection, SchemaError> {
     let sql = Connection::open_with_flags(

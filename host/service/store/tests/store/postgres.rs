@@ -180,7 +180,7 @@ async fn a_schema_of_a_newer_cosell_or_of_another_program_is_refused_and_left_al
     let url = new_schema();
     drop(PostgresStore::open(&url, None).await.unwrap());
     let sql = client(&url).await;
-    sql.batch_execute("UPDATE store_version SET version = 7")
+    sql.batch_execute("UPDATE store_version SET version = 7, works_since = 6")
         .await
         .unwrap();
     let said = refused(&url).await;
@@ -193,6 +193,71 @@ async fn a_schema_of_a_newer_cosell_or_of_another_program_is_refused_and_left_al
     assert!(said.contains("tables of another program"), "{said}");
     let rows = sql.query("SELECT 1 FROM lane", &[]).await.unwrap();
     assert!(rows.is_empty(), "it is there still");
+}
+
+#[tokio::test]
+async fn a_disk_of_the_database_that_is_full_is_no_room_and_goes_on_when_there_is_some() {
+    let stage = Stage::on_postgres().await;
+    let sql = client(stage.url()).await;
+    sql.batch_execute(
+        "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$;
+         CREATE TRIGGER full_disk BEFORE INSERT ON event EXECUTE FUNCTION full_disk()",
+    )
+    .await
+    .unwrap();
+    let events = || vec![event_once(&referral("r1"), "once")];
+    for _ in 0..2 {
+        let refused = stage.store.accept(events(), None).await;
+        assert!(
+            matches!(refused, Err(StoreError::NoRoom { .. })),
+            "{refused:?}"
+        );
+    }
+    sql.batch_execute("DROP TRIGGER full_disk ON event")
+        .await
+        .unwrap();
+    assert_eq!(stage.store.accept(events(), None).await.unwrap().len(), 1);
+}
+
+/// One release of version skew: a newer host has brought the tables up to date while hosts of this release run, and one of those starts again.
+#[tokio::test]
+async fn a_host_of_this_release_works_beside_a_newer_one_that_has_only_added() {
+    let stage = Stage::on_postgres().await;
+    let running = second_host(&stage).await;
+    let sql = client(stage.url()).await;
+    sql.batch_execute(
+        "CREATE TABLE mood (lane BIGINT PRIMARY KEY); ALTER TABLE lane ADD COLUMN mood TEXT;
+         ALTER TABLE event ADD COLUMN mood TEXT NOT NULL DEFAULT 'calm';
+         UPDATE store_version SET version = version + 1",
+    )
+    .await
+    .unwrap();
+    let restarted = second_host(&stage).await;
+    for (store, id) in [(&running, "r1"), (&restarted, "r2")] {
+        store
+            .accept(vec![event(&referral(id))], None)
+            .await
+            .unwrap();
+        let leases = store.claim("host", LEASE_MS, 1).await.unwrap();
+        let [lease] = &leases[..] else {
+            panic!("{leases:?}")
+        };
+        store.intend(lease, intent(id)).await.unwrap();
+        store
+            .complete_write(lease, Change::default())
+            .await
+            .unwrap();
+        let done = store.complete_run(lease, &[], Change::default(), Next::Settled);
+        done.await.unwrap();
+    }
+    let kept = sql.query_one("SELECT version FROM store_version", &[]);
+    let found: i64 = kept.await.unwrap().get(0);
+    sql.batch_execute("UPDATE store_version SET works_since = version")
+        .await
+        .unwrap();
+    let said = refused(stage.url()).await;
+    assert!(said.contains(&format!("has version {found}")), "{said}");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use cosell_store::{
     Attempt, AttemptRow, Change, Intent, LaneFilter, LaneId, Next, RecordKey, SqliteStore, Store,
-    StoreError, WriteCount,
+    StoreError, StoreUrl, WriteCount, copy,
 };
 use rusqlite::Connection;
 
@@ -27,6 +27,19 @@ fn version(path: &Path) -> i64 {
     let sql = Connection::open(path).expect("the file");
     sql.query_row("PRAGMA user_version", [], |row| row.get(0))
         .expect("a version")
+}
+
+/// A backup is an older file, and the release that wrote it may be wanted back.
+#[tokio::test]
+async fn what_is_copied_from_stays_at_its_version() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = version_1(folder.path());
+    let new = folder.path().join("new.db");
+    let (from, to) = (StoreUrl::Sqlite(old.clone()), StoreUrl::Sqlite(new.clone()));
+    copy(&from, &to, false).await.unwrap();
+    assert_eq!((version(&old), version(&new)), (1, 4));
+    let store = SqliteStore::open(&new, Hand::new().clock()).unwrap();
+    assert_eq!(store.lanes(HERE, 10).await.unwrap().len(), 3);
 }
 
 #[tokio::test]
