@@ -31,6 +31,7 @@ use plugins::{engine, folder_settings, follow_plugins, follow_set, keep_plugins,
 
 use crate::bell::Belfry;
 use crate::config::{self, Config};
+use crate::counting::keep_count;
 use crate::desk::{Connection, CountedAs, Desk, Pace, Plugins, Rings, Room, fair_dice};
 use crate::link::fingerprint;
 use crate::presence::attend;
@@ -206,7 +207,9 @@ impl Host {
         ));
         if let Some(listener) = metrics {
             let mut closing = stopping.clone();
-            let router = crate::watch::metrics::router(Arc::clone(&desk));
+            // Who probes the host stands in no queue with strangers there.
+            let router =
+                crate::watch::metrics::router(Arc::clone(&desk)).merge(health(Arc::clone(&desk)));
             tasks.spawn(async move {
                 cosell_webhook::serve(listener, router, limits, async move {
                     let _ = closing.wait_for(|stop| *stop).await;
@@ -217,12 +220,22 @@ impl Host {
         tasks.spawn(alert(Arc::clone(&desk), config.clone(), stopping.clone()));
         tasks.spawn(attend(Arc::clone(&desk), stopping.clone()));
         tasks.spawn(expire(Arc::clone(&desk), stopping.clone()));
+        if config.keys.is_empty() {
+            warn!(
+                "[store] keys has no key: the refresh token of Partner Center rests in clear in its file, readable by this user; `cosell config example` says how one is made"
+            );
+        }
         tell_plain_tokens(config, &desk.seal);
         let every = Every {
             partner_center: config.sweep.partner_center,
             crm: config.sweep.crm,
         };
         for settings in &config.connections {
+            tasks.spawn(keep_count(
+                Arc::clone(&desk),
+                settings.id.clone(),
+                stopping.clone(),
+            ));
             tasks.spawn(sweep(
                 Arc::clone(&desk),
                 settings.id.clone(),
@@ -251,6 +264,30 @@ impl Host {
             stop,
             tasks,
         })
+    }
+
+    /// Looks into the plugin folder now, and does not wait for its watch or its next look. Files still have to settle.
+    pub async fn reload(&self) {
+        if let Plugins::Folder(folder) = &self.desk.plugins {
+            let set = folder.reload().await;
+            info!(
+                plugins = set.plugins().len(),
+                "looked into the plugin folder, as told"
+            );
+        }
+    }
+
+    /// Comes back when a part of the host has ended that nobody has told to: it was a mistake of ours, and a host without its worker or its sweep only
+    /// looks as if it were well. Whoever started it ends it then, and starts another one.
+    pub async fn broke(&mut self) -> String {
+        loop {
+            match self.tasks.join_next().await {
+                Some(Err(error)) if error.is_panic() => return error.to_string(),
+                // Some have nothing to do under this configuration.
+                Some(_) => {}
+                None => std::future::pending().await,
+            }
+        }
     }
 
     /// Takes no more work, lets running deals end, and returns. What is not finished within the drain time is cut off and given back: the next
@@ -517,7 +554,7 @@ fn health(desk: Arc<Desk>) -> Router {
             if desk.plugins.current().plugins().is_empty() {
                 return (
                     StatusCode::SERVICE_UNAVAILABLE,
-                    "no plugin is loaded: put the stock plugins into the plugin folder\n",
+                    "no plugin is in service: put the stock plugins into the plugin folder\n",
                 );
             }
             if room::trouble(&desk).await.is_some() {

@@ -13,6 +13,7 @@ pub use failpoint::{ORDERS as FAILPOINT_ORDERS, POINTS as FAILPOINTS};
 
 pub mod app;
 pub mod config;
+pub mod counting;
 pub mod desk;
 pub mod records;
 mod set;

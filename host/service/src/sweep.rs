@@ -16,6 +16,7 @@ use tokio::time::Interval;
 use tracing::{info, warn};
 
 use crate::binding;
+use crate::counting;
 use crate::desk::{Connection, Desk};
 use crate::looking::{self, Looked};
 use crate::pace;
@@ -57,10 +58,19 @@ pub async fn sweep(
         timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     }
     while !*stop.borrow() {
-        let (side, swept) = tokio::select! {
+        let side = tokio::select! {
             _ = stop.changed() => continue,
-            _ = partner_center.tick() => (Side::PartnerCenter, sweep_partner_center(&desk, connection).await),
-            _ = crm.tick() => (Side::Crm, sweep_crm(&desk, connection).await),
+            _ = partner_center.tick() => Side::PartnerCenter,
+            _ = crm.tick() => Side::Crm,
+        };
+        let sweeping = match side {
+            Side::PartnerCenter => sweep_partner_center(&desk, connection),
+            Side::Crm => sweep_crm(&desk, connection),
+        };
+        // It only reads and rings: a compare of everything that is cut short begins again where its cursor stands.
+        let swept = tokio::select! {
+            _ = stop.changed() => return,
+            swept = sweeping => swept,
         };
         match swept {
             Ok(0) => {}
@@ -222,7 +232,7 @@ async fn sweep_looked_at(
     let stream = format!("crm/{table}");
     let kept = desk.store.cursor(&connection.id, &stream).await?;
     let mut changes = Changed::new(table);
-    let mut page = changes.page(connection, kept.as_deref()).await?;
+    let mut page = changes.page(desk, connection, kept.as_deref()).await?;
     let mut rung = 0;
     loop {
         if kept.is_some() && !changes.began_anew {
@@ -246,7 +256,7 @@ async fn sweep_looked_at(
             Next::More(link) => {
                 throttle::must_be_open(desk, &connection.id).await?;
                 let _turn = turn(connection, kept.is_none() || changes.began_anew).await;
-                page = changes.page(connection, Some(&link)).await?;
+                page = changes.page(desk, connection, Some(&link)).await?;
             }
         }
     }
@@ -271,7 +281,7 @@ async fn sweep_table(desk: &Desk, connection: &Connection, table: &str) -> Resul
     let stream = format!("crm/{table}");
     let link = desk.store.cursor(&connection.id, &stream).await?;
     let mut changes = Changed::new(table);
-    let mut page = changes.page(connection, link.as_deref()).await?;
+    let mut page = changes.page(desk, connection, link.as_deref()).await?;
     loop {
         let mut events: Vec<AcceptedEvent> = page
             .changed
@@ -300,7 +310,7 @@ async fn sweep_table(desk: &Desk, connection: &Connection, table: &str) -> Resul
                 rung += accept(desk, events, None).await?;
                 throttle::must_be_open(desk, &connection.id).await?;
                 let _turn = turn(connection, link.is_none() || changes.began_anew).await;
-                page = changes.page(connection, Some(&more)).await?;
+                page = changes.page(desk, connection, Some(&more)).await?;
             }
         }
     }
@@ -325,6 +335,7 @@ impl<'a> Changed<'a> {
     /// read for ever.
     async fn page(
         &mut self,
+        desk: &Desk,
         connection: &Connection,
         link: Option<&str>,
     ) -> Result<ChangePage, Trouble> {
@@ -338,6 +349,8 @@ impl<'a> Changed<'a> {
         }
         warn!(connection = %connection.id, table, error = %mask(&refused.to_string()), "the CRM takes the change token no more, as if it had died of age; comparing everything");
         self.began_anew = true;
+        // The list tells what is there, and not what was deleted meanwhile.
+        counting::soon(desk, &connection.id).await?;
         match connection.dataverse.changes(table, None).await? {
             Changes::Page(page) => Ok(page),
             Changes::Expired(refused) => Err(refused.into()),

@@ -5,4 +5,5 @@
 pub(crate) mod alerts;
 mod mail;
 pub(crate) mod metrics;
+mod rests;
 pub(crate) mod vitals;

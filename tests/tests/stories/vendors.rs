@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use cosell_host::counting;
 use cosell_host::sweep::{sweep_crm, sweep_partner_center};
 use cosell_simulator::{
     Arrival, Control, CrmAccount, Fault, FaultKind, Hidden, Service, WebhookFault, WebhookFaultKind,
@@ -73,6 +74,58 @@ async fn a_change_token_that_died_of_age_begins_anew_and_finds_what_was_missed()
     let found = world.control().referral(&referral).unwrap_or_default();
     assert_eq!(found["details"]["notes"], "missed");
     world.end().await
+}
+
+/// The list of a full compare tells what is there. What is missing from it rings no bell, and is found by counting.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_was_deleted_while_the_change_token_was_dead_is_found_by_the_count() -> Told {
+    let world = World::start().await?;
+    let (row, _) = world.linked(&json!({})).await?;
+    swept(&world).await?;
+    let desk = world.desk()?;
+    let first = counting::count(desk, "simulated").await?;
+    assert!(
+        first.unexplained == 0 && first.next_at > desk.now(),
+        "{first:?}"
+    );
+    world.control().expire_delta_links();
+    world.control().webhook_fault(WebhookFault {
+        service: Service::Dataverse,
+        kind: WebhookFaultKind::Drop,
+        count: None,
+    });
+    // With all that hangs from it, which would lead there.
+    for solution in world.control().rows("msft_partnercentersolution") {
+        let id = text(&solution, "msft_partnercentersolutionid");
+        world
+            .control()
+            .seller_deletes("msft_partnercentersolution", &id)?;
+    }
+    world.control().seller_deletes("opportunity", &row)?;
+    world.quiet().await?;
+    swept(&world).await?;
+    let settled = world.status().await?.deals;
+    assert!(
+        settled.iter().any(|deal| deal.state == "settled"),
+        "nobody has told: {settled:?}"
+    );
+    let due = counting::last(desk, "simulated").await?;
+    assert!(
+        due.is_some_and(|due| due.next_at <= desk.now()),
+        "it is time"
+    );
+    counting::count(desk, "simulated").await?;
+    world
+        .status_where(|status| status.deals.iter().any(|deal| deal.state == "orphaned"))
+        .await?;
+    let again = counting::count(desk, "simulated").await?;
+    assert!(!again.alarms(), "a question is an explanation: {again:?}");
+    world
+        .end_with(
+            &["orphaned", "settled", "paused", "retired"],
+            &["one_sided_links"],
+        )
+        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]

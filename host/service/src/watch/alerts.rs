@@ -15,6 +15,7 @@ use tracing::{error, info, warn};
 use url::Url;
 
 use super::mail::Mailer;
+use super::rests::Rests;
 use super::vitals::{Vitals, look};
 use crate::config;
 use crate::desk::Desk;
@@ -23,7 +24,7 @@ use crate::verbs::NO_PLUGIN;
 
 /// Often enough for people, seldom enough for a store with a million deals.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
-/// A credential that rests for less is a 429 that passes by itself.
+/// A credential that rests for less is a 429 that passes by itself, or an answer that was a mistake of the other side's.
 const RESTS_LONG_MS: Millis = 5 * 60_000;
 
 /// An ending is told again when so many days are left.
@@ -40,6 +41,7 @@ pub(crate) enum Alarm {
     BellsLate,
     ManyParked,
     CredentialRests(String, String),
+    Unexplained(String),
     PluginRefused(String),
     NoPlugins,
     HostBehind,
@@ -60,6 +62,7 @@ impl Alarm {
             Self::CredentialRests(connection, credential) => {
                 format!("credential-rests:{connection}:{credential}")
             }
+            Self::Unexplained(connection) => format!("unexplained:{connection}"),
             Self::PluginRefused(file) => format!("plugin-refused:{file}"),
             Self::NoPlugins => "no-plugins".to_owned(),
             Self::HostBehind => "host-behind".to_owned(),
@@ -68,7 +71,11 @@ impl Alarm {
 }
 
 /// What holds now, with words for people.
-pub(crate) fn conditions(vitals: &Vitals, settings: &config::Alerts) -> BTreeMap<Alarm, String> {
+pub(crate) fn conditions(
+    vitals: &Vitals,
+    rests: &Rests,
+    settings: &config::Alerts,
+) -> BTreeMap<Alarm, String> {
     let mut holds = BTreeMap::new();
     if let Some(why) = &vitals.store_trouble {
         holds.insert(
@@ -100,16 +107,21 @@ pub(crate) fn conditions(vitals: &Vitals, settings: &config::Alerts) -> BTreeMap
             format!("the plugin file {file} is refused: {why}"),
         );
     }
-    for ((connection, credential), (until, why)) in &vitals.resting {
-        if until - vitals.now >= RESTS_LONG_MS {
-            holds.insert(
-                Alarm::CredentialRests(connection.clone(), credential.clone()),
-                format!(
-                    "connection {connection}: the credential for {credential} rests for {} minutes: {why}; its deals wait and go on by themselves",
-                    (until - vitals.now) / 60_000
-                ),
-            );
-        }
+    for (connection, records) in &vitals.unexplained {
+        holds.insert(
+            Alarm::Unexplained(connection.clone()),
+            format!("connection {connection}: the daily count finds {records} records that nobody can explain: `cosell reconcile` names them, with what to do"),
+        );
+    }
+    for ((connection, credential), rest) in rests.longer_than(RESTS_LONG_MS) {
+        holds.insert(
+            Alarm::CredentialRests(connection.clone(), credential.clone()),
+            format!(
+                "connection {connection}: the credential for {credential} cannot be used, for {} minutes by now and to come: {}; its deals wait and go on by themselves",
+                (rest.until - rest.since) / 60_000,
+                rest.why
+            ),
+        );
     }
     let Some(census) = &vitals.census else {
         return holds;
@@ -305,7 +317,7 @@ pub(crate) async fn alert(
     for outlet in Outlet::all(&config) {
         outlets.spawn(outlet.tell(seen.clone()));
     }
-    let mut logged = BTreeMap::new();
+    let (mut logged, mut rests) = (BTreeMap::new(), Rests::default());
     let mut clock = tokio::time::interval(config.alerts.every.unwrap_or(LOOK_EVERY));
     clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -318,7 +330,8 @@ pub(crate) async fn alert(
         vitals.expiries = tokio::task::spawn_blocking(move || expiries(&files))
             .await
             .unwrap_or_default();
-        let holds = conditions(&vitals, &config.alerts);
+        rests.note(&vitals);
+        let holds = conditions(&vitals, &rests, &config.alerts);
         for (alarm, notice) in changes(&logged, &holds) {
             if notice.begins {
                 warn!(alert = %notice.alarm, "{}", notice.words);
@@ -362,7 +375,7 @@ mod tests {
     }
 
     fn names(vitals: &Vitals) -> Vec<String> {
-        conditions(vitals, &settings())
+        conditions(vitals, &seen_once(vitals), &settings())
             .keys()
             .map(Alarm::name)
             .collect()
@@ -382,15 +395,13 @@ mod tests {
             .insert("50-acme.wasm".into(), "half copied".into());
         vitals.resting.insert(
             ("contoso".into(), "dataverse".into()),
-            (
-                vitals.now + RESTS_LONG_MS,
-                "the password has expired".into(),
-            ),
+            (vitals.now + RESTS_LONG_MS, "it is slowing us down".into()),
         );
         vitals.resting.insert(
             ("contoso".into(), "partner-center".into()),
             (vitals.now + 30_000, "429".into()),
         );
+        vitals.unexplained.insert("contoso".into(), 3);
         let census = vitals.census.as_mut().unwrap();
         census.oldest_unanswered = Some(vitals.now - 900_001);
         census.lanes.insert("parked".into(), 10);
@@ -400,6 +411,7 @@ mod tests {
                 "bells-late",
                 "many-parked",
                 "credential-rests:contoso:dataverse",
+                "unexplained:contoso",
                 "plugin-refused:50-acme.wasm",
                 "no-plugins"
             ]
@@ -409,17 +421,56 @@ mod tests {
         assert!(names(&vitals).contains(&"store-down".to_owned()));
     }
 
+    fn seen_once(vitals: &Vitals) -> Rests {
+        let mut rests = Rests::default();
+        rests.note(vitals);
+        rests
+    }
+
+    /// Refused, it rests for a minute, is tried, and rests again: nobody sees more than a minute at a time.
+    #[test]
+    fn a_credential_that_is_refused_again_and_again_is_one_alarm_until_it_is_accepted() {
+        let mut vitals = well();
+        let mut rests = Rests::default();
+        let key = ("contoso".to_owned(), "partner-center".to_owned());
+        let mut told = Vec::new();
+        for look in 0..60 {
+            vitals.now += 15_000;
+            vitals.resting.clear();
+            // Every fifth look falls into the moment in which it is tried; after ten minutes a person has mended it.
+            if look % 5 != 0 && look < 40 {
+                let until = (vitals.now + 40_000, "the secret has expired".to_owned());
+                vitals.resting.insert(key.clone(), until);
+            }
+            rests.note(&vitals);
+            told.push(!conditions(&vitals, &rests, &settings()).is_empty());
+        }
+        let begins = told.iter().position(|holds| *holds).unwrap();
+        let ends = told.iter().rposition(|holds| *holds).unwrap();
+        assert!(
+            (16..22).contains(&begins),
+            "after five minutes: look {begins}"
+        );
+        assert!((40..52).contains(&ends), "and it is over: look {ends}");
+        assert!(
+            told[begins..=ends].iter().all(|holds| *holds),
+            "and not between"
+        );
+        let words = conditions(&vitals, &Rests::default(), &settings());
+        assert!(words.is_empty());
+    }
+
     #[test]
     fn an_alarm_is_told_when_it_begins_and_when_it_ends_and_not_between() {
         let mut late = well();
         late.census.as_mut().unwrap().oldest_unanswered = Some(late.now - 900_001);
-        let holds = conditions(&late, &settings());
+        let holds = conditions(&late, &Rests::default(), &settings());
         let told = BTreeMap::new();
         let begins = changes(&told, &holds);
         assert_eq!(begins.len(), 1);
         assert!(begins[0].1.begins);
         late.now += 60_000;
-        let later = conditions(&late, &settings());
+        let later = conditions(&late, &Rests::default(), &settings());
         assert_ne!(holds, later, "the words count minutes");
         assert_eq!(changes(&holds, &later), []);
         let ends = changes(&later, &BTreeMap::new());
@@ -452,7 +503,7 @@ mod tests {
             assert_eq!(steps(&vitals), told, "{days} days left");
         }
         vitals.expiries = vec![ends_in(-3)];
-        let words = conditions(&vitals, &settings());
+        let words = conditions(&vitals, &Rests::default(), &settings());
         assert!(words.values().all(|words| words.contains("is over")));
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use cosell_store::{Census, Millis, StoreError};
 
+use crate::counting::{self, Count};
 use crate::desk::Desk;
 use crate::expiry::Expiry;
 use crate::room;
@@ -17,6 +18,8 @@ pub(crate) struct Vitals {
     pub(crate) census: Option<Census>,
     /// Credentials that rest: connection and credential, until when, and why.
     pub(crate) resting: BTreeMap<(String, String), (Millis, String)>,
+    /// Records of a connection that two counts in a row could not explain.
+    pub(crate) unexplained: BTreeMap<String, usize>,
     /// Files of the plugin folder that are refused, and why.
     pub(crate) refused: BTreeMap<String, String>,
     /// Why this host cannot work with the set that serves by the store (S29).
@@ -65,6 +68,12 @@ pub(crate) async fn look(desk: &Desk) -> Vitals {
 async fn ask_the_store(desk: &Desk, vitals: &mut Vitals) -> Result<(), StoreError> {
     vitals.census = Some(desk.store.census().await?);
     for connection in desk.connections.keys() {
+        let count = counting::last(desk, connection).await?;
+        if let Some(count) = count.filter(Count::alarms) {
+            vitals
+                .unexplained
+                .insert(connection.clone(), count.unexplained);
+        }
         for throttle in desk.store.throttles(connection).await? {
             if throttle.until > vitals.now {
                 vitals.resting.insert(
