@@ -295,6 +295,15 @@ fn print_deal(deal: &Value) {
         text(&deal["now"]),
         text(&deal["then"])
     );
+    // What is only read otherwise writes nothing, and is told all the same (S8).
+    let tells = deal["tells"].as_array().into_iter().flatten();
+    for line in deal["reason"]
+        .as_str()
+        .into_iter()
+        .chain(tells.filter_map(Value::as_str))
+    {
+        println!("    {line}");
+    }
     for (title, key) in [("no longer", "no_longer"), ("with it", "only_then")] {
         for write in deal[key].as_array().into_iter().flatten() {
             println!(

@@ -229,7 +229,9 @@ async fn decide(
     let Some(budget) = shadow.member.detail.promote.budget() else {
         return Ok(());
     };
-    let Some(differs) = counted(all, judged).filter(|differs| *differs <= budget) else {
+    // Where there is no deal yet nothing has been shown, and a person promotes.
+    let shown = counted(all, judged).filter(|_| !all.is_empty());
+    let Some(differs) = shown.filter(|differs| *differs <= budget) else {
         return Ok(());
     };
     let why = format!(

@@ -48,6 +48,25 @@ impl Declared {
         }
     }
 
+    /// What comes along by joins, by table, however it is reached.
+    pub(crate) fn joined_columns(&self) -> Columns {
+        let mut all = Columns::new();
+        for join in &self.joins {
+            all.entry(join.table.clone())
+                .or_default()
+                .extend(join.columns.iter().cloned());
+        }
+        all
+    }
+
+    /// Roles and their columns: `audit opportunity.acme_log`.
+    pub(crate) fn roles(&self) -> BTreeSet<String> {
+        self.roles
+            .iter()
+            .map(|((table, column), role)| format!("{role} {table}.{column}"))
+            .collect()
+    }
+
     pub(crate) fn role_of(&self, table: &str, column: &str) -> Option<&str> {
         self.roles
             .get(&(table.to_owned(), column.to_owned()))

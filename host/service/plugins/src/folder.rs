@@ -35,7 +35,7 @@ use crate::rejection::Rejection;
 use crate::set::{Alarm, PluginSet};
 use keeper::{Keeper, Shared, Wake};
 
-pub(crate) use scan::{read_component, read_operator, read_text, scan};
+pub(crate) use scan::{read_beside, read_component, read_operator, read_text, scan};
 
 /// How patient the folder is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,7 +192,7 @@ impl PluginFolder {
             .clone()
     }
 
-    /// Looks now (SIGHUP, the admin API) and answers the set that is in service after it. Files still have to settle.
+    /// Looks now (SIGHUP) and answers the set that is in service after it. Files still have to settle.
     pub async fn reload(&self) -> Arc<PluginSet> {
         let (done, finished) = oneshot::channel();
         if self.wakes.send(Wake::Reload(done)).is_ok() {

@@ -83,6 +83,10 @@ pub struct Approved {
     pub writes: BTreeMap<String, BTreeSet<String>>,
     /// Columns that it asks for in other rows, by table.
     pub asks: BTreeMap<String, BTreeSet<String>>,
+    /// Columns that come along by its joins, by table.
+    pub joins: BTreeMap<String, BTreeSet<String>>,
+    /// Columns that the host fills or follows for it, each behind what for: `audit opportunity.acme_log`.
+    pub roles: BTreeSet<String>,
 }
 
 /// Whether a version serves.
@@ -177,6 +181,8 @@ impl Approved {
             reads: plugin.declared.reads.clone(),
             writes: plugin.declared.writes.clone(),
             asks: plugin.declared.asks.clone(),
+            joins: plugin.declared.joined_columns(),
+            roles: plugin.declared.roles(),
         }
     }
 }
@@ -209,6 +215,7 @@ impl Approved {
             ("reads", &self.reads, &other.reads),
             ("writes", &self.writes, &other.writes),
             ("asks for", &self.asks, &other.asks),
+            ("joins", &self.joins, &other.joins),
         ] {
             for (table, columns) in mine {
                 let known = theirs.get(table);
@@ -218,6 +225,8 @@ impl Approved {
                 more.extend(new.map(|column| format!("{what} {table}.{column}")));
             }
         }
+        let roles = self.roles.difference(&other.roles);
+        more.extend(roles.map(|role| format!("has the host write or follow {role}")));
         more
     }
 }
@@ -284,7 +293,9 @@ pub fn without_version(
                 .iter()
                 .find(|member| member.file == out.file && !member.is_candidate());
             match served {
-                Some(one) if is_banned(&one.sha256) || one.sha256 == out.sha256 => None,
+                Some(one) if is_banned(&one.sha256) => None,
+                // The same bytes under another operator file are another version.
+                Some(one) if one.sha256 == out.sha256 && one.operator == out.operator => None,
                 found => Some(found.cloned()),
             }
         })?;
@@ -395,6 +406,24 @@ mod tests {
         assert_eq!(back(&["1", "2"]), Some(Vec::new()), "nothing was before it");
         let known = without_version(&history[..1], out, |_| false);
         assert_eq!(known, None, "nothing older is known");
+    }
+
+    #[test]
+    fn settings_that_fail_go_back_to_the_settings_before() {
+        let with_settings = |operator: &str, since| Member {
+            operator: operator.to_owned(),
+            ..member("a", "1", Mode::Live, since)
+        };
+        let history = [
+            generation(4, vec![with_settings("broken", 4)]),
+            generation(3, vec![with_settings("good", 2)]),
+            generation(2, vec![with_settings("good", 2)]),
+            generation(1, vec![member("a", "0", Mode::Live, 1)]),
+        ];
+        let found = without_version(&history, &history[0].members[0], |_| false);
+        let (members, before) = found.unwrap();
+        assert_eq!(members[0].operator, "good");
+        assert_eq!(before.unwrap().sha256, "1", "the bytes were not to blame");
     }
 
     #[test]

@@ -36,6 +36,8 @@ struct Row {
 pub(crate) struct Failing {
     pub(crate) file: String,
     pub(crate) sha256: String,
+    /// Text of its operator file: the same bytes may be there twice, once tried with other settings.
+    pub(crate) operator: String,
     pub(crate) question: &'static str,
     pub(crate) faults: u32,
     pub(crate) deals: usize,

@@ -236,6 +236,7 @@ impl PluginSet {
                 alarm(Concern::Failing(Failing {
                     file: plugin.file.clone(),
                     sha256: plugin.sha256.clone(),
+                    operator: plugin.operator.clone(),
                     question,
                     faults,
                     deals,

@@ -76,7 +76,11 @@ fn is_a_component(bytes: &[u8]) -> Result<(), Rejection> {
         } else {
             no(
                 "this is not WebAssembly",
-                "a plugin is a component, as `wasm-tools component new` or `jco componentize` makes it",
+                if is_text(bytes) {
+                    "it is text: a script is a plugin when its name ends in .js, a mapping table when it ends in .table.toml; TypeScript and modules (.mjs) become a script or a component first, `cosell plugin build`"
+                } else {
+                    "a plugin is a component, as `wasm-tools component new` or `jco componentize` makes it"
+                },
             )
         };
     }
@@ -88,6 +92,10 @@ fn is_a_component(bytes: &[u8]) -> Result<(), Rejection> {
         );
     }
     Ok(())
+}
+
+fn is_text(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && !bytes.contains(&0) && std::str::from_utf8(bytes).is_ok()
 }
 
 fn names_and_sizes(bytes: &[u8]) -> Result<Outline, Rejection> {

@@ -4,11 +4,13 @@
 //! other, and vouched for by itself.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use minisign_verify::{PublicKey, Signature};
 
+use crate::folder::read_beside;
 use crate::rejection::{Phase, Rejection, RejectionKind};
 
 /// What becomes of a file that nobody who is trusted has signed.
@@ -115,14 +117,14 @@ pub(crate) fn vouched(trust: &Trust, path: &Path, bytes: &[u8]) -> Result<Vouche
 fn signer<'t>(trust: &'t Trust, path: &Path, bytes: &[u8]) -> Result<&'t TrustedKey, String> {
     let beside = signature_file(path);
     let name = beside.file_name().unwrap_or_default().to_string_lossy();
-    let text = match std::fs::symlink_metadata(&beside) {
-        Ok(about) if about.is_file() && about.len() <= SIGNATURE_BYTES_MAX => {
-            std::fs::read_to_string(&beside)
-                .map_err(|error| format!("{name} cannot be read: {error}"))?
+    let text = read_beside(&beside, SIGNATURE_BYTES_MAX).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => format!("it is not signed: there is no {name}"),
+        io::ErrorKind::Other => {
+            format!("{name} is no signature, which is a small text file: {error}")
         }
-        Ok(_) => return Err(format!("{name} is no signature: it is a small text file")),
-        Err(_) => return Err(format!("it is not signed: there is no {name}")),
-    };
+        _ => format!("{name} cannot be read: {error}"),
+    })?;
+    let text = String::from_utf8_lossy(&text);
     let signature = Signature::decode(text.trim_end())
         .map_err(|error| format!("{name} is no signature of minisign: {error}"))?;
     // Hashed first, as minisign does since 2019; files signed the old way have to be read at once, as ours are.

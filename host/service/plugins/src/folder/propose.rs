@@ -131,9 +131,12 @@ fn put(
     if entry.shadow_first && current.is_some() && !says_mode(&member) {
         member.detail.mode = Mode::Shadow;
     }
-    let serves = members
-        .iter()
-        .find(|other| other.detail.plugin == member.detail.plugin && !other.is_candidate());
+    // By its id; and by its file, because another id in the place of what serves is no smaller step.
+    let stands_for = |other: &&Member| {
+        !other.is_candidate()
+            && (other.detail.plugin == member.detail.plugin || other.file == member.file)
+    };
+    let serves = members.iter().find(stands_for);
     // Who changes the operator file of the same bytes is the person.
     let is_update = |serves: &&Member| entry.ask_for_more && serves.sha256 != member.sha256;
     if let Some(serves) = serves.filter(is_update) {
@@ -399,6 +402,22 @@ mod tests {
                 .contains("writes opportunity.creditlimit"),
             "{:?}",
             proposal.events
+        );
+        // What comes along by a join, and what the host writes for a plugin, is had as well; and by another name it is no less.
+        let mut other = with_writes("4", &["name"]);
+        let approved = &mut other.detail.approved;
+        let mails = ["emailaddress1".to_owned()].into();
+        approved.joins.insert("contact".to_owned(), mails);
+        approved.roles.insert("audit opportunity.name".to_owned());
+        other.detail.plugin = "another".to_owned();
+        let members = proposed(&other, true).members.unwrap();
+        assert_eq!(members[0], live, "what serves goes on serving");
+        assert_eq!(
+            members[1].detail.wants,
+            [
+                "joins contact.emailaddress1",
+                "has the host write or follow audit opportunity.name"
+            ]
         );
         for (new, ask) in [(with_writes("3", &["name"]), true), (more, false)] {
             let members = proposed(&new, ask).members.unwrap();

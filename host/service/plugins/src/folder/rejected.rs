@@ -2,11 +2,16 @@
 //! store say the same.
 
 use std::collections::BTreeSet;
-use std::io;
+use std::fs::File;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use super::scan::read_beside;
 use crate::offer::is_offered;
 use crate::rejection::{Rejection, RejectionKind, told_beside};
+
+/// What we write has a few kilobytes.
+const VERDICT_BYTES_MAX: u64 = 1 << 20;
 
 /// `50-acme.wasm` → `50-acme.rejected.json`
 pub(super) fn path(dir: &Path, file: &str) -> PathBuf {
@@ -16,11 +21,19 @@ pub(super) fn path(dir: &Path, file: &str) -> PathBuf {
 /// False: it could not be written.
 pub(super) fn write(dir: &Path, rejection: &Rejection) -> bool {
     let path = path(dir, &rejection.file);
-    let unfinished = dir.join(format!(".{}.rejected.part", rejection.file));
-    let written = std::fs::write(&unfinished, rejection.to_json())
+    // Made anew under a name that nobody can foretell: a link that lay there would be written through.
+    let unfinished = dir.join(format!(
+        ".{}.{:016x}.rejected.part",
+        rejection.file,
+        rand::random::<u64>()
+    ));
+    let written = File::create_new(&unfinished)
+        .and_then(|mut file| file.write_all(rejection.to_json().as_bytes()))
         .and_then(|()| std::fs::rename(&unfinished, &path));
     if let Err(error) = &written {
         tracing::debug!(file = %path.display(), why = %error, "the reason cannot be written beside the plugin");
+        // On a full disk a part of it may be there.
+        let _ = std::fs::remove_file(&unfinished);
     }
     written.is_ok()
 }
@@ -59,8 +72,8 @@ pub(super) fn left_behind(dir: &Path, is_there: impl Fn(&str) -> bool) -> Vec<St
 
 /// What the file says about a quarantine of these very bytes: whose plugin it was, and why.
 pub(super) fn quarantine(dir: &Path, file: &str, sha256: &str) -> Option<(String, String)> {
-    let text = std::fs::read_to_string(path(dir, file)).ok()?;
-    let verdict: serde_json::Value = serde_json::from_str(&text).ok()?;
+    let text = read_beside(&path(dir, file), VERDICT_BYTES_MAX).ok()?;
+    let verdict: serde_json::Value = serde_json::from_slice(&text).ok()?;
     let says = |name: &str| verdict[name].as_str();
     let is_it =
         says("kind") == Some(RejectionKind::Quarantined.as_str()) && says("hash") == Some(sha256);

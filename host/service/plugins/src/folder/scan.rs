@@ -143,6 +143,30 @@ enum Trouble {
     Io(io::Error),
 }
 
+/// What lies beside a plugin and is small: a signature, a verdict. As carefully as the plugin itself, because anybody who may write there may have put
+/// it there.
+pub(crate) fn read_beside(path: &Path, max: u64) -> io::Result<Vec<u8>> {
+    read(path, max).map_err(|trouble| match trouble {
+        Trouble::Io(error) => error,
+        Trouble::NotRegular(what) => io::Error::other(format!("it is {what}")),
+        Trouble::Moving => io::Error::other("it was changed while it was read"),
+        Trouble::TooBig => io::Error::other(format!("it has more than {max} bytes")),
+    })
+}
+
+/// Nobody is followed and nobody is waited for, should a link or a pipe have come into the file's place since it was looked at.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let careful = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        options.custom_flags(careful.bits().cast_signed());
+    }
+    options.open(path)
+}
+
 /// Looks before it opens (a pipe would block), and again after (somebody may have swapped the file).
 fn read(path: &Path, max: u64) -> Result<Vec<u8>, Trouble> {
     let before = fs::symlink_metadata(path).map_err(Trouble::Io)?;
@@ -152,7 +176,7 @@ fn read(path: &Path, max: u64) -> Result<Vec<u8>, Trouble> {
     if before.len() > max {
         return Err(Trouble::TooBig);
     }
-    let mut file = File::open(path).map_err(Trouble::Io)?;
+    let mut file = open(path).map_err(Trouble::Io)?;
     let opened = Stamp::of(&file.metadata().map_err(Trouble::Io)?);
     if opened != Stamp::of(&before) {
         return Err(Trouble::Moving);

@@ -293,6 +293,53 @@ async fn links_sockets_and_directories_are_not_plugins() {
     assert!(house.serving().is_empty());
 }
 
+/// Whoever may write into the folder may put plugins there, and no more: not overwrite what the host can write, and not stop it.
+#[cfg(unix)]
+#[tokio::test]
+async fn what_lies_beside_a_plugin_is_not_written_through_and_not_waited_for() {
+    let house = House::with(&[]);
+    let victim = house.path("store.db");
+    std::fs::write(&victim, "what must not be lost").unwrap();
+    let pipe = |name: &str| {
+        let made = std::process::Command::new("mkfifo")
+            .arg(house.path(name))
+            .status();
+        assert!(made.unwrap().success());
+    };
+    for link in [".1.wasm.rejected.part", "1.rejected.json"] {
+        std::os::unix::fs::symlink(&victim, house.path(link)).unwrap();
+    }
+    pipe("2.rejected.json");
+    std::fs::write(house.path("1.wasm"), "no component").unwrap();
+    std::fs::write(
+        house.path("2.wasm"),
+        Guest::of(&["decorate"]).named("acme").build(),
+    )
+    .unwrap();
+    pipe("3.toml");
+    std::fs::write(
+        house.path("3.wasm"),
+        Guest::of(&["decorate"]).named("other").build(),
+    )
+    .unwrap();
+    house.folder.reload().await;
+    assert_eq!(house.serving(), ["acme"]);
+    let kept = std::fs::read_to_string(&victim).unwrap();
+    assert_eq!(kept, "what must not be lost");
+    let told = std::fs::read_to_string(house.path("1.rejected.json")).unwrap();
+    assert!(told.contains("not WebAssembly"), "{told}");
+    let refused: Vec<_> = house
+        .folder
+        .refused()
+        .into_iter()
+        .map(|rejection| rejection.message)
+        .collect();
+    assert_eq!(
+        refused[1..],
+        ["the operator file beside it is a pipe, socket or device"]
+    );
+}
+
 #[test]
 fn an_unknown_interface_of_ours_stops_nothing() {
     let guest = Guest::of_world(

@@ -144,6 +144,7 @@ impl Keeper {
         let Failing {
             file,
             sha256,
+            operator,
             question,
             faults,
             deals,
@@ -151,7 +152,8 @@ impl Keeper {
             last,
         } = failing;
         let history = self.ledger.history(HISTORY)?;
-        let is_it = |one: &&Member| one.file == *file && one.sha256 == *sha256;
+        let is_it =
+            |one: &&Member| one.file == *file && one.sha256 == *sha256 && one.operator == *operator;
         let newest = history.first();
         let Some(out) = newest.and_then(|newest| newest.members.iter().find(is_it)) else {
             // Told of a version that has been replaced meanwhile.
@@ -179,6 +181,9 @@ impl Keeper {
             return Ok(true);
         };
         let instead = match &before {
+            Some(before) if before.sha256 == *sha256 => {
+                "it serves again with the operator file from before".to_owned()
+            }
             Some(before) => format!("version {} serves again", before.detail.version),
             None if out.is_candidate() => "what serves goes on serving all deals".to_owned(),
             None => "the set from before it came serves again".to_owned(),
@@ -187,12 +192,14 @@ impl Keeper {
             "{file}: plugin \"{id}\" {version} is taken out of service: {story}; {instead}"
         );
         let event = PluginEvent::of(out, What::RolledBack, message.clone());
+        // Bytes that go on serving under another operator file are not what was wrong.
+        let serve_on = members.iter().any(|one| one.sha256 == *sha256);
         let step = Step {
             base: newest.map_or(0, |newest| newest.number),
             members,
             by: self.ledger.name().to_owned(),
             note: message,
-            quarantine: Some(Quarantine {
+            quarantine: (!serve_on).then(|| Quarantine {
                 sha256: sha256.clone(),
                 file: file.clone(),
                 plugin: id.clone(),
