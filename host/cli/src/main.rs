@@ -64,8 +64,8 @@ Exit codes: 0 done; 1 it could not be done, or something needs a person; 2 the c
 enum Command {
     /// Keep deals in step until stopped.
     ///
-    /// Receives webhooks, sweeps both sides for what was missed, and loads plugins from the folder while it runs. On Ctrl-C or SIGTERM it takes no more
-    /// work, lets running deals end, and exits; nothing is lost if it is killed instead.
+    /// Receives webhooks, sweeps both sides for what was missed, and loads plugins from the folder while it runs; SIGHUP makes it look there at once. On
+    /// Ctrl-C or SIGTERM it takes no more work, lets running deals end, and exits; nothing is lost if it is killed instead.
     Run {
         /// The configuration file; `cosell config example` prints one with every key explained.
         #[arg(long, short, value_name = "FILE", env = "COSELL_CONFIG")]
@@ -233,7 +233,7 @@ enum ConfigCommand {
 const BLOCKING_THREADS_MAX: usize = 8;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| misunderstood(&error));
     if let Command::CompilePlugin { limits } = &cli.command {
         // Without a runtime: its threads would count against the limits.
         return compiler::compile(limits);
@@ -292,6 +292,29 @@ fn main() -> ExitCode {
         }
     });
     done.unwrap_or_else(|error| fail(&error))
+}
+
+/// What clap says, and where it says what is missing and not where that comes from, that too.
+#[allow(clippy::print_stderr, reason = "the command line may")]
+fn misunderstood(error: &clap::Error) -> ! {
+    use clap::error::{ContextKind, ContextValue, ErrorKind};
+    let missing = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::Strings(names))
+            if error.kind() == ErrorKind::MissingRequiredArgument =>
+        {
+            names.as_slice()
+        }
+        _ => &[],
+    };
+    if missing.iter().any(|name| name.starts_with("--config")) {
+        // Nobody reads on where this cannot be written.
+        let _ = error.print();
+        eprintln!(
+            "\nName it once for all commands: export COSELL_CONFIG=my.toml. If there is none yet: cosell config example > my.toml"
+        );
+        std::process::exit(2);
+    }
+    error.exit()
 }
 
 /// `cosell deals | head` has what it wanted: a pipe that is closed is no mistake of ours. Everything else panics as ever.

@@ -359,7 +359,9 @@ fn server(section: &Section<'_>) -> Option<Server> {
         "an address and a port such as \"127.0.0.1:8080\"",
         |text| text.parse().ok(),
     );
-    let public_url = section.url("public_url", None);
+    let public_url = section
+        .url("public_url", None)
+        .filter(|url| is_only_where(section, url));
     let language = section.parsed(
         "language",
         Some(LANGUAGE),
@@ -378,6 +380,22 @@ fn server(section: &Section<'_>) -> Option<Server> {
         public_url: public_url?,
         language: language?,
     })
+}
+
+/// Where the host is reached and no more: the addresses of the webhooks are made from it, and who has pasted one of them would be told of at an address
+/// where nobody answers.
+fn is_only_where(section: &Section<'_>, url: &Url) -> bool {
+    let is_webhook = url.path().contains("/webhooks/");
+    let is_only_where = !is_webhook && url.query().is_none() && url.fragment().is_none();
+    if !is_only_where && let Some(value) = section.get("public_url") {
+        section.broken(
+            "public_url",
+            value,
+            "there is more than the host and where it begins there".to_owned(),
+            "write what comes before /webhooks, such as \"https://cosell.contoso.example\": the two addresses to post events to are made from it",
+        );
+    }
+    is_only_where
 }
 
 fn plugins(section: &Section<'_>, store: Option<&Path>) -> Option<Plugins> {

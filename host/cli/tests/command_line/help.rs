@@ -81,6 +81,21 @@ fn a_command_line_that_nobody_understands_ends_with_2() {
 }
 
 #[test]
+fn a_missing_configuration_says_where_one_comes_from() {
+    for wrong in ["run", "status"] {
+        let told = stderr(&cosell([wrong]));
+        assert!(
+            told.contains("--config")
+                && told.contains("export COSELL_CONFIG=")
+                && told.contains("cosell config example"),
+            "{told}"
+        );
+    }
+    let told = stderr(&cosell(["plugin", "check"]));
+    assert!(!told.contains("COSELL_CONFIG"), "{told}");
+}
+
+#[test]
 fn the_manual_of_the_configuration_is_in_the_binary() {
     let ended = cosell(["config", "example"]);
     assert_eq!(ended.status.code(), Some(0));

@@ -19,7 +19,7 @@ use cosell_webhook::{
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use super::page::Section;
+use super::page::{Section, nearest};
 use super::secret::{self, AppProof};
 
 const AUTHORITY: &str = "https://login.microsoftonline.com";
@@ -262,7 +262,9 @@ fn signature(section: &Section<'_>, extra_roots: Option<&str>) -> Option<Partner
         line,
     );
     let allow_private_certificate_hosts = section.flag("allow_private_certificate_hosts", false);
-    let events = section.list("events", &WATCHED_EVENTS, "the name of an event", line);
+    let events = section
+        .list("events", &WATCHED_EVENTS, "the name of an event", line)
+        .filter(|events| are_meant(section, events));
     let settings = PartnerCenterSettings {
         certificate_hosts: certificate_hosts?,
         certificate_roots: certificate_roots?,
@@ -284,6 +286,27 @@ fn signature(section: &Section<'_>, extra_roots: Option<&str>) -> Option<Partner
         }
         _ => Some(settings),
     }
+}
+
+/// Partner Center may send events that nobody has written down, but one that is nearly called as a known one rings no bell, ever.
+fn are_meant(section: &Section<'_>, events: &[String]) -> bool {
+    let known = BTreeSet::from(WATCHED_EVENTS);
+    let mut are_meant = true;
+    for event in events
+        .iter()
+        .filter(|event| !known.contains(event.as_str()))
+    {
+        if let (Some(near), Some(value)) = (nearest(event, &known), section.get("events")) {
+            section.broken(
+                "events",
+                value,
+                format!("Partner Center sends no event \"{event}\""),
+                &format!("did you mean \"{near}\"?"),
+            );
+            are_meant = false;
+        }
+    }
+    are_meant
 }
 
 fn dataverse(section: &Section<'_>, entra: Option<&Entra>) -> Option<Dataverse> {

@@ -13,6 +13,8 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+pub(super) use spelling::nearest;
+
 use super::{ConfigErrors, Mistake};
 
 /// What was found is repeated only so far.
@@ -465,7 +467,7 @@ impl<'a> Section<'a> {
             if known.contains(written) {
                 continue;
             }
-            let hint = match spelling::nearest(written, &known) {
+            let hint = match nearest(written, &known) {
                 Some(near) => format!("did you mean \"{near}\"?"),
                 None => format!(
                     "known here: {}",

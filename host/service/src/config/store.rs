@@ -42,7 +42,13 @@ pub(super) fn read(section: &Section<'_>) -> Option<StoreUrl> {
         Ok(StoreUrl::Postgres(url)) if url.has_password() => {
             refuse("there is a password in it".to_owned(), PASSWORD)
         }
-        Ok(url @ StoreUrl::Postgres(_)) => Some(url),
+        Ok(StoreUrl::Postgres(url)) => match url.look_for_password() {
+            Ok(()) => Some(StoreUrl::Postgres(url)),
+            Err(problem) => refuse(
+                problem,
+                "the file holds the password and nothing else, and belongs to the user under whom cosell runs",
+            ),
+        },
         Ok(StoreUrl::Sqlite(_)) => refuse(
             "that is a file, and no address of a database".to_owned(),
             "name a file with path",

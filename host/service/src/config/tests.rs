@@ -445,6 +445,18 @@ fn what_could_never_work_is_no_good_configuration() {
             "is a folder",
         ),
         (
+            "public_url = \"https://cosell.contoso.example\"",
+            "public_url = \"https://cosell.contoso.example/webhooks/partner-center/contoso\"",
+            "server.public_url",
+            "there is more than the host",
+        ),
+        (
+            "#events = [\"referral-created\"",
+            "events = [\"referral-craeted\"",
+            "webhook.events",
+            "did you mean \"referral-created\"",
+        ),
+        (
             "# listen = \"127.0.0.1:9464\"",
             "listen = \"127.0.0.1:8080\"",
             "metrics.listen",
@@ -494,6 +506,10 @@ fn a_store_is_a_file_or_a_database_and_no_mistake_repeats_a_password() {
         ("url = \"mysql://u:tell-nobody@h/d\"", "mysql: is no store"),
         ("url = \"postgres://u:tell-nobody@h\"", "names no database"),
         ("url = \"data/cosell.db\"", "no address of a database"),
+        (
+            "url = \"postgres://u@h/d?passfile=/nowhere/password\"",
+            "cannot read the password in /nowhere/password",
+        ),
         ("url = 5", "expected a text"),
         (
             "path = \"data/cosell.db\"\nurl = \"postgres://u:tell-nobody@h/d\"",

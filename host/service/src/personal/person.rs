@@ -192,14 +192,14 @@ impl Person {
     fn without_in_words(&self, text: &str) -> Option<String> {
         let mut out = text.to_owned();
         for mail in &self.mails {
-            replace(&mut out, mail.trim());
+            replace(&mut out, mail.trim(), &IN_ADDRESSES);
         }
         for name in &self.names {
             let words = words(name);
-            replace(&mut out, &words.join(" "));
+            replace(&mut out, &words.join(" "), &[]);
             let turned: Vec<String> = words.iter().rev().cloned().collect();
-            replace(&mut out, &turned.join(" "));
-            replace(&mut out, &turned.join(", "));
+            replace(&mut out, &turned.join(" "), &[]);
+            replace(&mut out, &turned.join(", "), &[]);
         }
         for phone in &self.phones {
             phone::take_out(&mut out, phone, ERASED);
@@ -248,8 +248,11 @@ fn words(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Takes `what` out of the text, in whatever case, where it is no part of a longer word.
-fn replace(text: &mut String, what: &str) {
+/// What may stand in an address before its end: `zsofia@…` is no part of `anna.zsofia@…`, which is somebody else's.
+const IN_ADDRESSES: [char; 4] = ['.', '_', '+', '-'];
+
+/// Takes `what` out of the text, in whatever case, where it is no part of a longer word. `joins` are signs that make one word of two.
+fn replace(text: &mut String, what: &str, joins: &[char]) {
     let what: Vec<char> = what.chars().flat_map(char::to_lowercase).collect();
     if what.is_empty() {
         return;
@@ -275,8 +278,13 @@ fn replace(text: &mut String, what: &str) {
         let is_word = |letter: Option<&(usize, char)>| {
             letter.is_none_or(|(_, letter)| !letter.is_alphanumeric())
         };
-        let stands_alone = (place == 0 || is_word(letters.get(place - 1)))
-            && is_word(letters.get(place + what.len()));
+        let before = place.checked_sub(1).and_then(|before| letters.get(before));
+        let is_joined = before.is_some_and(|(at, letter)| {
+            // A sign behind a blank, or at the beginning, joins nothing.
+            joins.contains(letter) && text[..*at].ends_with(char::is_alphanumeric)
+        });
+        let stands_alone =
+            is_word(before) && !is_joined && is_word(letters.get(place + what.len()));
         if fits && stands_alone {
             out.push_str(ERASED);
             place += what.len();
@@ -314,7 +322,10 @@ mod tests {
         check("Zsófia Kereszturiné", None);
         check("Zsófia and somebody", None);
         check("by 2026-12-15 for 125000 EUR", None);
-        check("anna.zsofia@kereszturi.hu", Some("anna.[erased]"));
+        // Somebody else's address, however it is joined.
+        check("anna.zsofia@kereszturi.hu", None);
+        check("anna+zsofia@kereszturi.hu", None);
+        check("at -zsofia@kereszturi.hu", Some("at -[erased]"));
     }
 
     #[test]

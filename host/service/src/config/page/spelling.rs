@@ -8,7 +8,7 @@ use strsim::levenshtein;
 const TYPING_ERRORS_MAX: usize = 3;
 
 /// The known word that was probably meant.
-pub(super) fn nearest<'a>(written: &str, known: &BTreeSet<&'a str>) -> Option<&'a str> {
+pub(in crate::config) fn nearest<'a>(written: &str, known: &BTreeSet<&'a str>) -> Option<&'a str> {
     known
         .iter()
         .map(|word| (levenshtein(written, word), *word))

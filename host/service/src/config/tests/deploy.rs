@@ -16,6 +16,7 @@ fn the_configuration_of_the_deployment_examples_is_complete() {
             &here("secrets/partner-center-refresh-token"),
         )
         .replace("/var/lib/cosell", &here(""))
+        .replace("/run/secrets/", &here("secrets/"))
         .replace(
             "/etc/cosell/microsoft-roots.pem",
             &here("microsoft-roots.pem"),
@@ -23,11 +24,19 @@ fn the_configuration_of_the_deployment_examples_is_complete() {
     place.put("cosell.toml", &text);
     fs::create_dir(place.path("plugin-cache")).unwrap();
     place.put("secrets/alerts-webhook", "https://chat.example/hooks/1\n");
+    for (name, secret) in [
+        ("database-password", "said by nobody".to_owned()),
+        ("store-key", "0f".repeat(32)),
+    ] {
+        let file = format!("secrets/{name}");
+        place.put(&file, &secret);
+        place.mode(&file, 0o600);
+    }
     let folder = here("secrets");
     let config = place
         .load_with(&|name| (name == "CREDENTIALS_DIRECTORY").then(|| folder.clone()))
         .unwrap();
-    assert!(config.metrics.is_some() && config.alerts.webhook.is_some());
+    assert!(config.metrics.is_some() && config.alerts.webhook.is_some() && !config.keys.is_empty());
     assert_eq!(config.connections.len(), 1);
 }
 
