@@ -1,6 +1,6 @@
 //! Secrets of every source and people with names are planted, a host is made to say as much as it can, and everything that it lets out of its hands is
 //! searched: each line of its log at the level `trace`, its pages, its answers to webhooks, what lies beside a refused plugin, what the command line tells
-//! programs, the bytes of its store.
+//! programs, what it records, and the bytes of its store.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener};
@@ -8,6 +8,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, ensure};
 use cosell::simulated::private;
+use cosell_host::app;
+use cosell_host::config::Config;
+use cosell_host::verbs::recorded;
 use cosell_simulator::{Fault, FaultKind, Service};
 use cosell_tests::ask::ask;
 use cosell_tests::fleet::people::People;
@@ -88,6 +91,7 @@ fn secrets(fleet: &Fleet) -> anyhow::Result<BTreeSet<String>> {
         "partner-center-secret",
         "dataverse-secret",
         "webhook-secret",
+        "store-key",
     ] {
         let text = read(&fleet.dir.join("host-0").join(file))?;
         secrets.insert(text.trim().to_owned());
@@ -116,7 +120,7 @@ fn without_secrets(fleet: &mut Fleet) -> Told {
     let account = "system:serviceaccount:default:cosell";
     std::fs::write(&token, control.cluster_token(&json!({"sub": account}))?)?;
     let config = fleet.hosts[0].config.clone();
-    let loaded = cosell_host::config::Config::load(&config)?;
+    let loaded = Config::load(&config)?;
     let connection = &loaded.connections[0];
     let mut text = std::fs::read_to_string(&config)?;
     for (client, file, identity, trusted) in [
@@ -162,12 +166,17 @@ fn talkative(fleet: &Fleet) -> anyhow::Result<SocketAddr> {
     let (metrics, nobody) = (free()?, free()?);
     let alerts = fleet.dir.join("host-0/alerts-webhook");
     private(&alerts, &format!("http://{nobody}/services/{ALERT}"))?;
+    let key = fleet.dir.join("host-0/store-key");
+    private(&key, &"0123456789abcdef".repeat(4))?;
     let sections = format!(
-        "[log]\nlevel = \"trace\"\n\n[metrics]\nlisten = \"{metrics}\"\n\n[alerts]\nwebhook = {{ file = \"{}\" }}\n\n[plugins]",
+        "[log]\nlevel = \"trace\"\n\n[recordings]\nenabled = true\n\n[metrics]\nlisten = \"{metrics}\"\n\n[alerts]\nwebhook = {{ file = \"{}\" }}\n\n[plugins]",
         alerts.display()
     );
     let config = &fleet.hosts[0].config;
-    let text = std::fs::read_to_string(config)?.replacen("[plugins]", &sections, 1);
+    let keys = format!("[store]\nkeys = [{{ file = \"{}\" }}]\n", key.display());
+    let text = std::fs::read_to_string(config)?
+        .replacen("[plugins]", &sections, 1)
+        .replacen("[store]\n", &keys, 1);
     std::fs::write(config, text)?;
     Ok(metrics)
 }
@@ -290,18 +299,60 @@ async fn told(host: &HostProcess, words: &[&str]) -> anyhow::Result<String> {
     Ok(said + &complained)
 }
 
+/// Numbers of all lanes.
+async fn lanes(host: &HostProcess) -> anyhow::Result<Vec<String>> {
+    let deals: Value = serde_json::from_str(&told(host, &["deals", "--json"]).await?)?;
+    let deals = deals["deals"].as_array().cloned().unwrap_or_default();
+    Ok(deals.iter().map(|deal| deal["lane"].to_string()).collect())
+}
+
+/// What goes to a plugin's author: recordings, with stand-ins for everybody in them.
+async fn recorded_for_authors(fleet: &Fleet) -> anyhow::Result<LetOut> {
+    let host = &fleet.hosts[0];
+    let mut out = LetOut::new();
+    for lane in lanes(host).await? {
+        let file = fleet.dir.join(format!("recording-{lane}.json"));
+        let name = file.display().to_string();
+        told(host, &["plugin", "record", &lane, "--out", &name]).await?;
+        out.insert(
+            format!("the recording of lane {lane} that goes out"),
+            read(&file)?,
+        );
+    }
+    ensure!(!out.is_empty(), "nothing was recorded");
+    Ok(out)
+}
+
 /// What the people of a deal may see: its values, and no secret.
 async fn told_to_its_people(fleet: &Fleet) -> anyhow::Result<LetOut> {
     let host = &fleet.hosts[0];
-    let deals: Value = serde_json::from_str(&told(host, &["deals", "--json"]).await?)?;
-    let deals = deals["deals"].as_array().cloned().unwrap_or_default();
     let mut out = LetOut::new();
-    for deal in deals {
-        let lane = deal["lane"].to_string();
+    let desk = app::desk(&Config::load_in(&host.config, &|name| {
+        let set = host.environment.iter().find(|(known, _)| known == name);
+        set.map(|(_, value)| value.clone())
+            .or_else(|| std::env::var(name).ok())
+    })?)?;
+    for lane in lanes(host).await? {
         for word in ["deal", "explain"] {
             let said = told(host, &[word, &lane, "--json"]).await?;
             out.insert(format!("cosell {word} {lane}"), said);
         }
+        // As it is when the key has opened it.
+        let recording = recorded(&desk, None, &lane).await?;
+        out.insert(
+            format!("the recording of lane {lane}"),
+            json!(recording).to_string(),
+        );
+    }
+    for verb in ["export", "backup"] {
+        let file = fleet.dir.join(verb);
+        let name = file.display().to_string();
+        let words = match verb {
+            "export" => &["store", verb, "--out", &name][..],
+            _ => &["store", verb, &name],
+        };
+        told(host, words).await?;
+        out.insert(format!("cosell store {verb}"), read(&file)?);
     }
     for words in [
         &["status", "--json"][..],
@@ -354,6 +405,7 @@ async fn let_out_nothing(order: Order<'_>, prepare: fn(&mut Fleet) -> Told) -> T
     );
     let rejected = read(&fleet.dir.join("plugins/60-bad.rejected.json"))?;
     public.insert("60-bad.rejected.json".to_owned(), rejected);
+    public.extend(recorded_for_authors(&fleet).await?);
     let mut private = told_to_its_people(&fleet).await?;
     fleet.stop().await?;
     // All of it, and the way to its end.
