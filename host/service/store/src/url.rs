@@ -113,6 +113,17 @@ impl PostgresUrl {
         self.config.get_password().is_some()
     }
 
+    /// Whether the password's file can be read here, and by nobody else.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    pub fn look_for_password(&self) -> Result<(), String> {
+        match &self.passfile {
+            Some(path) => crate::postgres::password(path).map(drop),
+            None => Ok(()),
+        }
+    }
+
     fn parse(text: &str) -> Result<Self, StoreUrlError> {
         let refuse = |why: &str| StoreUrlError::Postgres {
             why: why.to_owned(),

@@ -1,6 +1,6 @@
 //! How accounts stand, records that are no longer seen, and an environment that was copied.
 
-use cosell_simulator::{Arrival, CrmAccount, Hidden, Role};
+use cosell_simulator::{Arrival, CrmAccount, Hidden, Role, Simulator, SimulatorConfig};
 use serde_json::{Value, json};
 
 use super::harness::{REPRESENTATION, Receiver, World, deal, patch};
@@ -262,6 +262,49 @@ async fn a_copied_environment_has_all_rows_and_another_organization_id() {
         receiver.next().await.body["OrganizationId"],
         fresh.as_str(),
         "its webhooks go on, under the new id"
+    );
+}
+
+#[tokio::test]
+async fn a_further_environment_is_another_crm_of_the_same_tenant() {
+    let world = World::start().await;
+    let config = |seed| SimulatorConfig {
+        seed,
+        tls: false,
+        ..SimulatorConfig::demo()
+    };
+    let further = Simulator::start_beside(&world.running, config(2))
+        .await
+        .unwrap();
+    let (first, second) = (&world.running.crm, &further.crm);
+    assert_eq!(first.tenant_id, second.tenant_id);
+    assert_ne!(first.organization_id, second.organization_id);
+    assert!(
+        further.organizations.is_empty(),
+        "no partner is signed up there"
+    );
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", &second.client_id),
+        ("client_secret", &second.client_secret),
+        ("scope", &format!("{}/.default", further.urls.dataverse)),
+    ];
+    let token = world.token("oauth2/v2.0/token", &form).await.body["access_token"].clone();
+    let who = format!("{}/api/data/v9.2/WhoAmI", further.urls.dataverse);
+    let token = token.as_str().unwrap();
+    let answer = world.send("GET", &who, token, &[], None).await;
+    assert_eq!(answer.body["OrganizationId"], *second.organization_id);
+    world.create("accounts", json!({"name": "A"})).await;
+    assert!(
+        further.control().rows("account").is_empty(),
+        "rows of its own"
+    );
+    let third = Simulator::start_beside(&world.running, config(3)).await;
+    assert!(
+        third
+            .unwrap_err()
+            .to_string()
+            .contains("one further CRM environment")
     );
 }
 
