@@ -77,7 +77,7 @@ fn is_a_component(bytes: &[u8]) -> Result<(), Rejection> {
             no(
                 "this is not WebAssembly",
                 if is_text(bytes) {
-                    "it is text: a script is a plugin when its name ends in .js, a mapping table when it ends in .table.toml; TypeScript and modules (.mjs) become a script or a component first, `cosell plugin build`"
+                    "it is text: a script is a plugin when its name ends in .js, a mapping table when it ends in .table.toml; TypeScript is compiled to JavaScript first, and what has modules becomes a component: `cosell plugin build`"
                 } else {
                     "a plugin is a component, as `wasm-tools component new` or `jco componentize` makes it"
                 },
@@ -274,7 +274,7 @@ const WITHOUT_WASI: &str = "build without WASI: Rust for wasm32-unknown-unknown,
      `componentize-py --stub-wasi`";
 
 fn sort_exports(outline: &mut Outline) -> Result<(), Rejection> {
-    let mut other_major = None;
+    let (mut other_major, mut unknown) = (None, None);
     let mut has_plugin = false;
     for export in &outline.exports {
         let Some(Interface {
@@ -292,9 +292,12 @@ fn sort_exports(outline: &mut Outline) -> Result<(), Rejection> {
             (None, "examples", _) => outline.has_examples = true,
             (None, "source", _) => outline.is_engine = true,
             (None, "types" | "log", _) => {}
-            (None, ..) => outline
-                .notes
-                .push(format!("exports `{export}`, which this host does not know and never asks: update the host to use it")),
+            (None, ..) => {
+                outline
+                    .notes
+                    .push(format!("exports `{export}`, which this host does not know and never asks: update the host to use it"));
+                unknown = Some(export.clone());
+            }
         }
     }
     outline.hooks.sort_unstable();
@@ -306,6 +309,14 @@ fn sort_exports(outline: &mut Outline) -> Result<(), Rejection> {
         Some(export) if outline.hooks.is_empty() => refused(
             format!("exports `{export}`, and this host speaks {PACKAGE} {VERSION}"),
             "update the host, or build the plugin with a guest SDK 1.0",
+        ),
+        // Of a newer contract of the same generation, which this host cannot know.
+        _ if outline.hooks.is_empty() && unknown.is_some() => refused(
+            format!(
+                "exports `{}` and no hook that this host knows, which speaks {PACKAGE} {VERSION}",
+                unknown.unwrap_or_default()
+            ),
+            "update the host",
         ),
         _ if outline.hooks.is_empty() => {
             let known: Vec<_> = Hook::ALL.iter().map(|hook| hook.as_str()).collect();

@@ -73,7 +73,7 @@ fn why(name: &str, read: &[String]) -> Option<String> {
         .iter()
         .any(|ending| name.ends_with(ending))
         .then(|| {
-            "is no plugin and is not read: a script ends in .js, and everything else is built into a component, `cosell plugin build`".to_owned()
+            "is no plugin and is not read: a script ends in .js, TypeScript is compiled to JavaScript first, and what has modules, or is Python, is built into a component: `cosell plugin build`".to_owned()
         })
 }
 

@@ -83,6 +83,22 @@ fn a_component_without_a_hook_hears_which_there_are() {
 }
 
 #[test]
+fn a_hook_of_a_newer_contract_is_named_with_both_versions() {
+    let contract = "package cosell:mapping@1.1.0;\ninterface forecast { odds: func() -> string; }";
+    let guest =
+        Guest::of_world("export cosell:mapping/forecast@1.1.0;").package("contract.wit", contract);
+    says(
+        &refusal(guest.build()),
+        &[
+            "[exports/export]",
+            "cosell:mapping/forecast@1.1.0",
+            "speaks cosell:mapping 1.0.0",
+            "update the host",
+        ],
+    );
+}
+
+#[test]
 fn another_major_version_is_named() {
     let contract = "package cosell:mapping@2.0.0;\ninterface decorate { mark: func() -> string; }";
     let guest =
@@ -323,7 +339,7 @@ async fn what_lies_beside_a_plugin_is_not_written_through_and_not_waited_for() {
     )
     .unwrap();
     house.folder.reload().await;
-    assert_eq!(house.serving(), ["acme"]);
+    assert_eq!(house.serving(), ["acme 1.0.0"]);
     let kept = std::fs::read_to_string(&victim).unwrap();
     assert_eq!(kept, "what must not be lost");
     let told = std::fs::read_to_string(house.path("1.rejected.json")).unwrap();
