@@ -212,6 +212,14 @@ impl HostProcess {
         self.signal("CONT")
     }
 
+    /// Tells it to look at what may have changed.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn hang_up(&self) -> anyhow::Result<()> {
+        self.signal("HUP")
+    }
+
     fn signal(&self, which: &str) -> anyhow::Result<()> {
         let child = self.child.as_ref().context("the host does not run")?;
         let sent = Command::new("kill")

@@ -57,6 +57,25 @@ async fn a_log_says_which_switch_is_off_and_not_whose_deal_it_is() -> Told {
     fleet.stop().await
 }
 
+/// As daemons have it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hang_up_looks_into_the_plugin_folder_and_ends_nobody() -> Told {
+    let mut fleet = Fleet::start(order()).await?;
+    for times in 1..=2 {
+        fleet.hosts[0].hang_up()?;
+        patiently("the folder to be looked into", async || {
+            let log = fleet.hosts[0].log();
+            Ok(log
+                .matches("looked into the plugin folder, as told")
+                .count()
+                == times)
+        })
+        .await?;
+    }
+    ensure!(fleet.hosts[0].is_ready().await, "it goes on");
+    fleet.stop().await
+}
+
 /// Nobody acknowledges what cannot be remembered, nobody ends, and all goes on when the database is back.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_is_gone_for_a_while_is_survived() -> Told {

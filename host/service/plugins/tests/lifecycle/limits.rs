@@ -216,3 +216,17 @@ async fn a_warm_instance_serves_one_connection_only() {
     assert!(of("contoso").await.is_err(), "its own instance is warm");
     assert!(of("contoso").await.is_ok(), "and is gone after a fault");
 }
+
+#[tokio::test]
+async fn isolation_of_each_call_is_an_option_of_the_operator() {
+    let answer = Val::ok(Val::list([Val::with("name", Val::s("Deal"))]));
+    let house = house(Does::SaysOnce(answer));
+    assert!(ask(&house).await.is_ok());
+    assert!(ask(&house).await.is_err(), "asked a second time it panics");
+    house
+        .drop_file("66-hostile.toml", "[limits]\nfresh_per_call = true\n")
+        .await;
+    for _ in 0..3 {
+        assert!(ask(&house).await.is_ok(), "it has never been asked before");
+    }
+}
