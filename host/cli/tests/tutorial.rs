@@ -141,7 +141,8 @@ async fn every_command_of_the_tutorial_does_what_the_page_says() {
     let row = world.opportunity(&account, &serde_json::json!({})).unwrap();
     world.referral_of(&row).await.unwrap();
     world.quiet().await.unwrap();
-    let before = world.control().ledger(0).len();
+    // Of deals and customers: a host renews its subscriptions every few minutes, and building takes longer on a machine that is slow.
+    let before = world.control().counts().writes;
 
     let program = Path::new(env!("CARGO_BIN_EXE_cosell"));
     let dir = tempfile::tempdir().unwrap();
@@ -181,7 +182,7 @@ async fn every_command_of_the_tutorial_does_what_the_page_says() {
     .await
     .unwrap();
     assert_eq!(
-        world.control().ledger(0).len(),
+        world.control().counts().writes,
         before,
         "nothing that the page types writes to either side"
     );
