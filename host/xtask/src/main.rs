@@ -58,7 +58,7 @@ The workshop of cosell.
   cargo xtask sbom             target/cosell.cdx.json, the release's bill of materials (CycloneDX): the program, the stock plugins, the engines
   cargo xtask verify [--all]   everything that must hold before a push: plugins, fmt, the contract against its releases, deny, clippy, rustdoc,
                                tests, random histories and the demo. --all also plays the assumptions, other people's clients and a browser against
-                               the simulator, components in JavaScript and Python, and the deployment examples; looks that no failpoint is in what people run, writes
+                               the simulator, components in JavaScript and Python, a database that falls silent, and the deployment examples; looks that no failpoint is in what people run, writes
                                its bill of materials and puts the simulator under load
 
 `cargo demo` and `cargo verify` are short for two of them. Components land in target/plugins (the stock mapping),
