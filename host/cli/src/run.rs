@@ -20,7 +20,7 @@ const FILE_TOO_LARGE: i32 = 25;
 pub(crate) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     let config = crate::compiler::load(path)?;
     let traces = start_log(&config)?;
-    // Listened for from here on: who is told to end while it is still coming up gives back what it has taken, too.
+    // Listened for from here on: a host that is told to end while it is still coming up has taken nothing yet, and just ends.
     let mut terminate = signal(SignalKind::terminate()).context("signals cannot be received")?;
     // As daemons have it: look at what may have changed.
     let mut hang_up = signal(SignalKind::hangup()).context("signals cannot be received")?;

@@ -391,7 +391,7 @@ fn is_only_where(section: &Section<'_>, url: &Url) -> bool {
         section.broken(
             "public_url",
             value,
-            "there is more than the host and where it begins there".to_owned(),
+            "there is more than the host and what comes before /webhooks".to_owned(),
             "write what comes before /webhooks, such as \"https://cosell.contoso.example\": the two addresses to post events to are made from it",
         );
     }

@@ -82,13 +82,23 @@ fn a_component_without_a_hook_hears_which_there_are() {
     );
 }
 
+/// What is said of a guest that exports nothing but this interface, of this version of the contract.
+fn refusal_of_other(interface: &str, version: &str) -> String {
+    let contract = format!(
+        "package cosell:mapping@{version};\ninterface {interface} {{ answer: func() -> string; }}"
+    );
+    let world = format!("export cosell:mapping/{interface}@{version};");
+    refusal(
+        Guest::of_world(&world)
+            .package("contract.wit", &contract)
+            .build(),
+    )
+}
+
 #[test]
 fn a_hook_of_a_newer_contract_is_named_with_both_versions() {
-    let contract = "package cosell:mapping@1.1.0;\ninterface forecast { odds: func() -> string; }";
-    let guest =
-        Guest::of_world("export cosell:mapping/forecast@1.1.0;").package("contract.wit", contract);
     says(
-        &refusal(guest.build()),
+        &refusal_of_other("forecast", "1.1.0"),
         &[
             "[exports/export]",
             "cosell:mapping/forecast@1.1.0",
@@ -100,11 +110,8 @@ fn a_hook_of_a_newer_contract_is_named_with_both_versions() {
 
 #[test]
 fn another_major_version_is_named() {
-    let contract = "package cosell:mapping@2.0.0;\ninterface decorate { mark: func() -> string; }";
-    let guest =
-        Guest::of_world("export cosell:mapping/decorate@2.0.0;").package("contract.wit", contract);
     says(
-        &refusal(guest.build()),
+        &refusal_of_other("decorate", "2.0.0"),
         &[
             "[exports/export]",
             "cosell:mapping/decorate@2.0.0",

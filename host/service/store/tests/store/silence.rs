@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cosell_local_postgres::{LocalPostgres, Network, Wanted};
-use cosell_store::{AcceptedEvent, PostgresStore, PostgresUrl, Store, StoreError, StoreUrl};
-
+use cosell_store::{PostgresStore, PostgresUrl, Store, StoreError, StoreUrl};
 use tokio::task::JoinSet;
 
 use crate::stage::*;
@@ -13,19 +12,10 @@ use crate::stage::*;
 /// What the socket is given until it is believed to be dead, a try to make a new one, and a slow machine. Linux by itself gives it a quarter of an hour.
 const BOUND: Duration = Duration::from_secs(45);
 
-fn event(id: &str) -> Vec<AcceptedEvent> {
-    vec![AcceptedEvent {
-        connection: HERE.to_owned(),
-        record: referral(id),
-        cause: "webhook".to_owned(),
-        dedupe: Some(format!("once-{id}")),
-        lane: None,
-    }]
-}
-
 /// Within [`BOUND`], or it hangs.
 async fn accept(store: &PostgresStore, id: &str) -> Result<usize, StoreError> {
-    let accepted = tokio::time::timeout(BOUND, store.accept(event(id), None)).await;
+    let events = vec![event_once(&referral(id), id)];
+    let accepted = tokio::time::timeout(BOUND, store.accept(events, None)).await;
     accepted
         .unwrap_or_else(|_| panic!("{id} hangs: nobody answered for {BOUND:?}"))
         .map(|accepted| accepted.len())
