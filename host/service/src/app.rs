@@ -39,6 +39,7 @@ use crate::recording::{Keeping, expire};
 use crate::room;
 use crate::seal::Seal;
 use crate::shadow::judge_shadows;
+use crate::steady::Steady;
 use crate::sweep::{Every, sweep};
 use crate::token::SealedKeeper;
 use crate::watch::alerts::alert;
@@ -506,6 +507,7 @@ fn connection(
         place,
         configuration: fingerprint(&format!("{:?}", settings.policy)),
         checked: OnceCell::new(),
+        steady: Steady::default(),
     })
 }
 

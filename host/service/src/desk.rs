@@ -18,6 +18,7 @@ pub use crate::pace::Pace;
 use crate::recording::Keeping;
 pub use crate::room::Room;
 use crate::seal::Seal;
+use crate::steady::Steady;
 pub use crate::traces::Rings;
 use crate::trouble;
 
@@ -196,6 +197,8 @@ pub struct Connection {
     pub configuration: String,
     /// Whether the CRM was asked since this process started whether it is still the one that we are bound to (S22).
     pub checked: OnceCell<()>,
+    /// What plugins have looked up in tables that change rarely.
+    pub steady: Steady,
 }
 
 /// As whom the two sides count the calls of a connection. Connections that are counted as one share its budget, and its rest after a 429.

@@ -37,6 +37,7 @@ pub mod recording;
 mod room;
 pub mod seal;
 pub mod status;
+pub mod steady;
 pub mod subscribe;
 mod throttle;
 mod token;

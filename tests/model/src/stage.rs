@@ -11,6 +11,7 @@ use cosell_host::bell::Belfry;
 use cosell_host::desk::{
     Connection, CountedAs, Desk, LEASE_MS, Pace, Plugins, Rings, Room, SECOND_LOOK_MS,
 };
+use cosell_host::steady::Steady;
 use cosell_host::sweep::{sweep_crm, sweep_partner_center};
 use cosell_host::verbs::{Archive, Scope, answer, cards, holds, plan, retry_parked, settle};
 use cosell_host::worker;
@@ -651,6 +652,7 @@ fn desk(
         // As the host does it: what was parked under other choices is tried again.
         configuration: format!("{choices:?}"),
         checked: OnceCell::new(),
+        steady: Steady::default(),
     };
     let control = world.control().clone();
     let rolls = Mutex::new(0_u32);

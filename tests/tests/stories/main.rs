@@ -13,6 +13,7 @@ mod endings;
 mod environments;
 mod identities;
 mod leads;
+mod lookups;
 mod mail;
 mod open_questions;
 mod order;

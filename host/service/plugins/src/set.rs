@@ -258,11 +258,11 @@ fn needs_of(plugins: &[Arc<Plugin>]) -> Needs {
         plugin.declared.add_to(plugin.id(), &mut needs);
         changing.extend(plugin.declared.changing.iter().cloned());
     }
-    // Steady only if nobody says otherwise.
+    // Steady only if nobody says otherwise, or writes there.
     needs.steady = needs
         .asks
         .keys()
-        .filter(|table| !changing.contains(*table))
+        .filter(|table| !changing.contains(*table) && !needs.writes.contains_key(*table))
         .cloned()
         .collect();
     needs

@@ -2,7 +2,6 @@
 
 use cosell_plugins::Asking;
 use cosell_sync::row::Query;
-use futures_util::future::try_join_all;
 
 use super::run::Run;
 use crate::trouble::Trouble;
@@ -30,13 +29,15 @@ macro_rules! rounds {
 }
 pub(super) use rounds;
 
-/// Fetches all queries of a round side by side.
+/// Fetches all queries of a round together.
 pub(super) async fn fetch(
     run: &Run<'_>,
     asking: &mut Asking,
     queries: &[Query],
 ) -> Result<(), Trouble> {
-    let found = try_join_all(queries.iter().map(|query| run.sees.query(query))).await?;
-    asking.found.extend(found);
+    let found = run
+        .sees
+        .lookups(queries, &run.set.needs().steady, run.desk.now());
+    asking.found.extend(found.await?);
     Ok(())
 }

@@ -7,8 +7,7 @@ use cosell_store::CardChange;
 use cosell_sync::deal::{Deal, Person, Unit, UnitValue, Units};
 use cosell_sync::element::is_same_person;
 use cosell_sync::identity::row_id;
-use cosell_sync::row::{Reference, Row};
-use futures_util::future::try_join_all;
+use cosell_sync::row::{Query, Reference, Row};
 use serde_json::json;
 
 use super::ask::rounds;
@@ -328,9 +327,10 @@ fn named(table: &str, id: String) -> Reference {
     }
 }
 
-/// Runs all searches side by side; every row once, with the searches that brought it.
+/// Runs all searches together; every row once, with the searches that brought it.
 async fn candidates(run: &Run<'_>, searches: &[Search]) -> Result<Vec<Candidate>, Trouble> {
-    let found = try_join_all(searches.iter().map(|search| run.sees.query(&search.query))).await?;
+    let queries: Vec<Query> = searches.iter().map(|search| search.query.clone()).collect();
+    let found = run.sees.queries(&queries).await?;
     let mut candidates: BTreeMap<String, Candidate> = BTreeMap::new();
     for (search, answer) in searches.iter().zip(found) {
         for row in answer.rows {

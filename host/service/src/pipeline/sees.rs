@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use cosell_remote::dataverse::{Looked, Table};
 use cosell_remote::partner_center::Referral;
+use cosell_store::Millis;
 use cosell_sync::row::{Found, Join, Query, Reference, RowKey};
 use serde_json::{Value, json};
 
@@ -217,6 +218,58 @@ impl<'a> Sees<'a> {
         let answer = self.connection.dataverse.query(query).await?;
         self.read(asked, || found(&answer));
         Ok(answer)
+    }
+
+    /// Rows that meet each of these queries, in their order; asked for together.
+    pub(super) async fn queries(&self, queries: &[Query]) -> Result<Vec<Found>, Trouble> {
+        self.lookups(queries, &BTreeSet::new(), 0).await
+    }
+
+    /// The same for queries of plugins: rows of these tables change rarely, and what was found just now is not asked for again.
+    pub(super) async fn lookups(
+        &self,
+        queries: &[Query],
+        steady: &BTreeSet<String>,
+        now: Millis,
+    ) -> Result<Vec<Found>, Trouble> {
+        if self.played.is_some() {
+            let mut all = Vec::new();
+            for query in queries {
+                all.push(self.query(query).await?);
+            }
+            return Ok(all);
+        }
+        let memory = &self.connection.steady;
+        let remembered = |query: &Query| {
+            let is_steady = steady.contains(&query.table);
+            is_steady.then(|| memory.get(query, now)).flatten()
+        };
+        let known: Vec<Option<Found>> = queries.iter().map(remembered).collect();
+        let unknown = queries.iter().zip(&known);
+        let unknown: Vec<Query> = unknown
+            .filter(|(_, known)| known.is_none())
+            .map(|(query, _)| query.clone())
+            .collect();
+        let mut fresh = self
+            .connection
+            .dataverse
+            .queries(&unknown)
+            .await?
+            .into_iter();
+        let mut all = Vec::with_capacity(queries.len());
+        for (query, known) in queries.iter().zip(known) {
+            let is_fresh = known.is_none();
+            // As many have come as were asked for.
+            let Some(answer) = known.or_else(|| fresh.next()) else {
+                break;
+            };
+            if is_fresh && steady.contains(&query.table) {
+                memory.put(query, &answer, now);
+            }
+            self.read(Asked::Rows(query), || found(&answer));
+            all.push(answer);
+        }
+        Ok(all)
     }
 
     /// The row that a key names.

@@ -1,9 +1,9 @@
-//! Change sets: several writes that happen together or not at all, as `multipart/mixed` text.
+//! Several requests in one, as `multipart/mixed` text: writes that happen together or not at all, and reads that go together.
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
 
-use crate::http::{Answer, fresh_id};
+use crate::http::{Answer, Call, fresh_id};
 use crate::json;
 
 /// Lines end like this or the server does not see them.
@@ -63,8 +63,37 @@ pub(super) fn change_set(parts: &[Part<'_>]) -> (String, String) {
     (outer, lines.join(LINE))
 }
 
+/// Boundary and text of a batch of reads, each as it would be sent alone. They lie beside each other: a change set takes none.
+pub(super) fn reads(calls: &[&Call]) -> (String, String) {
+    let outer = format!("batch_{}", fresh_id());
+    let mut lines = Vec::new();
+    for call in calls {
+        lines.push(format!("--{outer}"));
+        lines.push("Content-Type: application/http".to_owned());
+        lines.push("Content-Transfer-Encoding: binary".to_owned());
+        lines.push(String::new());
+        lines.push(format!("{} {} HTTP/1.1", call.method, call.url));
+        for (name, value) in &call.headers {
+            // None of ours is anything else.
+            if let Ok(value) = value.to_str() {
+                lines.push(format!("{name}: {value}"));
+            }
+        }
+        // The empty line that ends the headers, and no body.
+        lines.extend([String::new(), String::new()]);
+    }
+    lines.extend([format!("--{outer}--"), String::new()]);
+    (outer, lines.join(LINE))
+}
+
 /// The first part of an answer that failed, if any did. `Err` when the answer has no readable parts.
 pub(super) fn failed_part(answer: &Answer) -> Result<Option<Answer>, String> {
+    let parts = parts_of(answer)?;
+    Ok(parts.into_iter().find(|part| !part.status.is_success()))
+}
+
+/// All parts of an answer, in the order of what was asked. `Err` when there is none that can be read.
+pub(super) fn parts_of(answer: &Answer) -> Result<Vec<Answer>, String> {
     let content_type = answer.header("content-type").unwrap_or_default();
     let body =
         std::str::from_utf8(&answer.body).map_err(|_| "the answer is not UTF-8".to_owned())?;
@@ -72,7 +101,7 @@ pub(super) fn failed_part(answer: &Answer) -> Result<Option<Answer>, String> {
     if parts.is_empty() {
         return Err("the answer has no parts".to_owned());
     }
-    Ok(parts.into_iter().find(|part| !part.status.is_success()))
+    Ok(parts)
 }
 
 fn read_parts(content_type: &str, body: &str, depth: usize) -> Result<Vec<Answer>, String> {

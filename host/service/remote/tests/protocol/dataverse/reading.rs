@@ -7,7 +7,7 @@ use cosell_remote::dataverse::Version;
 use cosell_sync::row::{Cell, Choice, Condition, Link, Query, Reference, RowKey, Test};
 
 use crate::dataverse::{cells, error, join, money, names, row, text};
-use crate::fake::reply;
+use crate::fake::{Reply, reply};
 use crate::organisation::{ACCOUNT, API, EUR, HUF, OPPORTUNITY, list, organisation, row_calls};
 
 #[tokio::test]
@@ -327,6 +327,166 @@ async fn a_search_is_cut_at_its_limit_and_says_so() {
     let before = fake.asked().len();
     assert!(crm.query(&nobody).await.unwrap().rows.is_empty());
     assert_eq!(fake.asked().len(), before);
+}
+
+fn named(label: &str, table: &str, column: &str, value: &str) -> Query {
+    Query {
+        label: label.to_owned(),
+        table: table.to_owned(),
+        columns: vec!["name".to_owned()],
+        conditions: vec![Condition {
+            column: column.to_owned(),
+            test: Test::Equals(Cell::Text(value.to_owned())),
+        }],
+        limit: 2,
+    }
+}
+
+/// As the service answers a batch: each part a whole answer, in the order of what was asked.
+fn parts(status: u16, parts: &[(&str, String)]) -> Reply {
+    let mut body = String::new();
+    for (line, part) in parts {
+        body += &format!(
+            "--batchresponse_1\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\nHTTP/1.1 {line}\r\nContent-Type: application/json\r\nOData-Version: 4.0\r\n\r\n{part}\r\n"
+        );
+    }
+    body += "--batchresponse_1--\r\n";
+    reply(status, body).header("content-type", "multipart/mixed; boundary=batchresponse_1")
+}
+
+fn an_account(name: &str) -> String {
+    format!(r#"{{"value":[{{"@odata.etag":"W/\"1\"","accountid":"{ACCOUNT}","name":"{name}"}}]}}"#)
+}
+
+#[tokio::test]
+async fn queries_of_one_question_go_together_and_each_has_its_own_answer() {
+    let (fake, crm) = organisation(|asked| match asked.line().as_str() {
+        line if line == format!("POST {API}/$batch") => parts(
+            200,
+            &[
+                ("200 OK", an_account("By number")),
+                (
+                    "404 Not Found",
+                    r#"{"error":{"code":"","message":"gone"}}"#.to_owned(),
+                ),
+                ("200 OK", r#"{"value":[]}"#.to_owned()),
+            ],
+        ),
+        // What a batch cannot tell is asked alone.
+        line if line == format!("GET {API}/accounts") => reply(200, an_account("Alone")),
+        line => panic!("{line}"),
+    })
+    .await;
+    let queries = [
+        named("number", "account", "accountnumber", "R-42"),
+        named("name", "account", "name", "Contoso & d'Or"),
+        Query {
+            conditions: vec![Condition {
+                column: "name".to_owned(),
+                test: Test::OneOf(Vec::new()),
+            }],
+            ..named("nobody", "account", "name", "")
+        },
+        named("last", "account", "name", "Z"),
+    ];
+    let found = crm.queries(&queries).await.unwrap();
+    let told: Vec<(&str, Vec<&Cell>)> = found
+        .iter()
+        .map(|found| {
+            let names = found.rows.iter().filter_map(|row| row.cells.get("name"));
+            (found.label.as_str(), names.collect())
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("number", vec![&text("By number")]),
+            ("name", vec![&text("Alone")]),
+            ("nobody", vec![]),
+            ("last", vec![]),
+        ]
+    );
+    let calls = row_calls(&fake);
+    let [batch, alone] = calls.as_slice() else {
+        panic!("{calls:?}");
+    };
+    assert_eq!(batch.header("prefer"), "odata.continue-on-error");
+    let asked = batch
+        .body
+        .split("\r\n")
+        .filter(|line| line.starts_with("GET "));
+    let asked: Vec<&str> = asked.collect();
+    assert_eq!(asked.len(), 3, "{asked:?}");
+    for line in &asked {
+        assert!(
+            line.starts_with(&format!("GET {}{API}/accounts?", fake.base)),
+            "{line}"
+        );
+        assert!(
+            line.ends_with(" HTTP/1.1") && line.split(' ').count() == 3,
+            "{line}"
+        );
+    }
+    assert!(
+        batch
+            .body
+            .contains("\r\nprefer: odata.include-annotations=\"*\"\r\n")
+    );
+    assert!(!batch.body.to_ascii_lowercase().contains("authorization"));
+    assert_eq!(alone.query("$filter").unwrap(), "name eq 'Contoso & d''Or'");
+}
+
+#[tokio::test]
+async fn a_service_that_takes_no_batch_of_reads_is_asked_one_by_one() {
+    for refusal in [400, 404, 501] {
+        let (fake, crm) = organisation(move |asked| match asked.method.as_str() {
+            "POST" => reply(
+                refusal,
+                r#"{"error":{"code":"","message":"no batches here"}}"#,
+            ),
+            _ => reply(200, an_account("Alone")),
+        })
+        .await;
+        let queries = [
+            named("one", "account", "name", "A"),
+            named("two", "account", "name", "B"),
+        ];
+        let found = crm.queries(&queries).await;
+        if refusal == 501 {
+            // Our own service is out of order: it is asked again later, as a whole.
+            assert!(matches!(found.unwrap_err().class, Class::Transient { .. }));
+            continue;
+        }
+        let found = found.unwrap();
+        assert_eq!(found.iter().map(|found| found.rows.len()).sum::<usize>(), 2);
+        assert_eq!(row_calls(&fake).len(), 3, "{refusal}");
+    }
+}
+
+#[tokio::test]
+async fn a_throttle_of_one_part_is_one_of_all() {
+    let (fake, crm) = organisation(|_| {
+        let told =
+            r#"{"error":{"code":"0x80072322","message":"Number of requests exceeded the limit"}}"#;
+        parts(429, &[("429 Too Many Requests", told.to_owned())]).header("retry-after", "7")
+    })
+    .await;
+    let queries = [
+        named("one", "account", "name", "A"),
+        named("two", "account", "name", "B"),
+    ];
+    let error = crm.queries(&queries).await.unwrap_err();
+    assert!(
+        matches!(
+            error.class,
+            Class::Transient {
+                throttled: true,
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+    assert_eq!(row_calls(&fake).len(), 1, "it is not asked again at once");
 }
 
 fn key(parts: &[(&str, &str)]) -> RowKey {
