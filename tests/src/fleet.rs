@@ -129,6 +129,8 @@ impl Fleet {
                 ("grace_minutes", "0"),
                 ("mass_change.writes", "0"),
                 ("mass_change.irreversible", "0"),
+                // What both sides say at once is decided without a person.
+                ("on_conflict", "\"crm\""),
             ];
             let config = write_configuration(&running, &paths, &lines)?;
             let text = std::fs::read_to_string(&config)?

@@ -7,7 +7,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::{Mutex, PoisonError};
 
+use cosell_tests::World;
 use serde_json::Value;
 
 /// A workshop below the build tree: the examples as they are now, and the toolchain as it is pinned.
@@ -121,14 +123,100 @@ fn spoil(file: &Path, from: &str, to: &str) {
     std::fs::write(file, text.replace(from, to)).unwrap();
 }
 
-#[test]
-#[ignore = "installs componentize-js; cargo verify --all runs it"]
-fn the_examples_in_javascript_keep_every_law_and_tell_mistakes_with_their_place() {
-    let place = workshop("javascript", "package-lock.json", |place| {
+/// The workshop with what npm brings, installed once for all.
+fn javascript() -> PathBuf {
+    static ONE_INSTALLS: Mutex<()> = Mutex::new(());
+    let _alone = ONE_INSTALLS.lock().unwrap_or_else(PoisonError::into_inner);
+    workshop("javascript", "package-lock.json", |place| {
         run(Command::new("npm")
             .args(["ci", "--no-audit", "--no-fund"])
             .current_dir(place));
-    });
+    })
+}
+
+/// What TypeScript says about these scripts and the typings beside them.
+fn checked(place: &Path, folder: &Path, scripts: &[PathBuf]) -> Output {
+    Command::new(place.join("node_modules/.bin/tsc"))
+        .args([
+            "--noEmit",
+            "--allowJs",
+            "--checkJs",
+            "--strict",
+            "--target",
+            "es2022",
+            "--lib",
+            "es2022",
+            "--module",
+            "esnext",
+            "--types",
+            "",
+            "--pretty",
+            "false",
+        ])
+        .args(scripts)
+        .current_dir(folder)
+        .output()
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "installs TypeScript; cargo verify --all runs it"]
+async fn the_examples_keep_the_typings_and_a_misspelt_column_is_found_by_those_of_the_organisation()
+{
+    let world = World::start().await.unwrap();
+    let config = world.config.clone();
+    tokio::task::spawn_blocking(move || compiler_reads_typings(&config))
+        .await
+        .unwrap();
+    world.end().await.unwrap();
+}
+
+fn compiler_reads_typings(config: &Path) {
+    let place = javascript();
+    let folder = tempfile::tempdir().unwrap();
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/script");
+    let mut scripts = Vec::new();
+    for entry in std::fs::read_dir(examples).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap();
+        if path.extension().is_some_and(|ending| ending == "js") {
+            scripts.push(PathBuf::from(name));
+        }
+        std::fs::copy(&path, folder.path().join(name)).unwrap();
+    }
+    assert!(scripts.len() >= 6, "{scripts:?}");
+    let said = |done: &Output| String::from_utf8_lossy(&done.stdout).into_owned();
+
+    // As they are shipped: any name may be one of the organisation's.
+    let done = checked(&place, folder.path(), &scripts);
+    assert!(done.status.success(), "{}", said(&done));
+
+    // With the names that the organisation really has.
+    let config = config.display().to_string();
+    says(folder.path(), &["plugin", "types", "--config", &config]);
+    let script = "// @ts-check\n/// <reference path=\"./cosell.d.ts\" />\n/** @type {cosell.Need} */\nexport const need = { tag: \"reads\", val: { table: \"opportunity\", columns: [\"estimatedvalue\"] } };\n";
+    let file = PathBuf::from("60-mine.js");
+    std::fs::write(folder.path().join(&file), script).unwrap();
+    let done = checked(&place, folder.path(), std::slice::from_ref(&file));
+    assert!(done.status.success(), "{}", said(&done));
+    spoil(
+        &folder.path().join(&file),
+        "\"estimatedvalue\"",
+        "\"estimatedvalu\"",
+    );
+    let done = checked(&place, folder.path(), &[file]);
+    let said = said(&done);
+    assert!(!done.status.success(), "a misspelt column was not found");
+    assert!(
+        said.contains("60-mine.js(4,") && said.contains("\"estimatedvalu\""),
+        "{said}"
+    );
+}
+
+#[test]
+#[ignore = "installs componentize-js; cargo verify --all runs it"]
+fn the_examples_in_javascript_keep_every_law_and_tell_mistakes_with_their_place() {
+    let place = javascript();
     keep_every_law(&place);
     // Only this one is built anew; its examples would keep it out, so it has none.
     let only = r#"{ "name": "spoilt", "cosell": { "plugins": [{ "file": "56-deal-value", "source": "../script/56-deal-value.js", "hooks": ["opportunity"] }] } }"#;

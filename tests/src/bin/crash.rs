@@ -101,10 +101,12 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     .await?;
     let (handed, lost) = fleet.gate.counts();
     println!(
-        "{} rounds in {:.0} s: {} deals, {} things said, {handed} webhooks handed over and {lost} lost, {} writes: 0 lost, 0 doubled, 0 unexplained",
+        "{} rounds in {:.0} s: {} deals ({} with Microsoft, {} ended), {} things said, {handed} webhooks handed over and {lost} lost, {} writes: 0 lost, 0 doubled, 0 unexplained",
         rounds.count,
         began.elapsed().as_secs_f64(),
         verdict.deals,
+        verdict.invited,
+        verdict.ended,
         verdict.said,
         verdict.writes
     );

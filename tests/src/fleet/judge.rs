@@ -7,9 +7,8 @@ use std::time::Instant;
 use anyhow::{Context as _, ensure};
 use cosell_store::{Census, LaneFilter, LaneSummary};
 
-use super::people::{Deal, IDENTIFIER, People};
+use super::people::{Ended, People};
 use super::{Fleet, LOOK_EVERY, PATIENCE};
-use crate::{amount, text};
 
 /// The only connection of a simulated configuration.
 const CONNECTION: &str = "simulated";
@@ -23,7 +22,11 @@ const PAGE: usize = 500;
 pub struct Verdict {
     /// Deals that people have begun.
     pub deals: usize,
-    /// Edits and births of people.
+    /// Of them, those to which Microsoft is invited.
+    pub invited: usize,
+    /// Of them, those that were won, lost or deleted.
+    pub ended: usize,
+    /// Edits, births and ends of people.
     pub said: i64,
     /// Writes that the two sides accepted.
     pub writes: usize,
@@ -50,6 +53,12 @@ impl Fleet {
         ensure!(found.is_empty(), "{}\n{}", found.join("\n"), self.logs());
         Ok(Verdict {
             deals: people.deals.len(),
+            invited: people.invited(),
+            ended: people
+                .deals
+                .iter()
+                .filter(|deal| deal.ended.is_some())
+                .count(),
             said: people.said(),
             writes: self.control().counts().writes,
         })
@@ -70,14 +79,21 @@ impl Fleet {
             }
             let census = self.store.census().await;
             match census {
-                Ok(census) => open.extend(at_work(&census)),
+                Ok(census) => {
+                    open.extend(at_work(&census));
+                    let orphaned = census.lanes.get("orphaned").copied().unwrap_or(0);
+                    let deleted = people.ended(Ended::Deleted);
+                    if usize::try_from(orphaned) != Ok(deleted) {
+                        open.push(format!("{deleted} rows were deleted, and {orphaned} deals wait for a person to decide"));
+                    }
+                }
                 Err(error) => open.push(format!("the store does not answer: {error}")),
             }
             if open.is_empty() {
                 open = people
                     .deals
                     .iter()
-                    .filter_map(|deal| self.lost(deal))
+                    .filter_map(|deal| deal.missing(self.control()))
                     .collect();
             }
             if open.is_empty() {
@@ -93,37 +109,14 @@ impl Fleet {
         }
     }
 
-    /// What does not stand on both sides as people said it last.
-    fn lost(&self, deal: &Deal) -> Option<String> {
-        let control = self.control();
-        let name = deal.row.as_ref().or(deal.referral.as_ref())?;
-        let (Some(row), Some(referral)) = (deal.row(control), deal.referral(control)) else {
-            return Some(format!("deal {name} has not crossed"));
-        };
-        let shown = (
-            amount(&row["estimatedvalue"]),
-            text(&row, "description"),
-            amount(&referral["details"]["dealValue"]),
-            text(&referral["details"], "notes"),
-        );
-        let value = amount(&deal.value.into());
-        let said = (value, deal.notes.clone(), value, deal.notes.clone());
-        if shown != said {
-            return Some(format!(
-                "deal {name} shows {shown:?}, and {said:?} was said"
-            ));
-        }
-        let linked = text(&row, IDENTIFIER) == text(&referral, "id")
-            && referral["externalReferenceId"] == row["opportunityid"];
-        (!linked).then(|| format!("deal {name} is linked on one side only"))
-    }
-
     /// Lanes that are not at rest, writes that the store knows nothing of, and what the store finds wrong in itself.
     async fn unexplained(&self) -> anyhow::Result<Vec<String>> {
         let mut found: Vec<String> = Vec::new();
         let mut operations = BTreeSet::new();
         for lane in self.lanes().await? {
-            let at_rest = ["settled", "retired", "paused"].contains(&lane.state.as_str());
+            // As many are orphaned as people have deleted rows: that was waited for.
+            let at_rest = ["settled", "retired", "paused", "orphaned"];
+            let at_rest = at_rest.contains(&lane.state.as_str());
             if !at_rest {
                 let reason = lane.reason.clone().unwrap_or_default();
                 found.push(format!("lane {} is {}: {reason}", lane.lane.0, lane.state));
@@ -175,9 +168,18 @@ impl Fleet {
 fn doubled(fleet: &Fleet, people: &People) -> Vec<String> {
     let control = fleet.control();
     let audit = control.audit();
+    // The referral of a row that a person has deleted names it on.
+    let deleted = people
+        .deals
+        .iter()
+        .filter(|deal| deal.ended == Some(Ended::Deleted));
+    let deleted: Vec<&str> = deleted.filter_map(|deal| deal.row.as_deref()).collect();
+    let one_sided = audit.one_sided_links.into_iter();
+    let one_sided = one_sided.filter(|link| !deleted.iter().any(|row| link.contains(row)));
+    let one_sided: Vec<String> = one_sided.collect();
     let lists = [
         ("is there twice", audit.duplicates),
-        ("is linked on one side only", audit.one_sided_links),
+        ("is linked on one side only", one_sided),
         (
             "was written although it is closed",
             audit.closed_deal_writes,
@@ -190,10 +192,18 @@ fn doubled(fleet: &Fleet, people: &People) -> Vec<String> {
         .flat_map(|(what, list)| list.into_iter().map(move |one| format!("{what}: {one}")))
         .collect();
     let (counts, deals) = (control.counts(), people.deals.len());
-    if (counts.referrals, counts.opportunities) != (deals, deals) {
+    let rows = deals - people.ended(Ended::Deleted);
+    if (counts.referrals, counts.opportunities) != (deals, rows) {
         found.push(format!(
-            "{deals} deals were begun, and there are {} referrals and {} opportunities",
-            counts.referrals, counts.opportunities
+            "{deals} deals were begun and {} rows deleted, and there are {} referrals and {} opportunities",
+            deals - rows, counts.referrals, counts.opportunities
+        ));
+    }
+    let invited = people.invited();
+    if counts.microsoft_referrals != invited {
+        found.push(format!(
+            "Microsoft was to be invited to {invited} deals, and has {} referrals",
+            counts.microsoft_referrals
         ));
     }
     found

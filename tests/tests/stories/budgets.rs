@@ -30,8 +30,8 @@ const CUSTOMERS: [&str; 16] = [
     "Ostrava",
     "Proseware",
 ];
-/// A CRM that allows a fortieth of what Microsoft's does, counted over seconds.
-const REQUESTS: u32 = 150;
+/// A CRM that allows a sixtieth of what Microsoft's does, counted over seconds.
+const REQUESTS: u32 = 100;
 const WINDOW_S: u32 = 3;
 
 fn small_crm() -> SimulatorConfig {
