@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, ensure};
+use cosell_host::seal::Seal;
+use cosell_host::verbs::{Unsealed, unseal};
 use cosell_store::{Copied, Finding, StoreUrl, copy};
 use serde_json::json;
 
@@ -47,7 +49,8 @@ pub(crate) enum StoreCommand {
     /// Write everything that the store holds as lines of JSON: to leave the product with, or for a person who asks what is held.
     ///
     /// One line for each row, `{"table": …, "row": {…}}`, after a first line that says which version of the shape it is. One moment's; hosts may run.
-    /// What is sealed stays sealed. Bytes of plugins are named and not shown.
+    /// What is sealed is opened by the keys of the configuration; what they do not open is counted, and stays sealed. Bytes of plugins are named and not
+    /// shown.
     Export {
         #[command(flatten)]
         on: On,
@@ -108,6 +111,8 @@ fn here(on: &On) -> anyhow::Result<StoreUrl> {
 
 async fn exported(on: &On, out: &Path, plugins: bool) -> anyhow::Result<ExitCode> {
     let url = here(on)?;
+    let seal = Seal::new(&on.config()?.keys).unwrap_or_default();
+    let mut shut = 0_u64;
     let unwritable = || format!("cannot write {}; name a new file", out.display());
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
@@ -115,16 +120,28 @@ async fn exported(on: &On, out: &Path, plugins: bool) -> anyhow::Result<ExitCode
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = std::io::BufWriter::new(options.open(out).with_context(unwritable)?);
-    let rows = cosell_store::export(&url, plugins, |line| writeln!(file, "{line}"))
-        .await
-        .with_context(|| format!("the store {url} was not exported"))?;
+    let rows = cosell_store::export(&url, plugins, |line| {
+        let mut line = line.clone();
+        if unseal(&seal, &mut line) == Unsealed::Shut {
+            shut += 1;
+        }
+        writeln!(file, "{line}")
+    })
+    .await
+    .with_context(|| format!("the store {url} was not exported"))?;
     file.flush().with_context(unwritable)?;
-    let told = json!({ "file": out.display().to_string(), "rows": rows, "version": cosell_store::EXPORT_VERSION });
+    let told = json!({ "file": out.display().to_string(), "rows": rows, "sealed": shut, "version": cosell_store::EXPORT_VERSION });
     on.say(&told, |_| {
         println!(
             "{url} → {}: {rows} rows, one line each; it holds names, mails and phones of people",
             out.display()
         );
+        if shut > 0 {
+            println!(
+                "{} sealed with a key that is not in [store] keys, and stayed so: add the old keys, and export again",
+                if shut == 1 { "1 row is".to_owned() } else { format!("{shut} rows are") }
+            );
+        }
     })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -29,6 +29,7 @@ mod replay;
 mod retry;
 mod rules;
 mod subject;
+mod unseal;
 
 pub use cosell_sync::side::Side;
 
@@ -66,6 +67,7 @@ pub use replay::{
 pub use retry::{Woken, retry, retry_parked};
 pub use rules::{RULES, meaning};
 pub use subject::{Subject, subject, subject_of};
+pub use unseal::{Unsealed, unseal};
 
 #[cfg(test)]
 mod tests {

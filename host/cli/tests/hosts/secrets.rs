@@ -352,7 +352,15 @@ async fn told_to_its_people(fleet: &Fleet) -> anyhow::Result<LetOut> {
             _ => &["store", verb, &name],
         };
         told(host, words).await?;
-        out.insert(format!("cosell store {verb}"), read(&file)?);
+        let written = read(&file)?;
+        // As text, and as the hex of bytes.
+        let marks = ["cosell-sealed-", "636f73656c6c2d7365616c65642d"];
+        let is_sealed = marks.iter().any(|mark| written.contains(mark));
+        ensure!(
+            is_sealed == (verb == "backup"),
+            "a backup stays sealed, and an export is opened: {verb}"
+        );
+        out.insert(format!("cosell store {verb}"), written);
     }
     for words in [
         &["status", "--json"][..],
