@@ -8,6 +8,7 @@ mod deals;
 mod environments;
 pub mod fleet;
 pub mod load;
+pub mod mailbox;
 pub mod page;
 mod waits;
 

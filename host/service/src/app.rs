@@ -5,6 +5,7 @@ mod plugins;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -176,7 +177,7 @@ impl Host {
         let desk = Arc::new(compose(config, opened, plugins)?);
         // The others' that are gone, and of the embedded store everybody's.
         let attended = desk.store.attend(&desk.owner).await.map_err(unusable)?;
-        crate::pace::shared_by(&desk, attended.hosts);
+        crate::presence::heard(&desk, attended);
         let mut left = attended.freed;
         left += desk.store.resume().await.map_err(unusable)?;
         if left > 0 {
@@ -389,6 +390,7 @@ fn compose(config: &Config, opened: Opened, plugins: Plugins) -> Result<Desk, St
         connections,
         rope: Arc::new(Notify::new()),
         owner: format!("{ATTENDED}{}-{}", std::process::id(), uuid::Uuid::new_v4()),
+        speaks: AtomicBool::default(),
         lease_ms: millis(config.limits.lease),
         second_look_ms: millis(config.limits.second_look),
         language: config.server.language.clone(),

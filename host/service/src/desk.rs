@@ -1,6 +1,7 @@
 //! What every run has at hand: a plain struct of what the process owns.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cosell_plugins::{Followed, Judged, PluginFolder, PluginSet, Rejection, Serving};
@@ -42,6 +43,8 @@ pub struct Desk {
     pub rope: Arc<Notify>,
     /// Who we are in leases.
     pub owner: String,
+    /// Whether we are the host, of those on the store, that tells what all of them see alike.
+    pub speaks: AtomicBool,
     /// How long a lease lasts.
     pub lease_ms: Millis,
     /// Between two looks for a referral whose creation nobody answered (S14).

@@ -1,8 +1,10 @@
 //! Says every few seconds that this host is there, and takes up what hosts have left that are gone.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use cosell_store::Attended;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
@@ -11,6 +13,12 @@ use crate::pace;
 
 /// So long the deals of a host that was killed wait for another one, at most; one small query each time.
 const EVERY: Duration = Duration::from_secs(5);
+
+/// What the store says about who is there.
+pub(crate) fn heard(desk: &Desk, attended: Attended) {
+    pace::shared_by(desk, attended.hosts);
+    desk.speaks.store(attended.speaks, Ordering::Relaxed);
+}
 
 /// Until `stop` turns true.
 pub(crate) async fn attend(desk: Arc<Desk>, mut stop: watch::Receiver<bool>) {
@@ -25,7 +33,7 @@ pub(crate) async fn attend(desk: Arc<Desk>, mut stop: watch::Receiver<bool>) {
         }
         match desk.store.attend(&desk.owner).await {
             Ok(attended) => {
-                pace::shared_by(&desk, attended.hosts);
+                heard(&desk, attended);
                 if attended.freed > 0 {
                     info!(
                         lanes = attended.freed,

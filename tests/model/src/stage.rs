@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
@@ -663,6 +663,7 @@ fn desk(
         connections: BTreeMap::from([(CONNECTION.to_owned(), connection)]),
         rope: Arc::new(Notify::new()),
         owner: "model".to_owned(),
+        speaks: AtomicBool::default(),
         lease_ms: LEASE_MS,
         second_look_ms: SECOND_LOOK_MS,
         language: "en".to_owned(),

@@ -3,60 +3,12 @@
 use std::net::TcpListener as StdListener;
 use std::os::unix::fs::PermissionsExt as _;
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use cosell_tests::ask::ask;
+use cosell_tests::mailbox::{mailbox, next};
 use cosell_tests::{Setup, World};
-use serde_json::Value;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
 
 use crate::Told;
-
-/// A place that takes whatever is posted to it.
-async fn mailbox() -> anyhow::Result<(String, mpsc::UnboundedReceiver<Value>)> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = format!("http://{}/alerts", listener.local_addr()?);
-    let (put, posts) = mpsc::unbounded_channel();
-    tokio::spawn(async move {
-        while let Ok((socket, _)) = listener.accept().await {
-            // A caller that breaks off has posted nothing.
-            if let Ok(post) = take(socket).await {
-                drop(put.send(post));
-            }
-        }
-    });
-    Ok((address, posts))
-}
-
-async fn take(mut socket: TcpStream) -> anyhow::Result<Value> {
-    let mut text = String::new();
-    let mut bytes = [0; 4096];
-    loop {
-        let count = socket.read(&mut bytes).await?;
-        ensure!(count > 0, "cut off");
-        text.push_str(std::str::from_utf8(&bytes[..count])?);
-        let Some((head, body)) = text.split_once("\r\n\r\n") else {
-            continue;
-        };
-        let length = head
-            .lines()
-            .find_map(|line| {
-                line.to_ascii_lowercase()
-                    .strip_prefix("content-length: ")?
-                    .parse::<usize>()
-                    .ok()
-            })
-            .context("a post has a length")?;
-        if body.len() >= length {
-            let post = serde_json::from_str(body)?;
-            socket
-                .write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n")
-                .await?;
-            return Ok(post);
-        }
-    }
-}
 
 /// The sum of all lines of a metric with these labels.
 fn count(page: &str, metric: &str, labels: &str) -> f64 {
@@ -64,19 +16,6 @@ fn count(page: &str, metric: &str, labels: &str) -> f64 {
         .filter(|line| line.starts_with(metric) && line.contains(labels))
         .filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok())
         .sum()
-}
-
-async fn next(posts: &mut mpsc::UnboundedReceiver<Value>, alert: &str) -> anyhow::Result<Value> {
-    tokio::time::timeout(cosell_tests::PATIENCE, async {
-        loop {
-            let post = posts.recv().await.context("the mailbox is gone")?;
-            if post["alert"] == alert {
-                return Ok(post);
-            }
-        }
-    })
-    .await
-    .with_context(|| format!("no alert \"{alert}\" came"))?
 }
 
 #[tokio::test(flavor = "multi_thread")]

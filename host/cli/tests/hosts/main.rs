@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests, too")]
 #![allow(missing_docs, reason = "tests are read by their names")]
 
+mod alerts;
 mod crashes;
 mod many;
 mod one;

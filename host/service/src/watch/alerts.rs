@@ -1,21 +1,17 @@
-//! Alerts: told when a condition begins and when it ends, never once per event. Which conditions hold is decided from one look; what was told
-//! is remembered while the host runs, so a restart tells again what still holds.
+//! Alerts: told when a condition begins and when it ends, never once per event. Which conditions hold is decided here, from one look; who tells
+//! them, and what was told, is [`telling`](super::telling)'s.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cosell_remote::{Http, HttpSettings, notice};
 use cosell_store::Millis;
-use secrecy::ExposeSecret as _;
-use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tracing::{error, info, warn};
-use url::Url;
+use tracing::{info, warn};
 
-use super::mail::Mailer;
 use super::rests::Rests;
+use super::telling::{Outlet, Seen, Words, changes};
 use super::vitals::{Vitals, look};
 use crate::config;
 use crate::desk::Desk;
@@ -48,8 +44,25 @@ pub(crate) enum Alarm {
 }
 
 impl Alarm {
+    /// Whether all hosts of a store see it alike: one of them tells it.
+    pub(crate) const fn is_shared(&self) -> bool {
+        match self {
+            Self::Backlog
+            | Self::CredentialEnds(..)
+            | Self::BellsLate
+            | Self::ManyParked
+            | Self::CredentialRests(..)
+            | Self::Unexplained(_) => true,
+            Self::StoreDown
+            | Self::NoRoom
+            | Self::PluginRefused(_)
+            | Self::NoPlugins
+            | Self::HostBehind => false,
+        }
+    }
+
     /// For programs: constant, `credential-rests:contoso:dataverse`.
-    fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match self {
             Self::StoreDown => "store-down".to_owned(),
             Self::NoRoom => "no-room".to_owned(),
@@ -184,128 +197,6 @@ fn endings(vitals: &Vitals, settings: &config::Alerts) -> Vec<(Alarm, String)> {
     told
 }
 
-/// One message: the alarm, whether it begins or ends, and words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Notice {
-    alarm: String,
-    begins: bool,
-    words: String,
-}
-
-impl Notice {
-    const fn state(&self) -> &'static str {
-        if self.begins { "firing" } else { "resolved" }
-    }
-
-    /// `text` is what chat services show.
-    fn to_json(&self, now: Millis) -> Value {
-        let state = self.state();
-        json!({ "alert": self.alarm, "state": state, "at_ms": now, "message": self.words, "text": format!("cosell: {state}: {}", self.words) })
-    }
-}
-
-/// What has to be told, when this was told before and that holds now. An alarm whose words alone change is told already.
-pub(crate) fn changes(
-    told: &BTreeMap<Alarm, String>,
-    holds: &BTreeMap<Alarm, String>,
-) -> Vec<(Alarm, Notice)> {
-    let notice = |alarm: &Alarm, begins: bool, words: &str| {
-        (
-            alarm.clone(),
-            Notice {
-                alarm: alarm.name(),
-                begins,
-                words: words.to_owned(),
-            },
-        )
-    };
-    let begins = holds
-        .iter()
-        .filter(|(alarm, _)| !told.contains_key(alarm))
-        .map(|(alarm, words)| notice(alarm, true, words));
-    let ends = told
-        .iter()
-        .filter(|(alarm, _)| !holds.contains_key(alarm))
-        .map(|(alarm, words)| notice(alarm, false, &format!("over: {words}")));
-    begins.chain(ends).collect()
-}
-
-/// Where notices go besides the log.
-enum Outlet {
-    Webhook(Http, Url),
-    Mail(Mailer),
-}
-
-impl Outlet {
-    /// All that are configured and can be used.
-    fn all(config: &config::Config) -> Vec<Self> {
-        let mut all = Vec::new();
-        // Looked at when the configuration was read.
-        let address = config.alerts.webhook.as_ref();
-        if let Some(url) = address.and_then(|secret| secret.expose_secret().parse().ok()) {
-            match Http::new(&HttpSettings {
-                extra_roots_pem: config.extra_roots.iter().cloned().collect(),
-                ..HttpSettings::default()
-            }) {
-                Ok(http) => all.push(Self::Webhook(http, url)),
-                Err(error) => error!(error = %error, "alerts cannot be posted"),
-            }
-        }
-        if let Some(mail) = &config.alerts.mail {
-            match Mailer::new(mail, config.extra_roots.as_deref()) {
-                Ok(mailer) => all.push(Self::Mail(mailer)),
-                Err(error) => error!(error = %error, "alerts cannot be mailed"),
-            }
-        }
-        all
-    }
-
-    async fn deliver(&self, notice: &Notice, now: Millis) -> Result<(), String> {
-        match self {
-            Self::Webhook(http, url) => notice::post(http, url, &notice.to_json(now))
-                .await
-                .map_err(|error| format!("it could not be posted: {error}")),
-            Self::Mail(mailer) => mailer
-                .send(
-                    &format!("cosell: {} ({})", notice.alarm, notice.state()),
-                    &notice.words,
-                )
-                .await
-                .map_err(|error| error.to_string()),
-        }
-    }
-
-    /// Tells what has changed since it told something last. What cannot be delivered is tried again with the next look; a slow one keeps nobody
-    /// else waiting.
-    async fn tell(self, mut seen: watch::Receiver<Seen>) {
-        let mut told = BTreeMap::new();
-        while seen.changed().await.is_ok() {
-            let Seen { now, holds } = seen.borrow_and_update().clone();
-            for (alarm, notice) in changes(&told, &holds) {
-                if let Err(why) = self.deliver(&notice, now).await {
-                    warn!(alert = %notice.alarm, why = %why, "the alert did not arrive; trying again");
-                    continue;
-                }
-                remember(&mut told, &holds, alarm);
-            }
-        }
-    }
-}
-
-/// What one look has seen.
-#[derive(Debug, Clone, Default)]
-struct Seen {
-    now: Millis,
-    holds: BTreeMap<Alarm, String>,
-}
-
-fn remember(told: &mut BTreeMap<Alarm, String>, holds: &BTreeMap<Alarm, String>, alarm: Alarm) {
-    match holds.get(&alarm) {
-        Some(words) => drop(told.insert(alarm, words.clone())),
-        None => drop(told.remove(&alarm)),
-    }
-}
-
 /// Looks and tells until `stop` turns true.
 pub(crate) async fn alert(
     desk: Arc<Desk>,
@@ -315,9 +206,11 @@ pub(crate) async fn alert(
     let (put, seen) = watch::channel(Seen::default());
     let mut outlets = JoinSet::new();
     for outlet in Outlet::all(&config) {
-        outlets.spawn(outlet.tell(seen.clone()));
+        outlets.spawn(outlet.tell(Arc::clone(&desk), seen.clone()));
     }
-    let (mut logged, mut rests) = (BTreeMap::new(), Rests::default());
+    // Each host's log says what it sees, whoever tells it.
+    let (mut logged, mut logged_shared) = (Words::new(), Words::new());
+    let mut rests = Rests::default();
     let mut clock = tokio::time::interval(config.alerts.every.unwrap_or(LOOK_EVERY));
     clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -332,18 +225,27 @@ pub(crate) async fn alert(
             .unwrap_or_default();
         rests.note(&vitals);
         let holds = conditions(&vitals, &rests, &config.alerts);
-        for (alarm, notice) in changes(&logged, &holds) {
-            if notice.begins {
-                warn!(alert = %notice.alarm, "{}", notice.words);
-            } else {
-                info!(alert = %notice.alarm, "{}", notice.words);
-            }
-            remember(&mut logged, &holds, alarm);
-        }
-        put.send_replace(Seen {
-            now: vitals.now,
-            holds,
+        let mut seen = Seen::of(vitals.now, holds, vitals.census.is_none());
+        let resting = rests.all().map(|(connection, credential)| {
+            Alarm::CredentialRests(connection.clone(), credential.clone()).name()
         });
+        seen.pending.extend(resting);
+        log(&mut logged, &seen.own, &seen.pending);
+        if let Some(shared) = &seen.shared {
+            log(&mut logged_shared, shared, &seen.pending);
+        }
+        put.send_replace(seen);
+    }
+}
+
+fn log(logged: &mut Words, holds: &Words, pending: &BTreeSet<String>) {
+    for notice in changes(logged, holds, pending) {
+        if notice.begins {
+            warn!(alert = %notice.alarm, "{}", notice.words);
+        } else {
+            info!(alert = %notice.alarm, "{}", notice.words);
+        }
+        notice.remember(logged);
     }
 }
 
@@ -458,23 +360,6 @@ mod tests {
         );
         let words = conditions(&vitals, &Rests::default(), &settings());
         assert!(words.is_empty());
-    }
-
-    #[test]
-    fn an_alarm_is_told_when_it_begins_and_when_it_ends_and_not_between() {
-        let mut late = well();
-        late.census.as_mut().unwrap().oldest_unanswered = Some(late.now - 900_001);
-        let holds = conditions(&late, &Rests::default(), &settings());
-        let told = BTreeMap::new();
-        let begins = changes(&told, &holds);
-        assert_eq!(begins.len(), 1);
-        assert!(begins[0].1.begins);
-        late.now += 60_000;
-        let later = conditions(&late, &Rests::default(), &settings());
-        assert_ne!(holds, later, "the words count minutes");
-        assert_eq!(changes(&holds, &later), []);
-        let ends = changes(&later, &BTreeMap::new());
-        assert!(!ends[0].1.begins && ends[0].1.words.starts_with("over: "));
     }
 
     #[test]

@@ -43,6 +43,11 @@ impl Rests {
         }
     }
 
+    /// All of them, however short.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Which> {
+        self.0.keys()
+    }
+
     /// Those that last for so long, what is still to come included.
     pub(crate) fn longer_than(&self, ms: Millis) -> impl Iterator<Item = (&Which, &Rest)> {
         self.0

@@ -91,6 +91,8 @@ pub struct Attended {
     pub freed: usize,
     /// Hosts that are there, this one among them.
     pub hosts: usize,
+    /// Whether this host is the one of them that tells what all of them see alike. One is, as long as there is any; another one when it is gone.
+    pub speaks: bool,
 }
 
 /// Why a credential may not be used right now; survives restarts (I11).

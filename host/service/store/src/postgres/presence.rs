@@ -17,15 +17,24 @@ use crate::{ATTENDED, Attended, Millis};
 
 /// `host` in ASCII: the first half of the locks' names; the second is made from the owner.
 const HOSTS: i32 = 0x686f_7374;
+/// `tell` in ASCII: who holds it speaks for all hosts of the schema that the second half is made from.
+const SPEAKER: i32 = 0x7465_6c6c;
 
 /// The session that says that this host is there.
 #[derive(Default)]
-pub(super) struct Presence(Mutex<Option<ClientWrapper>>);
+pub(super) struct Presence(Mutex<Option<Session>>);
+
+struct Session {
+    client: ClientWrapper,
+    /// Its lock is held once: a session that asks again gets it again, and would have to give it back as often.
+    speaks: bool,
+}
 
 /// See [`crate::Store::attend`].
 pub(super) async fn attend(store: &PostgresStore, owner: &str) -> Result<Attended, Fault> {
     let mut session = store.presence.0.lock().await;
-    let there = match session.take().filter(|session| !session.is_closed()) {
+    let known = session.take().filter(|known| !known.client.is_closed());
+    let mut there = match known {
         Some(there) => there,
         None => {
             let fresh = Object::take(store.connection().await?);
@@ -38,15 +47,40 @@ pub(super) async fn attend(store: &PostgresStore, owner: &str) -> Result<Attende
             // Held by a session of ours that the database has not given up yet: until then it speaks for us.
             if !said.get::<_, bool>(0) {
                 let hosts = count(&fresh).await?;
-                return Ok(Attended { freed: 0, hosts });
+                return Ok(Attended {
+                    freed: 0,
+                    hosts,
+                    speaks: false,
+                });
             }
-            fresh
+            Session {
+                client: fresh,
+                speaks: false,
+            }
         }
     };
-    let freed = free(&there, store.time.given(), owner).await?;
-    let hosts = count(&there).await?;
+    let freed = free(&there.client, store.time.given(), owner).await?;
+    let hosts = count(&there.client).await?;
+    if !there.speaks {
+        there.speaks = try_to_speak(&there.client).await?;
+    }
+    let speaks = there.speaks;
     *session = Some(there);
-    Ok(Attended { freed, hosts })
+    Ok(Attended {
+        freed,
+        hosts,
+        speaks,
+    })
+}
+
+async fn try_to_speak(session: &ClientWrapper) -> Result<bool, Fault> {
+    let got = session
+        .query_one(
+            "SELECT pg_try_advisory_lock($1, hashtext(current_schema()))",
+            &[&SPEAKER],
+        )
+        .await?;
+    Ok(got.get(0))
 }
 
 /// Hosts that hold their locks in this database. Those of another schema in it count too: then each keeps to less than it might, which is safe.

@@ -142,7 +142,11 @@ impl Store for SqliteStore {
     }
 
     async fn attend(&self, _owner: &str) -> Result<Attended, StoreError> {
-        Ok(Attended { freed: 0, hosts: 1 })
+        Ok(Attended {
+            freed: 0,
+            hosts: 1,
+            speaks: true,
+        })
     }
 
     async fn give_back(&self, owner: &str) -> Result<usize, StoreError> {

@@ -85,6 +85,8 @@ async fn the_lanes_of_a_host_that_is_gone_are_due_at_once() {
     assert_eq!(stage.store.attend(&here).await.unwrap().freed, 0);
     let attended = first.attend(&gone).await.unwrap();
     assert_eq!((attended.freed, attended.hosts), (0, 2), "both are there");
+    assert!(attended.speaks, "it came first");
+    assert!(!stage.store.attend(&here).await.unwrap().speaks);
     drop(first);
     let client = client(stage.url()).await;
     let begun = std::time::Instant::now();
@@ -94,7 +96,8 @@ async fn the_lanes_of_a_host_that_is_gone_are_due_at_once() {
         client.simple_query("SELECT pg_sleep(0.01)").await.unwrap();
     }
     assert_eq!(freed, 1);
-    assert_eq!(stage.store.attend(&here).await.unwrap().hosts, 1);
+    let alone = stage.store.attend(&here).await.unwrap();
+    assert_eq!((alone.hosts, alone.speaks), (1, true), "it speaks now");
     let taken = stage.store.claim(&here, LEASE_MS, 10).await.unwrap();
     assert_eq!((taken.len(), taken[0].lane), (1, lease.lane));
 }
