@@ -22,6 +22,9 @@ mod event;
 mod partner_center;
 mod refusal;
 
+#[cfg(test)]
+mod hostile;
+
 pub use bell::{Accept, AcceptError, AcceptOutcome, Source, VerifiedBell};
 pub use caller::Caller;
 pub use certificate::{HostRule, HostRuleError};
