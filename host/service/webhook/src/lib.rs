@@ -17,6 +17,7 @@ mod serve;
 
 mod certificate;
 mod count;
+mod crowd;
 mod dataverse;
 mod event;
 mod partner_center;
