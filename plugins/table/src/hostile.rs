@@ -48,6 +48,8 @@ fn has_its_place(text: &str, mistake: &str) -> bool {
 #[test]
 fn a_table_is_read_or_every_mistake_is_told_with_its_place() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz-corpus/table");
+    let example = std::fs::read_to_string(folder.join("example")).unwrap();
+    assert!(Table::read("x.table.toml", &example).is_ok());
     survives(&folder, &WORDS, 1_000, |input| {
         let Ok(text) = std::str::from_utf8(input) else {
             return Ok(());

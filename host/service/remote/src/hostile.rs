@@ -35,6 +35,11 @@ pub(crate) fn folder(kind: &str) -> PathBuf {
         .join(kind)
 }
 
+/// An input as text: a genuine answer, which is read.
+pub(crate) fn genuine(kind: &str, name: &str) -> String {
+    std::fs::read_to_string(folder(kind).join(name)).unwrap()
+}
+
 /// A number as sign, digits without zeros at either end, and how many tens they are to be multiplied with.
 fn plain(text: &str) -> (bool, String, i64) {
     let is_negative = text.starts_with('-');

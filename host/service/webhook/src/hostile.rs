@@ -81,6 +81,8 @@ fn is_fit(input: &[u8], bell: &VerifiedBell) -> Result<(), String> {
 fn a_body_of_partner_center_is_read_or_refused() {
     let listener = listener();
     let read = |body: &[u8]| listener.read("acme", body, UNIX_EPOCH);
+    let genuine = std::fs::read(folder("partner-center").join("updated")).unwrap();
+    assert!(matches!(read(&genuine), Ok(partner_center::Event::Bell(_))));
     survives(&folder("partner-center"), &WORDS, 1_500, |input| {
         let bell = match read(input) {
             Ok(partner_center::Event::Bell(bell)) => bell,
@@ -112,6 +114,8 @@ fn a_body_of_partner_center_is_read_or_refused() {
 #[test]
 fn a_body_of_dataverse_is_read_or_refused() {
     let read = |body: &[u8]| dataverse::Listener::read("acme", body, UNIX_EPOCH);
+    let genuine = std::fs::read(folder("dataverse").join("update")).unwrap();
+    assert!(matches!(read(&genuine), Ok(dataverse::Event::Bell(_))));
     survives(&folder("dataverse"), &WORDS, 1_500, |input| {
         let bell = match read(input) {
             Ok(dataverse::Event::Bell(bell)) => bell,

@@ -14,7 +14,7 @@ use super::cells::{Currency, World, currency_of, read_row, write};
 use super::changes::page_of;
 use super::joins::Tree;
 use super::metadata::{Choosable, Column, Documents, Kind, LookupRelation, MoneyPrecision, Table};
-use crate::hostile::{WORDS, folder};
+use crate::hostile::{WORDS, folder, genuine};
 use crate::http::Answer;
 use crate::json::{self, Object};
 
@@ -162,6 +162,9 @@ fn after(members: &Object, sent: &Object, row: &Row) -> Object {
 #[test]
 fn a_row_is_read_or_refused_and_what_was_read_can_be_written() {
     let (table, world) = (table(), world());
+    let full = json::object(&genuine("row", "full")).unwrap();
+    let all = table.columns.keys().map(String::as_str);
+    read_row(&table, &full, all, &world).unwrap();
     survives(&folder("row"), &WORDS, 2_500, |input| {
         let Some(members) = text(input).and_then(json::object) else {
             return Ok(());
@@ -243,6 +246,14 @@ fn joined_rows_are_collected_or_refused() {
         ("account".to_owned(), Arc::new(account())),
     ]);
     let tree = Tree::of(&root, &joins, &tables).unwrap();
+    let full = json::object(&genuine("joined", "full")).unwrap();
+    let brought = tree.collect(&full).unwrap();
+    assert!(
+        tree.related(&brought, &world)
+            .unwrap()
+            .iter()
+            .all(|related| !related.rows.is_empty())
+    );
     survives(&folder("joined"), &WORDS, 1_500, |input| {
         let Some(record) = text(input).and_then(json::object) else {
             return Ok(());
@@ -262,6 +273,9 @@ fn joined_rows_are_collected_or_refused() {
 
 #[test]
 fn a_page_of_changes_is_read_or_refused() {
+    let kept = json::object(&genuine("changes", "kept")).unwrap();
+    let page = page_of("thingid", &kept).unwrap();
+    assert_eq!((page.changed.len(), page.deleted.len()), (1, 1));
     survives(&folder("changes"), &WORDS, 2_000, |input| {
         let Some(members) = text(input).and_then(json::object) else {
             return Ok(());

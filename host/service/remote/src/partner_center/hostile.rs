@@ -4,7 +4,7 @@ use cosell_fuzz::{bounded, survives, told};
 use cosell_sync::deal::{Deal, Help, Unit};
 
 use super::{CreateOptions, LINK_BASE, Referral, create_body, invite_body, patch_ops, read};
-use crate::hostile::{WORDS, folder};
+use crate::hostile::{WORDS, folder, genuine};
 use crate::json;
 
 /// What a deal of these units says when it has been a referral.
@@ -37,6 +37,9 @@ fn told_again(deal: &Deal, own: &Referral) -> Result<(), String> {
 
 #[test]
 fn a_referral_is_read_or_refused_and_can_be_written() {
+    for name in ["own", "microsofts", "nulls", "least"] {
+        Referral::parse(&genuine("referral", name)).unwrap();
+    }
     survives(&folder("referral"), &WORDS, 1_200, |input| {
         let Ok(document) = std::str::from_utf8(input) else {
             return Ok(());

@@ -35,6 +35,8 @@ fn a_configuration_is_read_or_every_mistake_is_told() {
     let place = Place::new(EXAMPLE);
     let path = place.path("cosell.toml");
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz-corpus/config");
+    let page = Page::new(&path, EXAMPLE, &|_| None);
+    assert!(read_root(&page).is_some());
     survives(&folder, &WORDS, 600, |input| {
         let Ok(text) = std::str::from_utf8(input) else {
             return Ok(());
