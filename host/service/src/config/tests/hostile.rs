@@ -1,7 +1,7 @@
 //! Hostile input: a configuration is read, or every mistake is told; never a panic. `fuzz-corpus/config` keeps files, each read in the folder that the
 //! example describes.
 
-use cosell_fuzz::{survives, told};
+use cosell_fuzz::survives;
 
 use super::*;
 
@@ -60,8 +60,12 @@ fn a_configuration_is_read_or_every_mistake_is_told() {
         }
         let words = errors.to_string();
         if words.contains(SECRET) {
-            return Err("it tells a secret".to_owned());
+            return Err("it tells what stands in a file of secrets".to_owned());
         }
-        told(input, &words)
+        // A connection is a line, and lacks a dozen keys.
+        if words.len() > 64 * 1024 + 512 * input.len() {
+            return Err(format!("{} bytes are told of it", words.len()));
+        }
+        Ok(())
     });
 }
