@@ -193,6 +193,7 @@ impl Host {
         let limits = ServerLimits {
             header_time: config.limits.header,
             connections: config.limits.sockets,
+            connections_of_one: config.limits.sockets_per_address,
             drain_time: config.limits.drain,
         };
         let mut closing = stopping.clone();
@@ -212,6 +213,11 @@ impl Host {
             // Who probes the host stands in no queue with strangers there.
             let router =
                 crate::watch::metrics::router(Arc::clone(&desk)).merge(health(Arc::clone(&desk)));
+            // A collector and the probes may well be one address, and are no strangers.
+            let limits = ServerLimits {
+                connections_of_one: None,
+                ..limits
+            };
             tasks.spawn(async move {
                 cosell_webhook::serve(listener, router, limits, async move {
                     let _ = closing.wait_for(|stop| *stop).await;

@@ -148,6 +148,8 @@ pub enum LogFormat {
 pub struct Limits {
     /// Sockets open at once.
     pub sockets: usize,
+    /// Of those, as many as one address may have; None: all.
+    pub sockets_per_address: Option<usize>,
     /// Time for the headers of a request.
     pub header: Duration,
     /// Time for running work to end when the host stops.
@@ -503,6 +505,7 @@ fn log(section: &Section<'_>) -> Option<Log> {
 
 fn limits(section: &Section<'_>) -> Option<Limits> {
     let sockets = section.number("sockets", 16..=100_000, SOCKETS);
+    let per_address = section.number("sockets_per_address", 0..=100_000, 0);
     let header = section.seconds("header_s", 1..=120, HEADER_S);
     let drain = section.seconds("drain_s", 1..=600, DRAIN_S);
     let call = section.seconds("call_s", 5..=120, CALL_S);
@@ -520,6 +523,7 @@ fn limits(section: &Section<'_>) -> Option<Limits> {
     let count = |number: u64| usize::try_from(number).ok();
     Some(Limits {
         sockets: count(sockets?)?,
+        sockets_per_address: count(per_address?).filter(|most| *most > 0),
         header: header?,
         drain: drain?,
         call: call?,

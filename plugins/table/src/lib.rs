@@ -7,5 +7,7 @@ pub mod cell;
 pub mod file;
 #[cfg(target_arch = "wasm32")]
 mod guest;
+#[cfg(test)]
+mod hostile;
 pub mod mapping;
 pub mod source;

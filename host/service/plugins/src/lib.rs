@@ -57,6 +57,9 @@ mod plugin;
 mod threads;
 mod ticker;
 
+#[cfg(test)]
+mod hostile;
+
 mod bindings;
 mod convert;
 

@@ -6,6 +6,8 @@ mod cells;
 mod changes;
 mod client;
 mod codes;
+#[cfg(test)]
+mod hostile;
 mod joins;
 mod metadata;
 mod query;

@@ -29,6 +29,8 @@ pub(crate) use told::{readable, retry_after};
 
 mod carrier;
 mod endpoint;
+#[cfg(test)]
+mod hostile;
 mod told;
 
 /// Largest answer to a data call. A page of referrals or rows is below 5 MB; more is not ours.

@@ -79,8 +79,17 @@ pub(crate) fn decimal_of_text(text: &str) -> Option<Decimal> {
     {
         return None;
     }
-    if text.contains(['e', 'E']) {
-        return Decimal::from_scientific(text).ok();
+    if let Some((base, exponent)) = text.split_once(['e', 'E']) {
+        let digits = exponent.strip_prefix(['-', '+']).unwrap_or(exponent);
+        if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        // The library rounds what stands before the exponent; read alone it is exact, or nothing.
+        let base = decimal_of_text(base)?;
+        return Decimal::from_scientific(&format!("{base}e{exponent}")).ok();
+    }
+    if text.matches('.').count() > 1 {
+        return None;
     }
     // 28 digits are all that a decimal holds; zeros at the end of a fraction need not be among them.
     let short = if text.contains('.') {
@@ -223,6 +232,11 @@ mod tests {
             "\"\"",
             "true",
             "1.00000000000000000000000000000000001",
+            "1.00000000000000000000000000000000001e0",
+            "\"1.5.0\"",
+            "\"1.000000000000000001.0000000000000\"",
+            "\"1e-+3\"",
+            "\"1e\"",
         ] {
             assert!(serde_json::from_str::<Exact>(text).is_err(), "{text}");
         }

@@ -15,6 +15,9 @@ mod meter;
 pub mod notice;
 pub mod partner_center;
 
+#[cfg(test)]
+mod hostile;
+
 pub use crate::auth::{Credential, Tokens};
 pub use crate::dataverse::Dataverse;
 pub use crate::error::{About, Class, RemoteError, Service};

@@ -3,6 +3,8 @@
 mod client;
 mod create;
 mod elements;
+#[cfg(test)]
+mod hostile;
 mod mapping;
 mod pages;
 mod patch;

@@ -15,6 +15,7 @@ use super::*;
 
 mod counted;
 mod deploy;
+mod hostile;
 mod identities;
 mod manual;
 mod recordings;

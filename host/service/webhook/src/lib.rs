@@ -17,10 +17,14 @@ mod serve;
 
 mod certificate;
 mod count;
+mod crowd;
 mod dataverse;
 mod event;
 mod partner_center;
 mod refusal;
+
+#[cfg(test)]
+mod hostile;
 
 pub use bell::{Accept, AcceptError, AcceptOutcome, Source, VerifiedBell};
 pub use caller::Caller;

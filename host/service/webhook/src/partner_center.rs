@@ -113,6 +113,14 @@ pub(crate) struct Claim {
     location: Location,
 }
 
+#[cfg(test)]
+impl Claim {
+    /// Where the certificate would be fetched.
+    pub(crate) fn location(&self) -> &Location {
+        &self.location
+    }
+}
+
 impl Listener {
     /// `fetch_time`: for a certificate, as a whole.
     pub(crate) fn new(

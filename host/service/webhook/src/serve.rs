@@ -1,9 +1,11 @@
 //! A server with time limits, for whoever composes the host: axum's own has none for headers and idle sockets.
 
 use std::future::Future;
+use std::io::Write as _;
+use std::net::Shutdown;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use hyper::Request;
@@ -11,11 +13,13 @@ use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::caller::Caller;
+use crate::crowd::Crowd;
+use crate::refusal::RETRY_AFTER_S;
 
 /// Headers of one request, bytes. A signature and a url take 1 KiB.
 const HEADER_BYTES_MAX: usize = 16 * 1024;
@@ -29,16 +33,20 @@ pub struct ServerLimits {
     pub header_time: Duration,
     /// Sockets open at once; further callers wait in the system's queue.
     pub connections: usize,
+    /// Of those, as many as one address (of IPv6 a /64) may have; what it opens beyond is closed at once. None: all of them, as it has to be behind a
+    /// gateway, where everybody calls from one address.
+    pub connections_of_one: Option<usize>,
     /// How long running requests may take to end when the server stops.
     pub drain_time: Duration,
 }
 
 impl Default for ServerLimits {
-    /// 10 s for headers, 4096 sockets (a thousand idle ones must not matter), 10 s to drain.
+    /// 10 s for headers, 4096 sockets (a thousand idle ones must not matter) whoever has them, 10 s to drain.
     fn default() -> Self {
         Self {
             header_time: Duration::from_secs(10),
             connections: 4096,
+            connections_of_one: None,
             drain_time: Duration::from_secs(10),
         }
     }
@@ -52,6 +60,7 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send,
 ) {
     let sockets = Arc::new(Semaphore::new(limits.connections));
+    let crowd = Crowd::new(limits.connections_of_one);
     let (stopping, stopped) = watch::channel(());
     let mut running = JoinSet::new();
     let mut stop = pin!(stop);
@@ -70,6 +79,17 @@ pub async fn serve(
                     continue;
                 }
             },
+        };
+        let Some(place) = crowd.enter(caller) else {
+            if let Some(sockets) = crowd.news(Instant::now()) {
+                tracing::warn!(
+                    server.turned_away = sockets,
+                    server.sockets_per_address = limits.connections_of_one,
+                    "an address has as many sockets open as one may have; what it opens beyond is closed"
+                );
+            }
+            turn_away(socket);
+            continue;
         };
         // Answers are small and written at once; waiting to fill a packet only delays them.
         let _ = socket.set_nodelay(true);
@@ -98,7 +118,7 @@ pub async fn serve(
                 // A caller that goes away is no event worth more.
                 tracing::debug!(server.error = %error, "a connection ended early");
             }
-            drop(permit);
+            drop((permit, place));
         });
         while running.try_join_next().is_some() {}
     }
@@ -113,5 +133,17 @@ pub async fn serve(
             server.connections = running.len(),
             "requests were still running when the time to drain was over"
         );
+    }
+}
+
+/// Says why and closes, without waiting for anything: what fits into an empty socket is written at once. Dataverse comes again after 503. Whoever was
+/// sending already may see only that the socket is closed.
+fn turn_away(socket: TcpStream) {
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\nretry-after: {RETRY_AFTER_S}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+    );
+    if let Ok(mut socket) = socket.into_std() {
+        let _ = socket.write_all(answer.as_bytes());
+        let _ = socket.shutdown(Shutdown::Write);
     }
 }

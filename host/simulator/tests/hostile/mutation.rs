@@ -62,49 +62,7 @@ fn corpus(kind: &str) -> Vec<(PathBuf, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../fuzz-corpus")
         .join(kind);
-    let mut all: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .map(|path| (path.clone(), std::fs::read(&path).unwrap()))
-        .collect();
-    all.sort();
-    assert!(all.len() > 20, "the corpus of {kind} is kept");
-    all
-}
-
-/// One or a few changes to an input, or a piece of another one in it.
-fn mutated(input: &[u8], other: &[u8], rng: &mut StdRng) -> Vec<u8> {
-    let mut out = input.to_vec();
-    for _ in 0..rng.random_range(1..=6) {
-        let at = rng.random_range(0..=out.len());
-        let to = rng.random_range(at..=out.len().min(at + 40));
-        match rng.random_range(0..7) {
-            0 => out.insert(at, rng.random()),
-            1 => drop(out.drain(at..to)),
-            2 => {
-                let piece = out[at..to].to_vec();
-                for _ in 0..rng.random_range(1..=30) {
-                    out.splice(at..at, piece.iter().copied());
-                }
-            }
-            3 | 4 => {
-                let piece = PIECES[rng.random_range(0..PIECES.len())];
-                out.splice(at..at, piece.bytes());
-            }
-            5 => {
-                let from = rng.random_range(0..=other.len());
-                let until = rng.random_range(from..=other.len().min(from + 200));
-                out.splice(at..at, other[from..until].iter().copied());
-            }
-            _ => {
-                if let Some(byte) = out.get_mut(at) {
-                    *byte ^= 1 << rng.random_range(0..8);
-                }
-            }
-        }
-        out.truncate(100_000);
-    }
-    out
+    cosell_fuzz::corpus(&folder, 21)
 }
 
 /// Replays the corpus of a kind, and mutates it. `feed` says what is wrong with an answer.
@@ -126,7 +84,7 @@ pub(crate) fn survives(kind: &str, feed: impl Fn(&[u8]) -> Result<(), String>) {
     for round in 0..rounds(ROUNDS) {
         let (_, input) = &corpus[rng.random_range(0..corpus.len())];
         let (_, other) = &corpus[rng.random_range(0..corpus.len())];
-        let input = mutated(input, other, &mut rng);
+        let input = cosell_fuzz::changed(input, other, &PIECES, &mut rng);
         checked(&input, &format!("{kind}, round {round}"));
     }
 }

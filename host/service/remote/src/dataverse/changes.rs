@@ -6,6 +6,7 @@ use crate::dataverse::client::{Dataverse, rows};
 use crate::dataverse::query::member;
 use crate::error::{Class, RemoteError};
 use crate::http::{guid, query_text};
+use crate::json::Object;
 
 /// Rows of one page. The platform's own limit is 5 000; a tenth keeps a page's bells within one transaction.
 const PAGE_ROWS: usize = 500;
@@ -84,44 +85,43 @@ impl Dataverse {
             }
             Err(error) => return Err(error),
         };
-        let (objects, more) = rows(&members)
-            .ok_or_else(|| answer.unreadable(&call, "the answer is no list of rows"))?;
-        let mut page = ChangePage {
-            changed: Vec::new(),
-            deleted: Vec::new(),
-            next: Next::Kept(String::new()),
-        };
-        for object in &objects {
-            let id = |name: &str| member(object, name).and_then(|id| guid(&id));
-            let is_deletion = member(object, "reason").is_some_and(|reason| reason == "deleted")
-                || member(object, "@odata.context")
-                    .is_some_and(|context| context.ends_with("$deletedEntity"));
-            if is_deletion {
-                page.deleted.push(
-                    id("id").ok_or_else(|| {
-                        answer.unreadable(&call, "a deletion came without its id")
-                    })?,
-                );
-            } else {
-                let id = id(&head.id_column)
-                    .ok_or_else(|| answer.unreadable(&call, "a changed row came without its id"))?;
-                page.changed.push(RowVersion {
-                    id,
-                    etag: member(object, "@odata.etag").unwrap_or_default(),
-                });
-            }
-        }
-        page.next = match (more, member(&members, "@odata.deltaLink")) {
+        let page = page_of(&head.id_column, &members)
+            .map_err(|problem| answer.unreadable(&call, problem))?;
+        Ok(Changes::Page(page))
+    }
+}
+
+/// A page as it came.
+pub(super) fn page_of(id_column: &str, members: &Object) -> Result<ChangePage, &'static str> {
+    let (objects, more) = rows(members).ok_or("the answer is no list of rows")?;
+    let mut page = ChangePage {
+        changed: Vec::new(),
+        deleted: Vec::new(),
+        next: match (more, member(members, "@odata.deltaLink")) {
             (Some(more), _) => Next::More(more),
             (None, Some(kept)) => Next::Kept(kept),
             (None, None) => {
-                return Err(
-                    answer.unreadable(&call, "the last page came without a link for the next time")
-                );
+                return Err("the last page came without a link for the next time");
             }
-        };
-        Ok(Changes::Page(page))
+        },
+    };
+    for object in &objects {
+        let id = |name: &str| member(object, name).and_then(|id| guid(&id));
+        let is_deletion = member(object, "reason").is_some_and(|reason| reason == "deleted")
+            || member(object, "@odata.context")
+                .is_some_and(|context| context.ends_with("$deletedEntity"));
+        if is_deletion {
+            let id = id("id").ok_or("a deletion came without its id")?;
+            page.deleted.push(id);
+        } else {
+            let id = id(id_column).ok_or("a changed row came without its id")?;
+            page.changed.push(RowVersion {
+                id,
+                etag: member(object, "@odata.etag").unwrap_or_default(),
+            });
+        }
     }
+    Ok(page)
 }
 
 /// Whether a refusal may be about the link. Nobody has seen by which status and code the CRM tells that one is too old; what is no throttle, no

@@ -105,3 +105,11 @@ fn every_key_is_in_the_manual_and_the_manual_has_no_other() {
         "in the manual, not known to the host"
     );
 }
+
+#[test]
+fn one_address_may_have_all_sockets_unless_a_number_says_otherwise() {
+    let of_one = |text: &str| Place::new(text).load().unwrap().limits.sockets_per_address;
+    assert_eq!(of_one(EXAMPLE), None);
+    let text = example_with("#sockets_per_address = 0", "sockets_per_address = 64");
+    assert_eq!(of_one(&text), Some(64));
+}

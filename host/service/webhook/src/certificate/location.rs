@@ -78,6 +78,10 @@ impl FromStr for HostRule {
             .host_str()
             .ok_or_else(|| error("it is not a host name"))?
             .to_owned();
+        // Written as `%2a`, it is one only now.
+        if host.contains('*') {
+            return Err(error("a star stands at the beginning or nowhere"));
+        }
         if below && (!host.contains('.') || !matches!(url.host(), Some(Host::Domain(_)))) {
             return Err(error(
                 "a star stands for names below a domain such as microsoft.com",
@@ -221,6 +225,7 @@ mod tests {
             "a@b",
             "a b",
             "*.*.com",
+            "%2a.microsoft.com",
             "*.10.0.0.1",
         ] {
             assert!(text.parse::<HostRule>().is_err(), "{text}");

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::routing::get;
 use cosell_webhook::{ServerLimits, serve};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 
 use crate::world::{World, event};
@@ -87,6 +87,82 @@ async fn callers_beyond_the_limit_wait_their_turn() {
         .expect("its turn comes")
         .unwrap();
     assert!(answer.ends_with("here"), "{answer}");
+}
+
+/// A socket from this address of the loopback network.
+async fn socket_from(own: &str, address: &str) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(format!("{own}:0").parse().unwrap()).unwrap();
+    socket.connect(address.parse().unwrap()).await.unwrap()
+}
+
+async fn asked(mut socket: TcpStream) -> std::io::Result<String> {
+    socket
+        .write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        .await?;
+    let mut answer = String::new();
+    tokio::time::timeout(HANG, socket.read_to_string(&mut answer))
+        .await
+        .expect("there is an answer")?;
+    Ok(answer)
+}
+
+#[tokio::test]
+async fn an_address_that_holds_all_its_sockets_takes_no_place_of_others() {
+    let limits = ServerLimits {
+        connections: 4,
+        connections_of_one: Some(2),
+        ..ServerLimits::default()
+    };
+    let (address, _stop, _served) =
+        start(limits, Router::new().route("/", get(|| async { "here" }))).await;
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        held.push(socket_from("127.0.0.2", &address).await);
+    }
+    for _ in 0..5 {
+        // It says nothing, so that nothing unread turns the end of the socket into a reset.
+        let mut beyond = socket_from("127.0.0.2", &address).await;
+        let mut answer = String::new();
+        tokio::time::timeout(HANG, beyond.read_to_string(&mut answer))
+            .await
+            .expect("it is closed")
+            .unwrap();
+        assert!(
+            answer.starts_with("HTTP/1.1 503 ") && answer.contains("retry-after: 5"),
+            "{answer}"
+        );
+    }
+    let other = socket_from("127.0.0.3", &address).await;
+    assert!(asked(other).await.unwrap().ends_with("here"));
+    // What it gives back it may have again, once the server has noticed; until then it is turned away.
+    held.pop();
+    let again = tokio::time::timeout(HANG, async {
+        loop {
+            let socket = socket_from("127.0.0.2", &address).await;
+            match asked(socket).await {
+                Ok(answer) if answer.ends_with("here") => return,
+                _ => tokio::task::yield_now().await,
+            }
+        }
+    });
+    again.await.expect("a place comes free");
+}
+
+#[tokio::test]
+async fn without_a_number_one_address_may_have_all_sockets() {
+    let (address, _stop, _served) = start(
+        ServerLimits::default(),
+        Router::new().route("/", get(|| async { "here" })),
+    )
+    .await;
+    let mut held = Vec::new();
+    for _ in 0..40 {
+        held.push(socket_from("127.0.0.2", &address).await);
+    }
+    for socket in held {
+        assert!(asked(socket).await.unwrap().ends_with("here"));
+    }
 }
 
 #[tokio::test]
