@@ -46,6 +46,33 @@ fn has_seller(referral: &str, mail: &'static str) -> impl Fn(&Control) -> Option
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn s31_what_a_new_set_reads_is_subscribed_to_before_deals_are_woken_for_it() -> Told {
+    let world = World::with(organisation(), &[("mapping_changes", "\"all\"")]).await?;
+    let (row, referral) = world.linked(&json!({ "name": "Waits" })).await?;
+    let seller = json!({
+        "new_name": "seller",
+        "new_OpportunityId@odata.bind": format!("/opportunities({row})"),
+        "new_UserId@odata.bind": format!("/systemusers({})", user(&world, "Rita")),
+    });
+    world.control().seller_creates(TEAM, &seller)?;
+    world.quiet().await?;
+    let before = world.control().ledger(0).len();
+    operator(&world, OPPORTUNITY, WITH_TEAM)?;
+    world
+        .until("Rita", has_seller(&referral, "rita@partner.example"))
+        .await?;
+    let since = world.control().ledger(0).split_off(before);
+    let at = |kind: &str| since.iter().position(|entry| entry.kind == kind);
+    let (step, write) = (at("sdkmessageprocessingstep"), at("referral"));
+    ensure!(
+        step.is_some() && step < write,
+        "the CRM tells of the table before a deal is read with it: {since:#?}"
+    );
+    world.quiet().await?;
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn s31_a_table_that_only_a_version_on_trial_reads_rings_and_is_swept() -> Told {
     let world = World::with(organisation(), &[]).await?;
     let (row, referral) = world.linked(&json!({ "name": "Tried" })).await?;

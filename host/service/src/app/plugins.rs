@@ -62,6 +62,8 @@ pub async fn propose_folder(
             source,
         })?;
     let folder = keep_folder(config, &opened, Voice::All, |_| {}).await?;
+    // Where a set serves already, the folder is tried behind it.
+    folder.reload().await;
     Ok((folder.current().generation(), folder.refused()))
 }
 
@@ -179,7 +181,8 @@ pub(super) async fn follow_set(desk: Arc<Desk>, mut stop: watch::Receiver<bool>)
     }
 }
 
-/// After each swap: what the new set reads is subscribed to first (S31), and what was parked is tried again (S26). The first round is the start itself.
+/// After each swap: what the new set reads is subscribed to first (S31), and then what was parked is tried again (S26), so that a deal that is read
+/// with new columns is told of their changes from then on. The first round is the start itself.
 pub(super) async fn follow_plugins(
     desk: Arc<Desk>,
     config: Config,
@@ -187,6 +190,7 @@ pub(super) async fn follow_plugins(
     mut stop: watch::Receiver<bool>,
 ) {
     let mut subscribed = Registered::default();
+    let mut has_swapped = false;
     // With every sweep: what is told elsewhere is found by the sweep, and told to us again from then on.
     let mut doubt = tokio::time::interval(config.sweep.partner_center);
     doubt.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -207,6 +211,10 @@ pub(super) async fn follow_plugins(
                 );
             }
         }
+        // Also where it cannot be subscribed just now: the sweep covers what is not told, and a deal does not wait for it.
+        if std::mem::take(&mut has_swapped) {
+            wake_parked(&desk).await;
+        }
         let again = again.map(|wait| tokio::time::Instant::now() + wait);
         loop {
             tokio::select! {
@@ -218,7 +226,7 @@ pub(super) async fn follow_plugins(
                 }
                 event = events.recv() => match event {
                     Some(event) if matches!(event.what, What::Swapped { .. }) => {
-                        wake_parked(&desk).await;
+                        has_swapped = true;
                         break;
                     }
                     // What is tried on some deals may read other columns.
