@@ -242,6 +242,9 @@ impl Keeper {
             }
         }
         self.roll_back();
+        for plugin in self.loaded.values() {
+            plugin.0.guest.drop_old();
+        }
         true
     }
 
@@ -263,6 +266,16 @@ impl Keeper {
         woken: &mpsc::Receiver<Wake>,
         waiting: &mut Vec<oneshot::Sender<()>>,
     ) -> io::Result<Option<(Scan, BTreeSet<String>)>> {
+        // A hundred files that are copied ring a hundred times and more: one look is for all of them.
+        loop {
+            match woken.try_recv() {
+                Ok(Wake::Stop) | Err(mpsc::TryRecvError::Disconnected) => return Ok(None),
+                Ok(Wake::Reload(done)) => waiting.push(done),
+                Ok(Wake::Concern(concern)) => self.hear(concern),
+                Ok(Wake::Changed | Wake::Follow) => {}
+                Err(mpsc::TryRecvError::Empty) => break,
+            }
+        }
         let mut before = scan(&self.dir)?;
         if self.knows(&before) {
             return Ok(Some((before, BTreeSet::new())));
