@@ -1,6 +1,9 @@
 //! A store that does not answer for a while: what was seen meanwhile is not forgotten.
 
+use std::future::{Future, poll_fn};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
+use std::task::Poll;
 
 use cosell_plugins::ledger::{Quarantine, Said, Step};
 use cosell_plugins::{Asking, Generation, Ledger, LedgerError, PluginEvent, Slate};
@@ -22,6 +25,8 @@ struct Moody {
     mad: Mutex<Option<(&'static str, usize, usize)>>,
     /// It does not say what is quarantined before this is heard.
     still: Mutex<Option<mpsc::Receiver<()>>>,
+    /// How often it was asked what the folder held: twice with every look.
+    asked: AtomicUsize,
 }
 
 impl Moody {
@@ -61,6 +66,9 @@ impl Moody {
 
     fn is_there(&self, question: &str) -> Result<&Slate, LedgerError> {
         assert!(!self.is_mad(question), "a bug over {question}");
+        if question == "said" {
+            self.asked.fetch_add(1, Ordering::SeqCst);
+        }
         if question == "quarantines" {
             let still = self.still.lock().unwrap().take();
             if let Some(still) = still {
@@ -252,4 +260,27 @@ async fn the_set_of_the_store_serves_before_a_file_of_the_folder_is_tried() {
     assert_eq!(house.folder.refused()[0].file, "60-late.wasm");
     assert_eq!(house.serving(), ["acme 1.0.0"]);
     assert_eq!(house.happened(), ["swapped 1", "refused 60-late.wasm"]);
+}
+
+#[tokio::test]
+async fn whoever_rings_a_hundred_times_during_a_look_is_answered_by_the_next_one() {
+    let ledger = Arc::new(Moody::default());
+    let house = House::with_ledger(&[(FILE, good("1.0.0"))], ledger.clone());
+    let before = ledger.asked.load(Ordering::SeqCst);
+    let go_on = ledger.stands_still();
+    let mut rings: Vec<_> = (0..100).map(|_| Box::pin(house.folder.reload())).collect();
+    // Each rings when it is polled; the first look cannot end before it is told to go on.
+    poll_fn(|context| {
+        for ring in &mut rings {
+            assert!(ring.as_mut().poll(context).is_pending());
+        }
+        Poll::Ready(())
+    })
+    .await;
+    go_on.send(()).unwrap();
+    for ring in rings {
+        ring.await;
+    }
+    let looks = (ledger.asked.load(Ordering::SeqCst) - before) / 2;
+    assert!((1..=4).contains(&looks), "{looks} looks");
 }
