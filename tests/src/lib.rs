@@ -25,7 +25,7 @@ use anyhow::{Context as _, bail, ensure};
 use cosell::simulated::{Paths, write_configuration};
 use cosell_host::app::{Host, StartError};
 use cosell_host::config::Config;
-use cosell_host::desk::Desk;
+use cosell_host::desk::{Desk, Plugins};
 use cosell_plugins::Compiler;
 use cosell_simulator::{Assumptions, Control, Running, Service, Simulator, SimulatorConfig};
 use cosell_store::{Clock, system_clock};
@@ -283,6 +283,10 @@ impl World {
             config.alerts.every = Some(ALERT_EVERY);
             match Host::start_by(&config, clock).await {
                 Ok(host) => {
+                    // The set of the store serves at once. What a story says of the folder's files holds once they were tried.
+                    if let Plugins::Folder(folder) = &host.desk.plugins {
+                        folder.reload().await;
+                    }
                     self.host = Some(host);
                     return Ok(());
                 }

@@ -146,6 +146,13 @@ impl Plugins {
         }
     }
 
+    /// Has the keeper of a folder look soon whether the store says another set.
+    pub fn follow(&self) {
+        if let Self::Folder(folder) = self {
+            folder.follow();
+        }
+    }
+
     /// Why no run may begin here: what serves by the store cannot be loaded (S29). Runs that have begun keep their set.
     #[must_use]
     pub fn behind(&self) -> Option<String> {

@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::desk::{Desk, Plugins};
+use crate::desk::Desk;
 use crate::recording::{self, Played};
 use crate::verbs::{
     Archive, Judged, Moment, VerbError, deals_to_judge, diff_lane, diff_recorded_lane, is_shut,
@@ -82,7 +82,7 @@ async fn slice(desk: &Desk, shadow: &Shadow) -> Result<(), VerbError> {
     let judged = by_deal(&known);
     let todo = to_judge(&all, &judged, &desk.owner, desk.now());
     if todo.is_empty() {
-        return decide(desk, &archive, shadow, &all, &judged).await;
+        return decide(desk, &archive, shadow, &name, &all, &judged).await;
     }
     let mut shut = BTreeSet::new();
     let mut left = SLICE;
@@ -223,6 +223,7 @@ async fn decide(
     desk: &Desk,
     archive: &Archive,
     shadow: &Shadow,
+    pair: &str,
     all: &[Deal],
     judged: &BTreeMap<(&str, LaneId), &Judgement>,
 ) -> Result<(), VerbError> {
@@ -238,11 +239,19 @@ async fn decide(
         "all {} deals were judged, {differs} would be different, and its operator file allows {budget}",
         all.len()
     );
-    let changed = promote(&*archive.store, &shadow.member, "its operator file", &why).await?;
+    let by = "its operator file";
+    let changed = match promote(&*archive.store, &shadow.member, Some(pair), by, &why).await {
+        Ok(changed) => changed,
+        // Another set serves by now, and this host follows it in a moment.
+        Err(why @ VerbError::JudgedBesideAnother { .. }) => {
+            info!(file = %shadow.member.file, "{why}");
+            desk.plugins.follow();
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
     info!(generation = changed.generation, "{}", changed.message);
-    if let Plugins::Folder(folder) = &desk.plugins {
-        folder.follow();
-    }
+    desk.plugins.follow();
     Ok(())
 }
 

@@ -24,6 +24,8 @@ use crate::trouble::{Trouble, reasons_of, sentences, with_replay};
 const OPEN_WRITE_MS: Millis = 5_000;
 /// How long a host waits that cannot work: it has not the set of the store, or the store hands out nothing.
 const BEHIND: Duration = Duration::from_secs(1);
+/// How often it is looked whether the set that has come meanwhile is loaded.
+const CATCH_UP: Duration = Duration::from_millis(100);
 /// How often a lease is prolonged at most, each time after a third of it: twenty minutes with the usual lease.
 const PROLONGED_MAX: u32 = 20;
 /// The worker looks at least so often, in case a wake-up was lost.
@@ -34,6 +36,7 @@ const IDLE_MAX: Duration = Duration::from_secs(5);
 pub async fn work(desk: Arc<Desk>, lanes_at_once: usize, mut stop: watch::Receiver<bool>) {
     let free = Arc::new(Semaphore::new(lanes_at_once));
     let mut runs = JoinSet::new();
+    let mut is_older = false;
     while !*stop.borrow() {
         // All hands are full: whoever is due waits for the first that becomes free, and the store is not asked meanwhile.
         if free.available_permits() == 0 {
@@ -47,6 +50,16 @@ pub async fn work(desk: Arc<Desk>, lanes_at_once: usize, mut stop: watch::Receiv
         if desk.plugins.behind().is_some() {
             tokio::select! {
                 () = tokio::time::sleep(BEHIND) => {}
+                _ = stop.changed() => {}
+            }
+            continue;
+        }
+        // Another set came while this one was at work: the keeper is loading it.
+        is_older = is_older && has_older_set(&desk).await;
+        if is_older {
+            desk.plugins.follow();
+            tokio::select! {
+                () = tokio::time::sleep(CATCH_UP) => {}
                 _ = stop.changed() => {}
             }
             continue;
@@ -71,6 +84,13 @@ pub async fn work(desk: Arc<Desk>, lanes_at_once: usize, mut stop: watch::Receiv
         let idle = claimed.is_empty();
         if !idle {
             failpoint!("claim.after");
+            is_older = has_older_set(&desk).await;
+        }
+        if is_older {
+            for lease in &claimed {
+                put_back(&desk, lease).await;
+            }
+            continue;
         }
         for lease in claimed {
             let permit = Arc::clone(&free)
@@ -105,7 +125,8 @@ pub async fn work(desk: Arc<Desk>, lanes_at_once: usize, mut stop: watch::Receiv
     }
 }
 
-/// Claims one due lane and runs it to its end. None: no lane is due. For whoever counts the steps: [`work`] takes many lanes at once.
+/// Claims one due lane and runs it to its end. None: no lane is due, or another set of plugins serves than the one that is loaded. For whoever counts
+/// the steps: [`work`] takes many lanes at once.
 ///
 /// # Errors
 /// The store did not hand out any lane.
@@ -113,9 +134,44 @@ pub async fn step(desk: &Desk) -> Result<Option<Lease>, StoreError> {
     let claimed = desk.store.claim(&desk.owner, desk.lease_ms, 1).await?;
     let lease = claimed.into_iter().next();
     if let Some(lease) = &lease {
+        if has_older_set(desk).await {
+            put_back(desk, lease).await;
+            return Ok(None);
+        }
         run(desk, lease).await;
     }
     Ok(lease)
+}
+
+/// S29: the store says another set than the one that is loaded here. The keeper looks for that every few seconds; a lane is not taken up in between.
+async fn has_older_set(desk: &Desk) -> bool {
+    let Some(serving) = desk.plugins.serving() else {
+        return false;
+    };
+    match desk.store.generation().await {
+        Ok(newest) => u64::try_from(newest).is_ok_and(|newest| newest > serving.set.generation()),
+        Err(error) => {
+            // It has just handed out lanes, and a run that finds it gone says so better.
+            debug!(error = %error, "the store did not say which set serves");
+            false
+        }
+    }
+}
+
+/// Its bells ring on, so whoever has the set that serves takes it at once.
+async fn put_back(desk: &Desk, lease: &Lease) {
+    let next = Next::Wait {
+        until: desk.now(),
+        after: After::PutOff,
+        reason: "another set of plugins serves, and is being loaded".to_owned(),
+    };
+    let ended = desk
+        .store
+        .complete_run(lease, &[], Change::default(), next)
+        .await;
+    if let Err(error) = ended {
+        given_up(&error);
+    }
 }
 
 /// Prolongs the lease while a run works: services that answer slowly, one call after the other, can take longer than it lasts, and whoever took the lane

@@ -15,7 +15,7 @@ const PAGE: Page = Page {
 };
 
 /// Attacks that need no whole host, and the tests that play them.
-const CLOSER: [(&str, &str, &str, &str); 14] = [
+const CLOSER: [(&str, &str, &str, &str); 18] = [
     (
         "a file of somebody who is not trusted, or under another file's signature",
         "signatures of minisign, when [plugins] signatures says so; nothing of it runs or is compiled before",
@@ -63,6 +63,30 @@ const CLOSER: [(&str, &str, &str, &str); 14] = [
         "an instance is renewed after a thousand calls, or at half its memory",
         "host/service/plugins/tests/lifecycle/limits.rs",
         "an_instance_is_renewed_before_it_grows_old",
+    ),
+    (
+        "more than fifty core instances, fifty tables or a thousand handles, made as it comes up",
+        "each is counted, and ends its start",
+        "host/service/plugins/tests/lifecycle/crowds.rs",
+        "more_handles_than_a_guest_may_have_are_refused",
+    ),
+    (
+        "lines in the log for ever, a few with every deal",
+        "a minute takes six hundred lines of a plugin; the rest is dropped and counted",
+        "host/service/plugins/src/chatter.rs",
+        "a_minute_takes_so_many_lines_and_the_next_one_says_how_many_were_dropped",
+    ),
+    (
+        "a file over which the host itself fails",
+        "that file is refused, and the others are tried",
+        "host/service/plugins/tests/lifecycle/ledger.rs",
+        "a_file_over_which_the_host_itself_fails_is_refused_and_the_next_one_serves",
+    ),
+    (
+        "an unsigned version that served before signatures were required",
+        "a host that may not run it takes up no deal, and says so",
+        "host/service/plugins/tests/lifecycle/signing.rs",
+        "what_came_while_nobody_was_asked_does_not_serve_on_where_signatures_are_required",
     ),
     (
         "compiled code slipped into the host's cache",

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use cosell_host::app::{Host, propose_folder};
+use cosell_host::app::{self, Host, propose_folder};
 use cosell_host::config::Config;
 use cosell_host::desk::Plugins;
 use cosell_host::verbs::roll_back_plugins;
+use cosell_host::worker;
 use cosell_local_postgres::LocalPostgres;
-use cosell_store::{Activation, Component};
+use cosell_store::{Activation, Component, PERSON};
 use cosell_tests::{PATIENCE, World, components, text};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -94,7 +95,12 @@ impl Second {
     }
 
     async fn start(&self) -> anyhow::Result<Host> {
-        Ok(Host::start(&Config::load(&self.config)?).await?)
+        let host = Host::start(&Config::load(&self.config)?).await?;
+        // Its own files are tried behind the set of the store.
+        if let Plugins::Folder(folder) = &host.desk.plugins {
+            folder.reload().await;
+        }
+        Ok(host)
     }
 }
 
@@ -275,6 +281,55 @@ async fn s29_a_host_that_cannot_load_the_set_takes_up_no_deal_and_says_why() -> 
             .is_some_and(|one| one.generation == 3)
     })
     .await?;
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s29_no_run_begins_under_a_set_that_is_older_than_the_stores() -> Told {
+    let mut world = World::start().await?;
+    let (row, _) = world.linked(&json!({})).await?;
+    world.quiet().await?;
+    world.stop_host().await;
+    let edit = json!({ "estimatedvalue": 99_000 });
+    world.control().seller_updates("opportunity", &row, &edit)?;
+    let config = Config::load(&world.config)?;
+    let older = app::desk(&config)?;
+    // The next generation, before this desk has heard of it.
+    let store = &older.store;
+    let now = store.active_set().await?.context("a set")?;
+    let next = Activation {
+        base: now.generation,
+        members: now.members,
+        by: "another host".to_owned(),
+        note: "the same once more".to_owned(),
+        ..Activation::default()
+    };
+    ensure!(store.activate(next).await? == 2);
+    let lanes = store.lanes("simulated", 10).await?;
+    let lane = lanes.first().context("the deal has a lane")?.lane;
+    store.wake("simulated", lane, PERSON).await?;
+
+    let writes = world.control().ledger(0).len();
+    let taken = worker::step(&older).await?;
+    ensure!(taken.is_none(), "{taken:?}");
+    ensure!(
+        world.control().ledger(0).len() == writes,
+        "nothing is written by it"
+    );
+    let left = store
+        .lane("simulated", lane)
+        .await?
+        .context("it is there")?;
+    ensure!(left.unanswered > 0, "its bell rings on: {left:?}");
+
+    let newer = app::desk(&config)?;
+    let taken = worker::step(&newer).await?.context("it is due at once")?;
+    ensure!(taken.lane == lane, "{taken:?}");
+    ensure!(
+        world.control().ledger(0).len() > writes,
+        "the edit crosses with the set that serves"
+    );
+    world.start_host().await?;
     world.end().await
 }
 

@@ -2,7 +2,7 @@
 
 use anyhow::ensure;
 use cosell_host::sweep::sweep_crm;
-use cosell_simulator::{Control, Service};
+use cosell_simulator::{Control, Fault, FaultKind, Service};
 use cosell_simulator::{RowConfig, SimulatorConfig, WebhookFault, WebhookFaultKind};
 use cosell_tests::{World, id, text};
 use serde_json::json;
@@ -43,6 +43,71 @@ fn has_seller(referral: &str, mail: &'static str) -> impl Fn(&Control) -> Option
         let mut sellers = team.as_array()?.iter();
         sellers.any(|one| one["email"] == mail).then_some(())
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s31_what_a_new_set_reads_is_subscribed_to_before_deals_are_woken_for_it() -> Told {
+    let world = World::with(organisation(), &[("mapping_changes", "\"all\"")]).await?;
+    let (row, referral) = world.linked(&json!({ "name": "Waits" })).await?;
+    let seller = json!({
+        "new_name": "seller",
+        "new_OpportunityId@odata.bind": format!("/opportunities({row})"),
+        "new_UserId@odata.bind": format!("/systemusers({})", user(&world, "Rita")),
+    });
+    world.control().seller_creates(TEAM, &seller)?;
+    world.quiet().await?;
+    let before = world.control().ledger(0).len();
+    operator(&world, OPPORTUNITY, WITH_TEAM)?;
+    world
+        .until("Rita", has_seller(&referral, "rita@partner.example"))
+        .await?;
+    let since = world.control().ledger(0).split_off(before);
+    let at = |kind: &str| since.iter().position(|entry| entry.kind == kind);
+    let (step, write) = (at("sdkmessageprocessingstep"), at("referral"));
+    ensure!(
+        step.is_some() && step < write,
+        "the CRM tells of the table before a deal is read with it: {since:#?}"
+    );
+    world.quiet().await?;
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s31_what_changes_before_a_new_set_is_subscribed_is_found_by_one_more_look() -> Told {
+    let world = World::with(organisation(), &[]).await?;
+    let (row, referral) = world.linked(&json!({ "name": "Between" })).await?;
+    world.quiet().await?;
+    // The set serves, and the CRM takes its time to hear what it reads.
+    world.control().fault(Fault {
+        service: Service::Dataverse,
+        method: None,
+        path_prefix: "/api/data/v9.2/sdkmessageprocessingsteps".into(),
+        skip: 0,
+        count: Some(1),
+        kind: FaultKind::Delay { ms: 5_000 },
+    });
+    operator(&world, OPPORTUNITY, WITH_TEAM)?;
+    serves(&world, 2).await?;
+    // The deal is read with the new set, by a bell of its own, before it has a seller.
+    let edit = json!({ "estimatedvalue": 77_000 });
+    world.control().seller_updates("opportunity", &row, &edit)?;
+    world
+        .until("the edit", |control| {
+            let value = &control.referral(&referral)?["details"]["dealValue"];
+            (value.as_f64() == Some(77_000.0)).then_some(())
+        })
+        .await?;
+    let seller = json!({
+        "new_name": "seller",
+        "new_OpportunityId@odata.bind": format!("/opportunities({row})"),
+        "new_UserId@odata.bind": format!("/systemusers({})", user(&world, "Rita")),
+    });
+    world.control().seller_creates(TEAM, &seller)?;
+    world
+        .until("Rita", has_seller(&referral, "rita@partner.example"))
+        .await?;
+    world.quiet().await?;
+    world.end().await
 }
 
 #[tokio::test(flavor = "multi_thread")]

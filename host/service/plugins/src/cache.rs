@@ -8,6 +8,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use hmac::{Hmac, Mac};
 use rand::TryRngCore;
@@ -96,9 +97,10 @@ impl Cache {
     ) -> Option<Component> {
         let path = self.path(wasm_sha256);
         let mut bytes = Vec::new();
-        File::open(&path)
-            .and_then(|mut file| file.read_to_end(&mut bytes))
-            .ok()?;
+        let mut file = File::open(&path).ok()?;
+        file.read_to_end(&mut bytes).ok()?;
+        // What is in use is young, however long ago it was compiled. Best effort: it costs a compilation when it is pruned.
+        let _ = file.set_modified(SystemTime::now());
         let component = self.trusted(engine, wasm_sha256, &bytes);
         if component.is_none() {
             tracing::warn!(file = %path.display(), "a compiled plugin in the cache is not ours or is damaged: it is compiled anew");
@@ -172,7 +174,7 @@ impl Cache {
         fs::rename(&unfinished, &path)
     }
 
-    /// Oldest first; a set of plugins is a dozen files. Notes are files of their own kind, so that they push no compiled code out.
+    /// What was used longest ago first; a set of plugins is a dozen files. Notes are files of their own kind, so that they push no compiled code out.
     fn prune(&self, notes: bool) {
         let Ok(entries) = fs::read_dir(&self.dir) else {
             return;
@@ -314,4 +316,45 @@ fn private(path: &Path, should: u32) -> Result<(), CacheError> {
 fn private(_path: &Path, _should: u32) -> Result<(), CacheError> {
     // Elsewhere the user's own data directory is private by inheritance.
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::engine::bare_engine;
+
+    /// The smallest component that there is.
+    const NOTHING: &[u8] = b"\0asm\x0d\0\x01\0";
+
+    #[test]
+    fn what_is_in_use_is_not_pushed_out_by_what_was_compiled_later() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = bare_engine().unwrap();
+        let cache = Cache::open(dir.path().join("compiled"), &engine).unwrap();
+        let code = engine.precompile_component(NOTHING).unwrap();
+        let name = |number: usize| {
+            let mut name = [0; 32];
+            name[..8].copy_from_slice(&number.to_le_bytes());
+            name
+        };
+        // Used long ago, the first of all longest ago.
+        for number in 0..CACHED_FILES_MAX {
+            cache.store(&code, &name(number));
+            let seconds = u64::try_from(number).unwrap();
+            File::options()
+                .write(true)
+                .open(cache.path(&name(number)))
+                .and_then(|file| {
+                    file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+                })
+                .unwrap();
+        }
+        assert!(cache.load(&engine, &name(0)).is_some());
+        cache.store(&code, &name(CACHED_FILES_MAX));
+        assert!(cache.path(&name(0)).exists(), "it was used just now");
+        assert!(!cache.path(&name(1)).exists(), "somebody has to go");
+        assert!(cache.path(&name(2)).exists());
+    }
 }

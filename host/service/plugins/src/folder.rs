@@ -3,6 +3,7 @@
 //! Watch → settle → scan → load → propose → follow what the ledger says → swap. Events of the file system only wake the keeper; the truth is a scan by name, size, time and inode,
 //! and then by content. A file is read once, and only those bytes are used.
 
+mod caught;
 mod events;
 mod keeper;
 mod once;
@@ -114,6 +115,9 @@ impl PluginFolder {
 
     /// The same, and the folder only proposes: what serves is what the ledger says. Where that cannot be loaded, [`PluginFolder::behind`] says so.
     ///
+    /// Where the ledger has a set, only that is waited for: it serves at once, and the folder's own files are tried behind it, however long one of
+    /// them takes. [`PluginFolder::reload`] waits for them as well.
+    ///
     /// # Errors
     /// As [`PluginFolder::open`]; or the ledger does not answer.
     pub fn open_with(
@@ -141,7 +145,7 @@ impl PluginFolder {
             alarm(wakes.clone()),
             Box::new(on_event),
         );
-        keeper.first_look()?;
+        keeper.begin()?;
         let keeper = std::thread::Builder::new()
             .name("plugin-folder".to_owned())
             .spawn(move || keeper.keep(&woken))

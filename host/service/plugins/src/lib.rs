@@ -47,6 +47,7 @@ pub mod trial;
 mod twice;
 
 mod cache;
+mod chatter;
 mod compile;
 pub mod compiler;
 mod declared;

@@ -1,5 +1,7 @@
 //! What a plugin may cost. Limits that an operator may move for one plugin are in [`Limits`]; the others are constants.
 
+use std::time::Duration;
+
 /// Budgets of one plugin. An operator moves them in `NAME.toml` under `[limits]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -81,6 +83,12 @@ pub(crate) const REUSE_MAX: u32 = 1_000;
 pub(crate) const LOG_LINE_BYTES: usize = 1 << 10;
 /// What one call may log; the rest is counted.
 pub(crate) const LOG_CALL_BYTES: usize = 16 << 10;
+
+/// Lines of one plugin that a minute takes, of all deals together: ten for each second are more than anybody reads.
+pub(crate) const LOG_LINES_PER_MINUTE: usize = 600;
+
+/// A warm instance that nobody has asked for so long is dropped: most of its memory is a guest's own.
+pub(crate) const IDLE_MAX: Duration = Duration::from_secs(5 * 60);
 
 /// What a guest with inert WASI may print at once.
 pub(crate) const PRINTED_BYTES_MAX: usize = 64 << 10;

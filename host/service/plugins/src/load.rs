@@ -1,6 +1,6 @@
 //! How bytes become a plugin: scan, compile, link, ask who it is, settle its settings, ask what it needs, run its examples.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use wasmtime::component::InstancePre;
@@ -112,6 +112,7 @@ impl Known {
             guest,
             health: Health::default(),
             pace: Pace::default(),
+            chatter: Mutex::default(),
         };
         let examples = if outline.has_examples {
             examples::run(&plugin, &manifest)?

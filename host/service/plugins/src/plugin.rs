@@ -9,13 +9,16 @@ use cosell_sync::deal::Timestamp;
 use wasmtime::component::InstancePre;
 
 use crate::bindings::cosell::mapping::types as wit;
+use crate::chatter::Chatter;
 use crate::convert::{given, heard};
 use crate::declared::Declared;
 use crate::engine::Engine;
 use crate::health::Health;
 use crate::inert::{self, Wasi};
 use crate::instance::{GuestState, Instance, LogBook, Places, Source};
-use crate::limits::{ASK_ROUNDS_MAX, Allowance, Limits, REUSE_MAX};
+use crate::limits::{
+    ASK_ROUNDS_MAX, Allowance, IDLE_MAX, LOG_CALL_BYTES, LOG_LINES_PER_MINUTE, Limits, REUSE_MAX,
+};
 use crate::pace::Pace;
 use crate::question::Asking;
 use crate::stop::{FaultKind, PluginFault, Speaker, Stop, StopKind};
@@ -100,6 +103,7 @@ pub(crate) struct Plugin {
     pub(crate) guest: Guest,
     pub(crate) health: Health,
     pub(crate) pace: Pace,
+    pub(crate) chatter: Mutex<Chatter>,
 }
 
 /// What instances are made from, and those that are warm.
@@ -110,30 +114,51 @@ pub(crate) struct Guest {
     pub(crate) limits: Limits,
     /// What an engine runs; None: the component is the mapping itself.
     pub(crate) source: Option<Arc<Source>>,
-    idle: Arc<Idle>,
+    idle: Arc<Idle<Instance>>,
 }
 
-/// Warm instances by connection: what a guest remembers of one partner's deals, it never tells another's.
-#[derive(Default)]
-struct Idle(Mutex<BTreeMap<String, Vec<Instance>>>);
+/// Warm instances by connection, each with the moment since when nobody asks it, the latest last: what a guest remembers of one partner's deals, it
+/// never tells another's.
+struct Idle<I>(Mutex<BTreeMap<String, Vec<(Instant, I)>>>);
 
-impl Idle {
-    fn of_all(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Vec<Instance>>> {
+impl<I> Default for Idle<I> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<I> Idle<I> {
+    fn of_all(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Vec<(Instant, I)>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self, connection: &str) -> Option<Instance> {
-        self.of_all().get_mut(connection)?.pop()
+    /// The one that was asked last: those that are too many grow old.
+    fn take(&self, connection: &str) -> Option<I> {
+        let (_, instance) = self.of_all().get_mut(connection)?.pop()?;
+        Some(instance)
     }
 
     /// Drops it when there are `most` already.
-    fn put(&self, connection: &str, instance: Instance, most: usize) {
+    fn put(&self, connection: &str, instance: I, now: Instant, most: usize) {
         let mut all = self.of_all();
         match all.get_mut(connection) {
             Some(idle) if idle.len() >= most => {}
-            Some(idle) => idle.push(instance),
-            None => drop(all.insert(connection.to_owned(), vec![instance])),
+            Some(idle) => idle.push((now, instance)),
+            None => drop(all.insert(connection.to_owned(), vec![(now, instance)])),
         }
+    }
+
+    /// Takes away those that nobody has asked for so long.
+    fn grown_old(&self, now: Instant, after: Duration) -> Vec<I> {
+        let mut all = self.of_all();
+        let mut old = Vec::new();
+        for idle in all.values_mut() {
+            let is_old =
+                |(since, _): &mut (Instant, I)| now.saturating_duration_since(*since) >= after;
+            old.extend(idle.extract_if(.., is_old).map(|(_, instance)| instance));
+        }
+        all.retain(|_, idle| !idle.is_empty());
+        old
     }
 }
 
@@ -224,8 +249,8 @@ impl Guest {
         if spent {
             return self.replace(connection, instance);
         }
-        self.idle
-            .put(connection, instance, self.engine.thread_count());
+        let room = self.engine.thread_count();
+        self.idle.put(connection, instance, Instant::now(), room);
     }
 
     /// Another one in its place, brought up while nobody waits: taking a guest down and bringing one up costs more than most questions.
@@ -238,7 +263,7 @@ impl Guest {
             // A guest that cannot be brought up is told by the call that needs it.
             if let Ok(mut fresh) = Instance::start(&pre, &limits, source.as_deref()) {
                 fresh.prepare_as(&spent, &places);
-                idle.put(&connection, fresh, room);
+                idle.put(&connection, fresh, Instant::now(), room);
             }
             drop((spent, passing));
         });
@@ -247,6 +272,11 @@ impl Guest {
     /// Those of one connection.
     pub(crate) fn drop_connection(&self, connection: &str) {
         self.idle.of_all().remove(connection);
+    }
+
+    /// Those that nobody has asked for a while. Taking a guest down takes its time: not for a thread that answers.
+    pub(crate) fn drop_old(&self) {
+        drop(self.idle.grown_old(Instant::now(), IDLE_MAX));
     }
 
     pub(crate) fn drop_warm(&self) {
@@ -354,7 +384,22 @@ impl Plugin {
 
     fn tell(&self, question: &str, log: &LogBook) {
         let plugin = self.id();
-        for (level, line) in &log.lines {
+        // What the host's own log leaves out takes no room from what it does not.
+        let lines: Vec<_> = log
+            .lines
+            .iter()
+            .filter(|(level, _)| is_written(*level))
+            .collect();
+        let lost = usize::try_from(log.dropped).unwrap_or(usize::MAX);
+        let heard = self
+            .chatter
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .hear(Instant::now(), lines.len(), lost);
+        if heard.dropped_before > 0 {
+            tracing::warn!(target: "cosell::plugin", plugin, dropped.lines = heard.dropped_before, "{} lines more were dropped in the minute that it logged too much", heard.dropped_before);
+        }
+        for (level, line) in lines.into_iter().take(heard.lines) {
             match level {
                 wit::Level::Debug => {
                     tracing::debug!(target: "cosell::plugin", plugin, question, "{line}")
@@ -370,9 +415,19 @@ impl Plugin {
                 }
             }
         }
-        if log.dropped > 0 {
-            tracing::warn!(target: "cosell::plugin", plugin, question, dropped.lines = log.dropped, "it logged too much; the rest was dropped");
+        if heard.is_first_drop {
+            tracing::warn!(target: "cosell::plugin", plugin, question, "it logs too much: a call may log {} KiB and a minute {LOG_LINES_PER_MINUTE} lines; the rest is dropped, and counted", LOG_CALL_BYTES >> 10);
         }
+    }
+}
+
+fn is_written(level: wit::Level) -> bool {
+    use tracing::{Level, enabled};
+    match level {
+        wit::Level::Debug => enabled!(target: "cosell::plugin", Level::DEBUG),
+        wit::Level::Info => enabled!(target: "cosell::plugin", Level::INFO),
+        wit::Level::Warn => enabled!(target: "cosell::plugin", Level::WARN),
+        wit::Level::Error => enabled!(target: "cosell::plugin", Level::ERROR),
     }
 }
 
@@ -388,5 +443,29 @@ pub(crate) fn context(
         settings: settings.to_vec(),
         found: given::found(&asking.found, plugin, &declared.asks),
         more: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warm_instance_that_nobody_asks_grows_old_and_one_that_is_asked_does_not() {
+        let idle = Idle::default();
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let old = |seconds| idle.grown_old(at(seconds), Duration::from_secs(300));
+        idle.put("here", 1, at(0), 2);
+        idle.put("here", 2, at(0), 2);
+        idle.put("here", 3, at(0), 2);
+        idle.put("there", 4, at(100), 2);
+        assert_eq!(idle.take("here"), Some(2), "of three, two are kept");
+        idle.put("here", 2, at(200), 2);
+        assert!(old(299).is_empty());
+        assert_eq!(old(300), [1]);
+        assert_eq!(old(400), [4]);
+        assert_eq!(idle.take("there"), None);
+        assert_eq!(idle.take("here"), Some(2));
     }
 }

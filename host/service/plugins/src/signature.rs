@@ -72,6 +72,13 @@ pub struct Trust {
     pub keys: Vec<TrustedKey>,
 }
 
+impl Trust {
+    /// Whether this key, as it is written, is one of them.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.keys.iter().any(|one| one.text == key)
+    }
+}
+
 /// What is known about who vouches for a file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Vouched {

@@ -8,7 +8,8 @@ use cosell_plugins::{
     Engine, EngineSettings, FolderSettings, Ledger, Limits, PluginEvent, PluginFolder, PluginSet,
     Serving, Stranger, What, strangers,
 };
-use cosell_store::{LaneFilter, Opened, StoreUrl};
+use cosell_store::{LaneFilter, Millis, Opened, StoreUrl};
+use cosell_sync::deal::Timestamp;
 use cosell_sync::delta::Order;
 use tokio::sync::{mpsc, watch};
 use tracing::{error, warn};
@@ -24,8 +25,12 @@ use crate::verbs::Pages;
 
 /// How often a host looks whether another one, or a person, has changed the set of plugins.
 const FOLLOW: Duration = Duration::from_secs(2);
+/// What lies between two readings of clocks.
+const CLOCKS_MS: Millis = 1_000;
 /// What waits for a person, or was told to: woken when the set of plugins changes, and once after each start, when the configuration may have changed.
 const PUT_ASIDE: [&str; 3] = ["parked", "held", "paused"];
+/// What a run has read, or is reading, and nobody else wakes.
+const READ: [&str; 3] = ["settled", "waiting", "running"];
 
 /// A desk as [`desk`] makes it, and the set that would serve if this file were dropped into the plugin folder.
 ///
@@ -62,6 +67,8 @@ pub async fn propose_folder(
             source,
         })?;
     let folder = keep_folder(config, &opened, Voice::All, |_| {}).await?;
+    // Where a set serves already, the folder is tried behind it.
+    folder.reload().await;
     Ok((folder.current().generation(), folder.refused()))
 }
 
@@ -179,7 +186,9 @@ pub(super) async fn follow_set(desk: Arc<Desk>, mut stop: watch::Receiver<bool>)
     }
 }
 
-/// After each swap: what the new set reads is subscribed to first (S31), and what was parked is tried again (S26). The first round is the start itself.
+/// After each swap: what the new set reads is subscribed to first (S31), and then what was parked is tried again (S26), so that a deal that is read
+/// with new columns is told of their changes from then on. Deals that were read with them in between, by a bell of their own, are looked at once more.
+/// The first round is the start itself.
 pub(super) async fn follow_plugins(
     desk: Arc<Desk>,
     config: Config,
@@ -187,6 +196,10 @@ pub(super) async fn follow_plugins(
     mut stop: watch::Receiver<bool>,
 ) {
     let mut subscribed = Registered::default();
+    let mut has_swapped = false;
+    // What is registered, and since when deals may have been read with more than that.
+    let mut told_of = None;
+    let mut read_since: Option<Millis> = None;
     // With every sweep: what is told elsewhere is found by the sweep, and told to us again from then on.
     let mut doubt = tokio::time::interval(config.sweep.partner_center);
     doubt.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -195,6 +208,7 @@ pub(super) async fn follow_plugins(
         let mut again = None;
         // Without the set it is not known what to follow; it is, with the swap that loads it.
         let known = desk.plugins.behind().is_none();
+        let needs = desk.plugins.followed().needs;
         for settings in config.connections.iter().filter(|_| known) {
             if let Err(error) = subscribe(&desk, &config, settings, &mut subscribed).await {
                 let soon = retry_after(&desk, &error);
@@ -207,6 +221,18 @@ pub(super) async fn follow_plugins(
                 );
             }
         }
+        if known && again.is_none() {
+            let before = told_of.replace(Arc::clone(&needs));
+            if let Some(since) = read_since.take()
+                && before.is_some_and(|before| before != needs)
+            {
+                wake_since(&desk, since).await;
+            }
+        }
+        // Also where it cannot be subscribed just now: the sweep covers what is not told, and a deal does not wait for it.
+        if std::mem::take(&mut has_swapped) {
+            wake_parked(&desk).await;
+        }
         let again = again.map(|wait| tokio::time::Instant::now() + wait);
         loop {
             tokio::select! {
@@ -218,11 +244,15 @@ pub(super) async fn follow_plugins(
                 }
                 event = events.recv() => match event {
                     Some(event) if matches!(event.what, What::Swapped { .. }) => {
-                        wake_parked(&desk).await;
+                        read_since.get_or_insert(moment_of(&desk, &event));
+                        has_swapped = true;
                         break;
                     }
                     // What is tried on some deals may read other columns.
-                    Some(event) if event.what == What::Candidate && event.file.is_empty() => break,
+                    Some(event) if event.what == What::Candidate && event.file.is_empty() => {
+                        read_since.get_or_insert(moment_of(&desk, &event));
+                        break;
+                    }
                     // A component that was looked at, and changed nothing.
                     Some(_) => {}
                     None => return,
@@ -243,6 +273,27 @@ fn retry_after(desk: &Desk, error: &Trouble) -> Duration {
     }
 }
 
+/// When it happened by the store's clock, or a little earlier: the two clocks are read one after the other.
+fn moment_of(desk: &Desk, event: &PluginEvent) -> Millis {
+    let age = Timestamp::now().as_millisecond() - event.at.as_millisecond();
+    desk.now() - age.max(0) - CLOCKS_MS
+}
+
+/// Nobody told of what these deals were read with: what changed in it since then is found by one more look.
+async fn wake_since(desk: &Desk, since: Millis) {
+    for id in desk.connections.keys() {
+        let filter = LaneFilter {
+            states: READ.into_iter().map(str::to_owned).collect(),
+            since: Some(since),
+            ..LaneFilter::default()
+        };
+        if !wake_all(desk, id, filter).await {
+            return;
+        }
+    }
+    desk.rope.notify_one();
+}
+
 /// Lanes that a person has to look at are tried again: what stood in their way may be gone (S26).
 pub async fn wake_parked(desk: &Desk) {
     for (id, connection) in &desk.connections {
@@ -256,25 +307,33 @@ pub async fn wake_parked(desk: &Desk) {
                 .collect(),
             ..LaneFilter::default()
         };
-        let mut pages = Pages::of(&*desk.store, id, filter);
-        loop {
-            let page = match pages.next().await {
-                Ok(Some(page)) => page,
-                Ok(None) => break,
-                Err(error) => {
-                    return error!(error = %error, "parked deals could not be woken after a change of plugins");
-                }
-            };
-            for lane in page {
-                let woken = desk
-                    .store
-                    .wake(id, lane.lane, cosell_store::PLUGINS_CHANGED)
-                    .await;
-                if let Err(error) = woken {
-                    error!(error = %error, lane = lane.lane.0, "a parked deal could not be woken");
-                }
-            }
+        if !wake_all(desk, id, filter).await {
+            return;
         }
     }
     desk.rope.notify_one();
+}
+
+/// False: the store is away.
+async fn wake_all(desk: &Desk, connection: &str, filter: LaneFilter) -> bool {
+    let mut pages = Pages::of(&*desk.store, connection, filter);
+    loop {
+        let page = match pages.next().await {
+            Ok(Some(page)) => page,
+            Ok(None) => return true,
+            Err(error) => {
+                error!(error = %error, "deals could not be woken after a change of plugins");
+                return false;
+            }
+        };
+        for lane in page {
+            let woken = desk
+                .store
+                .wake(connection, lane.lane, cosell_store::PLUGINS_CHANGED)
+                .await;
+            if let Err(error) = woken {
+                error!(error = %error, lane = lane.lane.0, "a deal could not be woken");
+            }
+        }
+    }
 }

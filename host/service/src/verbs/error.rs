@@ -162,6 +162,14 @@ pub enum VerbError {
         /// Which.
         plugin: String,
     },
+    /// What a candidate was judged beside serves no more.
+    #[error(
+        "{plugin} was judged beside another set than the one that serves now; it is judged anew, and then its rule decides"
+    )]
+    JudgedBesideAnother {
+        /// Which.
+        plugin: String,
+    },
     /// Not exactly one quarantined version is called so.
     #[error("\"{asked}\" does not name one quarantined version; {}", one_of("there is", "there is none", .known))]
     NotOut {

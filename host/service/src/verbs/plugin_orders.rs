@@ -1,7 +1,7 @@
 //! `cosell plugin promote`, `rollback`, `quarantine`: what people order about the set. Each order is one transaction that makes the next generation;
 //! hosts follow within seconds.
 
-use cosell_plugins::generation::{is_called, promoted, without_version};
+use cosell_plugins::generation::{is_called, pair, promoted, without_version};
 use cosell_plugins::ledger::{Quarantine, Step};
 use cosell_plugins::{Generation, Member, What, short_hash};
 use cosell_store::{GENERATIONS_KEPT, Quarantined, SetEvent, Store, StoreError, system_clock};
@@ -40,13 +40,18 @@ pub async fn promote_plugin(
             known: candidates.iter().map(|one| one.file.clone()).collect(),
         });
     };
-    promote(&*archive.store, candidate, by, "a person said so").await
+    promote(&*archive.store, candidate, None, by, "a person said so").await
 }
 
-/// Makes the generation in which a candidate serves.
+/// Makes the generation in which a candidate serves. `judged`: the pair, as [`pair`] names it, whose judgement says so; what was judged beside another
+/// set says nothing about this one. None: a person says so.
+///
+/// # Errors
+/// [`VerbError::NoCandidate`]; [`VerbError::JudgedBesideAnother`]; [`VerbError::Store`].
 pub(crate) async fn promote(
     store: &dyn Store,
     candidate: &Member,
+    judged: Option<&str>,
     by: &str,
     why: &str,
 ) -> Result<SetChanged, VerbError> {
@@ -61,6 +66,9 @@ pub(crate) async fn promote(
             });
         }
         let named = named(candidate);
+        if judged.is_some_and(|judged| judged != pair(members, candidate)) {
+            return Err(VerbError::JudgedBesideAnother { plugin: named });
+        }
         Ok(Order {
             members: promoted(members, candidate),
             what: What::Promoted,
@@ -196,21 +204,30 @@ pub async fn quarantine_plugin(
             None if out.is_candidate() => "what serves goes on serving".to_owned(),
             None => "nothing served in its place before".to_owned(),
         };
+        // A ban is of bytes, and these go on serving under another operator file: it would take that out as well.
+        let serves_on = rest.iter().find(|one| one.sha256 == out.sha256);
+        let what_else = serves_on.map_or_else(String::new, |one| {
+            format!(
+                "; nothing is banned, because the same bytes serve with other settings: to take those out as well, give the order once more, go back with `cosell plugin rollback`, or take {} out of the folder",
+                one.file
+            )
+        });
+        let ban = Quarantine {
+            sha256: out.sha256.clone(),
+            file: out.file.clone(),
+            plugin: out.detail.plugin.clone(),
+            why: format!("{by}: {why}"),
+            is_released: false,
+        };
         Ok(Order {
-            members: rest,
+            members: rest.clone(),
             what: What::Quarantined,
             about: Some(out.clone()),
             message: format!(
-                "{} is quarantined by order of {by}: {why}; {instead}",
+                "{} is quarantined by order of {by}: {why}; {instead}{what_else}",
                 named(out)
             ),
-            quarantine: Some(Quarantine {
-                sha256: out.sha256.clone(),
-                file: out.file.clone(),
-                plugin: out.detail.plugin.clone(),
-                why: format!("{by}: {why}"),
-                is_released: false,
-            }),
+            quarantine: serves_on.is_none().then_some(ban),
         })
     })
     .await
@@ -344,3 +361,6 @@ fn named(member: &Member) -> String {
     let (plugin, version) = (&member.detail.plugin, &member.detail.version);
     format!("plugin \"{plugin}\" {version} ({})", member.file)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,10 +3,10 @@
 mod laws;
 mod out;
 mod service;
+mod trust;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
@@ -14,6 +14,7 @@ use arc_swap::ArcSwap;
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
+use super::caught::{caught, our_fault};
 use super::events::{PluginEvent, What};
 use super::propose::{Entry, Held as Holding, Proposal, propose};
 use super::scan::{Print, Scan, read_operator, scan};
@@ -67,6 +68,8 @@ pub(super) struct Keeper {
     loaded: BTreeMap<Key, Kept>,
     /// Something serves, be it nothing.
     has_begun: bool,
+    /// The folder was looked at since the start.
+    has_looked: bool,
     /// What the folder held at the last look is written down, with whatever follows from it.
     is_heard: bool,
     /// Versions that fail, and that nothing was done about yet: the ledger may be away just then.
@@ -143,19 +146,29 @@ impl Keeper {
             files: BTreeMap::new(),
             loaded: BTreeMap::new(),
             has_begun: false,
+            has_looked: false,
             is_heard: false,
             failing: Vec::new(),
         }
     }
 
-    /// Loads what is there without waiting: at the start nobody is copying, and whoever is rings again.
-    pub(super) fn first_look(&mut self) -> Result<(), FolderError> {
+    /// What the ledger says serves first, and its folder is looked at behind it: a file that takes long to refuse delays no deal. Where the ledger
+    /// says nothing, what serves is what lies in the folder, and is waited for.
+    pub(super) fn begin(&mut self) -> Result<(), FolderError> {
         let found = scan(&self.dir).map_err(|source| FolderError::Unreadable {
             path: self.dir.clone(),
             source,
         })?;
-        self.look(&found, &BTreeSet::new())
-            .map_err(FolderError::Ledger)?;
+        if self.ledger.newest().map_err(FolderError::Ledger)? > 0 {
+            return self.load_newest().map_err(FolderError::Ledger);
+        }
+        self.first_look(&found).map_err(FolderError::Ledger)
+    }
+
+    /// Tries what is there without waiting: at the start nobody is copying, and whoever is rings again.
+    fn first_look(&mut self, found: &Scan) -> Result<(), LedgerError> {
+        self.has_looked = true;
+        self.look(found, &BTreeSet::new())?;
         // Their files went while nobody looked.
         for file in rejected::left_behind(&self.dir, |file| found.contains_key(file)) {
             rejected::remove(&self.dir, &file);
@@ -165,44 +178,79 @@ impl Keeper {
     }
 
     pub(super) fn keep(&mut self, woken: &mpsc::Receiver<Wake>) {
+        if !self.has_looked
+            && let Err(words) = caught(|| self.look_for_the_first_time())
+        {
+            failed(&words);
+        }
         loop {
             let mut waiting = Vec::new();
-            let is_to_look = match woken.recv_timeout(self.settings.rescan) {
-                Ok(Wake::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => return,
-                Ok(Wake::Reload(done)) => {
-                    waiting.push(done);
-                    true
-                }
-                Ok(Wake::Follow) => {
-                    let followed = self.follow();
-                    self.say_if_lost(followed);
-                    false
-                }
-                Ok(Wake::Concern(concern)) => {
-                    self.hear(concern);
-                    false
-                }
-                Ok(Wake::Changed) | Err(mpsc::RecvTimeoutError::Timeout) => true,
-            };
-            if is_to_look {
-                match self.settled(woken, &mut waiting) {
-                    Ok(Some((found, moving))) => {
-                        let looked = self.look(&found, &moving);
-                        self.say_if_lost(looked);
-                    }
-                    Ok(None) => return,
-                    // The folder is away for a moment (a mount, a redeployment): what serves goes on serving.
-                    Err(error) => {
-                        tracing::warn!(dir = %self.dir.display(), why = %error, "the plugin folder cannot be read; the set stays as it is")
-                    }
-                }
+            match caught(|| self.turn(woken, &mut waiting)) {
+                Ok(true) => {}
+                Ok(false) => return,
+                // What it was about is looked at anew with the next wake-up.
+                Err(words) => failed(&words),
             }
-            self.roll_back();
             for done in waiting {
                 // Whoever asked may have gone.
                 let _ = done.send(());
             }
         }
+    }
+
+    fn look_for_the_first_time(&mut self) {
+        match scan(&self.dir) {
+            Ok(found) => {
+                let looked = self.first_look(&found);
+                self.say_if_lost(looked);
+            }
+            Err(error) => self.say_unreadable(&error),
+        }
+    }
+
+    /// Waits for what wakes it, and does what follows. False: stop.
+    fn turn(
+        &mut self,
+        woken: &mpsc::Receiver<Wake>,
+        waiting: &mut Vec<oneshot::Sender<()>>,
+    ) -> bool {
+        let is_to_look = match woken.recv_timeout(self.settings.rescan) {
+            Ok(Wake::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => return false,
+            Ok(Wake::Reload(done)) => {
+                waiting.push(done);
+                true
+            }
+            Ok(Wake::Follow) => {
+                let followed = self.follow();
+                self.say_if_lost(followed);
+                false
+            }
+            Ok(Wake::Concern(concern)) => {
+                self.hear(concern);
+                false
+            }
+            Ok(Wake::Changed) | Err(mpsc::RecvTimeoutError::Timeout) => true,
+        };
+        if is_to_look {
+            match self.settled(woken, waiting) {
+                Ok(Some((found, moving))) => {
+                    let looked = self.look(&found, &moving);
+                    self.say_if_lost(looked);
+                }
+                Ok(None) => return false,
+                Err(error) => self.say_unreadable(&error),
+            }
+        }
+        self.roll_back();
+        for plugin in self.loaded.values() {
+            plugin.0.guest.drop_old();
+        }
+        true
+    }
+
+    /// The folder is away for a moment (a mount, a redeployment): what serves goes on serving.
+    fn say_unreadable(&self, error: &io::Error) {
+        tracing::warn!(dir = %self.dir.display(), why = %error, "the plugin folder cannot be read; the set stays as it is");
     }
 
     /// What serves goes on serving while nobody can be asked.
@@ -218,6 +266,16 @@ impl Keeper {
         woken: &mpsc::Receiver<Wake>,
         waiting: &mut Vec<oneshot::Sender<()>>,
     ) -> io::Result<Option<(Scan, BTreeSet<String>)>> {
+        // A hundred files that are copied ring a hundred times and more: one look is for all of them.
+        loop {
+            match woken.try_recv() {
+                Ok(Wake::Stop) | Err(mpsc::TryRecvError::Disconnected) => return Ok(None),
+                Ok(Wake::Reload(done)) => waiting.push(done),
+                Ok(Wake::Concern(concern)) => self.hear(concern),
+                Ok(Wake::Changed | Wake::Follow) => {}
+                Err(mpsc::TryRecvError::Empty) => break,
+            }
+        }
         let mut before = scan(&self.dir)?;
         if self.knows(&before) {
             return Ok(Some((before, BTreeSet::new())));
@@ -316,7 +374,22 @@ impl Keeper {
             .map(|generation| generation.members))
     }
 
+    /// A bug in the compiler or in us must not end the watching, nor keep the other files from being tried.
     fn try_file(
+        &mut self,
+        file: &str,
+        print: Print,
+        said: Option<&[Said]>,
+        is_stranger: bool,
+    ) -> Result<(), LedgerError> {
+        caught(|| self.examine(file, print, said, is_stranger)).unwrap_or_else(|words| {
+            // As it is, it is not tried again.
+            self.held(file).print = Some(print);
+            self.refuse(file, our_fault(file, words))
+        })
+    }
+
+    fn examine(
         &mut self,
         file: &str,
         print: Print,
@@ -359,26 +432,29 @@ impl Keeper {
             self.held(file).state = State::Old;
             return Ok(());
         }
-        if let Some(rejection) = self.quarantined(file)? {
-            return self.refuse(file, rejection);
-        }
+        let quarantined = self.quarantined(file)?;
         let operator_text = self
             .held(file)
             .content
             .as_ref()
             .and_then(|(_, text)| text.clone())
             .unwrap_or_default();
-        match Operator::read(&operator_text) {
-            Ok(operator) if !operator.enabled => {
-                rejected::remove(&self.dir, file);
-                let held = self.held(file);
-                let was_refused = held.is_refused();
-                held.state = State::Off;
-                if was_refused {
-                    self.refused_no_more(file, "is switched off in its operator file");
-                }
-                Ok(())
+        let operator = Operator::read(&operator_text);
+        // Also where its bytes are quarantined: what is switched off retires.
+        if operator.as_ref().is_ok_and(|operator| !operator.enabled) {
+            rejected::remove(&self.dir, file);
+            let held = self.held(file);
+            let was_refused = held.is_refused();
+            held.state = State::Off;
+            if was_refused {
+                self.refused_no_more(file, "is switched off in its operator file");
             }
+            return Ok(());
+        }
+        if let Some(rejection) = quarantined {
+            return self.refuse(file, rejection);
+        }
+        match operator {
             Ok(operator) => match self.load(&offer, &operator) {
                 Ok(passed) => {
                     self.accept(file, offer, &operator, passed);
@@ -402,7 +478,6 @@ impl Keeper {
         }
     }
 
-    /// A bug in the compiler or in us must not end the watching.
     fn load(&self, offer: &Offer, operator: &Operator) -> Result<Passed, Rejection> {
         // Nothing of it runs, and nothing of it is compiled, before it is known whose it is.
         let vouched = offer
@@ -412,25 +487,12 @@ impl Keeper {
                 hash: Some(hex::encode(offer.digest())),
                 ..why
             })?;
-        let loading = AssertUnwindSafe(|| {
-            let loaded = load(&self.engine, offer, operator)?;
-            let unlawful = self.self_test(&loaded.plugin, operator)?;
-            Ok(Passed {
-                loaded,
-                vouched,
-                unlawful,
-            })
-        });
-        catch_unwind(loading).unwrap_or_else(|_| {
-            Err(Rejection {
-                file: offer.file.clone(),
-                ..Rejection::new(
-                    Phase::Compile,
-                    RejectionKind::Compile,
-                    "the host itself failed over this file",
-                )
-                .with_hint("please report it, with the file if you can; the log has the place")
-            })
+        let loaded = load(&self.engine, offer, operator)?;
+        let unlawful = self.self_test(&loaded.plugin, operator)?;
+        Ok(Passed {
+            loaded,
+            vouched,
+            unlawful,
         })
     }
 
@@ -575,4 +637,8 @@ impl Keeper {
             (self.on_event)(event);
         }
     }
+}
+
+fn failed(words: &str) {
+    tracing::error!(why = %words, "the keeper of the plugin folder itself failed, and goes on: the set stays as it is; this is a bug, please report it");
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::caught::{caught, our_fault};
 use crate::engine::Engine;
 use crate::generation::{Generation, Member, Mode};
 use crate::ledger::{Ledger, LedgerError};
@@ -199,12 +200,28 @@ pub(super) enum NotLoaded {
     Refused(Box<Rejection>),
 }
 
-/// Loads a version from the bytes that are kept.
+/// Loads a version from the bytes that are kept, if it may: nothing of it runs or is compiled before that is known. A bug of ours over it is told as
+/// any other reason.
 pub(super) fn load_member(
     engine: &Engine,
     ledger: &dyn Ledger,
     member: &Member,
+    may: impl FnOnce(&Offer) -> Result<(), Rejection>,
 ) -> Result<Loaded, NotLoaded> {
+    let refused = |rejection| NotLoaded::Refused(Box::new(rejection));
+    let loading = || {
+        let offer = kept(ledger, member)?;
+        may(&offer).map_err(refused)?;
+        let operator = Operator::read(&member.operator).map_err(refused)?;
+        load(engine, &offer, &operator)
+            .map(|loaded| Loaded(loaded.plugin))
+            .map_err(refused)
+    };
+    caught(loading).unwrap_or_else(|words| Err(refused(our_fault(&member.file, words))))
+}
+
+/// What the ledger keeps of a version.
+fn kept(ledger: &dyn Ledger, member: &Member) -> Result<Offer, NotLoaded> {
     let refused = |rejection| NotLoaded::Refused(Box::new(rejection));
     let bytes = |hash: &str| {
         ledger.bytes(hash).map_err(NotLoaded::Ledger)?.ok_or_else(|| {
@@ -231,10 +248,7 @@ pub(super) fn load_member(
             .with_hint("`cosell store check` says what else is; restore a backup"),
         ));
     }
-    let operator = Operator::read(&member.operator).map_err(refused)?;
-    load(engine, &offer, &operator)
-        .map(|loaded| Loaded(loaded.plugin))
-        .map_err(refused)
+    Ok(offer)
 }
 
 /// The newest generation of a ledger, loaded: for whoever asks beside the hosts. Serving nothing when there is none. Blocks while it compiles.
@@ -248,7 +262,8 @@ pub fn serving(engine: &Engine, ledger: &dyn Ledger) -> Result<Serving, String> 
     };
     let mut plugins = BTreeMap::new();
     for member in &generation.members {
-        let loaded = load_member(engine, ledger, member)
+        // Whoever only asks puts nothing into service, so nobody has to vouch for it.
+        let loaded = load_member(engine, ledger, member, |_| Ok(()))
             .map_err(|why| format!("{} of the set cannot be loaded here: {why}", member.file))?;
         plugins.insert(Key::of(member), loaded);
     }

@@ -253,3 +253,29 @@ async fn questions_go_on_while_files_change() {
     }
     assert_eq!(house.serving(), ["acme 1.0.9"]);
 }
+
+#[tokio::test]
+async fn where_a_folder_gives_no_events_a_rescan_finds_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, before) = (dir.path().join("plugins"), dir.path().join("before"));
+    std::fs::create_dir(&path).unwrap();
+    let settings = cosell_plugins::FolderSettings {
+        settle: std::time::Duration::from_millis(5),
+        rescan: std::time::Duration::from_millis(20),
+        self_test: false,
+        ..cosell_plugins::FolderSettings::default()
+    };
+    let engine = cosell_plugins::Engine::new(cosell_plugins::EngineSettings::default()).unwrap();
+    let folder = cosell_plugins::PluginFolder::open(engine, &path, settings, |_| {}).unwrap();
+    // What is watched is the directory that was there, and it goes; of the one in its place, as of a mount, nothing is heard.
+    std::fs::rename(&path, &before).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    folder.reload().await;
+    put(&path, "50-acme.wasm", &acme("1.0.0"));
+    let began = std::time::Instant::now();
+    while folder.current().plugins().is_empty() {
+        assert!(began.elapsed() < PATIENCE, "{:?}", folder.refused());
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    assert_eq!(folder.current().plugins()[0].version, "1.0.0");
+}

@@ -39,6 +39,15 @@ impl House {
         Self::open(files, engine, ledger, false)
     }
 
+    /// As a host that was configured so finds what another one has left.
+    pub(crate) fn after(
+        files: &[(&str, Vec<u8>)],
+        settings: EngineSettings,
+        ledger: Arc<dyn Ledger>,
+    ) -> Self {
+        Self::open(files, Engine::new(settings).unwrap(), ledger, false)
+    }
+
     /// As a host opens it: what is new has to keep the laws. Elsewhere guests are as bad as their story wants them.
     pub(crate) fn with_laws(files: &[(&str, Vec<u8>)], engine: Engine) -> Self {
         Self::open(files, engine, Arc::new(Slate::default()), true)

@@ -1,13 +1,17 @@
 //! A store that does not answer for a while: what was seen meanwhile is not forgotten.
 
-use std::sync::{Arc, Mutex};
+use std::future::{Future, poll_fn};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::Poll;
 
 use cosell_plugins::ledger::{Quarantine, Said, Step};
 use cosell_plugins::{Asking, Generation, Ledger, LedgerError, PluginEvent, Slate};
 use cosell_sync::row::RecordKind;
 
 use crate::acme::{bad, good};
-use crate::house::{House, asking, seen};
+use crate::guest::Guest;
+use crate::house::{House, PATIENCE, asking, put, seen};
 
 const FILE: &str = "50-acme.wasm";
 
@@ -17,6 +21,12 @@ struct Moody {
     slate: Slate,
     /// Which question is not answered, after so many more that are.
     away: Mutex<Option<(&'static str, usize)>>,
+    /// Over which question it panics, after so many more that are answered, and how often.
+    mad: Mutex<Option<(&'static str, usize, usize)>>,
+    /// It does not say what is quarantined before this is heard.
+    still: Mutex<Option<mpsc::Receiver<()>>>,
+    /// How often it was asked what the folder held: twice with every look.
+    asked: AtomicUsize,
 }
 
 impl Moody {
@@ -24,11 +34,48 @@ impl Moody {
         *self.away.lock().unwrap() = Some((question, answers));
     }
 
+    fn goes_mad(&self, question: &'static str, answers: usize, times: usize) {
+        *self.mad.lock().unwrap() = Some((question, answers, times));
+    }
+
+    fn stands_still(&self) -> mpsc::Sender<()> {
+        let (go_on, told) = mpsc::channel();
+        *self.still.lock().unwrap() = Some(told);
+        go_on
+    }
+
     fn comes_back(&self) {
         *self.away.lock().unwrap() = None;
+        *self.mad.lock().unwrap() = None;
+    }
+
+    /// Whether it panics over this question.
+    fn is_mad(&self, question: &str) -> bool {
+        match &mut *self.mad.lock().unwrap() {
+            Some((over, 0, times)) if *over == question && *times > 0 => {
+                *times -= 1;
+                true
+            }
+            Some((over, answers, _)) if *over == question && *answers > 0 => {
+                *answers -= 1;
+                false
+            }
+            _ => false,
+        }
     }
 
     fn is_there(&self, question: &str) -> Result<&Slate, LedgerError> {
+        assert!(!self.is_mad(question), "a bug over {question}");
+        if question == "said" {
+            self.asked.fetch_add(1, Ordering::SeqCst);
+        }
+        if question == "quarantines" {
+            let still = self.still.lock().unwrap().take();
+            if let Some(still) = still {
+                // A test that fails lets go.
+                let _ = still.recv_timeout(PATIENCE);
+            }
+        }
         match &mut *self.away.lock().unwrap() {
             Some((away, 0)) if *away == question => Err(LedgerError("away".to_owned())),
             Some((away, answers)) if *away == question => {
@@ -135,4 +182,105 @@ async fn a_version_that_fails_while_the_store_is_away_is_rolled_back_when_it_is_
     house.folder.reload().await;
     assert_eq!(house.serving(), ["acme 1.0.0"]);
     assert!(house.refusal().starts_with("[service/quarantined]"));
+}
+
+#[tokio::test]
+async fn a_file_over_which_the_host_itself_fails_is_refused_and_the_next_one_serves() {
+    let ledger = Arc::new(Moody::default());
+    let house = House::with_ledger(&[], ledger.clone());
+    // The look begins with this question, and asks it again about the first file.
+    ledger.goes_mad("quarantines", 1, 1);
+    let first = Guest::of(&["decorate"]).named("first").build();
+    put(house.dir.path(), "40-first.wasm", &first);
+    put(house.dir.path(), FILE, &good("1.0.0"));
+    house.folder.reload().await;
+    assert_eq!(house.serving(), ["acme 1.0.0"]);
+    let refused = house.folder.refused();
+    assert_eq!(refused.len(), 1, "{refused:#?}");
+    assert_eq!(refused[0].file, "40-first.wasm");
+    let why = refused[0].to_string();
+    assert!(
+        why.starts_with("cosell itself failed on this file: a bug over quarantines")
+            && why.contains("report it"),
+        "{why}"
+    );
+    assert!(house.path("40-first.rejected.json").exists());
+}
+
+#[tokio::test]
+async fn a_version_of_the_store_over_which_the_host_itself_fails_leaves_it_behind_and_watching() {
+    let ledger = Arc::new(Moody::default());
+    let files = [(FILE, good("1.0.0"))];
+    drop(House::with_ledger(&files, ledger.clone()));
+    ledger.goes_mad("bytes", 0, usize::MAX);
+    let house = House::with_ledger(&files, ledger.clone());
+    house.folder.reload().await;
+    assert!(house.serving().is_empty());
+    let behind = house.folder.behind().expect("it cannot serve the set");
+    assert!(
+        behind.why.contains("cosell itself failed on this file"),
+        "{}",
+        behind.why
+    );
+    ledger.comes_back();
+    house.folder.reload().await;
+    assert_eq!(house.serving(), ["acme 1.0.0"]);
+    assert_eq!(house.folder.behind(), None);
+}
+
+#[tokio::test]
+async fn a_look_in_which_the_host_itself_fails_is_not_the_last_one() {
+    let ledger = Arc::new(Moody::default());
+    let house = House::with_ledger(&[(FILE, good("1.0.0"))], ledger.clone());
+    ledger.goes_mad("said", 0, usize::MAX);
+    house.drop_file(FILE, good("2.0.0")).await;
+    assert_eq!(house.serving(), ["acme 1.0.0"]);
+    ledger.comes_back();
+    house.folder.reload().await;
+    assert_eq!(house.serving(), ["acme 2.0.0"]);
+}
+
+#[tokio::test]
+async fn the_set_of_the_store_serves_before_a_file_of_the_folder_is_tried() {
+    let ledger = Arc::new(Moody::default());
+    drop(House::with_ledger(&[(FILE, good("1.0.0"))], ledger.clone()));
+    // The first look cannot go on before it is told to.
+    let go_on = ledger.stands_still();
+    let house = House::with_ledger(
+        &[
+            (FILE, good("1.0.0")),
+            ("60-late.wasm", b"not a component".to_vec()),
+        ],
+        ledger.clone(),
+    );
+    assert_eq!(house.serving(), ["acme 1.0.0"]);
+    assert!(house.folder.refused().is_empty());
+    go_on.send(()).unwrap();
+    house.folder.reload().await;
+    assert_eq!(house.folder.refused()[0].file, "60-late.wasm");
+    assert_eq!(house.serving(), ["acme 1.0.0"]);
+    assert_eq!(house.happened(), ["swapped 1", "refused 60-late.wasm"]);
+}
+
+#[tokio::test]
+async fn whoever_rings_a_hundred_times_during_a_look_is_answered_by_the_next_one() {
+    let ledger = Arc::new(Moody::default());
+    let house = House::with_ledger(&[(FILE, good("1.0.0"))], ledger.clone());
+    let before = ledger.asked.load(Ordering::SeqCst);
+    let go_on = ledger.stands_still();
+    let mut rings: Vec<_> = (0..100).map(|_| Box::pin(house.folder.reload())).collect();
+    // Each rings when it is polled; the first look cannot end before it is told to go on.
+    poll_fn(|context| {
+        for ring in &mut rings {
+            assert!(ring.as_mut().poll(context).is_pending());
+        }
+        Poll::Ready(())
+    })
+    .await;
+    go_on.send(()).unwrap();
+    for ring in rings {
+        ring.await;
+    }
+    let looks = (ledger.asked.load(Ordering::SeqCst) - before) / 2;
+    assert!((1..=4).contains(&looks), "{looks} looks");
 }

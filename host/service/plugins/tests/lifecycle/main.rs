@@ -8,6 +8,7 @@ mod acme;
 mod author;
 mod cache;
 mod check;
+mod crowds;
 mod customers;
 mod examples;
 mod folder;

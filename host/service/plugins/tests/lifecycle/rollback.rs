@@ -130,3 +130,20 @@ async fn a_quarantine_outlives_the_host_until_a_person_ends_it() {
     next.folder.reload().await;
     assert_eq!(next.serving(), ["acme 3.0.0"]);
 }
+
+#[tokio::test]
+async fn a_quarantined_file_that_is_switched_off_retires() {
+    let house = House::with(&[(FILE, good("1.0.0"))]);
+    let set = house.drop_file(FILE, bad("2.0.0")).await;
+    about(&set, 0..5).await;
+    house.folder.reload().await;
+    assert_eq!(house.serving(), ["acme 1.0.0"]);
+    house.drop_file("50-acme.toml", "enabled = false\n").await;
+    assert!(house.serving().is_empty(), "{:?}", house.serving());
+    assert!(house.folder.refused().is_empty());
+    assert_eq!(verdict(&house), None);
+    // Off is not forgiven.
+    house.drop_file("50-acme.toml", "enabled = true\n").await;
+    assert!(house.serving().is_empty(), "{:?}", house.serving());
+    assert_eq!(verdict(&house).unwrap()["kind"], "quarantined");
+}

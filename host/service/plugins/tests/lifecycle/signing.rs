@@ -2,9 +2,10 @@
 
 use std::io::Cursor;
 use std::path::Path;
+use std::sync::Arc;
 
-use cosell_plugins::EngineSettings;
 use cosell_plugins::signature::{Policy, Trust};
+use cosell_plugins::{EngineSettings, Slate};
 
 use crate::guest::Guest;
 use crate::house::House;
@@ -59,4 +60,63 @@ async fn where_signatures_are_asked_for_an_unsigned_file_serves() {
     let guest = Guest::of(&["decorate"]).named("acme").build();
     house.drop_file("50-acme.wasm", &guest).await;
     assert_eq!(house.serving(), ["acme 1.0.0"]);
+}
+
+const FILE: &str = "50-acme.wasm";
+
+#[tokio::test]
+async fn what_came_while_nobody_was_asked_does_not_serve_on_where_signatures_are_required() {
+    let key = minisign::KeyPair::generate_unencrypted_keypair().unwrap();
+    let guest = Guest::of(&["decorate"]).named("acme").build();
+    let (files, ledger) = ([(FILE, guest)], Arc::new(Slate::default()));
+    drop(House::with_ledger(&files, ledger.clone()));
+    let house = House::after(&files, trusting(&key, Policy::Require), ledger.clone());
+    house.folder.reload().await;
+    assert!(house.serving().is_empty());
+    let why = house.folder.behind().expect("it may not serve the set").why;
+    for says in [
+        "it is not signed",
+        "it came while no signature was asked for",
+        "minisign -Sm 50-acme.wasm",
+        "signatures = \"warn\"",
+    ] {
+        assert!(why.contains(says), "{why}");
+    }
+    assert!(house.happened().contains(&"behind 50-acme.wasm".to_owned()));
+    // Whoever is trusted vouches for what serves already.
+    sign(&key, &house.path(FILE));
+    house.folder.reload().await;
+    assert_eq!(house.serving(), ["acme 1.0.0"]);
+    assert_eq!(house.folder.behind(), None);
+    drop(house);
+    // A host that only warns goes on with it unsigned.
+    let house = House::after(&files, trusting(&key, Policy::Warn), ledger);
+    assert_eq!(house.serving(), ["acme 1.0.0"]);
+}
+
+#[tokio::test]
+async fn what_a_key_signed_that_is_not_trusted_any_more_does_not_serve_on() {
+    let [old, new] = [(); 2].map(|()| minisign::KeyPair::generate_unencrypted_keypair().unwrap());
+    let guest = Guest::of(&["decorate"]).named("acme").build();
+    let ledger = Arc::new(Slate::default());
+    let house = House::after(&[], trusting(&old, Policy::Require), ledger.clone());
+    std::fs::write(house.path(".part"), &guest).unwrap();
+    sign(&old, &house.path(".part"));
+    std::fs::rename(
+        house.path(".part.minisig"),
+        house.path("50-acme.wasm.minisig"),
+    )
+    .unwrap();
+    house.drop_file(FILE, &guest).await;
+    assert_eq!(house.serving(), ["acme 1.0.0"]);
+    drop(house);
+    let files = [(FILE, guest)];
+    // The key that signed it is remembered with it: its signature need not lie there for ever.
+    let house = House::after(&files, trusting(&old, Policy::Require), ledger.clone());
+    assert_eq!(house.serving(), ["acme 1.0.0"]);
+    drop(house);
+    let house = House::after(&files, trusting(&new, Policy::Require), ledger);
+    assert!(house.serving().is_empty());
+    let why = house.folder.behind().expect("it may not serve the set").why;
+    assert!(why.contains("which is not trusted any more"), "{why}");
 }

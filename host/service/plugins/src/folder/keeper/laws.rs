@@ -1,7 +1,7 @@
 //! Whether what is new keeps the laws of the contract: alone, and together with all that would serve.
 
 use super::*;
-use crate::folder::served::{NotLoaded, load_member};
+use crate::folder::served::NotLoaded;
 use crate::self_test::{alone, together};
 
 impl Keeper {
@@ -67,7 +67,7 @@ impl Keeper {
             let key = Key::of(&member);
             let plugin = match self.at_hand(&key, &member) {
                 Some(plugin) => plugin,
-                None => match load_member(&self.engine, &*self.ledger, &member) {
+                None => match self.load_kept(&member) {
                     Ok(plugin) => plugin,
                     Err(NotLoaded::Ledger(error)) => return Err(error),
                     Err(NotLoaded::Refused(_)) => continue,

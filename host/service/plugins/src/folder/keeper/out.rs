@@ -54,6 +54,9 @@ impl Keeper {
         let mut caught = Vec::new();
         let mut freed = Vec::new();
         for (file, held) in &self.files {
+            if matches!(held.state, State::Off) {
+                continue;
+            }
             let Some(sha256) = held.content.as_ref().map(|(digest, _)| hex::encode(digest)) else {
                 continue;
             };

@@ -1,7 +1,7 @@
 //! The other half of the keeper: from what the folder holds to the next generation, and from the newest generation to what serves here.
 
 use super::*;
-use crate::folder::served::{NotLoaded, load_member};
+use crate::folder::served::NotLoaded;
 
 impl Keeper {
     /// Makes the next generation of what is news in the folder, if anything is.
@@ -145,7 +145,8 @@ impl Keeper {
         Ok(())
     }
 
-    fn load_newest(&mut self) -> Result<(), LedgerError> {
+    /// What the newest generation says serves here, if it can be loaded.
+    pub(super) fn load_newest(&mut self) -> Result<(), LedgerError> {
         let newest = self.ledger.newest()?;
         let serves = self.shared.current.load().set.generation();
         let is_behind = self.behind().is_some();
@@ -163,7 +164,7 @@ impl Keeper {
             let key = Key::of(member);
             let plugin = match self.at_hand(&key, member) {
                 Some(plugin) => plugin,
-                None => match load_member(&self.engine, &*self.ledger, member) {
+                None => match self.load_kept(member) {
                     Ok(plugin) => plugin,
                     Err(NotLoaded::Ledger(error)) => return Err(error),
                     Err(NotLoaded::Refused(why)) => {
@@ -215,8 +216,15 @@ impl Keeper {
         if self.behind().as_ref() == Some(&behind) {
             return;
         }
+        // Who is not vouched for says by itself what to do.
+        let remedy = match why.kind {
+            RejectionKind::Unsigned => "",
+            _ => {
+                ": install the cosell that the others run, or go back with `cosell plugin rollback`"
+            }
+        };
         let message = format!(
-            "{}; this host takes up no deal until it can: install the cosell that the others run, or go back with `cosell plugin rollback`",
+            "{}; this host takes up no deal until it can{remedy}",
             behind.why
         );
         *self
