@@ -47,7 +47,8 @@ fn has_seller(referral: &str, mail: &'static str) -> impl Fn(&Control) -> Option
 
 #[tokio::test(flavor = "multi_thread")]
 async fn s31_what_a_new_set_reads_is_subscribed_to_before_deals_are_woken_for_it() -> Told {
-    let world = World::with(organisation(), &[("mapping_changes", "\"all\"")]).await?;
+    let policy = [("mapping_changes", "\"all\""), ("on_link", "\"crm\"")];
+    let world = World::with(organisation(), &policy).await?;
     let (row, referral) = world.linked(&json!({ "name": "Waits" })).await?;
     let seller = json!({
         "new_name": "seller",

@@ -188,8 +188,8 @@ async fn a_version_that_fails_while_the_store_is_away_is_rolled_back_when_it_is_
 async fn a_file_over_which_the_host_itself_fails_is_refused_and_the_next_one_serves() {
     let ledger = Arc::new(Moody::default());
     let house = House::with_ledger(&[], ledger.clone());
-    // The look begins with this question, and asks it again about the first file.
-    ledger.goes_mad("quarantines", 1, 1);
+    // Of the first file it is told that it has passed.
+    ledger.goes_mad("tell", 0, 1);
     let first = Guest::of(&["decorate"]).named("first").build();
     put(house.dir.path(), "40-first.wasm", &first);
     put(house.dir.path(), FILE, &good("1.0.0"));
@@ -200,7 +200,7 @@ async fn a_file_over_which_the_host_itself_fails_is_refused_and_the_next_one_ser
     assert_eq!(refused[0].file, "40-first.wasm");
     let why = refused[0].to_string();
     assert!(
-        why.starts_with("cosell itself failed on this file: a bug over quarantines")
+        why.starts_with("cosell itself failed on this file: a bug over tell")
             && why.contains("report it"),
         "{why}"
     );
