@@ -221,6 +221,7 @@ impl Host {
         tasks.spawn(alert(Arc::clone(&desk), config.clone(), stopping.clone()));
         tasks.spawn(attend(Arc::clone(&desk), stopping.clone()));
         tasks.spawn(expire(Arc::clone(&desk), stopping.clone()));
+        tasks.spawn(crate::history::prune(Arc::clone(&desk), stopping.clone()));
         if config.keys.is_empty() {
             warn!(
                 "[store] keys has no key: the refresh token of Partner Center rests in clear in its file, readable by this user; `cosell config example` says how one is made"

@@ -27,6 +27,7 @@ pub mod trouble;
 pub mod worker;
 
 pub mod expiry;
+mod history;
 pub mod link;
 mod looking;
 mod pace;

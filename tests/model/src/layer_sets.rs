@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use cosell_store::{
-    Activation, Generation, Judgement, Keep, LaneId, Quarantined, Recording, Recordings, Said,
-    SaidFile, SetEvent, Sets, StoreError,
+    Activation, Generation, History, HistoryPlace, Judgement, Keep, LaneId, Pruned, Quarantined,
+    Recording, Recordings, Said, SaidFile, SetEvent, Sets, StoreError,
 };
 
 use super::layer::Layer;
@@ -88,5 +88,12 @@ impl Recordings for Layer {
 
     async fn expire_recordings(&self, bytes_max: u64) -> Result<u64, StoreError> {
         self.inner.expire_recordings(bytes_max).await
+    }
+}
+
+#[async_trait]
+impl History for Layer {
+    async fn prune_history(&self, after: Option<HistoryPlace>) -> Result<Pruned, StoreError> {
+        self.inner.prune_history(after).await
     }
 }

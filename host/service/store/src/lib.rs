@@ -15,6 +15,7 @@ mod end;
 mod erase;
 mod error;
 mod export;
+mod history;
 mod lane;
 mod link;
 mod open;
@@ -41,6 +42,7 @@ pub use copy::{Copied, copy, dump};
 pub use erase::{Erased, Said as Speaks, Scrub, Words, erase_person, find_person};
 pub use error::StoreError;
 pub use export::{EXPORT_VERSION, export};
+pub use history::{ATTEMPTS_KEPT, HISTORY_KEPT_MS, History, HistoryPlace, Pruned};
 pub use lane::{After, Census, LaneFilter, LaneState, LaneSummary, Lease, LinkedReferral, Next};
 pub use link::{Base, LinkState};
 pub use open::{Opened, attach, open, open_with};
@@ -104,9 +106,9 @@ pub struct Throttle {
     pub reason: String,
 }
 
-/// The whole door, with [`Sets`] for what is about plugins and [`Recordings`] for what runs saw. SQLite and PostgreSQL implement it; one conformance suite serves both.
+/// The whole door, with [`Sets`] for what is about plugins, [`Recordings`] for what runs saw and [`History`] for what is over. SQLite and PostgreSQL implement it; one conformance suite serves both.
 #[async_trait]
-pub trait Store: Sets + Recordings {
+pub trait Store: Sets + Recordings + History {
     /// Stores events once each, rings their bells, makes their lanes due; advances a cursor in the same transaction. Durable when it
     /// returns. All or nothing: when it fails, no event of the call is stored.
     ///

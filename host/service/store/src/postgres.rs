@@ -91,6 +91,7 @@ mod ending;
 mod erasing;
 mod facts;
 mod fault;
+mod history;
 mod holds;
 mod lanes;
 mod links;

@@ -8,6 +8,7 @@ pub(crate) mod checkpoint;
 mod copying;
 mod door;
 mod erasing;
+mod history;
 mod holds;
 mod lanes;
 mod links;

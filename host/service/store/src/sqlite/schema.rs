@@ -248,6 +248,19 @@ mod tests {
             ),
             "{bells}"
         );
+        // Pages of the history begin where the page before ended, and lie in the order that is asked for.
+        for page in [
+            crate::sqlite::history::RINGS,
+            crate::sqlite::history::WRITES,
+        ] {
+            let steps = plan(page);
+            assert!(
+                steps.contains("SEARCH")
+                    && !steps.contains("SCAN ")
+                    && !steps.contains("TEMP B-TREE"),
+                "{steps}"
+            );
+        }
         let engagement = plan(crate::sqlite::reads::OF_ENGAGEMENT);
         assert!(
             engagement.contains("link_engagement (connection=? AND engagement=?)"),

@@ -1,5 +1,7 @@
 //! Each invariant is broken by hand, and named.
 
+use cosell_store::{Change, HISTORY_KEPT_MS, Next};
+
 use crate::filled::{TABLES, fill};
 use crate::stage::*;
 
@@ -270,4 +272,43 @@ async fn a_store_in_memory_can_be_checked() {
     let stage = Stage::in_memory();
     fill(&stage).await;
     assert_eq!(stage.store.check().await.unwrap(), []);
+}
+
+/// Behind what was dropped, a loss is still a loss.
+async fn a_loss_after_pruning_is_found(stage: Stage) {
+    for _ in 0..3 {
+        stage.ring(&referral("r1")).await;
+    }
+    stage.run(Change::default(), Next::Settled).await;
+    stage.hand.turn(HISTORY_KEPT_MS + 1);
+    stage.ring(&referral("r1")).await;
+    stage.ring(&referral("r1")).await;
+    assert_eq!(stage.store.prune_history(None).await.unwrap().gone, 3);
+    assert_eq!(stage.store.check().await.unwrap(), []);
+    for lost in [4, 5] {
+        stage
+            .by_hand(&format!(
+                "CREATE TABLE whole AS SELECT * FROM event; DELETE FROM event WHERE ring = {lost}"
+            ))
+            .await;
+        let found = stage.store.check().await.unwrap();
+        assert_eq!(
+            found.iter().map(|one| one.rule).collect::<Vec<_>>(),
+            ["I1"],
+            "{lost}: {found:?}"
+        );
+        stage
+            .by_hand("DELETE FROM event; INSERT INTO event SELECT * FROM whole; DROP TABLE whole")
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn a_loss_after_pruning_is_found_in_a_file() {
+    a_loss_after_pruning_is_found(Stage::in_a_file()).await;
+}
+
+#[tokio::test]
+async fn a_loss_after_pruning_is_found_in_a_database() {
+    a_loss_after_pruning_is_found(Stage::on_postgres().await).await;
 }

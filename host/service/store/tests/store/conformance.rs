@@ -7,6 +7,7 @@ mod ending;
 mod holding;
 mod leasing;
 mod paging;
+mod pruning;
 mod recording;
 mod seeing;
 mod setting;
@@ -19,6 +20,7 @@ pub(crate) use ending::*;
 pub(crate) use holding::*;
 pub(crate) use leasing::*;
 pub(crate) use paging::*;
+pub(crate) use pruning::*;
 pub(crate) use recording::*;
 pub(crate) use seeing::*;
 pub(crate) use setting::*;
@@ -103,6 +105,9 @@ macro_rules! conformance {
             a_single_lane_is_shown_as_in_the_list
             a_look_into_a_lane_needs_no_lease_and_finds_what_a_run_would
             linked_referrals_are_paged_by_their_ids
+            // pruning
+            rings_that_are_old_and_answered_go_and_others_stay
+            the_newest_writes_of_a_lane_stay_however_old_they_are
             // recording
             the_same_content_is_one_recording_and_the_oldest_of_a_deal_go
             a_recording_whose_time_is_over_is_not_shown_and_goes
