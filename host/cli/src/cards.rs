@@ -98,7 +98,7 @@ pub(crate) enum HoldCommand {
 }
 
 pub(crate) async fn cards(args: ListArgs) -> anyhow::Result<ExitCode> {
-    let archive = Archive::open(&args.on.config()?, args.connection.as_deref())?;
+    let archive = Archive::to_look(&args.on.config()?, args.connection.as_deref())?;
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
     let cards = verbs::cards(&archive, args.all, limit).await?;
     args.on.say(&cards, |cards| {
@@ -138,7 +138,7 @@ pub(crate) const SOON: &str =
     "a running host takes it up within seconds, a stopped one when it starts";
 
 pub(crate) async fn holds(args: ListArgs) -> anyhow::Result<ExitCode> {
-    let archive = Archive::open(&args.on.config()?, args.connection.as_deref())?;
+    let archive = Archive::to_look(&args.on.config()?, args.connection.as_deref())?;
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
     let holds = verbs::holds(&archive, args.all, limit).await?;
     args.on.say(&holds, |holds| {

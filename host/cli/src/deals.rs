@@ -35,7 +35,7 @@ pub(crate) struct DealsArgs {
 }
 
 pub(crate) async fn deals(args: DealsArgs) -> anyhow::Result<ExitCode> {
-    let archive = Archive::open(&args.on.config()?, args.connection.as_deref())?;
+    let archive = Archive::to_look(&args.on.config()?, args.connection.as_deref())?;
     let after = match &args.after {
         Some(after) => Some(verbs::find(&archive, after).await?),
         None => None,
@@ -118,7 +118,7 @@ pub(crate) struct DealArgs {
 
 pub(crate) async fn deal(args: DealArgs) -> anyhow::Result<ExitCode> {
     let config = args.on.config()?;
-    let archive = Archive::open(&config, args.connection.as_deref())?;
+    let archive = Archive::to_look(&config, args.connection.as_deref())?;
     let key = verbs::find(&archive, &args.deal).await?;
     let desk = if args.offline {
         None

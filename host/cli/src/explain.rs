@@ -30,7 +30,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn explain(args: Args) -> anyhow::Result<ExitCode> {
-    let archive = Archive::open(&args.on.config()?, args.connection.as_deref())?;
+    let archive = Archive::to_look(&args.on.config()?, args.connection.as_deref())?;
     let key = verbs::find(&archive, &args.deal).await?;
     let why = verbs::explain(&archive, &key, args.unit.as_deref()).await?;
     let whole = args.unit.is_some();

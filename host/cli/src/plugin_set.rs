@@ -89,7 +89,7 @@ pub(crate) struct ProposeArgs {
 }
 
 pub(crate) async fn list(args: ListArgs) -> anyhow::Result<ExitCode> {
-    let archive = Archive::open(&args.on.config()?, None)?;
+    let archive = Archive::to_look(&args.on.config()?, None)?;
     let list = verbs::plugin_list(&archive).await?;
     args.on.say(&list, |list| print(list, args.deals))?;
     Ok(ExitCode::SUCCESS)

@@ -163,9 +163,7 @@ async fn migrate(on: &On) -> anyhow::Result<ExitCode> {
 async fn check(on: &On) -> anyhow::Result<ExitCode> {
     let url = here(on)?;
     let unreadable = || format!("the store {url} cannot be checked");
-    let opened = cosell_store::open(&url, None)
-        .await
-        .with_context(unreadable)?;
+    let opened = cosell_store::look(&url, None).with_context(unreadable)?;
     let found = opened.store.check().await.with_context(unreadable)?;
     let told: Vec<_> = found
         .iter()

@@ -118,7 +118,7 @@ pub struct Deal {
 /// # Errors
 /// The store cannot be opened or read.
 pub async fn status(config: &Config) -> Result<Status, StoreError> {
-    let Opened { store, clock } = cosell_store::open(&config.store, None).await?;
+    let Opened { store, clock } = cosell_store::look(&config.store, None)?;
     let now = clock();
     let census: Census = store.census().await?;
     let mut deals = Vec::new();

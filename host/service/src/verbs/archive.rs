@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use cosell_store::{ConnectionId, LaneId, Store};
+use cosell_store::{Clock, ConnectionId, LaneId, Opened, Store, StoreError, StoreUrl};
 use serde::Serialize;
 
 use super::VerbError;
@@ -46,6 +46,23 @@ impl Archive {
     /// # Errors
     /// [`VerbError::NoStore`], [`VerbError::UnknownConnection`], [`VerbError::Store`].
     pub fn open(config: &Config, connection: Option<&str>) -> Result<Self, VerbError> {
+        Self::opened(config, connection, cosell_store::attach)
+    }
+
+    /// The same for a verb that writes nothing: tables of an earlier release are refused and stay as they are, because a host of that release may be
+    /// running on them.
+    ///
+    /// # Errors
+    /// As [`Archive::open`].
+    pub fn to_look(config: &Config, connection: Option<&str>) -> Result<Self, VerbError> {
+        Self::opened(config, connection, cosell_store::look)
+    }
+
+    fn opened(
+        config: &Config,
+        connection: Option<&str>,
+        open: fn(&StoreUrl, Option<Clock>) -> Result<Opened, StoreError>,
+    ) -> Result<Self, VerbError> {
         if config.store.file().is_some_and(|path| !path.exists()) {
             return Err(VerbError::NoStore {
                 path: config.store.to_string(),
@@ -54,7 +71,7 @@ impl Archive {
         let known = config.connections.iter().map(|one| one.id.clone());
         Ok(Self {
             connections: narrowed(known.collect(), connection)?,
-            store: cosell_store::attach(&config.store, None)?.store,
+            store: open(&config.store, None)?.store,
         })
     }
 

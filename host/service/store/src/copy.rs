@@ -205,7 +205,7 @@ async fn read(
             aside(move || SqliteStore::send(&path, at_rest, &parcels)).await
         }
         StoreUrl::Postgres(url) => {
-            let store = PostgresStore::open(url, None).await?;
+            let store = PostgresStore::attach(url, None)?.to_look();
             store.send(at_rest, &parcels).await
         }
     }

@@ -45,7 +45,7 @@ pub use export::{EXPORT_VERSION, export};
 pub use history::{ATTEMPTS_KEPT, HISTORY_KEPT_MS, History, HistoryPlace, Pruned};
 pub use lane::{After, Census, LaneFilter, LaneState, LaneSummary, Lease, LinkedReferral, Next};
 pub use link::{Base, LinkState};
-pub use open::{Opened, attach, open, open_with};
+pub use open::{Opened, attach, look, open, open_with};
 pub use postgres::PostgresStore;
 pub use question::{Answer, Card, CardChange, Closed, Hold, HoldChange, HoldVerdict};
 pub use recordings::{Keep, Recording, Recordings};

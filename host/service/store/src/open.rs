@@ -55,6 +55,22 @@ pub fn attach(url: &StoreUrl, given: Option<Clock>) -> Result<Opened, StoreError
     }
 }
 
+/// As [`attach`], for whoever writes nothing. Tables of an earlier release stay as they are: a host of that release may be running on them.
+///
+/// # Errors
+/// As [`attach`], and where the tables are older than this cosell; of a database, when something is asked first.
+pub fn look(url: &StoreUrl, given: Option<Clock>) -> Result<Opened, StoreError> {
+    match url {
+        StoreUrl::Sqlite(path) => {
+            if path.exists() {
+                SqliteStore::check_not_older(path)?;
+            }
+            embedded(path, given, BELLS_WAITING_MAX)
+        }
+        StoreUrl::Postgres(url) => Ok(shared(PostgresStore::attach(url, given)?.to_look())),
+    }
+}
+
 fn embedded(path: &Path, given: Option<Clock>, bells_max: i64) -> Result<Opened, StoreError> {
     let clock = given.unwrap_or_else(steady_clock);
     let store = SqliteStore::open_with(path, Arc::clone(&clock), bells_max)?;

@@ -161,6 +161,7 @@ pub struct PostgresStore {
     time: Arc<Time>,
     url: PostgresUrl,
     bells_max: i64,
+    only_looks: bool,
     /// Set once the tables are up to date.
     ready: OnceCell<()>,
     /// Started by the first events.
@@ -238,10 +239,18 @@ impl PostgresStore {
             time,
             url: url.clone(),
             bells_max,
+            only_looks: false,
             ready: OnceCell::new(),
             arrivals: OnceLock::new(),
             presence: presence::Presence::default(),
         })
+    }
+
+    /// The same for somebody who writes nothing: tables of an earlier release are refused, and not brought up to date.
+    #[must_use]
+    pub fn to_look(mut self) -> Self {
+        self.only_looks = true;
+        self
     }
 
     /// Connects, if nobody has yet.
@@ -255,7 +264,7 @@ impl PostgresStore {
     /// Brings the tables up to date, if that has not been done.
     async fn prepared(&self) -> Result<(), Fault> {
         let prepare = async || {
-            let prepared = prepare(&self.pool, &self.url.schema, &self.time).await;
+            let prepared = prepare(&self.pool, &self.url.schema, &self.time, self.only_looks).await;
             prepared.map_err(|fault| fault.at(&self.url))
         };
         self.ready.get_or_try_init(prepare).await.copied()
@@ -391,13 +400,13 @@ pub(crate) fn password(path: &Path) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(unreadable)
 }
 
-async fn prepare(pool: &Pool, schema: &str, time: &Time) -> Result<(), Fault> {
+async fn prepare(pool: &Pool, schema: &str, time: &Time, only_looks: bool) -> Result<(), Fault> {
     let mut client = pool.get().await?;
     let sql = client.transaction().await?;
     // Waiting for the host that migrates may take as long as that does.
     sql.batch_execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
         .await?;
-    migrate(&sql, schema).await?;
+    migrate(&sql, schema, only_looks).await?;
     sql.commit().await?;
     let asked = (time.ours)();
     let row = client

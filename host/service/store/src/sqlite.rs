@@ -54,6 +54,11 @@ impl SqliteStore {
         Self::open_with(path.as_ref(), clock, BELLS_WAITING_MAX)
     }
 
+    /// Refuses a file that opening would bring up to date.
+    pub(crate) fn check_not_older(path: &Path) -> Result<(), StoreError> {
+        schema::check_not_older(path).map_err(opening)
+    }
+
     pub(crate) fn open_with(path: &Path, clock: Clock, bells_max: i64) -> Result<Self, StoreError> {
         let scribe = Scribe::new(
             schema::open_writer(path).map_err(opening)?.into(),

@@ -31,6 +31,10 @@ pub(super) enum SchemaError {
     )]
     Newer { found: i64, known: usize },
     #[error(
+        "its tables have version {found}, and this cosell works with version {known}: `cosell store migrate`, or a start of this release's host, brings them up to date; nothing was changed"
+    )]
+    Older { found: usize, known: usize },
+    #[error(
         "the schema {schema} holds tables of another program; name another one with ?schema=NAME"
     )]
     Foreign { schema: String },
@@ -60,8 +64,12 @@ fn translated(step: &str) -> String {
         .replace(") STRICT;", ");")
 }
 
-/// Brings the tables up to date: all steps or none.
-pub(super) async fn migrate(sql: &Transaction<'_>, schema: &str) -> Result<(), Fault> {
+/// Brings the tables up to date: all steps or none. Whoever only looks is refused where a step is missing in the tables of an earlier release.
+pub(super) async fn migrate(
+    sql: &Transaction<'_>,
+    schema: &str,
+    only_looks: bool,
+) -> Result<(), Fault> {
     sql.execute("SELECT pg_advisory_xact_lock($1)", &[&MIGRATION_LOCK])
         .await?;
     let encoding: String = sql
@@ -126,6 +134,12 @@ pub(super) async fn migrate(sql: &Transaction<'_>, schema: &str) -> Result<(), F
     };
     if missing.is_empty() {
         return Ok(());
+    }
+    if only_looks && found > 0 {
+        return Err(Fault::broken(SchemaError::Older {
+            found: VERSIONS.len() - missing.len(),
+            known: VERSIONS.len(),
+        }));
     }
     for step in missing {
         sql.batch_execute(&translated(step)).await?;

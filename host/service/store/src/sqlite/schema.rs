@@ -39,6 +39,11 @@ pub(super) enum SchemaError {
         "made by a newer cosell: the file has version {found}, this cosell knows versions up to {known}; install the newer one"
     )]
     Newer { found: i64, known: usize },
+    /// Of an earlier release, and whoever only looks changes nothing.
+    #[error(
+        "its tables have version {found}, and this cosell works with version {known}: `cosell store migrate`, or a start of this release's host, brings them up to date; nothing was changed"
+    )]
+    Older { found: usize, known: usize },
     /// Somebody else's.
     #[error("the file is an SQLite database of another program; name another file")]
     Foreign,
@@ -99,6 +104,17 @@ pub(super) fn open_to_look(path: &Path) -> Result<Connection, SchemaError> {
 /// Whether nothing is missing in its tables.
 pub(super) fn is_up_to_date(sql: &Connection) -> Result<bool, SchemaError> {
     Ok(known_version(sql)? == VERSIONS.len())
+}
+
+/// Refuses a file whose tables are older than this cosell's. One that has none yet is no older release's.
+pub(super) fn check_not_older(path: &Path) -> Result<(), SchemaError> {
+    match known_version(&open_to_look(path)?)? {
+        found if found > 0 && found < VERSIONS.len() => Err(SchemaError::Older {
+            found,
+            known: VERSIONS.len(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// A connection that only checkpoints. It syncs as strictly as the writer: what is copied must be safe before the log starts anew.

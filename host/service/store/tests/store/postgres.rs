@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use cosell_store::{
-    ATTENDED, AcceptedEvent, Change, Intent, Next, PostgresStore, PostgresUrl, Store, StoreError,
-    StoreUrl, system_clock,
+    ATTENDED, AcceptedEvent, Change, Intent, LaneId, Next, PostgresStore, PostgresUrl, Store,
+    StoreError, StoreUrl, system_clock,
 };
 use tokio::task::JoinSet;
 use tokio_postgres::NoTls;
@@ -261,6 +261,94 @@ async fn a_host_of_this_release_works_beside_a_newer_one_that_has_only_added() {
         .unwrap();
     let said = refused(stage.url()).await;
     assert!(said.contains(&format!("has version {found}")), "{said}");
+}
+
+/// Tables as a cosell of version 1 left them: SQLite's, said in the other dialect.
+async fn version_1() -> PostgresUrl {
+    let url = new_schema();
+    let sql = client(&url).await;
+    let (_, schema) = url
+        .to_string()
+        .rsplit_once("schema=")
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        .unwrap();
+    sql.batch_execute(&format!("CREATE SCHEMA \"{schema}\""))
+        .await
+        .unwrap();
+    let tables = include_str!("../../src/sqlite/schema-1.sql")
+        .replace(" INTEGER", " BIGINT")
+        .replace(" TEXT", " TEXT COLLATE \"C\"")
+        .replace(") STRICT, WITHOUT ROWID;", ");")
+        .replace(") STRICT;", ");");
+    sql.batch_execute(&tables).await.unwrap();
+    let rows: Vec<&str> = include_str!("version-1.sql")
+        .lines()
+        .filter(|line| !line.starts_with("PRAGMA"))
+        .collect();
+    sql.batch_execute(&rows.join("\n")).await.unwrap();
+    // Version 1 did not say since when its tables may be worked with.
+    sql.batch_execute(
+        "CREATE TABLE store_version (version BIGINT NOT NULL); INSERT INTO store_version VALUES (1)",
+    )
+    .await
+    .unwrap();
+    url
+}
+
+async fn version(url: &PostgresUrl) -> i64 {
+    let sql = client(url).await;
+    let row = sql.query_one("SELECT version FROM store_version", &[]);
+    row.await.unwrap().get(0)
+}
+
+#[tokio::test]
+async fn a_schema_of_version_1_opens_with_all_that_it_held() {
+    let url = version_1().await;
+    let store = PostgresStore::open(&url, Some(Hand::new().clock()))
+        .await
+        .unwrap();
+    assert_eq!(version(&url).await, 4);
+    let lanes = store.lanes(HERE, 10).await.unwrap();
+    let shown: Vec<_> = lanes
+        .iter()
+        .map(|lane| (lane.lane.0, lane.state.as_str(), lane.ran))
+        .collect();
+    let all = [
+        (3, "due", None),
+        (2, "parked", None),
+        (1, "settled", Some(900_000)),
+    ];
+    assert_eq!(shown, all);
+    let link = store.link(HERE, LaneId(1)).await.unwrap().unwrap();
+    assert_eq!(link.etags["crm"], "W/\"7\"");
+    assert_eq!((link.bases.len(), link.raws.len()), (1, 1));
+    let attempts = store.attempts(HERE, LaneId(1)).await.unwrap();
+    assert_eq!((attempts.len(), attempts[0].at), (1, 900_000));
+    assert_eq!(
+        (attempts[0].kind.as_str(), attempts[0].irreversible),
+        ("", false)
+    );
+    assert_eq!(store.audit(HERE, LaneId(1)).await.unwrap().len(), 2);
+    let cursor = store.cursor(HERE, "crm/opportunity").await.unwrap();
+    assert_eq!(cursor.as_deref(), Some("token-1"));
+    let left = store.peek(HERE, LaneId(3)).await.unwrap().unwrap();
+    assert_eq!(left.intent.unwrap().operation, "op-3");
+    assert_eq!(store.check().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn whoever_only_looks_leaves_an_older_schema_as_it_is() {
+    let url = version_1().await;
+    let looks = || cosell_store::look(&StoreUrl::Postgres(Box::new(url.clone())), None);
+    let refused = looks().unwrap().store.census().await.unwrap_err();
+    let said = std::error::Error::source(&refused).unwrap().to_string();
+    assert!(
+        said.contains("version 1") && said.contains("cosell store migrate"),
+        "{said}"
+    );
+    assert_eq!(version(&url).await, 1);
+    drop(PostgresStore::open(&url, None).await.unwrap());
+    looks().unwrap().store.census().await.expect("up to date");
 }
 
 #[tokio::test]

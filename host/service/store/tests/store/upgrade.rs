@@ -42,6 +42,24 @@ async fn what_is_copied_from_stays_at_its_version() {
     assert_eq!(store.lanes(HERE, 10).await.unwrap().len(), 3);
 }
 
+/// A newer release's `cosell status`, typed beside a running host of the older one.
+#[tokio::test]
+async fn whoever_only_looks_leaves_an_older_file_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = version_1(folder.path());
+    let url = StoreUrl::Sqlite(path.clone());
+    let refused = cosell_store::look(&url, None).unwrap_err();
+    let said = std::error::Error::source(&refused).unwrap().to_string();
+    assert!(
+        said.contains("version 1") && said.contains("cosell store migrate"),
+        "{said}"
+    );
+    assert_eq!(version(&path), 1);
+    cosell_store::open(&url, None).await.unwrap();
+    let opened = cosell_store::look(&url, None).unwrap();
+    assert_eq!(opened.store.lanes(HERE, 10).await.unwrap().len(), 3);
+}
+
 #[tokio::test]
 async fn a_file_of_version_1_opens_with_all_that_it_held() {
     let folder = tempfile::tempdir().unwrap();
