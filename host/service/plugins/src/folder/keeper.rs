@@ -9,6 +9,7 @@ mod turns;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use sha2::{Digest, Sha256};
@@ -68,6 +69,8 @@ pub(super) struct Keeper {
     has_begun: bool,
     /// The folder was looked at since the start.
     has_looked: bool,
+    /// When that was last.
+    looked: Instant,
     /// What the folder held at the last look is written down, with whatever follows from it.
     is_heard: bool,
     /// Versions that fail, and that nothing was done about yet: the ledger may be away just then.
@@ -145,6 +148,7 @@ impl Keeper {
             loaded: BTreeMap::new(),
             has_begun: false,
             has_looked: false,
+            looked: Instant::now(),
             is_heard: false,
             failing: Vec::new(),
         }

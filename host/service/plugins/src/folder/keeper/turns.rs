@@ -73,7 +73,9 @@ impl Keeper {
         woken: &mpsc::Receiver<Wake>,
         waiting: &mut Vec<oneshot::Sender<()>>,
     ) -> bool {
-        let is_to_look = match woken.recv_timeout(self.settings.rescan) {
+        // From the last look, and not from whatever woke it last: a host asks for what serves every two seconds.
+        let until = self.looked + self.settings.rescan;
+        let is_to_look = match woken.recv_timeout(until.saturating_duration_since(Instant::now())) {
             Ok(Wake::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => return false,
             Ok(Wake::Reload(done)) => {
                 waiting.push(done);
@@ -91,6 +93,7 @@ impl Keeper {
             Ok(Wake::Changed) | Err(mpsc::RecvTimeoutError::Timeout) => true,
         };
         if is_to_look {
+            self.looked = Instant::now();
             match self.settled(woken, waiting) {
                 Ok(Some((found, moving))) => {
                     let looked = self.look(&found, &moving);
@@ -140,10 +143,9 @@ impl Keeper {
             return Ok(Some((before, BTreeSet::new())));
         }
         for round in 0.. {
-            let until = std::time::Instant::now() + self.settings.settle;
+            let until = Instant::now() + self.settings.settle;
             loop {
-                match woken.recv_timeout(until.saturating_duration_since(std::time::Instant::now()))
-                {
+                match woken.recv_timeout(until.saturating_duration_since(Instant::now())) {
                     Ok(Wake::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(None),
                     Ok(Wake::Reload(done)) => waiting.push(done),
                     Ok(Wake::Concern(concern)) => self.hear(concern),
