@@ -162,7 +162,9 @@ impl Page<Wrote> {
 mod tests {
     use super::*;
 
-    fn judged(lines: &[(char, i64, bool)], page: usize) -> (Vec<(char, i64)>, Option<(char, i64)>) {
+    type Numbered = (char, i64);
+
+    fn judged(lines: &[(char, i64, bool)], page: usize) -> (Vec<Numbered>, Option<Numbered>) {
         let lines: Vec<_> = lines
             .iter()
             .map(|&(of, number, is_over)| Line {
