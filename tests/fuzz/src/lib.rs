@@ -4,7 +4,7 @@
 //! it is, and then mutated: the same seed makes the same inputs. To add a case, put a file into the folder; its name says what is in it. What breaks
 //! is printed, escaped, with the line that plays this one input again; keep it in the folder with the fix.
 //!
-//! * A panic is a failure, and so is an input that takes [`LONGEST`]: the process then ends and names it.
+//! * A panic is a failure, and so is an input that takes longer than a hundred seconds: the process then ends and names it.
 //! * `COSELL_FUZZ_ROUNDS` says how many inputs are made, `COSELL_FUZZ_ONLY` which one is.
 
 mod mutation;

@@ -10,7 +10,7 @@ use crate::{ConnectionId, Millis, StoreError};
 /// presented again (an event that came all the same would cost a run that finds nothing to do); no brake counts writes over more than a day.
 pub const HISTORY_KEPT_MS: Millis = 30 * 24 * 3_600_000;
 
-/// So many of a lane's writes stay, however old they are: they are what people are shown of a deal. [`crate::check`] counts on it.
+/// So many of a lane's writes stay, however old they are: they are what people are shown of a deal. [`Store::check`](crate::Store::check) counts on it.
 pub const ATTEMPTS_KEPT: i64 = 50;
 
 /// Rows that one call looks at, and deletes at most: whoever accepts events waits behind it.
