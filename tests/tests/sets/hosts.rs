@@ -12,7 +12,7 @@ use cosell_host::desk::Plugins;
 use cosell_host::verbs::roll_back_plugins;
 use cosell_host::worker;
 use cosell_local_postgres::LocalPostgres;
-use cosell_store::{Activation, Component, PERSON};
+use cosell_store::{Activation, Component, PERSON, RecordKey};
 use cosell_tests::{PATIENCE, World, components, text};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -305,8 +305,13 @@ async fn s29_no_run_begins_under_a_set_that_is_older_than_the_stores() -> Told {
         ..Activation::default()
     };
     ensure!(store.activate(next).await? == 2);
-    let lanes = store.lanes("simulated", 10).await?;
-    let lane = lanes.first().context("the deal has a lane")?.lane;
+    let record = RecordKey {
+        side: "crm".to_owned(),
+        kind: "opportunity".to_owned(),
+        id: row,
+    };
+    let lane = store.lane_of("simulated", &record).await?;
+    let lane = lane.context("the deal has a lane")?;
     store.wake("simulated", lane, PERSON).await?;
 
     let writes = world.control().ledger(0).len();
