@@ -469,7 +469,7 @@ async fn remember_row(
     Ok(())
 }
 
-fn is_closed(value: &UnitValue) -> bool {
+pub(super) fn is_closed(value: &UnitValue) -> bool {
     matches!(value, UnitValue::State(state) if state.standing.is_closed())
 }
 

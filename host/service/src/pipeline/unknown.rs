@@ -15,6 +15,7 @@ use cosell_sync::side::Side;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::act::is_closed;
 use super::look::Sight;
 use super::read::Reading;
 use super::run::Run;
@@ -119,6 +120,11 @@ pub(super) fn take_up(run: &mut Run<'_>, sight: &Sight, reading: &Reading) {
             decided.insert(unit);
         } else if sent.etag.is_some() && sent.etag.as_ref() == version {
             run.notes.under_way.push(sent);
+        } else if sent.etag.is_none() && is_closed(shown) && !is_closed(&value) {
+            // Every row is born open: somebody has closed it since, and is not asked who is right.
+            run.remember(&unit, to, &value, "");
+            run.remember(&unit, to.other(), &value, "");
+            decided.insert(unit);
         }
     }
 }
