@@ -32,7 +32,7 @@ use cosell_store::{Clock, system_clock};
 use serde_json::Value;
 
 /// Longest that a story waits for anything. A loaded machine is slow; a story that hangs is broken.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// What a host sets up in a CRM to hear of its rows: one step for each table and message.
 const STEPS: usize = 5;
