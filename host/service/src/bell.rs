@@ -60,7 +60,7 @@ impl Belfry {
         let Some(record) = record(&bell, &self.0.plugins.followed().needs) else {
             return Ok(AcceptOutcome::Unknown);
         };
-        let connection = bell.connection.clone();
+        let side = bell.source;
         let event = AcceptedEvent {
             connection: bell.connection,
             record,
@@ -68,10 +68,25 @@ impl Belfry {
             dedupe: bell.dedupe,
             lane: None,
         };
+        // A tenant posts to one address, and its referrals may be of any of its connections: each of them looks for itself, as after a sweep. So the one
+        // where the deal is at home hears of every change, also of one that the others would skip (S23).
+        let mut events = vec![event];
+        if side == Source::PartnerCenter {
+            let others = self.0.sharing_tenant(&events[0].connection);
+            let others = others.filter(|other| other.id != events[0].connection);
+            let others: Vec<AcceptedEvent> = others
+                .map(|other| AcceptedEvent {
+                    connection: other.id.clone(),
+                    ..events[0].clone()
+                })
+                .collect();
+            events.extend(others);
+        }
+        let connections: Vec<String> = events.iter().map(|one| one.connection.clone()).collect();
         failpoint!("accept.before");
         let accepted = match self.0.room.may_take() {
             Ok(()) => {
-                let accepted = self.0.store.accept(vec![event], None).await;
+                let accepted = self.0.store.accept(events, None).await;
                 self.0.room.heard(accepted.as_ref().err());
                 accepted
             }
@@ -80,9 +95,9 @@ impl Belfry {
         match accepted {
             Ok(outcomes) => {
                 failpoint!("accept.after");
-                for outcome in &outcomes {
+                for (connection, outcome) in connections.iter().zip(&outcomes) {
                     if let Accepted::Rung(lane) = outcome {
-                        self.0.rings.rang(&connection, *lane);
+                        self.0.rings.rang(connection, *lane);
                     }
                 }
                 self.0.rope.notify_one();

@@ -11,7 +11,6 @@ mod recordings;
 mod secret;
 mod store;
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -303,9 +302,9 @@ fn read_root(page: &Page<'_>) -> Option<Config> {
         let alerts = root.section("alerts", alerts);
         let tls = root.section("tls", |section| Some(section.pem("extra_roots")));
         let extra_roots = tls.flatten();
-        let mut ids = BTreeSet::new();
+        let mut taken = connection::Taken::default();
         let connections = root.each("connection", |section| {
-            connection::read(section, extra_roots.as_deref(), &mut ids)
+            connection::read(section, extra_roots.as_deref(), &mut taken)
         });
         let limits = limits?;
         let alerts = Alerts {

@@ -169,6 +169,15 @@ impl Desk {
     pub fn now(&self) -> Millis {
         (self.clock)()
     }
+
+    /// Whoever sees the referrals of this connection's tenant, itself included; in no order (S23).
+    pub fn sharing_tenant(&self, connection: &str) -> impl Iterator<Item = &Connection> {
+        let tenant = self.connections.get(connection);
+        let tenant = tenant.map(|connection| &connection.partner_tenant);
+        self.connections
+            .values()
+            .filter(move |other| Some(&other.partner_tenant) == tenant)
+    }
 }
 
 /// One partner tenant with one CRM environment.

@@ -27,10 +27,7 @@ async fn two() -> anyhow::Result<(World, Running)> {
 
 /// Each CRM has half of the referrals, and knows of no other.
 async fn end(world: World, second: &Running) -> Told {
-    patiently("the second CRM to have told everything", async || {
-        Ok(second.control().deliveries_waiting() == 0)
-    })
-    .await?;
+    at_rest(&world, second).await?;
     let here = world.control();
     let mut audits = vec![here.audit(), second.control().audit()];
     for audit in &mut audits {
@@ -40,6 +37,16 @@ async fn end(world: World, second: &Running) -> Told {
     world
         .end_with(&["settled", "paused", "retired"], &["one_sided_links"])
         .await
+}
+
+/// No host is at work, and neither CRM has anything left to tell.
+async fn at_rest(world: &World, second: &Running) -> Told {
+    patiently("the second CRM to have told everything", async || {
+        Ok(second.control().deliveries_waiting() == 0)
+    })
+    .await?;
+    world.quiet().await?;
+    Ok(())
 }
 
 fn opportunities(control: &Control) -> Vec<Value> {
@@ -65,6 +72,8 @@ async fn s23_a_deal_that_one_crm_has_made_is_not_made_in_the_other() -> Told {
             (control.referral(id)?["details"]["notes"] == "an edit").then_some(())
         })
         .await?;
+    // Nobody is at it any more: what Partner Center tells is all that leads there.
+    at_rest(&world, &second).await?;
     world.control().partner_user_patches(
         id,
         &json!([{ "op": "replace", "path": "/name", "value": "Renamed" }]),
@@ -75,6 +84,21 @@ async fn s23_a_deal_that_one_crm_has_made_is_not_made_in_the_other() -> Told {
             .map(|row| row["name"].clone());
         let name = name.as_ref().and_then(Value::as_str).unwrap_or_default();
         Ok(name.ends_with("Renamed"))
+    })
+    .await?;
+    // Of no interest to a CRM that does not know the deal: it would not make one that is over.
+    at_rest(&world, &second).await?;
+    world.control().partner_user_patches(
+        id,
+        &json!([
+            { "op": "replace", "path": "/status", "value": "Closed" },
+            { "op": "replace", "path": "/substatus", "value": "Won" },
+        ]),
+    )?;
+    patiently("the end that Partner Center gave it", async || {
+        Ok(there
+            .row("opportunity", &row)
+            .is_some_and(|row| row["statecode"] == 1))
     })
     .await?;
     world.quiet().await?;

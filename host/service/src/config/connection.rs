@@ -124,11 +124,21 @@ pub struct Policy {
     pub mapping_changes: Order,
 }
 
-/// `ids`: those of the connections before this one.
+/// What the connections that stand before one have taken.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    ids: BTreeSet<String>,
+    /// Who registers the address to which a tenant posts.
+    registering: BTreeMap<String, String>,
+    /// Partner tenants, and whose they are.
+    tenants: BTreeMap<String, String>,
+}
+
+/// `taken`: by the connections before this one.
 pub(super) fn read(
     section: &Section<'_>,
     extra_roots: Option<&str>,
-    ids: &mut BTreeSet<String>,
+    taken: &mut Taken,
 ) -> Option<Connection> {
     let id = section.parsed(
         "id",
@@ -145,7 +155,7 @@ pub(super) fn read(
         },
     );
     if let (Some(id), Some(value)) = (&id, section.get("id"))
-        && !ids.insert(id.clone())
+        && !taken.ids.insert(id.clone())
     {
         section.broken(
             "id",
@@ -157,13 +167,20 @@ pub(super) fn read(
     let entra = section.section("entra", |section| {
         let authority = section.url("authority", Some(AUTHORITY));
         let tenant = section.parsed("tenant", None, TENANT, tenant);
+        if let (Some(id), Some(tenant)) = (&id, &tenant) {
+            is_told_apart(section, id, tenant, taken);
+        }
         Some(Entra {
             authority: authority?,
             tenant: tenant?,
         })
     });
     let partner_center = section.section("partner_center", |section| {
-        partner_center(section, extra_roots)
+        let read = partner_center(section, extra_roots);
+        if let (Some(id), Some(entra)) = (&id, &entra) {
+            registers_alone(section, id, &entra.tenant, taken);
+        }
+        read
     });
     let dataverse = section.section("dataverse", |section| dataverse(section, entra.as_ref()));
     let policy = section.section("policy", policy);
@@ -178,6 +195,44 @@ pub(super) fn read(
     })
 }
 
+/// Connections of one tenant share its inbound deals (S23), so it has to be seen whether two are of one. A tenant has one id and many domains.
+fn is_told_apart(section: &Section<'_>, id: &str, tenant: &str, taken: &mut Taken) {
+    let is_id = |tenant: &str| guid(tenant).is_some();
+    let other = taken
+        .tenants
+        .iter()
+        .find(|(other, _)| other.as_str() != tenant && !(is_id(other) && is_id(tenant)));
+    if let (Some((other, whose)), Some(value)) = (other, section.get("tenant")) {
+        section.broken(
+            "tenant",
+            value,
+            format!("the connection \"{whose}\" says {other}: whether the two are one tenant cannot be seen, and connections of one tenant share its deals"),
+            "write the tenant id (a GUID) in both; Entra shows it under Overview",
+        );
+    }
+    taken.tenants.insert(tenant.to_owned(), id.to_owned());
+}
+
+/// A tenant has one registration: of two that register, each would take the events from the other, with every sweep.
+fn registers_alone(section: &Section<'_>, id: &str, tenant: &str, taken: &mut Taken) {
+    let key = "register_webhook";
+    let Some(value) = section
+        .get(key)
+        .filter(|_| section.flag(key, false) == Some(true))
+    else {
+        return;
+    };
+    match taken.registering.get(tenant) {
+        Some(other) => section.broken(
+            key,
+            value,
+            format!("the connection \"{other}\" registers the address of this tenant already, and a tenant has one"),
+            "set it to false here: whatever arrives there is heard by every connection of the tenant",
+        ),
+        None => drop(taken.registering.insert(tenant.to_owned(), id.to_owned())),
+    }
+}
+
 const TENANT: &str = "a tenant id (GUID) or a verified domain such as \"contoso.onmicrosoft.com\"";
 const CLIENT: &str = "the application (client) id, a GUID";
 
@@ -187,7 +242,7 @@ fn tenant(text: &str) -> Option<String> {
         && text
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte));
-    fits.then(|| text.to_ascii_lowercase())
+    fits.then(|| guid(text).unwrap_or_else(|| text.to_ascii_lowercase()))
 }
 
 fn guid(text: &str) -> Option<String> {

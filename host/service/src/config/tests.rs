@@ -431,6 +431,63 @@ fn two_connections_of_one_id_are_refused() {
 }
 
 #[test]
+fn s23_one_connection_of_a_tenant_registers_and_all_of_them_hear() {
+    let registers =
+        |text: String| text.replace("#register_webhook = false", "register_webhook = true");
+    let text = registers(two_connections("fabrikam"));
+    let errors = Place::new(&text).load().unwrap_err();
+    let [mistake] = &errors.mistakes[..] else {
+        panic!("{errors}")
+    };
+    assert_eq!(mistake.key, "connection.partner_center.register_webhook");
+    let told = mistake.problem.contains("\"contoso\" registers");
+    assert!(told && mistake.hint.contains("set it to false"), "{errors}");
+    // Another tenant has a registration of its own.
+    let [one, other] =
+        ["11111111", "22222222"].map(|start| format!("{start}-0000-4000-8000-000000000001"));
+    let two = Place::new(&tenants(&text, [&one, &other])).load().unwrap();
+    let mut connections = two.connections.iter();
+    assert!(connections.all(|one| one.partner_center.register_webhook));
+}
+
+/// The text of two connections, of these tenants.
+fn tenants(text: &str, [one, other]: [&str; 2]) -> String {
+    let (first, second) = text.split_at(text.rfind("[[connection]]").unwrap());
+    let of = |text: &str, tenant: &str| {
+        text.replacen(
+            "tenant = \"contoso.onmicrosoft.com\"",
+            &format!("tenant = \"{tenant}\""),
+            1,
+        )
+    };
+    of(first, one) + &of(second, other)
+}
+
+#[test]
+fn s23_whether_two_connections_are_of_one_tenant_has_to_be_seen() {
+    let text = two_connections("fabrikam");
+    let id = "11111111-0000-4000-8000-00000000000a";
+    let (domain, alias) = ("contoso.onmicrosoft.com", "contoso.example");
+    for mixed in [[id, domain], [domain, id], [domain, alias]] {
+        let errors = Place::new(&tenants(&text, mixed)).load().unwrap_err();
+        let [mistake] = &errors.mistakes[..] else {
+            panic!("{errors}")
+        };
+        assert_eq!(mistake.key, "connection.entra.tenant", "{mixed:?}");
+        assert!(mistake.problem.contains(mixed[0]), "{errors}");
+        assert!(mistake.hint.contains("GUID"), "{errors}");
+    }
+    let other_case = id.to_ascii_uppercase();
+    for same in [[id, id], [id, &*other_case], [domain, domain]] {
+        let two = Place::new(&tenants(&text, same)).load().unwrap();
+        let [one, other] = &two.connections[..] else {
+            panic!("two connections")
+        };
+        assert_eq!(one.entra.tenant, other.entra.tenant);
+    }
+}
+
+#[test]
 fn what_could_never_work_is_no_good_configuration() {
     for (from, to, key, problem) in [
         (

@@ -13,7 +13,7 @@ use super::run::Run;
 use crate::records::REFERRAL;
 use crate::trouble::Trouble;
 
-const CARD: &str = "route";
+pub(super) const CARD: &str = "route";
 
 /// Whether the deal is this connection's to create. None: it is; else where the lane stands instead.
 pub(super) async fn elsewhere(
@@ -25,12 +25,7 @@ pub(super) async fn elsewhere(
         return Ok(None);
     };
     let here = run.connection;
-    let mut sharing: Vec<_> = run
-        .desk
-        .connections
-        .values()
-        .filter(|other| other.partner_tenant == here.partner_tenant)
-        .collect();
+    let mut sharing: Vec<_> = run.desk.sharing_tenant(&here.id).collect();
     sharing.sort_by_key(|other| other.place);
     if sharing.len() == 1 && here.route.fits.is_empty() {
         return Ok(None);
@@ -121,9 +116,7 @@ fn ask(run: &mut Run<'_>, referral: &str) -> Next {
         format!("no routing rule says which CRM environment referral {referral} belongs to");
     let choices: Vec<_> = run
         .desk
-        .connections
-        .values()
-        .filter(|other| other.partner_tenant == run.connection.partner_tenant)
+        .sharing_tenant(&run.connection.id)
         .map(|other| json!({ "choice": other.id, "means": format!("connection {}", other.id) }))
         .collect();
     run.card(CardChange::Open {
