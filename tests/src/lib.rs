@@ -3,6 +3,7 @@
 //! [`World::end`] proves at the end of each story that no bell is unanswered, no write is open, and every lane is in step or explained.
 #![forbid(unsafe_code)]
 
+mod amend;
 pub mod ask;
 mod deals;
 mod environments;
@@ -12,6 +13,7 @@ pub mod mailbox;
 pub mod page;
 mod waits;
 
+pub use amend::amend;
 pub use deals::{account_in, deal_sellers, opportunity_in};
 
 use std::collections::BTreeMap;

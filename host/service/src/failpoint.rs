@@ -1,4 +1,4 @@
-//! Where a test may end or freeze this process: before and after each step of the protocol.
+//! Where a test may end or freeze this process, or one task of it: before and after each step of the protocol.
 //!
 //! Only in builds with debug assertions. In a release the macro is empty, and neither the variable nor a point's name is in the binary; `cargo verify
 //! --all` looks. Not a cargo feature: that would compile the host a second time, and tests would prove another program than they build.
@@ -70,11 +70,16 @@ pub(crate) fn reached(point: &'static str) {
     if noted.is_err() || skip > 0 {
         return;
     }
-    tracing::warn!(point, deed, "a test ends or freezes this process here");
+    tracing::warn!(
+        point,
+        deed,
+        "a test ends or freezes this process, or this task, here"
+    );
     match deed {
         "abort" => std::process::abort(),
         "kill" => signal("-KILL"),
         "freeze" => signal("-STOP"),
+        "panic" => panic!("a test lets the task end here that reached {point}"),
         _ => {}
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use cosell_host::verbs::promote_plugin;
 use cosell_simulator::SimulatorConfig;
-use cosell_tests::{Setup, World, amount};
+use cosell_tests::{Setup, World, amend, amount};
 use serde_json::json;
 
 use crate::{
@@ -210,12 +210,8 @@ async fn shadow_first_is_one_setting_and_an_operator_file_overrules_it() -> Told
     );
     let mut world = world;
     world.stop_host().await;
-    let config = std::fs::read_to_string(&world.config)?;
-    ensure!(config.contains("[plugins]"), "{config}");
-    std::fs::write(
-        &world.config,
-        config.replace("[plugins]", "[plugins]\nshadow_first = true"),
-    )?;
+    let shadows = "[plugins]\nshadow_first = true";
+    amend(&world.config, &[("[plugins]", shadows)])?;
     world.start_host().await?;
     ensure!(
         listed(&world).await?.candidates.is_empty(),

@@ -7,7 +7,7 @@ use anyhow::{Context as _, ensure};
 use cosell_host::config::Config;
 use cosell_host::status::Status;
 use cosell_simulator::{Fault, FaultKind, Service, Trusted};
-use cosell_tests::{World, amount, text};
+use cosell_tests::{World, amend, amount, text};
 use serde_json::json;
 
 use crate::Told;
@@ -156,17 +156,10 @@ async fn an_app_with_a_named_identity_and_a_token_of_a_cluster_open_a_side_each(
     control.trust(&partner, control.trust_in(&identity))?;
     control.trust(&crm, control.trust_in_account(ACCOUNT))?;
     renew(&path, &control.cluster_token(&json!({"sub": ACCOUNT}))?)?;
-    let told = std::fs::read_to_string(&world.config)?;
-    let told = told.replacen(
-        "identity = \"managed\"",
-        &format!("identity = {{ managed = \"{}\" }}", identity.client_id),
-        1,
-    );
+    let managed = "identity = \"managed\"";
+    let named = format!("identity = {{ managed = \"{}\" }}", identity.client_id);
     let file = format!("identity = {{ token_file = \"{}\" }}", path.display());
-    std::fs::write(
-        &world.config,
-        told.replacen("identity = \"managed\"", &file, 1),
-    )?;
+    amend(&world.config, &[(managed, &named), (managed, &file)])?;
     let header = world.control().identity_header();
     let endpoint = format!("{}/msi/token", world.metadata());
     for (name, value) in [("IDENTITY_ENDPOINT", endpoint), ("IDENTITY_HEADER", header)] {

@@ -13,7 +13,7 @@ use cosell_host::verbs::{PluginList, erase, plugin_list, record, recorded, repla
 use cosell_local_postgres::LocalPostgres;
 use cosell_simulator::{Fault, FaultKind, Service};
 use cosell_store::{dump, open};
-use cosell_tests::{PATIENCE, World, components, text};
+use cosell_tests::{PATIENCE, World, amend, components, text};
 use serde_json::json;
 
 use crate::{Told, archive, desk, linked};
@@ -424,14 +424,11 @@ async fn without_the_key_nothing_is_overwritten_and_it_is_said_what_to_do() -> T
     ensure!(dumped(&world).await? == before, "and nothing was");
     ensure!(std::fs::read(&token)? == sealed, "nor the token");
     // Both keys: the new one seals, the old one still opens.
-    let config = std::fs::read_to_string(&world.config)?;
     std::fs::write(folder.join("old-key"), "5e".repeat(32))?;
     private(&folder.join("old-key"))?;
-    let both = config.replace(
-        "[{ file = \"store-key\" }]",
-        "[{ file = \"store-key\" }, { file = \"old-key\" }]",
-    );
-    std::fs::write(&world.config, both)?;
+    let one = "[{ file = \"store-key\" }]";
+    let both = "[{ file = \"store-key\" }, { file = \"old-key\" }]";
+    amend(&world.config, &[(one, both)])?;
     recorded(&app::desk(&Config::load(&world.config)?)?, None, &row).await?;
     world.start_host().await?;
     world.retry_all().await?;

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use cosell_tests::{World, components};
+use cosell_tests::{World, amend, components};
 use serde_json::{Value, json};
 
 use crate::verbs::{Told, cosell, json_of, says};
@@ -83,12 +83,8 @@ async fn a_deal_is_recorded_for_an_author_and_asked_again() -> Told {
     let key = world.config.with_file_name("store-key");
     std::fs::write(&key, "5e".repeat(32))?;
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600))?;
-    let config = std::fs::read_to_string(&world.config)?.replacen(
-        "[store]\n",
-        "[recordings]\nenabled = true\n[store]\nkeys = [{ file = \"store-key\" }]\n",
-        1,
-    );
-    std::fs::write(&world.config, config)?;
+    let sealed = "[recordings]\nenabled = true\n[store]\nkeys = [{ file = \"store-key\" }]\n";
+    amend(&world.config, &[("[store]\n", sealed)])?;
     world.start_host().await?;
     let (row, referral) = world.linked(&json!({})).await?;
 

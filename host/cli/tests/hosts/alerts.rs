@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use anyhow::ensure;
+use cosell_tests::amend;
 use cosell_tests::fleet::{Fleet, Order, patiently};
 use cosell_tests::mailbox::mailbox;
 use serde_json::Value;
@@ -47,11 +48,8 @@ async fn one_of_two_hosts_tells_and_the_other_takes_over_without_telling_again()
             secret.display()
         );
         let section = "[connection.dataverse]\n";
-        let text = std::fs::read_to_string(&host.config)?
-            .replacen("[plugins]", &alerts, 1)
-            .replacen(section, &format!("{section}{ends}"), 1);
-        ensure!(text.contains(&ends), "{text}");
-        std::fs::write(&host.config, text)?;
+        let dated = format!("{section}{ends}");
+        amend(&host.config, &[("[plugins]", &alerts), (section, &dated)])?;
     }
     // Each tells what is its own before what is everybody's, so that both are seen to have been at it.
     std::fs::write(fleet.dir.join("plugins/60-bad.wasm"), b"no component")?;
@@ -88,8 +86,7 @@ async fn one_of_two_hosts_tells_and_the_other_takes_over_without_telling_again()
     // Mended while no host ran: whoever speaks then tells that it is over.
     for host in &mut fleet.hosts {
         host.stop().await?;
-        let text = std::fs::read_to_string(&host.config)?.replacen(&ends, "", 1);
-        std::fs::write(&host.config, text)?;
+        amend(&host.config, &[(&ends, "")])?;
     }
     for host in &mut fleet.hosts {
         host.start().await?;

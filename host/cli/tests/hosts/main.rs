@@ -4,6 +4,7 @@
 
 mod alerts;
 mod crashes;
+mod endings;
 mod many;
 mod one;
 mod room;

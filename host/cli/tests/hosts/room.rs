@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, ensure};
 use cosell_simulator::DeliveryRecord;
+use cosell_tests::amend;
 use cosell_tests::fleet::people::People;
 use cosell_tests::fleet::process::HostProcess;
 use cosell_tests::fleet::{Fleet, patiently};
@@ -25,10 +26,8 @@ async fn with_too_many_bells_those_who_prove_themselves_hear_503_and_the_rest_42
     const WAITING: usize = 100;
     let mut fleet = Fleet::start(order()).await?;
     fleet.hosts[0].stop().await?;
-    let config = fleet.hosts[0].config.clone();
-    let text = std::fs::read_to_string(&config)?;
-    let text = text.replace("[limits]\n", &format!("[limits]\nwaiting = {WAITING}\n"));
-    std::fs::write(&config, text)?;
+    let waiting = format!("[limits]\nwaiting = {WAITING}\n");
+    amend(&fleet.hosts[0].config, &[("[limits]\n", &waiting)])?;
     fleet.hosts[0].start().await?;
     let secret = std::fs::read_to_string(fleet.dir.join("host-0/webhook-secret"))?;
     let wrong = "not-the-secret-of-anybody";

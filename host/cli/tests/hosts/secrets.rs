@@ -12,6 +12,7 @@ use cosell_host::app;
 use cosell_host::config::Config;
 use cosell_host::verbs::recorded;
 use cosell_simulator::{Fault, FaultKind, Service};
+use cosell_tests::amend;
 use cosell_tests::ask::ask;
 use cosell_tests::fleet::people::People;
 use cosell_tests::fleet::process::HostProcess;
@@ -174,10 +175,7 @@ fn talkative(fleet: &Fleet) -> anyhow::Result<SocketAddr> {
     );
     let config = &fleet.hosts[0].config;
     let keys = format!("[store]\nkeys = [{{ file = \"{}\" }}]\n", key.display());
-    let text = std::fs::read_to_string(config)?
-        .replacen("[plugins]", &sections, 1)
-        .replacen("[store]\n", &keys, 1);
-    std::fs::write(config, text)?;
+    amend(config, &[("[plugins]", &sections), ("[store]\n", &keys)])?;
     Ok(metrics)
 }
 

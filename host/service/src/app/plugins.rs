@@ -210,7 +210,12 @@ pub(super) async fn follow_plugins(
         let known = desk.plugins.behind().is_none();
         let needs = desk.plugins.followed().needs;
         for settings in config.connections.iter().filter(|_| known) {
-            if let Err(error) = subscribe(&desk, &config, settings, &mut subscribed).await {
+            // All of it can be done again, and whoever starts next looks what is registered.
+            let registered = tokio::select! {
+                _ = stop.changed() => return,
+                registered = subscribe(&desk, &config, settings, &mut subscribed) => registered,
+            };
+            if let Err(error) = registered {
                 let soon = retry_after(&desk, &error);
                 again = Some(again.map_or(soon, |sooner| soon.min(sooner)));
                 warn!(

@@ -1,7 +1,7 @@
 //! Accounts and contacts: found, made once, asked about; and people who do not cross before their consent.
 
 use cosell_simulator::SimulatorConfig;
-use cosell_tests::{Setup, World, id};
+use cosell_tests::{Setup, World, amend, id};
 use serde_json::{Value, json};
 
 use crate::people::{
@@ -410,14 +410,9 @@ async fn consent(sheet: &mut Sheet) -> anyhow::Result<()> {
         })
         .await?;
     world.stop_host().await;
-    let text = std::fs::read_to_string(&world.config)?;
-    std::fs::write(
-        &world.config,
-        text.replace(
-            "contacts_may_be_shared = false",
-            "contacts_may_be_shared = true",
-        ),
-    )?;
+    let withheld = "contacts_may_be_shared = false";
+    let declared = "contacts_may_be_shared = true";
+    amend(&world.config, &[(withheld, declared)])?;
     world.start_host().await?;
     edit(&world, &row, &json!({ "description": "consent declared" }))?;
     sheet
