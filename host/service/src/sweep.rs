@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cosell_remote::dataverse::{ChangePage, Changes, Next};
+use cosell_remote::partner_center::Unread;
 use cosell_remote::{Class, Permit};
-use cosell_store::{AcceptedEvent, CursorAdvance, FULL_COMPARE, RecordKey};
+use cosell_store::{AcceptedEvent, CursorAdvance, FULL_COMPARE, LaneFilter, RecordKey};
 use cosell_sync::deal::Timestamp;
-use cosell_sync::row::Needs;
+use cosell_sync::row::{Needs, RecordKind};
 use cosell_sync::side::Side;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
@@ -18,12 +19,14 @@ use tracing::{info, warn};
 use crate::binding;
 use crate::counting;
 use crate::desk::{Connection, Desk};
+use crate::link::fingerprint;
 use crate::looking::{self, Looked};
 use crate::pace;
 use crate::personal::mask;
 use crate::records::{REFERRAL, children, kinds, looked_at};
 use crate::throttle;
 use crate::trouble::Trouble;
+use crate::verbs::Pages;
 
 /// Referrals changed up to so long before the cursor are read again: the list may lag behind the clock that stamps it.
 const OVERLAP_S: i64 = 300;
@@ -136,22 +139,25 @@ async fn sweep_referrals(desk: &Desk, connection: &Connection) -> Result<usize, 
             return Ok(rung);
         };
         latest = page
+            .referrals
             .iter()
             .filter_map(|referral| referral.updated_at)
             .fold(latest, Timestamp::max);
-        let events = page
-            .iter()
-            .map(|referral| {
-                event(
-                    connection,
-                    Side::PartnerCenter,
-                    REFERRAL,
-                    &referral.id,
-                    &referral.etag,
-                    cause(is_full),
-                )
-            })
-            .collect();
+        let read = page.referrals.iter();
+        let read = read.map(|referral| (referral.id.as_str(), referral.etag.clone()));
+        let heads: Vec<_> = read.chain(unread(connection, &page.unread)).collect();
+        let events = heads.iter().map(|(id, version)| {
+            let cause = cause(is_full);
+            event(
+                connection,
+                Side::PartnerCenter,
+                REFERRAL,
+                id,
+                version,
+                cause,
+            )
+        });
+        let events = events.collect();
         let advance = CursorAdvance {
             connection: connection.id.clone(),
             stream: STREAM.into(),
@@ -159,6 +165,21 @@ async fn sweep_referrals(desk: &Desk, connection: &Connection) -> Result<usize, 
         };
         rung += accept(desk, events, Some(advance)).await?;
     }
+}
+
+/// What is no referral is told, and its deal is rung where it says whose it is: it says the same there, once for each version.
+fn unread<'a>(
+    connection: &Connection,
+    list: &'a [Unread],
+) -> impl Iterator<Item = (&'a str, String)> + use<'a> {
+    for one in list {
+        let id = one.id.as_deref().unwrap_or("unknown");
+        warn!(connection = %connection.id, referral = id, error = %mask(&one.problem.to_string()), "Partner Center lists something that is no referral; the others go on");
+    }
+    let known = list
+        .iter()
+        .filter_map(|one| Some((one.id.as_deref()?, &one.raw)));
+    known.map(|(id, raw)| (id, fingerprint(raw)))
 }
 
 /// Rings for every row that changed since the delta link, of deals and of what hangs from them; all rows the first time, and after the link has
@@ -351,11 +372,35 @@ impl<'a> Changed<'a> {
         self.began_anew = true;
         // The list tells what is there, and not what was deleted meanwhile.
         counting::soon(desk, &connection.id).await?;
+        let is_a_deal = [RecordKind::Opportunity, RecordKind::Lead].map(RecordKind::table);
+        if !is_a_deal.contains(&table) {
+            // Nor which deals a row hung from that is gone, or which row had another value when they looked at it.
+            look_at_all(desk, connection).await?;
+        }
         match connection.dataverse.changes(table, None).await? {
             Changes::Page(page) => Ok(page),
             Changes::Expired(refused) => Err(refused.into()),
         }
     }
+}
+
+/// Every deal of the connection is looked at once more, unhurried.
+async fn look_at_all(desk: &Desk, connection: &Connection) -> Result<(), Trouble> {
+    let filter = LaneFilter {
+        states: ["settled", "waiting", "held", "parked"]
+            .map(str::to_owned)
+            .to_vec(),
+        ..LaneFilter::default()
+    };
+    let mut pages = Pages::of(&*desk.store, &connection.id, filter);
+    while let Some(page) = pages.next().await? {
+        for deal in page.iter().filter(|lane| lane.link.is_some()) {
+            let store = &desk.store;
+            store.wake(&connection.id, deal.lane, FULL_COMPARE).await?;
+        }
+    }
+    desk.rope.notify_one();
+    Ok(())
 }
 
 /// The cursor passes only with the last of its events (I10).

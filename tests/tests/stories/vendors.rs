@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use cosell_host::counting;
 use cosell_host::sweep::{sweep_crm, sweep_partner_center};
 use cosell_simulator::{
     Arrival, Control, CrmAccount, Fault, FaultKind, Hidden, Service, WebhookFault, WebhookFaultKind,
 };
-use cosell_tests::{World, amount, text};
+use cosell_store::CursorAdvance;
+use cosell_tests::{World, amend, amount, id, text};
 use serde_json::{Value, json};
 
 use crate::{IDENTIFIER, Told};
@@ -76,6 +78,60 @@ async fn a_change_token_that_died_of_age_begins_anew_and_finds_what_was_missed()
     world.end().await
 }
 
+/// A list tells neither what is gone, nor which deals looked at a row when it was another one: all of them look again.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changed_beside_a_deal_while_the_change_tokens_were_dead_crosses() -> Told {
+    let world = World::start().await?;
+    let (row, referral) = world.linked(&json!({})).await?;
+    let solution = json!({
+        "msft_name": "Our second app", "msft_solutionidentifier": "SOL-67890-XYZ", "msft_type": "3P",
+        "msft_OpportunityId@odata.bind": format!("/opportunities({row})"),
+    });
+    let second = world
+        .control()
+        .seller_creates("msft_partnercentersolution", &solution)?;
+    let solutions = |control: &Control| {
+        let referral = control.referral(&referral)?;
+        let list = referral["details"]["requirements"]["solutions"]
+            .as_array()?
+            .len();
+        Some(list)
+    };
+    world
+        .until("both solutions", |control| {
+            (solutions(control)? == 2).then_some(())
+        })
+        .await?;
+    swept(&world).await?;
+    world.control().expire_delta_links();
+    world.control().webhook_fault(WebhookFault {
+        service: Service::Dataverse,
+        kind: WebhookFaultKind::Drop,
+        count: None,
+    });
+    world
+        .control()
+        .seller_deletes("msft_partnercentersolution", &id(&second.record))?;
+    let contact = text(&world.control().rows("contact")[0], "contactid");
+    let phone = json!({ "telephone1": "+36 1 333 3333" });
+    world
+        .control()
+        .seller_updates("contact", &contact, &phone)?;
+    world.quiet().await?;
+    swept(&world).await?;
+    world
+        .until("the other number, and one solution", |control| {
+            let team = &control.referral(&referral)?["customerProfile"]["team"];
+            let is_told = team
+                .as_array()?
+                .iter()
+                .any(|one| one["phoneNumber"] == "+36 1 333 3333");
+            (is_told && solutions(control)? == 1).then_some(())
+        })
+        .await?;
+    world.end().await
+}
+
 /// The list of a full compare tells what is there. What is missing from it rings no bell, and is found by counting.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_was_deleted_while_the_change_token_was_dead_is_found_by_the_count() -> Told {
@@ -88,19 +144,30 @@ async fn a_row_that_was_deleted_while_the_change_token_was_dead_is_found_by_the_
         first.unexplained == 0 && first.next_at > desk.now(),
         "{first:?}"
     );
-    world.control().expire_delta_links();
-    world.control().webhook_fault(WebhookFault {
-        service: Service::Dataverse,
-        kind: WebhookFaultKind::Drop,
-        count: None,
-    });
-    // With all that hangs from it, which would lead there.
+    // Nothing hangs from it any more that would lead there.
     for solution in world.control().rows("msft_partnercentersolution") {
         let id = text(&solution, "msft_partnercentersolutionid");
         world
             .control()
             .seller_deletes("msft_partnercentersolution", &id)?;
     }
+    world.quiet().await?;
+    // The token of this table alone is dead: with another one, all deals would be looked at.
+    let stream = "crm/opportunity";
+    let dead = desk.store.cursor("simulated", stream).await?;
+    world.control().expire_delta_links();
+    swept(&world).await?;
+    let back = CursorAdvance {
+        connection: "simulated".to_owned(),
+        stream: stream.to_owned(),
+        value: dead.context("a token that was kept")?,
+    };
+    desk.store.accept(Vec::new(), Some(back)).await?;
+    world.control().webhook_fault(WebhookFault {
+        service: Service::Dataverse,
+        kind: WebhookFaultKind::Drop,
+        count: None,
+    });
     world.control().seller_deletes("opportunity", &row)?;
     world.quiet().await?;
     swept(&world).await?;
@@ -425,7 +492,7 @@ async fn a_marketplace_lead_is_one_lead_whether_or_not_lists_tell_of_it() -> Tol
     });
     let control = world.control();
     let act = control.referral_arrives_as(Arrival::MarketplaceLead, &body)?;
-    let referral = cosell_tests::id(&act.record);
+    let referral = id(&act.record);
     let leads = |control: &Control| {
         let rows = control.rows("lead").into_iter();
         rows.filter(|row| row[IDENTIFIER] == referral.as_str())
@@ -471,10 +538,9 @@ async fn a_secret_that_does_not_arrive_leaves_the_sweep_and_travels_as_a_key_ins
         .await?;
     // A person who reads the refusals in the log has the secret sent as a key.
     world.stop_host().await;
-    let text = std::fs::read_to_string(&world.config)?;
     let place = "webhook_secret =";
-    let text = text.replacen(place, &format!("webhook_header = \"\"\n{place}"), 1);
-    std::fs::write(&world.config, text)?;
+    let header = format!("webhook_header = \"\"\n{place}");
+    amend(&world.config, &[(place, &header)])?;
     world.start_host().await?;
     world
         .until("the other kind of endpoint", |control| {

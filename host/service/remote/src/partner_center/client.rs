@@ -11,7 +11,7 @@ use crate::error::{Class, RemoteError, Service};
 use crate::http::{Answer, Call, Channel, Endpoint, Http, fresh_id, guid};
 use crate::json::Body;
 use crate::meter::Meter;
-use crate::partner_center::pages::Pages;
+use crate::partner_center::pages::{Page, Pages};
 use crate::partner_center::patch::PatchOp;
 use crate::partner_center::wire::Referral;
 
@@ -215,7 +215,8 @@ impl PartnerCenter {
         });
         let mut found = Vec::new();
         loop {
-            match pages.next().await {
+            let page = pages.next().await;
+            match page.and_then(|page| page.map(Page::whole).transpose()) {
                 // A stranger on the page: the filter was passed over, and the list may be as long as it likes.
                 Ok(Some(page)) if !page.iter().all(carries) => found.clear(),
                 Ok(Some(page)) => {
@@ -231,7 +232,7 @@ impl PartnerCenter {
         }
         let mut pages = self.updated_since(made_after);
         while let Some(page) = pages.next().await? {
-            found.extend(page.into_iter().filter(is_meant));
+            found.extend(page.whole()?.into_iter().filter(is_meant));
         }
         Ok(found)
     }
@@ -344,6 +345,7 @@ impl PartnerCenter {
         let mut found = Vec::new();
         let mut read = 0;
         while let Some(page) = pages.next().await? {
+            let page = page.whole()?;
             read += page.len();
             // The filter is not documented for every field. A server that ignores it must not hand us somebody else's deal.
             found.extend(page.into_iter().filter(|referral| is_meant(referral)));

@@ -3,7 +3,12 @@
 use cosell_fuzz::{bounded, survives, told};
 use cosell_sync::deal::{Deal, Help, Unit};
 
-use super::{CreateOptions, LINK_BASE, Referral, create_body, invite_body, patch_ops, read};
+use super::pages::Listed;
+use super::webhooks::test_id;
+use super::{
+    CreateOptions, LINK_BASE, Referral, Registration, TestResult, create_body, invite_body,
+    patch_ops, read,
+};
 use crate::hostile::{WORDS, folder, genuine};
 use crate::json;
 
@@ -67,5 +72,76 @@ fn a_referral_is_read_or_refused_and_can_be_written() {
             bounded(input, invitation.as_str().len())?;
         }
         told_again(&deal, &own)
+    });
+}
+
+/// What stands in lists and registrations.
+const ADDRESSES: [&str; 8] = [
+    "?",
+    "#",
+    "http://api.partnercenter.example/v1.0/referrals?$skiptoken=2",
+    "\"WebhookUrl\":",
+    "\"webhookEvents\":[",
+    "\"signatureTokenToMsSignatureHeader\":",
+    "\"correlationId\":",
+    "\"results\":[{\"responseCode\":\"OK\"}]",
+];
+
+#[test]
+fn of_a_page_each_referral_is_read_or_told() {
+    let page = Listed::parse(&genuine("referrals", "first")).unwrap();
+    assert_eq!(page.referrals.len(), 2);
+    assert_eq!(page.next.as_deref(), Some("$top=2&$skiptoken=abc"));
+    let last = Listed::parse(&genuine("referrals", "last")).unwrap();
+    assert_eq!((last.referrals.len(), last.next), (1, None));
+    let odd = Listed::parse(&genuine("referrals", "one-is-none")).unwrap();
+    assert_eq!((odd.referrals.len(), odd.unread.len()), (1, 1));
+    let words = [&WORDS[..], &ADDRESSES].concat();
+    survives(&folder("referrals"), &words, 1_200, |input| {
+        let Ok(document) = std::str::from_utf8(input) else {
+            return Ok(());
+        };
+        let page = match Listed::parse(document) {
+            Ok(page) => page,
+            Err(why) => return told(input, &why.to_string()),
+        };
+        if page.next.as_ref().is_some_and(|next| next.contains('#')) {
+            return Err(format!("where it goes on leads elsewhere: {:?}", page.next));
+        }
+        for (_, why) in &page.unread {
+            told(input, &why.to_string())?;
+        }
+        let read = page.referrals.iter().map(|referral| referral.raw.len());
+        let unread = page.unread.iter().map(|(raw, _)| raw.len());
+        bounded(input, read.chain(unread).sum())
+    });
+}
+
+#[test]
+fn a_registration_is_read_or_refused() {
+    let there = Registration::parse(&genuine("registration", "documented")).unwrap();
+    assert_eq!(there.events, ["referral-created", "referral-updated"]);
+    assert!(there.signature_header && there.url.starts_with("https://"));
+    let result = TestResult::parse(&genuine("registration", "test-over")).unwrap();
+    assert_eq!(
+        (&*result.status, &*result.responses),
+        ("completed", &["OK".to_owned()][..])
+    );
+    for name in ["test-asked", "test-asked-bare"] {
+        let id = test_id(&genuine("registration", name));
+        assert_eq!(id.as_deref(), Some("04af2aea-d413-42db-824e-f328001484d1"));
+    }
+    let words = [&WORDS[..], &ADDRESSES].concat();
+    survives(&folder("registration"), &words, 2_000, |input| {
+        let Ok(document) = std::str::from_utf8(input) else {
+            return Ok(());
+        };
+        let read = format!("{:?}{:?}", TestResult::parse(document), test_id(document));
+        bounded(input, read.len())?;
+        match Registration::parse(document) {
+            Ok(there) if there.url.trim().is_empty() => Err("its address is empty".to_owned()),
+            Ok(there) => bounded(input, format!("{there:?}").len()),
+            Err(why) => told(input, why),
+        }
     });
 }

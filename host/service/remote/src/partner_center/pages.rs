@@ -13,7 +13,7 @@ use crate::error::{RemoteError, Service};
 use crate::http::query_text;
 use crate::json::{self, Raw};
 use crate::partner_center::client::{ListQuery, Order, PartnerCenter, failure};
-use crate::partner_center::wire::Referral;
+use crate::partner_center::wire::{NotAReferral, Referral};
 
 /// Pages of one list. 100 referrals a page: half a million deals are not one partner's.
 const PAGES_MAX: usize = 5_000;
@@ -31,6 +31,39 @@ pub struct Pages {
     since: Option<Since>,
 }
 
+/// What stands on a page.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// Referrals.
+    pub referrals: Vec<Referral>,
+    /// What is none. One that cannot be read keeps nobody from the others.
+    pub unread: Vec<Unread>,
+}
+
+/// Something in a list of referrals that is none.
+#[derive(Debug)]
+pub struct Unread {
+    /// GUID, lower case, where it says so.
+    pub id: Option<String>,
+    /// The document, byte for byte.
+    pub raw: String,
+    /// What is wrong with it.
+    pub problem: RemoteError,
+}
+
+impl Page {
+    /// The referrals, for who has to know all of them.
+    ///
+    /// # Errors
+    /// What is wrong with the first that cannot be read.
+    pub fn whole(self) -> Result<Vec<Referral>, RemoteError> {
+        match self.unread.into_iter().next() {
+            Some(unread) => Err(unread.problem),
+            None => Ok(self.referrals),
+        }
+    }
+}
+
 /// A list by moment.
 #[derive(Debug)]
 struct Since {
@@ -39,6 +72,8 @@ struct Since {
     wording: usize,
     /// What came in no order, or in another one.
     gathered: Vec<Referral>,
+    /// The same, of what is no referral: nobody knows its moment.
+    unread: Vec<Unread>,
 }
 
 /// How a moment is written in a filter.
@@ -102,6 +137,60 @@ impl Wording {
     }
 }
 
+/// One page of a list, as it is sent.
+#[derive(Debug)]
+pub(super) struct Listed {
+    pub(super) referrals: Vec<Referral>,
+    /// What is none, and why.
+    pub(super) unread: Vec<(String, NotAReferral)>,
+    /// Query of the next page.
+    pub(super) next: Option<String>,
+}
+
+/// Why an answer is no page of a list.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotAList {
+    #[error("the answer is no list")]
+    Object,
+    #[error("the answer has no list in \"value\"")]
+    Value,
+    #[error("the link to the next page has no query: {}", crate::http::readable(.link))]
+    Link { link: String },
+}
+
+impl Listed {
+    pub(super) fn parse(document: &str) -> Result<Self, NotAList> {
+        let page = json::object(document).ok_or(NotAList::Object)?;
+        let rows: Vec<Raw> = page
+            .get("value")
+            .and_then(|value| json::parse(value))
+            .ok_or(NotAList::Value)?;
+        let (mut referrals, mut unread) = (Vec::with_capacity(rows.len()), Vec::new());
+        for row in &rows {
+            match Referral::parse(row.get()) {
+                Ok(referral) => referrals.push(referral),
+                Err(problem) => unread.push((row.get().to_owned(), problem)),
+            }
+        }
+        let link = page
+            .get("@odata.nextLink")
+            .and_then(|link| json::filled(link));
+        let next = link.map(|link| match link.split_once('?') {
+            // The link is known to name the wrong scheme and to lack a part of the path. Only its query is right, and only that may be
+            // trusted: a token is never sent to a host that a body named.
+            Some((_, rest)) if !rest.is_empty() => {
+                Ok(rest.split('#').next().unwrap_or(rest).to_owned())
+            }
+            _ => Err(NotAList::Link { link }),
+        });
+        Ok(Self {
+            referrals,
+            unread,
+            next: next.transpose()?,
+        })
+    }
+}
+
 impl Pages {
     pub(super) fn of(client: PartnerCenter, query: &ListQuery) -> Self {
         Self {
@@ -119,6 +208,7 @@ impl Pages {
                 moment,
                 wording,
                 gathered: Vec::new(),
+                unread: Vec::new(),
             }),
             ..Self::of(client, &WORDINGS[wording].query(moment))
         }
@@ -128,7 +218,7 @@ impl Pages {
     ///
     /// # Errors
     /// As [`PartnerCenter::get`].
-    pub async fn next(&mut self) -> Result<Option<Vec<Referral>>, RemoteError> {
+    pub async fn next(&mut self) -> Result<Option<Page>, RemoteError> {
         loop {
             let page = match self.page().await {
                 Err(error) if self.takes_another_wording(&error) => continue,
@@ -140,18 +230,20 @@ impl Pages {
             let moment = since.moment;
             let is_due = |referral: &Referral| referral.updated_at.is_none_or(|at| at >= moment);
             let order = WORDINGS[since.wording].order;
-            let Some(page) = page else {
+            let Some(Page { referrals, unread }) = page else {
                 return Ok(since.hand_out());
             };
             if self.seen.len() == 1 {
                 self.client.wording.store(since.wording, Ordering::Relaxed);
             }
-            let is_past = order == Some(Order::UpdatedLast) && !page.iter().all(is_due);
-            let due = page.into_iter().filter(is_due);
+            let is_past = order == Some(Order::UpdatedLast) && !referrals.iter().all(is_due);
+            let due = referrals.into_iter().filter(is_due);
             if order == Some(Order::Updated) {
-                return Ok(Some(due.collect()));
+                let referrals = due.collect();
+                return Ok(Some(Page { referrals, unread }));
             }
             since.gathered.extend(due);
+            since.unread.extend(unread);
             if is_past {
                 self.next = None;
             }
@@ -179,7 +271,7 @@ impl Pages {
     }
 
     /// Asks for one page.
-    async fn page(&mut self) -> Result<Option<Vec<Referral>>, RemoteError> {
+    async fn page(&mut self) -> Result<Option<Page>, RemoteError> {
         let Some(query) = self.next.clone() else {
             return Ok(None);
         };
@@ -195,43 +287,20 @@ impl Pages {
         if !answer.status.is_success() {
             return Err(failure(&call, &answer));
         }
-        let page = json::object(answer.text(&call)?)
-            .ok_or_else(|| answer.unreadable(&call, "the answer is no list"))?;
-        let rows: Vec<Raw> = page
-            .get("value")
-            .and_then(|value| json::parse(value))
-            .ok_or_else(|| answer.unreadable(&call, "the answer has no list in \"value\""))?;
-        let mut referrals = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let parsed = Referral::parse(row.get());
-            referrals.push(parsed.map_err(|problem| {
-                answer
-                    .unreadable(&call, "the list holds something that is no referral")
-                    .with_source(problem)
-            })?);
-        }
-        let next = match page
-            .get("@odata.nextLink")
-            .and_then(|link| json::filled(link))
-        {
-            None => None,
-            // The link is known to name the wrong scheme and to lack a part of the path. Only its query is right, and only that may be
-            // trusted: a token is never sent to a host that a body named.
-            Some(link) => match link.split_once('?') {
-                Some((_, rest)) if !rest.is_empty() => {
-                    Some(rest.split('#').next().unwrap_or(rest).to_owned())
-                }
-                _ => {
-                    return Err(answer.unreadable(
-                        &call,
-                        format!(
-                            "the link to the next page has no query: {}",
-                            crate::http::readable(&link)
-                        ),
-                    ));
-                }
-            },
+        let listed = Listed::parse(answer.text(&call)?)
+            .map_err(|problem| answer.unreadable(&call, problem.to_string()))?;
+        let unread = listed.unread.into_iter().map(|(raw, problem)| Unread {
+            id: Referral::id_of(&raw),
+            raw,
+            problem: answer
+                .unreadable(&call, "the list holds something that is no referral")
+                .with_source(problem),
+        });
+        let page = Page {
+            referrals: listed.referrals,
+            unread: unread.collect(),
         };
+        let next = listed.next;
         self.seen.insert(query);
         if next.as_ref().is_some_and(|next| self.seen.contains(next))
             || self.seen.len() >= PAGES_MAX
@@ -243,7 +312,7 @@ impl Pages {
             ));
         }
         self.next = next;
-        Ok(Some(referrals))
+        Ok(Some(page))
     }
 
     /// All pages in one list.
@@ -253,7 +322,7 @@ impl Pages {
     pub async fn all(mut self) -> Result<Vec<Referral>, RemoteError> {
         let mut all = Vec::new();
         while let Some(page) = self.next().await? {
-            all.extend(page);
+            all.extend(page.whole()?);
         }
         Ok(all)
     }
@@ -269,10 +338,13 @@ impl Since {
             .retain(|referral| met.insert(referral.id.clone()));
     }
 
-    fn hand_out(&mut self) -> Option<Vec<Referral>> {
+    fn hand_out(&mut self) -> Option<Page> {
         let from = self.gathered.len().saturating_sub(PAGE);
-        let page: Vec<Referral> = self.gathered.drain(from..).rev().collect();
-        (!page.is_empty()).then_some(page)
+        let page = Page {
+            referrals: self.gathered.drain(from..).rev().collect(),
+            unread: std::mem::take(&mut self.unread),
+        };
+        (!page.referrals.is_empty() || !page.unread.is_empty()).then_some(page)
     }
 }
 

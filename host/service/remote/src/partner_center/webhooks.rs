@@ -119,13 +119,7 @@ impl PartnerCenter {
             )
             .body("application/json", "");
         let answer = succeeded(&call, self.webhooks.send(&call).await?)?;
-        // An object says the samples, a plain string says the schema.
-        let text = answer.text(&call)?;
-        let id = match json::object_any_case(text) {
-            Some(members) => members.get("correlationid").and_then(|id| json::filled(id)),
-            None => serde_json::from_str::<String>(text).ok(),
-        };
-        id.and_then(|id| guid(&id))
+        test_id(answer.text(&call)?)
             .ok_or_else(|| answer.unreadable(&call, "the answer holds no id of the test"))
     }
 
@@ -147,24 +141,8 @@ impl PartnerCenter {
             "read a test event",
         );
         let answer = succeeded(&call, self.webhooks.send(&call).await?)?;
-        let members = json::object_any_case(answer.text(&call)?)
-            .ok_or_else(|| answer.unreadable(&call, "the answer is no object"))?;
-        let results: Vec<Raw> = members
-            .get("results")
-            .and_then(|results| json::parse(results))
-            .unwrap_or_default();
-        let response = |result: &Raw| {
-            json::object_any_case(result.get())?
-                .get("responsecode")
-                .and_then(|code| json::filled(code))
-        };
-        Ok(TestResult {
-            status: members
-                .get("status")
-                .and_then(|status| json::filled(status))
-                .unwrap_or_default(),
-            responses: results.iter().filter_map(response).collect(),
-        })
+        TestResult::parse(answer.text(&call)?)
+            .ok_or_else(|| answer.unreadable(&call, "the answer is no object"))
     }
 
     async fn register(
@@ -210,17 +188,54 @@ fn succeeded(call: &Call, answer: Answer) -> Result<Answer, RemoteError> {
 }
 
 fn read(call: &Call, answer: &Answer) -> Result<Registration, RemoteError> {
-    let members = json::object_any_case(answer.text(call)?)
-        .ok_or_else(|| answer.unreadable(call, "the answer is no registration"))?;
-    let text = |name: &str| members.get(name).and_then(|raw| json::filled(raw));
-    Ok(Registration {
-        url: text("webhookurl")
-            .ok_or_else(|| answer.unreadable(call, "the registration has no address"))?,
-        events: members
-            .get("webhookevents")
-            .and_then(|events| json::parse(events))
-            .unwrap_or_default(),
-        signature_header: text("signaturetokentomssignatureheader")
-            .is_some_and(|flag| flag.eq_ignore_ascii_case("true")),
-    })
+    Registration::parse(answer.text(call)?).map_err(|problem| answer.unreadable(call, problem))
+}
+
+impl Registration {
+    /// What is registered, as the vendor says it; else what is wrong with it.
+    pub(super) fn parse(document: &str) -> Result<Self, &'static str> {
+        let members = json::object_any_case(document).ok_or("the answer is no registration")?;
+        let text = |name: &str| members.get(name).and_then(|raw| json::filled(raw));
+        Ok(Self {
+            url: text("webhookurl").ok_or("the registration has no address")?,
+            events: members
+                .get("webhookevents")
+                .and_then(|events| json::parse(events))
+                .unwrap_or_default(),
+            signature_header: text("signaturetokentomssignatureheader")
+                .is_some_and(|flag| flag.eq_ignore_ascii_case("true")),
+        })
+    }
+}
+
+impl TestResult {
+    /// How a test event went, as the vendor says it. None: it is no object.
+    pub(super) fn parse(document: &str) -> Option<Self> {
+        let members = json::object_any_case(document)?;
+        let results: Vec<Raw> = members
+            .get("results")
+            .and_then(|results| json::parse(results))
+            .unwrap_or_default();
+        let response = |result: &Raw| {
+            json::object_any_case(result.get())?
+                .get("responsecode")
+                .and_then(|code| json::filled(code))
+        };
+        Some(Self {
+            status: members
+                .get("status")
+                .and_then(|status| json::filled(status))
+                .unwrap_or_default(),
+            responses: results.iter().filter_map(response).collect(),
+        })
+    }
+}
+
+/// The id of a test event that was asked for: an object says the samples, a plain string says the schema.
+pub(super) fn test_id(document: &str) -> Option<String> {
+    let id = match json::object_any_case(document) {
+        Some(members) => members.get("correlationid").and_then(|id| json::filled(id)),
+        None => serde_json::from_str::<String>(document).ok(),
+    };
+    id.and_then(|id| guid(&id))
 }

@@ -74,6 +74,13 @@ impl Referral {
         })
     }
 
+    /// The GUID of a document that may be no referral otherwise.
+    pub(crate) fn id_of(document: &str) -> Option<String> {
+        let members = crate::json::object(document)?;
+        let id = members.get("id").and_then(|id| crate::json::filled(id))?;
+        crate::http::guid(&id)
+    }
+
     /// Whether Microsoft owns this view.
     #[must_use]
     pub fn is_microsofts(&self) -> bool {

@@ -210,6 +210,36 @@ async fn newest_first_is_read_until_the_moment_is_reached() {
 }
 
 #[tokio::test]
+async fn one_that_cannot_be_read_keeps_nobody_from_the_others() {
+    for filters in [true, false] {
+        let fake = Fake::start(move |asked| {
+            if !filters && !filter(asked).is_empty() {
+                return bad_request();
+            }
+            let odd = format!(r#"{{"id":"{}","details":"none"}}"#, id(2));
+            let nobody = r#"{"name":"nobody"}"#.to_owned();
+            list(&[referral(1, 3, "x"), odd, nobody, referral(3, 2, "x")])
+        })
+        .await;
+        let client = client(&fake).await;
+        let mut pages = client.updated_since(since());
+        let page = pages.next().await.unwrap().unwrap();
+        let mut read = numbers(&page.referrals);
+        read.sort_unstable();
+        assert_eq!(read, [1, 3], "{filters}");
+        let unread: Vec<_> = page.unread.iter().map(|one| one.id.clone()).collect();
+        assert_eq!(unread, [Some(id(2)), None], "{filters}");
+        let told = page.unread[0].problem.to_string();
+        assert!(told.contains("no referral"), "{told}");
+        assert!(pages.next().await.unwrap().is_none(), "{filters}");
+        // Who looks for one among all of them is not told that it is not there.
+        let found = client.by_external_reference("opp-7", since()).await;
+        let error = found.unwrap_err();
+        assert!(matches!(error.class, Class::Transient { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_refusal_of_every_wording_is_told() {
     let fake = Fake::start(|_| bad_request()).await;
     let error = client(&fake).await.updated_since(since()).all().await;

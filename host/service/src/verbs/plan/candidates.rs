@@ -153,8 +153,13 @@ async fn many(
         }),
     };
     while let Some(page) = pages.next().await? {
-        for referral in page.iter().filter(|one| !one.is_microsofts()) {
+        let own = page.referrals.iter().filter(|one| !one.is_microsofts());
+        for referral in own {
             search.referral(referral).await?;
+        }
+        // Its deal says what is wrong with it; the others are no worse for that.
+        for id in page.unread.iter().filter_map(|one| one.id.as_deref()) {
+            search.unread(id).await?;
         }
     }
     let set = Arc::clone(&search.set);
@@ -289,6 +294,15 @@ impl<'a> Search<'a> {
         }
         self.claimed.insert(record.clone(), place);
         self.news.push((vec![record], name));
+        Ok(())
+    }
+
+    async fn unread(&mut self, id: &str) -> Result<(), VerbError> {
+        let record = key(Side::PartnerCenter, REFERRAL, id);
+        match self.lane_of(&record).await? {
+            Some(lane) => drop(self.lanes.entry(lane).or_default()),
+            None => self.news.push((vec![record], None)),
+        }
         Ok(())
     }
 

@@ -57,7 +57,16 @@ impl Books {
             let Some(page) = pages.next().await? else {
                 break;
             };
-            let ours = page.iter().filter(|one| !one.is_microsofts());
+            // It is there, whatever is wrong with it.
+            listed.extend(page.unread.into_iter().filter_map(|one| {
+                Some(Listed {
+                    id: one.id?,
+                    name: None,
+                    external_reference: None,
+                    ended: false,
+                })
+            }));
+            let ours = page.referrals.iter().filter(|one| !one.is_microsofts());
             listed.extend(ours.map(|one| {
                 Listed {
                     id: one.id.clone(),
