@@ -25,7 +25,7 @@ mod sees;
 mod unknown;
 
 use cosell_remote::Class;
-use cosell_store::{After, Millis, Next};
+use cosell_store::{After, Millis, Next, StoreError};
 use cosell_sync::course::{Course, course};
 use cosell_sync::merge::{Look, Plan, plan};
 use cosell_sync::side::Side;
@@ -91,6 +91,8 @@ pub async fn pass(run: &mut Run<'_>) -> Result<Next, Trouble> {
             Ok(()) => {}
             // Changed underneath us: a colleague was faster. Look again, plan again; never a blind write (I6).
             Err(Trouble::Remote(error)) if error.class == Class::Conflict => {}
+            // A person has cancelled it since we looked (S24).
+            Err(Trouble::Store(StoreError::Cancelled { .. })) => run.hear_verdicts().await?,
             Err(trouble) => return Err(trouble),
         }
     }
@@ -105,12 +107,14 @@ fn compose<'r>(run: &'r mut Run<'_>) -> BoxFuture<'r, Result<Round, Trouble>> {
 
 async fn composed(run: &mut Run<'_>) -> Result<Round, Trouble> {
     if let Some(reason) = run.notes.apart.clone() {
+        run.ask_no_more("the records are taken apart");
         return Ok(Round::Over(Next::Paused { reason }));
     }
     let sight = match look(run).await? {
         Looked::Sight(sight) => *sight,
         Looked::BelongsTo(elder) => return Ok(Round::Over(Next::Retired { into: elder })),
     };
+    related::follow_moved(run, &sight).await?;
     if let Some(parked) = run.still_parked(&sight).await? {
         return Ok(Round::Over(parked));
     }
@@ -177,7 +181,7 @@ async fn merge(run: &mut Run<'_>, sight: Sight, reading: &Reading) -> Result<Rou
     cards::ask(run, &plan, &sight);
     cards::settle(
         run,
-        &[customer::CARD, cards::GONE, cards::REOPENED],
+        &[customer::CARD, cards::GONE, cards::REOPENED, route::CARD],
         "both records are there",
     );
     // Before the sieve: what is held still differs.
@@ -206,6 +210,7 @@ async fn merge(run: &mut Run<'_>, sight: Sight, reading: &Reading) -> Result<Rou
         return Ok(Round::Do(Box::new(Scene { sight, script })));
     }
     run.notes.moved = false;
+    permit::at_rest(run);
     let (until, mut open) = permit::wait_for(&waiting);
     open.extend(cards::held(&plan));
     let reason = open.join("; ");
@@ -250,6 +255,7 @@ fn resting(run: &mut Run<'_>, reading: &Reading, course: Course) -> Result<Next,
     Ok(match course {
         Course::Skip(reason) => {
             run.notes.paused = run.is_linked();
+            permit::at_rest(run);
             Next::Paused {
                 reason: sentences(&[reason]),
             }

@@ -143,8 +143,17 @@ fn remote(error: &RemoteError, failures: u32, random: u32, now: Millis) -> Verdi
         } => {
             let asked = retry_after.map(millis);
             let mut verdict = again(text.clone(), failures, random, now, asked);
-            if let (true, Next::Wait { until, .. }) = (throttled, &verdict.next) {
-                verdict.rest = resting(Whose::Identity, *until);
+            if throttled {
+                // Also when this deal gives up: the credential rests for all the others.
+                let until = match &verdict.next {
+                    Next::Wait { until, .. } => *until,
+                    _ => now.saturating_add(
+                        asked
+                            .and_then(|ms| Millis::try_from(ms).ok())
+                            .unwrap_or(CREDENTIAL_MS),
+                    ),
+                };
+                verdict.rest = resting(Whose::Identity, until);
             }
             verdict
         }

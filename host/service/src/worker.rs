@@ -6,6 +6,7 @@ use std::time::Duration;
 use cosell_plugins::PluginSet;
 use cosell_store::{After, Change, LaneState, Lease, Millis, Next, PLUGINS_CHANGED, StoreError};
 use cosell_sync::row::Needs;
+use cosell_sync::schedule;
 use futures_util::future::BoxFuture;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -379,10 +380,22 @@ async fn settle_trouble(
     lane: &LaneState,
     trouble: &Trouble,
     needs: &Needs,
-    mut run: Option<&mut Run<'_>>,
+    run: Option<&mut Run<'_>>,
 ) -> Next {
     let failures = u32::try_from(lane.attempts).unwrap_or(u32::MAX);
     let mut verdict = trouble.verdict(failures, (desk.dice)(), desk.now());
+    // A write whose outcome is unknown comes before everything else: the next run reads its target, and nobody gives that up. It comes ever more
+    // seldom, and is told as a lane that waits: parked is what a person has to mend.
+    let is_open = run.as_deref().is_some_and(|run| run.has_open_write());
+    if is_open && !matches!(verdict.next, Next::Wait { .. }) {
+        let pause = schedule::pause(failures, (desk.dice)());
+        let pause = Millis::try_from(pause).unwrap_or(Millis::MAX);
+        verdict.next = Next::Wait {
+            until: desk.now().saturating_add(pause.max(OPEN_WRITE_MS)),
+            after: After::Failure,
+            reason: trouble.to_string(),
+        };
+    }
     if let Some(rest) = verdict.rest.take()
         && let Err(error) = throttle::close(desk, &lease.connection, rest).await
     {
@@ -399,7 +412,7 @@ async fn settle_trouble(
     match &verdict.next {
         Next::Parked { reasons, .. } if lane.failure.as_ref() != Some(reasons) => {
             warn!(deal = %deal(lane), reasons = %mask_beside(&sentences(&reasons_of(reasons)), needs), "parked: a person is needed");
-            if let Some(run) = run.as_deref_mut() {
+            if let Some(run) = run {
                 pipeline::tell_failure(run, reasons).await;
             }
         }
@@ -412,15 +425,6 @@ async fn settle_trouble(
             info!(deal = %deal(lane), until_ms = until, failed, reason = %mask_beside(reason, needs), "waits");
         }
         _ => {}
-    }
-    // A write whose outcome is unknown comes before everything else: the next run reads its target.
-    let is_open = run.is_some_and(|run| run.has_open_write());
-    if is_open && !matches!(verdict.next, Next::Wait { .. }) {
-        verdict.next = Next::Wait {
-            until: desk.now() + OPEN_WRITE_MS,
-            after: After::Failure,
-            reason: trouble.to_string(),
-        };
     }
     verdict.next
 }

@@ -174,6 +174,8 @@ impl Gatekeeper<'_> {
                 released: Some(false),
                 ..
             }) => return Permit::Cancelled,
+            // What has begun as a grace period ends as a question: time alone does not confirm it.
+            Some(Held { .. }) if self.confirm => return Permit::Wait(None),
             Some(Held { until, .. }) => {
                 return match until {
                     Some(until) if *until <= self.now => Permit::Go,
@@ -299,6 +301,19 @@ mod tests {
             Permit::Wait(None),
             "what was not edited is confirmed"
         );
+        for (until, released, expect) in [
+            (Some(900), None, Permit::Wait(None)),
+            (Some(1_200), None, Permit::Wait(None)),
+            (Some(900), Some(true), Permit::Go),
+            (Some(900), Some(false), Permit::Cancelled),
+        ] {
+            let held = [held(until, released)];
+            assert_eq!(
+                permit(Rule::After(500), &held, true),
+                expect,
+                "a grace period that was over meanwhile confirms nothing: {held:?}"
+            );
+        }
     }
 
     #[test]

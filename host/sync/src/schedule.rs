@@ -7,6 +7,17 @@ const LONGEST_MS: u64 = 15 * 60 * 1_000;
 /// Failures in a row after which a person is called. With the pauses above this is about a day.
 const ATTEMPTS_MAX: u32 = 110;
 
+/// [`retry`] for what nobody may give up: a write whose outcome is unknown.
+#[must_use]
+pub fn pause(failures: u32, random: u32) -> u64 {
+    let bound = FIRST_MS
+        .saturating_mul(1_u64.checked_shl(failures).unwrap_or(u64::MAX))
+        .min(LONGEST_MS);
+    // At least a tenth of the bound: zero pauses would hammer a service that has just failed.
+    let floor = bound / 10;
+    floor + (bound - floor) * u64::from(random) / u64::from(u32::MAX)
+}
+
 /// What to do after a failure that may pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
@@ -26,12 +37,7 @@ pub fn retry(failures: u32, random: u32, asked_ms: Option<u64>) -> Retry {
     if let Some(asked) = asked_ms {
         return Retry::After(asked);
     }
-    let bound = FIRST_MS
-        .saturating_mul(1_u64.checked_shl(failures).unwrap_or(u64::MAX))
-        .min(LONGEST_MS);
-    // At least a tenth of the bound: zero pauses would hammer a service that has just failed.
-    let floor = bound / 10;
-    Retry::After(floor + (bound - floor) * u64::from(random) / u64::from(u32::MAX))
+    Retry::After(pause(failures, random))
 }
 
 #[cfg(test)]

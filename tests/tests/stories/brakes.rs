@@ -1,11 +1,13 @@
 //! What waits for a person or for time: writes that cannot be taken back, mass changes, deals that swing.
 
+use std::time::Duration;
+
 use anyhow::ensure;
 use cosell_simulator::SimulatorConfig;
 use cosell_store::{FULL_COMPARE, LaneId, Throttle};
 use cosell_sync::side::Side;
 use cosell_tests::{World, amount, text};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{HELP, Told};
 
@@ -206,15 +208,11 @@ async fn s25_a_mass_change_is_held_and_goes_on_when_it_is_released() -> Told {
     let hold = world.hold("mass").await?;
     assert_eq!(hold.subject, "partner-center");
     world.quiet().await?;
-    let edited = |world: &World| {
-        world
-            .control()
-            .referrals()
-            .iter()
-            .filter(|referral| referral["details"]["notes"] == "second bulk edit")
-            .count()
-    };
-    assert_eq!(edited(&world), 1, "nine writes went, the rest is held");
+    assert_eq!(
+        edited(&world, "second bulk edit"),
+        1,
+        "nine writes went, the rest is held"
+    );
     // A person looks, and lets the batch pass.
     let desk = world.desk()?;
     let note = cosell_host::pipeline::mass_note(Side::PartnerCenter);
@@ -236,6 +234,110 @@ async fn s25_a_mass_change_is_held_and_goes_on_when_it_is_released() -> Told {
             all.then_some(())
         })
         .await?;
+    world.end().await
+}
+
+/// How many deals have these notes in Partner Center.
+fn edited(world: &World, notes: &str) -> usize {
+    let referrals = world.control().referrals();
+    let is_edited = |referral: &&Value| referral["details"]["notes"] == notes;
+    referrals.iter().filter(is_edited).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s25_what_a_mass_change_holds_goes_by_no_lapse_of_time_and_is_stopped_for_itself_alone()
+-> Told {
+    let world = World::with(SimulatorConfig::demo(), &[("mass_change.writes", "6")]).await?;
+    let account = world.account("Contoso Kft.", "HU")?;
+    let mut rows = Vec::new();
+    for number in 0..3 {
+        rows.push(world.opportunity(&account, &json!({ "name": format!("Deal {number}") }))?);
+    }
+    for row in &rows {
+        world.referral_of(row).await?;
+    }
+    world.quiet().await?;
+    let edit = async |rows: &[String], notes: &str| -> Told {
+        for row in rows {
+            let columns = json!({ "description": notes });
+            world
+                .control()
+                .seller_updates("opportunity", row, &columns)?;
+            world.quiet().await?;
+        }
+        Ok(())
+    };
+    // Three births and three edits: the next is one too many.
+    edit(&rows, "first").await?;
+    edit(&rows, "second").await?;
+    assert_eq!(edited(&world, "second"), 0, "held");
+    // Nobody looks for an hour, and then somebody touches the rows again.
+    world.later(Duration::from_secs(3_600));
+    edit(&rows, "third").await?;
+    assert_eq!(edited(&world, "third"), 0, "an hour is no person");
+    let desk = world.desk()?;
+    let live = || desk.store.holds(None, true, 100);
+    assert_eq!(live().await?.len(), 3);
+    // One is stopped, and the others may go.
+    world.settle("mass", false).await?;
+    world.settle("mass", true).await?;
+    world.settle("mass", true).await?;
+    world
+        .until("the two that may go", |_| {
+            (edited(&world, "third") == 2).then_some(())
+        })
+        .await?;
+    world.quiet().await?;
+    let stopped = live().await?;
+    assert_eq!(
+        stopped.len(),
+        1,
+        "what has gone is held no more: {stopped:?}"
+    );
+    // What was stopped is that edit, and not all that the deal will ever have to say.
+    edit(&rows, "fourth").await?;
+    world
+        .until("another edit of all three", |_| {
+            (edited(&world, "fourth") == 3).then_some(())
+        })
+        .await?;
+    world.quiet().await?;
+    assert_eq!(live().await?, [], "nothing is left to decide");
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s24_what_a_person_cancels_while_the_deal_is_looked_at_is_not_done() -> Told {
+    let world = World::with(SimulatorConfig::demo(), &[("hold.won", "\"confirm\"")]).await?;
+    let (row, referral) = world.linked(&json!({})).await?;
+    world.control().seller_wins(&row, &json!({}))?;
+    let hold = world.hold("won").await?;
+    world.quiet().await?;
+    // Each call takes so long that there is time to think again.
+    world.control().set_latency_ms(700);
+    world.settle("won", true).await?;
+    world
+        .status_where(|status| status.deals.iter().any(|deal| deal.state == "running"))
+        .await?;
+    let desk = world.desk()?;
+    desk.store
+        .settle_hold(&hold.connection, hold.hold, false, "operator")
+        .await?;
+    world.control().set_latency_ms(0);
+    world.quiet().await?;
+    assert_eq!(substatus(&world, &referral), "Accepted", "it was cancelled");
+    let told = world.history(&row).await?;
+    assert!(
+        told.iter()
+            .any(|line| line.contains("a person has cancelled")),
+        "{told:#?}"
+    );
+    assert!(
+        !told
+            .iter()
+            .any(|line| line.contains("→ Won") && line.starts_with("carry")),
+        "{told:#?}"
+    );
     world.end().await
 }
 

@@ -233,6 +233,53 @@ async fn s11_a_solution_that_is_removed_in_the_crm_goes_in_partner_center_too() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn s11_a_solution_that_moves_to_another_deal_leaves_the_one_and_reaches_the_other() -> Told {
+    let world = World::start().await?;
+    let account = world.account("Contoso Kft.", "HU")?;
+    let mut deals = Vec::new();
+    for name in ["From", "To"] {
+        let row = world.opportunity(&account, &json!({ "name": name }))?;
+        let referral = text(&world.referral_of(&row).await?, "id");
+        deals.push((row, referral));
+    }
+    let solution = json!({
+        "msft_name": "Moves", "msft_solutionidentifier": "SOL-2-BBB", "msft_type": "3P",
+        "msft_OpportunityId@odata.bind": format!("/opportunities({})", deals[0].0),
+    });
+    let moves = world
+        .control()
+        .seller_creates("msft_partnercentersolution", &solution)?;
+    let has = |control: &cosell_simulator::Control, deal: usize| -> Option<bool> {
+        let referral = control.referral(&deals[deal].1)?;
+        let solutions = referral["details"]["requirements"]["solutions"].clone();
+        Some(
+            solutions
+                .as_array()?
+                .iter()
+                .any(|one| one["id"] == "SOL-2-BBB"),
+        )
+    };
+    world
+        .until("it with the first", |control| {
+            has(control, 0)?.then_some(())
+        })
+        .await?;
+    world.quiet().await?;
+    let to = json!({ "msft_OpportunityId@odata.bind": format!("/opportunities({})", deals[1].0) });
+    world.control().seller_updates(
+        "msft_partnercentersolution",
+        &cosell_tests::id(&moves.record),
+        &to,
+    )?;
+    world
+        .until("it with the second alone", |control| {
+            (!has(control, 0)? && has(control, 1)?).then_some(())
+        })
+        .await?;
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn s24_no_contact_leaves_before_consent_is_on_record() -> Told {
     let world = World::with(
         SimulatorConfig::demo(),

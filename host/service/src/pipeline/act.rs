@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use cosell_remote::dataverse::Written;
 use cosell_remote::partner_center::{Referral, read as read_referral};
 use cosell_remote::{Class, RemoteError};
-use cosell_store::Intent;
+use cosell_store::{Intent, StoreError};
 use cosell_sync::columns::Cells;
 use cosell_sync::deal::{Unit, UnitValue, Units};
 use cosell_sync::element::half_written;
@@ -29,7 +29,13 @@ use crate::trouble::Trouble;
 pub(super) async fn act(run: &mut Run<'_>, sight: &Sight, script: Script) -> Result<(), Trouble> {
     for write in script.writes {
         run.note_write(&write);
-        one(run, sight, write).await?;
+        let told = run.told_so_far();
+        let done = one(run, sight, write).await;
+        if let Err(Trouble::Store(StoreError::Cancelled { .. })) = &done {
+            // It was told before its intent, and is not made.
+            run.untell(told);
+        }
+        done?;
     }
     Ok(())
 }
@@ -45,8 +51,10 @@ async fn one(run: &mut Run<'_>, sight: &Sight, write: Write) -> Result<(), Troub
     let kind = write.kind();
     tracing::Span::current().record("kind", kind.as_str());
     let irreversible = !write.irreversible().is_empty();
+    let permits = write.permits();
     let intent = |run: &Run<'_>, target, precondition, detail: Value| Intent {
         irreversible,
+        permits: permits.clone(),
         ..intents::new(run, kind, target, precondition, detail)
     };
     let Write {

@@ -80,6 +80,7 @@ pub(super) fn new(
         precondition,
         detail: detail.to_string(),
         irreversible: false,
+        permits: Vec::new(),
         since: run.now(),
     }
 }

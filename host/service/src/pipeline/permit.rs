@@ -11,7 +11,7 @@ use cosell_sync::side::Side;
 use serde_json::json;
 
 use super::run::Run;
-use super::script::Script;
+use super::script::{Script, Write};
 use crate::link;
 use crate::trouble::{Trouble, reason};
 
@@ -251,43 +251,53 @@ pub(super) async fn brake(run: &mut Run<'_>, script: &Script) -> Result<Option<N
                 "something in the CRM (a workflow, a business rule) or in a plugin turns our values back; mend it, then retry the deal",
             )]));
         }
-        if let Some(next) = mass(
-            run,
-            side,
-            ours().any(|write| !write.irreversible().is_empty()),
-        )
-        .await?
-        {
+        if let Some(next) = mass(run, side, &Batch::of(ours())).await? {
             return Ok(Some(next));
         }
     }
     Ok(None)
 }
 
-async fn mass(run: &mut Run<'_>, side: Side, irreversible: bool) -> Result<Option<Next>, Trouble> {
+/// A deal's part of what may be a mass change.
+struct Batch {
+    irreversible: bool,
+    /// What names it: a person stops this one, and no other.
+    fingerprint: String,
+}
+
+impl Batch {
+    fn of<'a>(writes: impl Iterator<Item = &'a Write>) -> Self {
+        let (mut irreversible, mut names) = (false, BTreeSet::new());
+        for write in writes {
+            irreversible |= !write.irreversible().is_empty();
+            let carried = write.settles.iter();
+            let carried = carried.map(|carry| fingerprint(&carry.unit, &carry.value));
+            names.extend(carried);
+            names.insert(write.kind().as_str().to_owned());
+        }
+        let names: Vec<String> = names.into_iter().collect();
+        Self {
+            irreversible,
+            fingerprint: link::fingerprint(&names.join("\n")),
+        }
+    }
+
+    fn hold(&self, run: &mut Run<'_>, side: Side) {
+        let consequence = "is one of very many writes in a short time";
+        run.hold(HoldChange::Open {
+            kind: MASS.to_owned(),
+            subject: side.as_str().to_owned(),
+            body: json!({ "to": side.as_str(), "consequence": consequence }).to_string(),
+            fingerprint: self.fingerprint.clone(),
+            until: None,
+        });
+    }
+}
+
+async fn mass(run: &mut Run<'_>, side: Side, batch: &Batch) -> Result<Option<Next>, Trouble> {
     let limits = run.connection.mass;
     if limits.writes_max == 0 && limits.irreversible_max == 0 {
         return Ok(None);
-    }
-    let held = run
-        .holds
-        .iter()
-        .find(|hold| hold.kind == MASS && hold.subject == side.as_str());
-    match held.and_then(|hold| hold.verdict.as_ref()) {
-        Some(verdict) if verdict.released => {
-            run.hold(HoldChange::Close {
-                kind: MASS.to_owned(),
-                subject: side.as_str().to_owned(),
-                why: "released".to_owned(),
-            });
-            return Ok(None);
-        }
-        Some(_) => {
-            return Ok(Some(Next::Held {
-                reason: format!("a person has stopped this deal's part of a mass change in {side}"),
-            }));
-        }
-        None => {}
     }
     let store = &run.desk.store;
     let id = &run.connection.id;
@@ -296,6 +306,35 @@ async fn mass(run: &mut Run<'_>, side: Side, irreversible: bool) -> Result<Optio
     let passed = passed
         .and_then(|text| text.parse().ok())
         .unwrap_or(Millis::MIN);
+    let held = run
+        .holds
+        .iter()
+        .find(|hold| hold.kind == MASS && hold.subject == side.as_str());
+    if let Some(held) = held {
+        match &held.verdict {
+            // It holds for the whole of what the deal has to say, however many rounds that takes.
+            Some(verdict) if verdict.released => return Ok(None),
+            Some(_) if held.fingerprint == batch.fingerprint => {
+                return Ok(Some(Next::Held {
+                    reason: format!(
+                        "a person has stopped this deal's part of a mass change in {side}"
+                    ),
+                }));
+            }
+            // Another write than the one that was stopped.
+            Some(_) => {}
+            None if passed > held.opened => return Ok(None),
+            // Nobody has looked yet. Time alone does not make it less of a mass change. What is decided about is what the deal has to say by then.
+            None => {
+                batch.hold(run, side);
+                return Ok(Some(Next::Held {
+                    reason: format!(
+                        "this deal's part of a mass change in {side} waits until a person looks; see `cosell holds`"
+                    ),
+                }));
+            }
+        }
+    }
     let since = passed.max(run.now() - limits.window_ms);
     let count = store.writes_since(id, side.as_str(), since).await?;
     let number = |count: i64| u32::try_from(count).unwrap_or(u32::MAX);
@@ -303,7 +342,7 @@ async fn mass(run: &mut Run<'_>, side: Side, irreversible: bool) -> Result<Optio
         writes: number(count.writes),
         irreversible: number(count.irreversible),
     };
-    if !is_mass(limits, written, irreversible) {
+    if !is_mass(limits, written, batch.irreversible) {
         return Ok(None);
     }
     let message = format!(
@@ -317,14 +356,33 @@ async fn mass(run: &mut Run<'_>, side: Side, irreversible: bool) -> Result<Optio
         &message,
         &json!({ "side": side.as_str(), "rule": "S25" }),
     );
-    run.hold(HoldChange::Open {
-        kind: MASS.to_owned(),
-        subject: side.as_str().to_owned(),
-        body: json!({ "to": side.as_str(), "consequence": "is one of very many writes in a short time" }).to_string(),
-        fingerprint: MASS.to_owned(),
-        until: None,
-    });
+    batch.hold(run, side);
     Ok(Some(Next::Held {
         reason: format!("{message}; see `cosell holds`"),
     }))
+}
+
+/// Nothing is left to write: what a mass change held of this deal has gone, or is not wanted any more.
+pub(super) fn at_rest(run: &mut Run<'_>) {
+    let over: Vec<_> = run
+        .holds
+        .iter()
+        .filter(|hold| hold.kind == MASS)
+        .map(|hold| {
+            let verdict = hold.verdict.as_ref();
+            let is_released = verdict.is_some_and(|verdict| verdict.released);
+            (hold.subject.clone(), is_released)
+        })
+        .collect();
+    for (subject, is_released) in over {
+        run.hold(HoldChange::Close {
+            kind: MASS.to_owned(),
+            subject,
+            why: if is_released {
+                "released, and written".to_owned()
+            } else {
+                "it is no longer wanted".to_owned()
+            },
+        });
+    }
 }

@@ -57,6 +57,8 @@ pub struct Run<'a> {
     pub(super) speakers: BTreeMap<Unit, String>,
     /// Stops before act, and writes nothing down (S1).
     is_preview: bool,
+    /// Whether it was asked where rows are now that hung from the deal.
+    pub(super) has_followed: bool,
     /// The mark that the write under way puts before the name; known to stand there once that write is done.
     pub(super) mark: Option<String>,
     /// Through which everything is read before the line acts.
@@ -151,6 +153,7 @@ impl<'a> Run<'a> {
             stands_on: None,
             speakers: BTreeMap::new(),
             is_preview: false,
+            has_followed: false,
             members: state.members.clone(),
             bells: &state.bells,
             bases: link::bases(&link),
@@ -172,6 +175,12 @@ impl<'a> Run<'a> {
         }
         let lease_ms = self.desk.lease_ms;
         self.lease = self.desk.store.renew(&self.lease, lease_ms).await?;
+        Ok(())
+    }
+
+    /// What people have decided since the run began.
+    pub(super) async fn hear_verdicts(&mut self) -> Result<(), Trouble> {
+        self.holds = self.desk.store.open(&self.lease).await?.holds;
         Ok(())
     }
 

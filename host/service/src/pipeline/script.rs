@@ -7,7 +7,7 @@ use cosell_remote::dataverse::Version;
 use cosell_remote::partner_center::PatchOp;
 use cosell_sync::columns::Cells;
 use cosell_sync::deal::{Help, Units};
-use cosell_sync::hold::Irreversible;
+use cosell_sync::hold::{self, Irreversible};
 use cosell_sync::merge::Carry;
 use cosell_sync::row::{RecordKind, Reference, RowState};
 use cosell_sync::side::Side;
@@ -175,6 +175,16 @@ impl Write {
             What::InviteMicrosoft { .. } => vec![Irreversible::Help],
             _ => Vec::new(),
         }
+    }
+
+    /// What holds know it by, of what cannot be taken back.
+    pub(super) fn permits(&self) -> Vec<String> {
+        let carried = self.settles.iter();
+        let carried = carried.map(|carry| (&carry.unit, carry.to, &carry.value));
+        carried
+            .filter(|(unit, to, value)| Irreversible::of(unit, *to, value).is_some())
+            .map(|(unit, _, value)| hold::fingerprint(unit, value))
+            .collect()
     }
 
     /// Whether it changes one of the deal's own two records: what a swing and a mass change are counted by.

@@ -85,13 +85,18 @@ impl<'a> End<'a> {
                 reason: Some(reasons),
                 due_at: None,
                 answers: true,
-                attempts: Attempts::Keep,
+                // Whoever mends it has the whole patience again, and not what a day of failures has left of it.
+                attempts: Attempts::Forget,
                 failure: Mark::Set {
                     failure: reasons,
                     state: state.as_deref(),
                 },
             },
-            Next::Held { reason } => Self::at_rest("held", reason),
+            // It was planned: what parked it last is over, and is told anew when it comes back.
+            Next::Held { reason } => Self {
+                failure: Mark::Clear,
+                ..Self::at_rest("held", reason)
+            },
             Next::Orphaned { reason } => Self::at_rest("orphaned", reason),
             Next::Paused { reason } => Self::at_rest("paused", reason),
         })

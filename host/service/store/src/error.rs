@@ -25,6 +25,14 @@ pub enum StoreError {
         /// Lane number.
         lane: i64,
     },
+    /// A person has cancelled what the intent would do, and it cannot be taken back (S24).
+    #[error("hold {hold} of lane {lane} is cancelled: this write is not made")]
+    Cancelled {
+        /// Lane number.
+        lane: i64,
+        /// Hold number.
+        hold: i64,
+    },
     /// A write was closed that no intent had opened (I5).
     #[error("lane {lane} has no open intent{}", .operation.as_deref().map(|id| format!(" with operation {id}")).unwrap_or_default())]
     NoIntent {

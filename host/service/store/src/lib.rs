@@ -164,7 +164,7 @@ pub trait Store: Sets + Recordings + History {
     /// Commits the intent of a write, before the write (I5).
     ///
     /// # Errors
-    /// [`StoreError::IntentOpen`] when the lane has one.
+    /// [`StoreError::IntentOpen`] when the lane has one; [`StoreError::Cancelled`] when a live hold of it says that this write is not made (S24).
     async fn intend(&self, lease: &Lease, intent: Intent) -> Result<(), StoreError>;
 
     /// Closes the open intent: bases, link, attempt and audit in one transaction (S6).

@@ -22,6 +22,9 @@ pub struct Intent {
     pub detail: String,
     /// It cannot be taken back: visibility, help, contacts shared, Won, Lost, Declined (S24).
     pub irreversible: bool,
+    /// Of that, what holds know it by ([`Hold::fingerprint`](crate::Hold::fingerprint)): a person may have cancelled it since the run looked. Asked, and
+    /// not kept.
+    pub permits: Vec<String>,
     /// When it was committed, by the store's clock; what a caller writes here is not read.
     pub since: Millis,
 }

@@ -97,6 +97,20 @@ impl Run<'_> {
         }
     }
 
+    /// Closes whatever a person could still answer or release: nothing would come of it.
+    pub(in crate::pipeline) fn ask_no_more(&mut self, why: &str) {
+        let key = |kind: &String, subject: &String| (kind.clone(), subject.clone());
+        let cards = self.cards.iter().map(|card| key(&card.kind, &card.subject));
+        for (kind, subject) in cards.collect::<Vec<_>>() {
+            self.close_card(&kind, &subject, why);
+        }
+        let holds = self.holds.iter().map(|hold| key(&hold.kind, &hold.subject));
+        for (kind, subject) in holds.collect::<Vec<_>>() {
+            let why = why.to_owned();
+            self.hold(HoldChange::Close { kind, subject, why });
+        }
+    }
+
     /// Holds a write, or no longer does. See [`Run::card`]; a hold of the same write keeps its age and its verdict.
     pub(in crate::pipeline) fn hold(&mut self, change: HoldChange) {
         match &change {

@@ -37,6 +37,16 @@ impl Run<'_> {
         });
     }
 
+    /// How much was told since the last transaction.
+    pub(in crate::pipeline) fn told_so_far(&self) -> usize {
+        self.memory.audit.len()
+    }
+
+    /// Takes back what was told since then.
+    pub(in crate::pipeline) fn untell(&mut self, told: usize) {
+        self.memory.audit.truncate(told);
+    }
+
     /// A line that is written once, however often it is told.
     pub(in crate::pipeline) fn tell_once(
         &mut self,

@@ -63,6 +63,7 @@ impl Run<'_> {
         );
         self.notes.apart = Some(reason.clone());
         cards::settle(self, &[cards::GONE, cards::REOPENED], "answered");
+        self.ask_no_more("the records are taken apart");
         Next::Paused { reason }
     }
 

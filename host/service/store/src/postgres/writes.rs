@@ -6,6 +6,7 @@ use tokio_postgres::Row;
 use super::fault::Fault;
 use super::lanes::{Desk, fenced, row, rows, run};
 use super::links;
+use super::text::storable;
 use crate::{
     Attempt, AttemptRow, Change, Intent, LaneId, Lease, Millis, RECENT_WRITES_MS, RecentWrite,
     RecordKey, StoreError, WriteCount,
@@ -18,18 +19,24 @@ pub(super) async fn intend(
     lease: &Lease,
     intent: &Intent,
 ) -> Result<(), Fault> {
+    let permits: Vec<String> = intent.permits.iter().cloned().map(storable).collect();
     let found = row(
         sql,
         concat!(
             "WITH held AS MATERIALIZED (
                  SELECT connection, lane FROM lane
                  WHERE connection = $1 AND lane = $2 AND fence = $3 AND lease_until IS NOT NULL FOR UPDATE),
+             forbidden AS (
+                 SELECT min(hold) AS hold FROM hold
+                 WHERE connection = $1 AND lane = $2 AND closed_at IS NULL AND released = 0
+                     AND fingerprint IN (SELECT unnest($13::text[]))),
              made AS (
                  INSERT INTO intent (connection, lane, operation, kind, side, record_kind, record, precondition, detail, irreversible, since)
                  SELECT held.connection, held.lane, $4, $5, $6, $7, $8, $9, $10, $11, coalesce($12::bigint, ",
             database_now!(),
-            ") FROM held ON CONFLICT (connection, lane) DO NOTHING RETURNING 1)
-             SELECT EXISTS (SELECT 1 FROM held), EXISTS (SELECT 1 FROM made)"
+            ") FROM held, forbidden WHERE forbidden.hold IS NULL
+                 ON CONFLICT (connection, lane) DO NOTHING RETURNING 1)
+             SELECT EXISTS (SELECT 1 FROM held), EXISTS (SELECT 1 FROM made), (SELECT hold FROM forbidden)"
         ),
         &[
             &lease.connection,
@@ -44,12 +51,15 @@ pub(super) async fn intend(
             &intent.detail,
             &i64::from(intent.irreversible),
             &given,
+            &permits,
         ],
     )
     .await?;
-    match found.map(|found| (found.get(0), found.get(1))) {
-        Some((true, true)) => Ok(()),
-        Some((true, false)) => Err(StoreError::IntentOpen { lane: lease.lane.0 }.into()),
+    let lane = lease.lane.0;
+    match found.map(|found| (found.get(0), found.get(1), found.get(2))) {
+        Some((true, true, _)) => Ok(()),
+        Some((true, false, Some(hold))) => Err(StoreError::Cancelled { lane, hold }.into()),
+        Some((true, false, None)) => Err(StoreError::IntentOpen { lane }.into()),
         _ => Err(fenced(lease).into()),
     }
 }
@@ -93,6 +103,7 @@ fn intent_from(row: &Row) -> Intent {
         precondition: row.get(5),
         detail: row.get(6),
         irreversible: row.get::<_, i64>(7) != 0,
+        permits: Vec::new(),
         since: row.get(8),
     }
 }

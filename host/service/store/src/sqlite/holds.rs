@@ -192,6 +192,29 @@ pub(super) fn settle(
     Ok(lane)
 }
 
+/// The live hold by which a person has forbidden one of these writes.
+pub(super) fn cancelled(
+    sql: &Connection,
+    lease: &Lease,
+    permits: &[String],
+) -> Result<Option<i64>, Failure> {
+    for permit in permits {
+        let found = sql
+            .prepare_cached(
+                "SELECT hold FROM hold
+                 WHERE connection = ?1 AND lane = ?2 AND closed_at IS NULL AND released = 0 AND fingerprint = ?3",
+            )?
+            .query_row(params![lease.connection, lease.lane.0, permit], |row| {
+                row.get(0)
+            })
+            .optional()?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
 /// Live holds of a lane.
 pub(super) fn live_in(
     sql: &Connection,

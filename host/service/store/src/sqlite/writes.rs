@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{lanes, links};
+use super::{holds, lanes, links};
 use crate::writer::{Desk, Failure};
 use crate::{
     Attempt, AttemptRow, Change, Intent, LaneId, Lease, Millis, RECENT_WRITES_MS, RecentWrite,
@@ -14,6 +14,10 @@ pub(super) fn intend(desk: &Desk<'_>, lease: &Lease, intent: &Intent) -> Result<
     lanes::check_fence(desk.sql, lease)?;
     if intent_open(desk.sql, lease)? {
         return Err(StoreError::IntentOpen { lane: lease.lane.0 }.into());
+    }
+    if let Some(hold) = holds::cancelled(desk.sql, lease, &intent.permits)? {
+        let lane = lease.lane.0;
+        return Err(StoreError::Cancelled { lane, hold }.into());
     }
     desk.sql
         .prepare_cached(
@@ -70,6 +74,7 @@ fn intent_from(row: &Row<'_>) -> rusqlite::Result<Intent> {
         precondition: row.get(5)?,
         detail: row.get(6)?,
         irreversible: row.get(7)?,
+        permits: Vec::new(),
         since: row.get(8)?,
     })
 }

@@ -91,6 +91,7 @@ macro_rules! conformance {
             s24_a_hold_waits_for_a_person_who_is_written_down
             s24_a_verdict_is_for_this_write_and_no_other
             a_grace_period_is_neither_prolonged_nor_cut_short
+            s24_what_a_person_cancels_during_a_run_is_not_begun
             // counting
             an_attempt_keeps_what_its_intent_was
             an_intent_says_whether_it_can_be_taken_back

@@ -286,6 +286,7 @@ pub(crate) fn intent(operation: &str) -> Intent {
         precondition: Some("W/\"1\"".into()),
         detail: "{}".into(),
         irreversible: false,
+        permits: Vec::new(),
         since: 0,
     }
 }

@@ -140,6 +140,7 @@ async fn a_write_that_version_1_had_begun_is_ended_by_version_2() {
         precondition: None,
         detail: "{}".into(),
         irreversible: false,
+        permits: Vec::new(),
         since: 900_000,
     };
     assert_eq!(state.intent, Some(begun));

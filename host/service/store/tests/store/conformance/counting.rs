@@ -171,7 +171,7 @@ pub(crate) async fn s26_what_a_lane_was_parked_on_lasts_until_it_is_settled(stag
     for (next, stands) in [
         (parked_on(Some("s1")), Some("s1")),
         (wait(BEGIN, After::Failure), Some("s1")),
-        (Next::Held { reason: "h".into() }, Some("s1")),
+        (Next::Held { reason: "h".into() }, None),
         (parked_on(Some("s2")), Some("s2")),
         (parked_on(None), None),
         (parked_on(Some("s1")), Some("s1")),

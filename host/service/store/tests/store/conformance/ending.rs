@@ -142,8 +142,9 @@ pub(crate) async fn failures_in_a_row_are_counted_until_something_succeeds(stage
         (again(After::PutOff), 2),
         (again(After::Look), 0),
         (again(After::Failure), 1),
-        (parked("f"), 1),
-        (again(After::Failure), 2),
+        // A person mends it, and has the whole patience again.
+        (parked("f"), 0),
+        (again(After::Failure), 1),
         (Next::Held { reason: "h".into() }, 0),
         (again(After::Failure), 1),
         (Next::Settled, 0),
@@ -166,6 +167,9 @@ pub(crate) async fn the_key_of_a_failure_lasts_until_the_lane_is_settled(stage: 
             },
             Some("no-contact"),
         ),
+        // It was planned: the same failure would be a new one.
+        (Next::Held { reason: "h".into() }, None),
+        (parked("no-contact"), Some("no-contact")),
         (Next::Settled, None),
     ];
     for (next, failure) in steps {

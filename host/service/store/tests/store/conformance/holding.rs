@@ -2,7 +2,7 @@
 
 use std::slice::from_ref;
 
-use cosell_store::{Change, Hold, HoldChange, HoldVerdict, Next, Store};
+use cosell_store::{Change, Hold, HoldChange, HoldVerdict, Intent, Next, Store, StoreError};
 
 use super::asking::{held, run_and_ask};
 use crate::stage::*;
@@ -95,6 +95,37 @@ pub(crate) async fn s24_a_verdict_is_for_this_write_and_no_other(stage: &Stage) 
         late.unwrap_err().to_string(),
         "hold 1 is closed already (another write took its place, hold 2); `cosell holds` lists those that can be released or cancelled"
     );
+}
+
+pub(crate) async fn s24_what_a_person_cancels_during_a_run_is_not_begun(stage: &Stage) {
+    run_and_ask(stage, holding("f1", Some(BEGIN + 60))).await;
+    stage.ring(&referral("r1")).await;
+    let lease = stage.claim().await;
+    let looked = stage.open(&lease).await;
+    assert!(looked.holds[0].verdict.is_none(), "the run knows of none");
+    stage
+        .store
+        .settle_hold(HERE, 1, false, "ada")
+        .await
+        .unwrap();
+    let begins = async |permits: &[&str]| {
+        let intent = Intent {
+            irreversible: true,
+            permits: permits.iter().map(|&permit| permit.to_owned()).collect(),
+            ..intent("op")
+        };
+        stage.store.intend(&lease, intent).await
+    };
+    let refused = begins(&["f0", "f1"]).await;
+    assert!(
+        matches!(refused, Err(StoreError::Cancelled { hold: 1, .. })),
+        "{refused:?}"
+    );
+    assert_eq!(stage.open(&lease).await.intent, None, "nothing was begun");
+    // Another write is none that anybody has cancelled.
+    begins(&["f2"]).await.unwrap();
+    let second = begins(&["f2"]).await;
+    assert!(matches!(second, Err(StoreError::IntentOpen { .. })));
 }
 
 pub(crate) async fn a_grace_period_is_neither_prolonged_nor_cut_short(stage: &Stage) {

@@ -249,15 +249,14 @@ impl Model {
                 after: After::Failure,
                 ..
             } => lane.attempts += 1,
-            Ending::Parked { .. }
-            | Ending::Wait {
+            Ending::Wait {
                 after: After::PutOff,
                 ..
             } => {}
             _ => lane.attempts = 0,
         }
         match ending {
-            Ending::Settled => lane.parked_on = None,
+            Ending::Settled | Ending::Held => lane.parked_on = None,
             Ending::Parked { on } => lane.parked_on = on.map(|on| on.to_string()),
             _ => {}
         }
