@@ -6,11 +6,11 @@ use anyhow::ensure;
 use cosell_host::app;
 use cosell_host::config::Config;
 use cosell_host::verbs::{Scope, SetDiff, Would, diff};
-use cosell_simulator::SimulatorConfig;
+use cosell_simulator::{Fault, FaultKind, Service, SimulatorConfig};
 use cosell_tests::{World, components};
 use serde_json::json;
 
-use crate::{Told, linked};
+use crate::{Told, linked, replace};
 
 const OPPORTUNITY: &str = "10-opportunity.wasm";
 
@@ -81,6 +81,42 @@ async fn a_candidate_is_tried_on_real_deals_and_nothing_is_written() -> Told {
         .filter(|name| !name.ends_with(".wasm"))
         .collect::<Vec<_>>();
     ensure!(held.is_empty(), "and nothing lies in the folder: {held:?}");
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s30_a_deal_with_an_open_write_was_not_judged_and_is_not_the_same() -> Told {
+    let world = World::start().await?;
+    let (row, referral) = linked(&world, "Under way").await?;
+    world.quiet().await?;
+    world.control().fault(Fault {
+        service: Service::Dataverse,
+        method: Some("PATCH".into()),
+        path_prefix: "/api/data/v9.2/opportunities".into(),
+        skip: 0,
+        count: Some(1),
+        kind: FaultKind::Delay { ms: 8_000 },
+    });
+    let notes = replace("/details/notes", "on its way");
+    world.control().partner_user_patches(&referral, &notes)?;
+    world.status_where(|now| now.open_writes > 0).await?;
+    let dir = tempfile::tempdir()?;
+    // Nothing is planned before it is known what became of the write, with this set or any other.
+    let tried = tried(&world, &candidate(&dir, "")?).await?;
+    ensure!(
+        tried.same == 0 && tried.deals.is_empty() && tried.unjudged.len() == 1,
+        "{tried:#?}"
+    );
+    ensure!(
+        tried.unjudged[0].contains("its outcome is not known yet"),
+        "{tried:#?}"
+    );
+    world
+        .until("the notes in the CRM", |control| {
+            let row = control.row("opportunity", &row)?;
+            (row["description"] == "on its way").then_some(())
+        })
+        .await?;
     world.end().await
 }
 

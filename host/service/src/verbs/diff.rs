@@ -150,7 +150,7 @@ pub(crate) enum Judged {
 }
 
 fn judge(now: Planned, then: Planned, derived: &BTreeSet<String>) -> Judged {
-    if Would::Unjudged == now.would || Would::Unjudged == then.would {
+    if now.is_unplanned || then.is_unplanned {
         let why = then
             .preview
             .reason

@@ -2,18 +2,16 @@
 //! [`pipeline::preview`](crate::pipeline::preview). It takes no lease and writes to neither side nor to the store.
 
 pub(super) mod candidates;
+mod words;
 
 use std::sync::Arc;
 
 use cosell_plugins::PluginSet;
 use cosell_remote::{Class, Permit, RemoteError};
-use cosell_store::{After, CardChange, Change, HoldChange, LaneId, LaneState, Millis, Next};
-use cosell_sync::row::RecordKind;
-use cosell_sync::side::Side;
+use cosell_store::{After, Change, LaneId, LaneState, Millis, Next};
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use serde::Serialize;
-use serde_json::Value;
 use std::time::Duration;
 
 use super::cards::Choice;
@@ -23,11 +21,12 @@ use super::{Archive, Moment, VerbError, reason_in_words};
 use crate::binding;
 use crate::desk::Desk;
 use crate::pace;
-use crate::pipeline::{MASS, Preview, Run, preview, refused};
+use crate::pipeline::{Preview, Run, preview, refused};
 use crate::recording::Played;
 use crate::throttle;
 use crate::trouble::Trouble;
 use candidates::Candidate;
+use words::{asks, holds, mass, named_by, summary, would};
 
 /// Deals that are judged side by side: a plan is nobody's emergency, and the host beside it needs its share of the limits.
 const AT_ONCE: usize = 6;
@@ -124,6 +123,9 @@ pub struct Planned {
     pub holds: Vec<PlannedHold>,
     /// What a person would be asked.
     pub asks: Vec<PlannedAsk>,
+    /// The line ended before it had a plan, and would with any set of plugins: two such plans are alike and say nothing about what differs.
+    #[serde(skip)]
+    pub(crate) is_unplanned: bool,
 }
 
 /// A write that would wait.
@@ -267,7 +269,7 @@ async fn judge(
     };
     let name = candidate.name.or_else(|| line(summary?, Some(&state)).name);
     let mut tries = 0;
-    let (preview, change, unjudged) = loop {
+    let (preview, change, ended) = loop {
         tries += 1;
         let mut run = match Run::preview(desk, &key.connection, key.id(), &state) {
             Ok(run) => {
@@ -288,7 +290,7 @@ async fn judge(
                 until: desk.now(),
                 reason: open_write(intent),
             };
-            break (refused(&run, &trouble), Change::default(), false);
+            break (refused(&run, &trouble), Change::default(), Ended::Unplanned);
         }
         // What is played again asks nobody.
         let _turn = match played {
@@ -296,14 +298,14 @@ async fn judge(
             Some(_) => Vec::new(),
         };
         match preview(&mut run).await {
-            Ok(preview) => break (preview, run.into_change(&Next::Settled), false),
+            Ok(preview) => break (preview, run.into_change(&Next::Settled), Ended::Planned),
             Err(Trouble::Remote(error)) if tries < TRIES && patience(&error).is_some() => {
                 // The only place beside the worker that waits and asks again: a plan over many deals is stopped by every limit there is.
                 tokio::time::sleep(patience(&error).unwrap_or(PATIENCE)).await;
             }
             Err(trouble) => {
-                let (preview, unjudged) = failed(&run, &trouble, desk.now());
-                break (preview, run.into_change(&Next::Settled), unjudged);
+                let (preview, ended) = failed(&run, &trouble, desk.now());
+                break (preview, run.into_change(&Next::Settled), ended);
             }
         }
     };
@@ -322,7 +324,8 @@ async fn judge(
         name: name.or_else(|| named_by(&preview)),
         connection: key.connection,
         lane: (!is_new).then_some(key.lane),
-        would: would(&preview, &holds, &asks, unjudged),
+        would: would(&preview, &holds, &asks, ended == Ended::Unjudged),
+        is_unplanned: ended != Ended::Planned,
         preview,
         holds,
         asks,
@@ -347,8 +350,19 @@ fn patience(error: &RemoteError) -> Option<Duration> {
     }
 }
 
-/// A run that would end badly. True: nothing can be said about the deal.
-fn failed(run: &Run<'_>, trouble: &Trouble, now: Millis) -> (Preview, bool) {
+/// How far the line came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// To its plan, or to what plugins and people have to say instead of one.
+    Planned,
+    /// Not to its plan: the deal waits for something that no plugin has a say in.
+    Unplanned,
+    /// Nothing can be said about the deal.
+    Unjudged,
+}
+
+/// A run that would end badly.
+fn failed(run: &Run<'_>, trouble: &Trouble, now: Millis) -> (Preview, Ended) {
     let preview = refused(run, trouble);
     match trouble.verdict(0, 0, now).next {
         Next::Parked { reasons, .. } => {
@@ -357,135 +371,17 @@ fn failed(run: &Run<'_>, trouble: &Trouble, now: Millis) -> (Preview, bool) {
                 reason: Some(reasons),
                 ..preview
             };
-            (preview, false)
+            (preview, Ended::Planned)
         }
         Next::Wait { after, .. } => {
             let is_resting = matches!(trouble, Trouble::Remote(_));
-            (preview, after == After::Failure || is_resting)
+            let ended = match trouble {
+                _ if after == After::Failure || is_resting => Ended::Unjudged,
+                Trouble::NotYet { .. } => Ended::Unplanned,
+                _ => Ended::Planned,
+            };
+            (preview, ended)
         }
-        _ => (preview, false),
+        _ => (preview, Ended::Planned),
     }
-}
-
-/// What would be held when the round is over.
-fn holds(change: &Change) -> Vec<PlannedHold> {
-    let mut holds: Vec<PlannedHold> = Vec::new();
-    for change in &change.holds {
-        let (HoldChange::Open { kind, subject, .. } | HoldChange::Close { kind, subject, .. }) =
-            change;
-        holds.retain(|hold| hold.kind != *kind || hold.subject != *subject);
-        if let HoldChange::Open { body, until, .. } = change {
-            let body: Value = serde_json::from_str(body).unwrap_or_default();
-            let text = |name: &str| body[name].as_str().map(str::to_owned);
-            holds.push(PlannedHold {
-                kind: kind.clone(),
-                subject: subject.clone(),
-                before: text("before"),
-                after: text("after"),
-                consequence: text("consequence").unwrap_or_default(),
-                until: until.map(Moment),
-            });
-        }
-    }
-    holds
-}
-
-/// What is asked already and would still be, and what would be asked.
-fn asks(state: &LaneState, change: &Change) -> Vec<PlannedAsk> {
-    let mut asks: Vec<PlannedAsk> = state
-        .cards
-        .iter()
-        .map(|card| ask(&card.kind, &card.subject, &card.body))
-        .collect();
-    for change in &change.cards {
-        let (CardChange::Open { kind, subject, .. } | CardChange::Close { kind, subject, .. }) =
-            change;
-        asks.retain(|ask| ask.kind != *kind || ask.subject != *subject);
-        if let CardChange::Open { body, .. } = change {
-            asks.push(ask(kind, subject, body));
-        }
-    }
-    asks
-}
-
-fn ask(kind: &str, subject: &str, body: &str) -> PlannedAsk {
-    let body: Value = serde_json::from_str(body).unwrap_or_default();
-    PlannedAsk {
-        kind: kind.to_owned(),
-        subject: subject.to_owned(),
-        question: body["question"].as_str().unwrap_or_default().to_owned(),
-        choices: serde_json::from_value(body["choices"].clone()).unwrap_or_default(),
-    }
-}
-
-/// The name that a birth gives.
-fn named_by(preview: &Preview) -> Option<String> {
-    let mut units = preview.writes.iter().flat_map(|write| &write.units);
-    let name = units.find(|unit| unit.unit == "name")?;
-    Some(name.after.trim_matches('"').to_owned())
-}
-
-fn would(preview: &Preview, holds: &[PlannedHold], asks: &[PlannedAsk], unjudged: bool) -> Would {
-    let deals = [RecordKind::Opportunity, RecordKind::Lead].map(RecordKind::table);
-    let is_birth = preview.writes.iter().any(|write| {
-        write.kind == "create-referral"
-            || (write.kind == "create-row" && deals.contains(&write.record_kind.as_str()))
-    });
-    match preview.state.as_deref() {
-        _ if unjudged => Would::Unjudged,
-        None if is_birth => Would::Create,
-        None => Would::Update,
-        Some("held" | "orphaned") if !asks.is_empty() => Would::Ask,
-        Some("held" | "waiting") if !holds.is_empty() => Would::Hold,
-        Some("held" | "orphaned") => Would::Ask,
-        Some("waiting") => Would::Wait,
-        Some("parked") => Would::Refuse,
-        Some("paused" | "retired") => Would::Skip,
-        Some(_) => Would::InStep,
-    }
-}
-
-fn summary(deals: &[Planned]) -> Summary {
-    let mut summary = Summary::default();
-    for deal in deals {
-        let count = match deal.would {
-            Would::Create => &mut summary.create,
-            Would::Update => &mut summary.update,
-            Would::Skip => &mut summary.skip,
-            Would::Refuse => &mut summary.refuse,
-            Would::Wait => &mut summary.wait,
-            Would::InStep => &mut summary.in_step,
-            Would::Unjudged => &mut summary.unjudged,
-            // Counted by what is held and asked: a deal that is written to may hold and ask, too.
-            Would::Hold | Would::Ask => &mut 0,
-        };
-        *count += 1;
-        summary.hold += deal.holds.len();
-        summary.ask += deal.asks.len();
-    }
-    summary
-}
-
-/// A plan is judged deal by deal; the brake would count them all.
-fn mass(desk: &Desk, deals: &[Planned]) -> Vec<String> {
-    let mut notices = Vec::new();
-    for (id, connection) in &desk.connections {
-        let most = usize::try_from(connection.mass.writes_max).unwrap_or(usize::MAX);
-        for side in Side::BOTH {
-            let writes = deals
-                .iter()
-                .filter(|deal| deal.connection == *id)
-                .filter(|deal| !deal.holds.iter().any(|hold| hold.kind == MASS))
-                .flat_map(|deal| &deal.preview.writes)
-                .filter(|write| write.side == side.as_str())
-                .count();
-            if most > 0 && writes > most {
-                notices.push(format!(
-                    "{writes} writes would go to {side} of connection \"{id}\": the brake on mass changes holds what comes after {most} within {} minutes, until a person releases it",
-                    connection.mass.window_ms / 60_000
-                ));
-            }
-        }
-    }
-    notices
 }
