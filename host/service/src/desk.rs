@@ -104,21 +104,6 @@ impl Plugins {
         }
     }
 
-    /// The set that a run of this deal begins with: what serves, and what is tried on it.
-    #[must_use]
-    pub fn for_deal(&self, lane: LaneId, state: &LaneState) -> Arc<PluginSet> {
-        let Some(serving) = self.serving() else {
-            return self.current();
-        };
-        let number = lane.0.to_string();
-        let link = state.link.as_ref();
-        let linked = link.map(|link| [&link.referral, &link.crm_row]);
-        let linked = linked.into_iter().flatten().flatten();
-        let members = state.members.iter().map(|member| &member.id);
-        let ids = linked.chain(members).map(String::as_str);
-        serving.for_deal(std::iter::once(number.as_str()).chain(ids))
-    }
-
     /// Shadows, each with the set that would serve.
     #[must_use]
     pub fn shadows(&self) -> Vec<Judged> {
@@ -170,6 +155,41 @@ impl Desk {
         (self.clock)()
     }
 
+    /// The set that a run of this deal begins with: what serves, and what is tried on it.
+    #[must_use]
+    pub fn set_for(&self, connection: &str, lane: LaneId, state: &LaneState) -> Arc<PluginSet> {
+        let Some(serving) = self.plugins.serving() else {
+            return self.plugins.current();
+        };
+        // Each connection counts its lanes by itself: where there are several, a number alone names none of them.
+        let number = (self.connections.len() == 1).then(|| lane.0.to_string());
+        let key = format!("{connection}/{}", lane.0);
+        let link = state.link.as_ref();
+        let linked = link.map(|link| [&link.referral, &link.crm_row]);
+        let linked = linked.into_iter().flatten().flatten();
+        let members = state.members.iter().map(|member| &member.id);
+        let ids = linked.chain(members).chain(&number);
+        serving.for_deal(std::iter::once(key.as_str()).chain(ids.map(String::as_str)))
+    }
+
+    /// Versions that are tried on what no deal can be called here, each in a sentence.
+    #[must_use]
+    pub fn tried_in_vain(&self) -> Vec<String> {
+        let serving = self.plugins.serving();
+        let generation = serving.as_ref().and_then(|one| one.generation.as_ref());
+        let members = generation.iter().flat_map(|one| &one.members);
+        let named = members.flat_map(|one| one.detail.deals.iter().map(move |deal| (one, deal)));
+        named
+            .filter_map(|(member, deal)| {
+                let why = names_no_lane(deal, self.connections.keys())?;
+                Some(format!(
+                    "{} is to be tried on deal \"{deal}\": {why}",
+                    member.file
+                ))
+            })
+            .collect()
+    }
+
     /// Whoever sees the referrals of this connection's tenant, itself included; in no order (S23).
     pub fn sharing_tenant(&self, connection: &str) -> impl Iterator<Item = &Connection> {
         let tenant = self.connections.get(connection);
@@ -177,6 +197,25 @@ impl Desk {
         self.connections
             .values()
             .filter(move |other| Some(&other.partner_tenant) == tenant)
+    }
+}
+
+/// Why this names no lane of these connections. None: it does, or it is the id of a record.
+fn names_no_lane<'a>(
+    deal: &str,
+    mut connections: impl ExactSizeIterator<Item = &'a ConnectionId>,
+) -> Option<String> {
+    let is_number = |text: &str| text.parse::<i64>().is_ok();
+    match deal.rsplit_once('/') {
+        None if is_number(deal) && connections.len() > 1 => Some(format!(
+            "each connection counts its deals by itself, so the number alone names none: write CONNECTION/{deal}, as `cosell deals` shows it"
+        )),
+        Some((connection, lane))
+            if is_number(lane) && !connections.any(|one| one.eq_ignore_ascii_case(connection)) =>
+        {
+            Some(format!("there is no connection \"{connection}\""))
+        }
+        _ => None,
     }
 }
 
@@ -239,5 +278,27 @@ impl Connection {
         } else {
             own.partner_center == theirs.partner_center
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_alone_names_a_deal_where_there_is_one_connection() {
+        let one = ["contoso".to_owned()];
+        let two = ["contoso".to_owned(), "germany".to_owned()];
+        let id = "7f3c12ab-0000-4000-8000-000000000001";
+        for named in ["17", "contoso/17", "Contoso/17", id] {
+            assert_eq!(names_no_lane(named, one.iter()), None, "{named}");
+        }
+        for named in ["contoso/17", "germany/17", id] {
+            assert_eq!(names_no_lane(named, two.iter()), None, "{named}");
+        }
+        let why = names_no_lane("17", two.iter()).unwrap();
+        assert!(why.contains("write CONNECTION/17"), "{why}");
+        let why = names_no_lane("france/17", two.iter()).unwrap();
+        assert_eq!(why, "there is no connection \"france\"");
     }
 }

@@ -232,7 +232,7 @@ async fn run_through(desk: &Desk, lease: &Lease) {
     };
     desk.rings.link(&lease.connection, lease.lane);
     // The very set that the run begins with, or one that served before it: then there is one wake-up too many, and never one too few.
-    let began_with = desk.plugins.for_deal(lease.lane, &state);
+    let began_with = desk.set_for(&lease.connection, lease.lane, &state);
     let needs = began_with.needs();
     let (next, change, recording) = match Run::begin(desk, lease, &state).await {
         Ok(mut run) => {
@@ -317,7 +317,8 @@ async fn come_back(desk: &Desk, lease: &Lease, state: &LaneState, later: &pace::
 
 /// A swap wakes the lanes that it finds parked. One that was still running then parks afterwards, on a set that serves no more.
 async fn wake_if_swapped(desk: &Desk, lease: &Lease, state: &LaneState, began_with: &PluginSet) {
-    if desk.plugins.for_deal(lease.lane, state).terms() == began_with.terms() {
+    let now = desk.set_for(&lease.connection, lease.lane, state);
+    if now.terms() == began_with.terms() {
         return;
     }
     let woken = desk

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use cosell_host::verbs::promote_plugin;
 use cosell_simulator::SimulatorConfig;
+use cosell_store::{LaneId, LaneState};
 use cosell_tests::{Setup, World, amend, amount};
 use serde_json::json;
 
@@ -192,6 +193,36 @@ async fn a_version_is_tried_on_the_deals_that_are_named_and_on_no_other() -> Tol
     serves(&world, 3).await?;
     world.retry_all().await?;
     world.quiet().await?;
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deal_is_named_with_its_connection_where_there_are_several() -> Told {
+    let mut world = World::start().await?;
+    let both = ["country = [\"HU\"]", "country = [\"DE\"]"];
+    let _second = world.add_environment("germany", both).await?;
+    // Each connection has a deal of this number.
+    let tries = |world: &World, connection: &str| -> anyhow::Result<bool> {
+        let desk = world.desk()?;
+        let set = desk.set_for(connection, LaneId(1), &LaneState::default());
+        Ok(set.hash() != desk.plugins.current().hash())
+    };
+    let try_on = |deal: &str| format!("mode = \"try-on\"\ndeals = [\"{deal}\"]\n{OTHER_COLUMN}");
+    operator(&world, OPPORTUNITY, &try_on("germany/1"))?;
+    serves(&world, 2).await?;
+    ensure!(tries(&world, "germany")? && !tries(&world, "simulated")?);
+    ensure!(world.desk()?.tried_in_vain().is_empty());
+    operator(&world, OPPORTUNITY, &try_on("1"))?;
+    serves(&world, 3).await?;
+    ensure!(
+        !tries(&world, "germany")? && !tries(&world, "simulated")?,
+        "a number alone names a deal of neither"
+    );
+    let told = world.desk()?.tried_in_vain();
+    ensure!(
+        told.len() == 1 && told[0].contains("write CONNECTION/1"),
+        "{told:?}"
+    );
     world.end().await
 }
 

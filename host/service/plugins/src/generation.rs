@@ -51,7 +51,7 @@ pub struct Detail {
     pub version: String,
     /// Whether it serves.
     pub mode: Mode,
-    /// Deals on which it is tried: lane numbers and ids of records.
+    /// Deals on which it is tried: `CONNECTION/LANE`, numbers of lanes where there is one connection, and ids of records.
     pub deals: Vec<String>,
     /// What ends being a candidate.
     pub promote: Promote,

@@ -3,7 +3,7 @@
 //! ```toml
 //! enabled = true            # false: the file stays, nobody asks it
 //! mode = "shadow"           # "live": it serves; "shadow": it is judged by what it would write; "try-on": it serves the deals below
-//! deals = ["17", "7f3c…"]   # try-on: lane numbers, ids of referrals and rows
+//! deals = ["17", "7f3c…"]   # try-on: CONNECTION/NUMBER (the number alone where there is one connection), ids of referrals and rows
 //! laws = "refuse"           # "warn": a file that breaks a law of the contract is told and taken all the same
 //! wasi = "inert"            # a component that imports WASI is let in, and gets nothing by it; without the key it is refused
 //! promote = "by-person"     # a shadow goes live: "no-difference", { budget = 5 } (deals that may differ), "by-person"
@@ -138,7 +138,7 @@ impl Operator {
         let is_tried = file.mode == Some(Mode::TryOn);
         match (is_tried, file.deals.is_empty()) {
             (true, true) => mistakes.push(
-                "mode = \"try-on\" needs the deals on which it is tried: deals = [\"17\"], lane numbers or ids"
+                "mode = \"try-on\" needs the deals on which it is tried: deals = [\"17\"]: numbers of deals (CONNECTION/17 where there are several connections) or ids of records"
                     .to_owned(),
             ),
             (false, false) => mistakes.push(

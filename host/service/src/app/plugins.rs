@@ -200,12 +200,18 @@ pub(super) async fn follow_plugins(
     // What is registered, and since when deals may have been read with more than that.
     let mut told_of = None;
     let mut read_since: Option<Millis> = None;
+    let mut told_in_vain = Vec::new();
     // With every sweep: what is told elsewhere is found by the sweep, and told to us again from then on.
     let mut doubt = tokio::time::interval(config.sweep.partner_center);
     doubt.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     doubt.reset();
     loop {
         let mut again = None;
+        let in_vain = desk.tried_in_vain();
+        for why in in_vain.iter().filter(|why| !told_in_vain.contains(*why)) {
+            warn!("{why}");
+        }
+        told_in_vain = in_vain;
         // Without the set it is not known what to follow; it is, with the swap that loads it.
         let known = desk.plugins.behind().is_none();
         let needs = desk.plugins.followed().needs;

@@ -139,7 +139,7 @@ impl<'a> Run<'a> {
         Ok(Self {
             desk,
             connection,
-            set: desk.plugins.for_deal(lease.lane, state),
+            set: desk.set_for(&lease.connection, lease.lane, state),
             lease: lease.clone(),
             cards: state.cards.clone(),
             holds: state.holds.clone(),

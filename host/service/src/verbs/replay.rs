@@ -142,7 +142,7 @@ pub async fn replay(
     let connection = known(desk, recording)?;
     let state = recording.lane_state();
     let lane = LaneId(recording.lane);
-    let set = candidate.unwrap_or_else(|| desk.plugins.for_deal(lane, &state));
+    let set = candidate.unwrap_or_else(|| desk.set_for(&connection, lane, &state));
     let mut run = Run::preview(desk, &connection, lane, &state)
         .map_err(|trouble| RecordingError::Shape(trouble.to_string()))?
         .with_set(Arc::clone(&set))

@@ -112,7 +112,7 @@ impl Serving {
         }
     }
 
-    /// The set for a deal that is known by these names: lane number, ids of its records.
+    /// The set for a deal that is known by these names: `CONNECTION/LANE`, ids of its records.
     #[must_use]
     pub fn for_deal<'a>(&self, names: impl IntoIterator<Item = &'a str> + Clone) -> Arc<PluginSet> {
         let mut tried = self.candidates.iter().filter(|candidate| {
