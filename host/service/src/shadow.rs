@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cosell_plugins::generation::pair;
-use cosell_plugins::{Judged as Shadow, PluginSet};
+use cosell_plugins::{Judged as Shadow, Mode, PluginSet};
 use cosell_store::{Judgement, LaneId, Millis, StoreError};
 use serde_json::json;
 use tokio::sync::watch;
@@ -71,10 +71,12 @@ async fn slice(desk: &Desk, shadow: &Shadow) -> Result<(), VerbError> {
     }
     let pair_of = |member| pair(&generation.members, member);
     let name = pair_of(&shadow.member);
-    let others: Vec<String> = serving
-        .shadows()
+    // Also one that cannot be loaded here: another host judges it.
+    let others: Vec<String> = generation
+        .members
         .iter()
-        .map(|other| pair_of(&other.member))
+        .filter(|other| other.detail.mode == Mode::Shadow)
+        .map(pair_of)
         .collect();
     let archive = Archive::of(desk, None)?;
     let known = desk.store.judgements(&name).await?;

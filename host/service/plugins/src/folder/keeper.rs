@@ -65,6 +65,8 @@ pub(super) struct Keeper {
     files: BTreeMap<String, Held>,
     /// Versions that are loaded: those of the generation that serves.
     loaded: BTreeMap<Key, Kept>,
+    /// Shadows of that generation that cannot be loaded here, and why: they serve nobody, so nothing waits for them.
+    unloaded: BTreeMap<Key, String>,
     /// Something serves, be it nothing.
     has_begun: bool,
     /// The folder was looked at since the start.
@@ -146,6 +148,7 @@ impl Keeper {
             on_event,
             files: BTreeMap::new(),
             loaded: BTreeMap::new(),
+            unloaded: BTreeMap::new(),
             has_begun: false,
             has_looked: false,
             looked: Instant::now(),
@@ -201,7 +204,8 @@ impl Keeper {
         }
         self.judge_together()?;
         self.propose()?;
-        self.follow()
+        self.follow()?;
+        self.try_shadows_again()
     }
 
     fn newest_members(&self) -> Result<Option<Vec<Member>>, LedgerError> {

@@ -254,7 +254,7 @@ fn kept(ledger: &dyn Ledger, member: &Member) -> Result<Offer, NotLoaded> {
 /// The newest generation of a ledger, loaded: for whoever asks beside the hosts. Serving nothing when there is none. Blocks while it compiles.
 ///
 /// # Errors
-/// In words: the ledger did not answer, or a version cannot be loaded here.
+/// In words: the ledger did not answer, or a version cannot be loaded here that serves, or is tried on some deals.
 pub fn serving(engine: &Engine, ledger: &dyn Ledger) -> Result<Serving, String> {
     let newest = ledger.history(1).map_err(|error| error.to_string())?;
     let Some(generation) = newest.into_iter().next() else {
@@ -263,9 +263,19 @@ pub fn serving(engine: &Engine, ledger: &dyn Ledger) -> Result<Serving, String> 
     let mut plugins = BTreeMap::new();
     for member in &generation.members {
         // Whoever only asks puts nothing into service, so nobody has to vouch for it.
-        let loaded = load_member(engine, ledger, member, |_| Ok(()))
-            .map_err(|why| format!("{} of the set cannot be loaded here: {why}", member.file))?;
-        plugins.insert(Key::of(member), loaded);
+        match load_member(engine, ledger, member, |_| Ok(())) {
+            Ok(loaded) => drop(plugins.insert(Key::of(member), loaded)),
+            // It serves nobody.
+            Err(NotLoaded::Refused(why)) if member.detail.mode == Mode::Shadow => {
+                tracing::warn!(file = member.file, why = %why, "this shadow cannot be loaded here, and is left out");
+            }
+            Err(why) => {
+                return Err(format!(
+                    "{} of the set cannot be loaded here: {why}",
+                    member.file
+                ));
+            }
+        }
     }
     Ok(Serving::new(engine, generation, &plugins, None))
 }

@@ -4,8 +4,9 @@ use std::io::Cursor;
 use std::path::Path;
 use std::sync::Arc;
 
+use cosell_plugins::ledger::Step;
 use cosell_plugins::signature::{Policy, Trust};
-use cosell_plugins::{EngineSettings, Slate};
+use cosell_plugins::{Engine, EngineSettings, Ledger as _, Mode, Slate};
 
 use crate::guest::Guest;
 use crate::house::House;
@@ -119,4 +120,72 @@ async fn what_a_key_signed_that_is_not_trusted_any_more_does_not_serve_on() {
     assert!(house.serving().is_empty());
     let why = house.folder.behind().expect("it may not serve the set").why;
     assert!(why.contains("which is not trusted any more"), "{why}");
+}
+
+#[tokio::test]
+async fn a_shadow_that_may_not_be_loaded_keeps_no_deal_waiting() {
+    let key = minisign::KeyPair::generate_unencrypted_keypair().unwrap();
+    let of = |version| {
+        let says = crate::guest::manifest("acme", version, vec![]);
+        let guest = Guest::of(&["decorate"]).named("acme");
+        guest.says("plugin#manifest", says).build()
+    };
+    let ledger = Arc::new(Slate::default());
+    let house = House::after(&[], trusting(&key, Policy::Warn), ledger.clone());
+    std::fs::write(house.path(".part"), of("1.0.0")).unwrap();
+    sign(&key, &house.path(".part"));
+    std::fs::rename(
+        house.path(".part.minisig"),
+        house.path("50-acme.wasm.minisig"),
+    )
+    .unwrap();
+    house.drop_file(FILE, of("1.0.0")).await;
+    // What is judged came unsigned, while that was only warned of.
+    std::fs::remove_file(house.path("50-acme.wasm.minisig")).unwrap();
+    std::fs::write(house.path("50-acme.toml"), "mode = \"shadow\"\n").unwrap();
+    house.drop_file(FILE, of("2.0.0")).await;
+    assert_eq!(house.folder.serving().shadows().len(), 1);
+    drop(house);
+
+    let files = [
+        (FILE, of("2.0.0")),
+        ("50-acme.toml", b"mode = \"shadow\"\n".to_vec()),
+    ];
+    let house = House::after(&files, trusting(&key, Policy::Require), ledger.clone());
+    house.folder.reload().await;
+    assert_eq!(house.folder.behind(), None);
+    assert_eq!(house.serving(), ["acme 1.0.0"]);
+    assert!(house.folder.serving().shadows().is_empty());
+    let told = house.happened();
+    let refused = told.iter().filter(|one| *one == "refused 50-acme.wasm");
+    assert_eq!(refused.count(), 1, "{told:?}");
+    // Somebody signs it.
+    sign(&key, &house.path(FILE));
+    house.folder.reload().await;
+    assert_eq!(house.folder.serving().shadows().len(), 1);
+    assert_eq!(house.serving(), ["acme 1.0.0"]);
+}
+
+#[test]
+fn whoever_asks_beside_the_hosts_does_without_a_shadow_that_cannot_be_loaded() {
+    let ledger = Arc::new(Slate::default());
+    let files = [(FILE, Guest::of(&["decorate"]).named("acme").build())];
+    drop(House::with_ledger(&files, ledger.clone()));
+    let newest = ledger.history(1).unwrap().remove(0);
+    let mut members = newest.members.clone();
+    let mut lost = members[0].clone();
+    lost.sha256 = "0".repeat(64);
+    lost.component.clone_from(&lost.sha256);
+    lost.detail.mode = Mode::Shadow;
+    members.push(lost);
+    let step = Step {
+        base: newest.number,
+        members,
+        ..Step::default()
+    };
+    ledger.step(step).unwrap();
+    let engine = Engine::new(EngineSettings::default()).unwrap();
+    let serving = cosell_plugins::serving(&engine, &*ledger).unwrap();
+    assert_eq!(serving.set.plugins().len(), 1);
+    assert!(serving.shadows().is_empty());
 }

@@ -153,6 +153,10 @@ impl Keeper {
         if self.has_begun && !is_behind && newest == serves {
             return Ok(());
         }
+        self.load_generation()
+    }
+
+    fn load_generation(&mut self) -> Result<(), LedgerError> {
         let Some(generation) = self.ledger.history(1)?.into_iter().next() else {
             if !self.has_begun {
                 self.swap(Serving::nothing(&self.engine));
@@ -160,6 +164,7 @@ impl Keeper {
             return Ok(());
         };
         let mut plugins = BTreeMap::new();
+        let mut unloaded = BTreeMap::new();
         for member in &generation.members {
             let key = Key::of(member);
             let plugin = match self.at_hand(&key, member) {
@@ -167,6 +172,13 @@ impl Keeper {
                 None => match self.load_kept(member) {
                     Ok(plugin) => plugin,
                     Err(NotLoaded::Ledger(error)) => return Err(error),
+                    // It writes nothing, so no deal has to wait for it.
+                    Err(NotLoaded::Refused(why)) if member.detail.mode == Mode::Shadow => {
+                        let why = why.to_string();
+                        self.do_without(member, &key, &why);
+                        unloaded.insert(key, why);
+                        continue;
+                    }
                     Err(NotLoaded::Refused(why)) => {
                         self.fall_behind(&generation, member, &why);
                         return Ok(());
@@ -177,9 +189,45 @@ impl Keeper {
         }
         let serving = Serving::new(&self.engine, generation, &plugins, Some(&self.alarm));
         self.loaded = plugins;
+        self.unloaded = unloaded;
         self.catch_up();
         self.swap(serving);
         Ok(())
+    }
+
+    /// What was in the way of a shadow may be gone: a signature has come, say.
+    pub(super) fn try_shadows_again(&mut self) -> Result<(), LedgerError> {
+        if self.unloaded.is_empty() || self.behind().is_some() {
+            return Ok(());
+        }
+        let serving = self.shared.current.load_full();
+        let members = serving.generation.iter().flat_map(|one| &one.members);
+        let mut is_any = false;
+        for member in members {
+            let key = Key::of(member);
+            if self.unloaded.contains_key(&key)
+                && let Ok(plugin) = self.load_kept(member)
+            {
+                self.loaded.insert(key, plugin);
+                is_any = true;
+            }
+        }
+        if is_any {
+            self.load_generation()?;
+        }
+        Ok(())
+    }
+
+    /// Told once, and not in the journal: where a host is to be mended is that host's own affair.
+    fn do_without(&self, member: &Member, key: &Key, why: &str) {
+        if self.unloaded.get(key).is_some_and(|told| told == why) {
+            return;
+        }
+        let (file, plugin, version) = (&member.file, &member.detail.plugin, &member.detail.version);
+        let message = format!(
+            "{file}: plugin \"{plugin}\" {version}, a shadow, cannot be loaded here and is not judged by this host: {why}"
+        );
+        self.announce(&[PluginEvent::of(member, What::Refused, message)]);
     }
 
     /// Loaded already: it serves, or has just passed.
