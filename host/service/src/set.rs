@@ -144,7 +144,7 @@ impl Ledger for StoreLedger {
         let next = activation(step, &self.folder, self.now_ms());
         match self.try_ask(move |store| async move { store.activate(next).await })? {
             Ok(made) => Ok(Some(number(made))),
-            Err(StoreError::Overtaken { .. }) => Ok(None),
+            Err(StoreError::Overtaken { .. } | StoreError::TakenOut { .. }) => Ok(None),
             Err(error) => Err(lost(&error)),
         }
     }

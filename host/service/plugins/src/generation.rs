@@ -158,12 +158,17 @@ impl Member {
     }
 }
 
-/// Whether a person who says `name` means the version with this file, plugin id and hash; each may be empty, and then is nobody's name.
+/// Whether a person who says `name` means the version with this file, plugin id and hash; each may be empty, and then is nobody's name. A hash may be
+/// written in capitals.
 #[must_use]
 pub fn is_called(name: &str, file: &str, plugin: &str, sha256: &str) -> bool {
     let stem = file.split('.').next().unwrap_or_default();
     let is_one_of_them = [file, stem, plugin].contains(&name);
-    !name.is_empty() && (is_one_of_them || (name.len() >= HASH_MIN && sha256.starts_with(name)))
+    let is_hash = || {
+        let beginning = sha256.get(..name.len());
+        name.len() >= HASH_MIN && beginning.is_some_and(|one| one.eq_ignore_ascii_case(name))
+    };
+    !name.is_empty() && (is_one_of_them || is_hash())
 }
 
 /// Hex digits that name a version.

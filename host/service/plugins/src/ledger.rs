@@ -70,7 +70,7 @@ pub trait Ledger: Send + Sync {
     fn history(&self, limit: usize) -> Result<Vec<Generation>, LedgerError>;
     /// Bytes by their SHA-256.
     fn bytes(&self, hash: &str) -> Result<Option<Vec<u8>>, LedgerError>;
-    /// Makes the next generation. None: another one came since its base was looked at.
+    /// Makes the next generation. None: another one came since its base was looked at, or a version that comes with it was quarantined.
     fn step(&self, step: Step) -> Result<Option<u64>, LedgerError>;
     /// What our folder held when it was last heard; none: it never was.
     fn said(&self) -> Result<Option<Vec<Said>>, LedgerError>;
@@ -115,6 +115,14 @@ impl Written {
         }
         self.quarantines.insert(what.sha256.clone(), what);
     }
+
+    /// It is quarantined, and is not in the set already.
+    fn takes_not(&self, member: &Member) -> bool {
+        let out = self.quarantines.get(&member.sha256);
+        let newest = self.generations.last();
+        let mut members = newest.iter().flat_map(|newest| &newest.members);
+        out.is_some_and(|out| !out.is_released) && members.all(|one| one.sha256 != member.sha256)
+    }
 }
 
 impl Ledger for Slate {
@@ -147,6 +155,9 @@ impl Ledger for Slate {
         }
         let (number, at_ms) = (step.base + 1, self.now_ms());
         let mut written = self.open();
+        if step.members.iter().any(|one| written.takes_not(one)) {
+            return Ok(None);
+        }
         written.bytes.extend(step.bytes);
         written.generations.push(Generation {
             number,

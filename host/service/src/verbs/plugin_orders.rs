@@ -163,38 +163,23 @@ pub async fn quarantine_plugin(
         .map(|one| one.sha256)
         .collect();
     let (members, number) = newest(store).await?;
-    // Of a file that has both, the candidate is what a person is not sure of.
-    let called: Vec<&Member> = members.iter().filter(|one| one.is_called(name)).collect();
-    let Some(out) = called
-        .iter()
-        .find(|one| one.is_candidate())
-        .or_else(|| called.first())
-        .copied()
-    else {
-        if name.len() != 64 || !name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(VerbError::NoPlugin {
-                asked: name.to_owned(),
-                known: members.iter().map(|one| one.file.clone()).collect(),
-            });
+    let out = match meant(&members, name) {
+        Some(out) => out,
+        None => {
+            let message = ban(store, &members, name, why, by).await?;
+            // A folder may have brought it in while it was not out yet.
+            match meant(&newest(store).await?.0, name) {
+                Some(out) => out,
+                None => {
+                    return Ok(SetChanged {
+                        generation: number,
+                        message,
+                    });
+                }
+            }
         }
-        let message = format!("version {name} is not taken any more, by order of {by}: {why}");
-        store
-            .quarantine(Quarantined {
-                sha256: name.to_ascii_lowercase(),
-                file: String::new(),
-                plugin: String::new(),
-                why: why.to_owned(),
-                by: by.to_owned(),
-                at: 0,
-                released: None,
-            })
-            .await?;
-        tell(store, What::Quarantined, None, by, &message).await?;
-        return Ok(SetChanged {
-            generation: number,
-            message,
-        });
     };
+    let out = &out;
     change(store, by, |history| {
         let (rest, before) =
             without_version(history, out, |hash| banned.iter().any(|one| one == hash))
@@ -231,6 +216,43 @@ pub async fn quarantine_plugin(
         })
     })
     .await
+}
+
+/// Takes out a version that does not serve, by its whole hash.
+async fn ban(
+    store: &dyn Store,
+    members: &[Member],
+    name: &str,
+    why: &str,
+    by: &str,
+) -> Result<String, VerbError> {
+    if name.len() != 64 || !name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(VerbError::NoPlugin {
+            asked: name.to_owned(),
+            known: members.iter().map(|one| one.file.clone()).collect(),
+        });
+    }
+    let message = format!("version {name} is not taken any more, by order of {by}: {why}");
+    store
+        .quarantine(Quarantined {
+            sha256: name.to_ascii_lowercase(),
+            file: String::new(),
+            plugin: String::new(),
+            why: why.to_owned(),
+            by: by.to_owned(),
+            at: 0,
+            released: None,
+        })
+        .await?;
+    tell(store, What::Quarantined, None, by, &message).await?;
+    Ok(message)
+}
+
+/// The version that a person calls so: of a file that has both, the candidate is what a person is not sure of.
+fn meant(members: &[Member], name: &str) -> Option<Member> {
+    let called = || members.iter().filter(|one| one.is_called(name));
+    let candidate = called().find(|one| one.is_candidate());
+    candidate.or_else(|| called().next()).cloned()
 }
 
 /// A person lets a quarantined version in again: by file, plugin or the beginning of its hash. A folder that holds it proposes it anew.

@@ -73,6 +73,14 @@ pub enum StoreError {
         /// What there is.
         now: i64,
     },
+    /// A version that is to come into the set was taken out of service before it could; nothing was changed.
+    #[error("the bytes of {file} ({hash}) were taken out of service meanwhile; look again")]
+    TakenOut {
+        /// Whose.
+        file: String,
+        /// Which version.
+        hash: String,
+    },
     /// A generation names bytes that nobody gave.
     #[error("the bytes of {file} are not in the store ({hash})")]
     NoBytes {

@@ -172,7 +172,8 @@ pub trait Sets: Send + Sync + 'static {
     /// which version it holds. Returns the new number.
     ///
     /// # Errors
-    /// [`StoreError::Overtaken`] when `base` is not the newest generation; [`StoreError::NoBytes`] for a member whose bytes nobody gave.
+    /// [`StoreError::Overtaken`] when `base` is not the newest generation; [`StoreError::TakenOut`] for a member that comes with this one, while its
+    /// bytes are quarantined; [`StoreError::NoBytes`] for a member whose bytes nobody gave.
     async fn activate(&self, next: Activation) -> Result<i64, StoreError>;
 
     /// What a folder held when it was last heard. None: it never was.

@@ -1,7 +1,7 @@
 //! A store that does not answer for a while: what was seen meanwhile is not forgotten.
 
 use std::future::{Future, poll_fn};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::Poll;
 
@@ -25,6 +25,8 @@ struct Moody {
     mad: Mutex<Option<(&'static str, usize, usize)>>,
     /// It does not say what is quarantined before this is heard.
     still: Mutex<Option<mpsc::Receiver<()>>>,
+    /// Somebody quarantines what the next step brings, just before it.
+    is_wary: AtomicBool,
     /// How often it was asked what the folder held: twice with every look.
     asked: AtomicUsize,
 }
@@ -105,6 +107,17 @@ impl Ledger for Moody {
     }
 
     fn step(&self, step: Step) -> Result<Option<u64>, LedgerError> {
+        if self.is_wary.swap(false, Ordering::SeqCst) {
+            for new in step.members.iter().filter(|one| one.detail.since == 0) {
+                self.slate.quarantine(Quarantine {
+                    sha256: new.sha256.clone(),
+                    file: new.file.clone(),
+                    plugin: new.detail.plugin.clone(),
+                    why: "somebody says so".to_owned(),
+                    is_released: false,
+                })?;
+            }
+        }
         self.is_there("step")?.step(step)
     }
 
@@ -163,6 +176,16 @@ async fn a_file_that_was_not_tried_to_its_end_is_tried_again() {
     ledger.comes_back();
     house.folder.reload().await;
     assert_eq!(house.serving(), ["acme 2.0.0"]);
+}
+
+#[tokio::test]
+async fn a_version_that_is_quarantined_while_it_is_tried_does_not_come_into_the_set() {
+    let ledger = Arc::new(Moody::default());
+    let house = House::with_ledger(&[(FILE, good("1.0.0"))], ledger.clone());
+    ledger.is_wary.store(true, Ordering::SeqCst);
+    house.drop_file(FILE, good("2.0.0")).await;
+    assert_eq!(house.serving(), ["acme 1.0.0"]);
+    assert!(house.refusal().starts_with("[service/quarantined]"));
 }
 
 #[tokio::test]

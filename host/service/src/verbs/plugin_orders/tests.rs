@@ -103,6 +103,19 @@ async fn a_candidate_of_other_bytes_is_banned() {
 }
 
 #[tokio::test]
+async fn a_version_that_serves_is_found_by_its_hash_in_capitals() {
+    let archive = archive();
+    serve(&archive, &[member("a", "1", "", Mode::Live)]).await;
+    serve(&archive, &[member("a", "2", "", Mode::Live)]).await;
+    let hash = bytes("2").0.to_uppercase();
+    let changed = quarantine_plugin(&archive, &hash, "it doubles", "ada")
+        .await
+        .unwrap();
+    let (members, _) = newest(&*archive.store).await.unwrap();
+    assert_eq!(shown(&members), ["a 1 \"\" live"], "{}", changed.message);
+}
+
+#[tokio::test]
 async fn settings_that_are_taken_out_leave_the_bytes_that_serve_with_the_settings_before() {
     let archive = archive();
     serve(&archive, &[member("a", "1", "", Mode::Live)]).await;

@@ -210,6 +210,22 @@ async fn activate(
         }
         .into());
     }
+    for one in &next.members {
+        let is_out = row(
+            sql,
+            "SELECT 1 FROM quarantine WHERE sha256 = $1 AND released_at IS NULL
+             AND NOT EXISTS (SELECT 1 FROM set_member WHERE generation = $2 AND set_member.sha256 = quarantine.sha256)",
+            &[&one.sha256, &newest],
+        )
+        .await?;
+        if is_out.is_some() {
+            return Err(StoreError::TakenOut {
+                file: one.file.clone(),
+                hash: one.sha256.clone(),
+            }
+            .into());
+        }
+    }
     let (number, now) = (newest + 1, time(sql, given).await?);
     run(
         sql,

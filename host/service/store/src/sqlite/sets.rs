@@ -232,6 +232,19 @@ fn activate(desk: &mut Desk<'_>, next: &Activation) -> Result<i64, Failure> {
         }
         .into());
     }
+    let mut is_out = sql.prepare_cached(
+        "SELECT 1 FROM quarantine WHERE sha256 = ?1 AND released_at IS NULL
+         AND NOT EXISTS (SELECT 1 FROM set_member WHERE generation = ?2 AND set_member.sha256 = quarantine.sha256)",
+    )?;
+    for one in &next.members {
+        if is_out.exists(params![one.sha256, newest])? {
+            return Err(StoreError::TakenOut {
+                file: one.file.clone(),
+                hash: one.sha256.clone(),
+            }
+            .into());
+        }
+    }
     let number = newest + 1;
     let mut give = sql.prepare_cached(
         "INSERT INTO component (hash, bytes, at) VALUES (?1, ?2, ?3) ON CONFLICT (hash) DO NOTHING",

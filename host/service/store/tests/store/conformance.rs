@@ -125,6 +125,7 @@ macro_rules! conformance {
             s29_a_member_without_bytes_is_refused_whole
             a_folder_that_was_heard_is_told_from_one_that_was_not
             a_quarantined_version_is_known_by_its_hash_until_a_person_releases_it
+            s29_what_was_quarantined_meanwhile_does_not_come_into_the_set
             old_generations_and_their_bytes_are_dropped
             the_journal_is_read_backwards
             s30_judgements_are_about_one_pair_of_sets

@@ -7,6 +7,8 @@ impl Keeper {
     /// Makes the next generation of what is news in the folder, if anything is.
     pub(super) fn propose(&mut self) -> Result<(), LedgerError> {
         for _ in 0..OVERTAKEN_MAX {
+            // It takes seconds to compile a file and to try it, and people quarantine meanwhile.
+            self.judge_quarantines()?;
             let current = self.ledger.history(1)?.into_iter().next();
             let said = self.ledger.said()?;
             let proposal = self.proposal(current.as_ref(), said.as_deref());

@@ -219,6 +219,37 @@ pub(crate) async fn a_quarantined_version_is_known_by_its_hash_until_a_person_re
     );
 }
 
+pub(crate) async fn s29_what_was_quarantined_meanwhile_does_not_come_into_the_set(stage: &Stage) {
+    let store = &stage.store;
+    let [base, acme] = [
+        member_of("10-base.wasm", b"base-1"),
+        member_of("50-acme.wasm", b"acme-1"),
+    ];
+    store
+        .activate(activation(0, vec![base.clone()]))
+        .await
+        .unwrap();
+    store.quarantine(out(&acme.sha256, "bad")).await.unwrap();
+    let both = vec![base.clone(), acme.clone()];
+    let refused = store.activate(activation(1, both.clone())).await;
+    let refused = refused.unwrap_err();
+    assert!(
+        matches!(&refused, StoreError::TakenOut { file, hash } if *file == acme.file && *hash == acme.sha256),
+        "{refused:?}"
+    );
+    assert_eq!(store.generation().await.unwrap(), 1);
+    assert_eq!(store.set_events(10).await.unwrap().len(), 1);
+    store.release(&acme.sha256, "ada").await.unwrap();
+    assert_eq!(
+        store.activate(activation(1, both.clone())).await.unwrap(),
+        2
+    );
+    // What is in the set already goes by an order of its own, and holds up no other.
+    store.quarantine(out(&base.sha256, "bad")).await.unwrap();
+    let other = vec![base, member_of("50-acme.wasm", b"acme-2")];
+    assert_eq!(store.activate(activation(2, other)).await.unwrap(), 3);
+}
+
 pub(crate) async fn old_generations_and_their_bytes_are_dropped(stage: &Stage) {
     let store = &stage.store;
     let last = GENERATIONS_KEPT + 2;
