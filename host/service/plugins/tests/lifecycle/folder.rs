@@ -1,5 +1,10 @@
 //! Dropping, replacing, breaking and removing files while sets are in use.
 
+use std::sync::Arc;
+
+use cosell_plugins::ledger::Step;
+use cosell_plugins::{Ledger as _, Slate};
+
 use crate::guest::{Does, Guest, Val, manifest};
 use crate::house::{House, PATIENCE, asking, put, seen, told};
 use cosell_sync::deal::{Unit, UnitValue};
@@ -140,6 +145,30 @@ async fn the_operator_switches_a_plugin_off_and_on() {
             "swapped 3"
         ]
     );
+}
+
+#[tokio::test]
+async fn what_is_brought_back_while_a_file_is_off_stays() {
+    let ledger = Arc::new(Slate::default());
+    let house = House::with_ledger(&[("50-acme.wasm", acme("1.0.0"))], ledger.clone());
+    let served = ledger.history(1).unwrap().remove(0);
+    house.drop_file("50-acme.toml", "enabled = false").await;
+    assert!(house.serving().is_empty());
+    // A person goes back to the set from before.
+    let back = Step {
+        base: 2,
+        members: served.members,
+        ..Step::default()
+    };
+    assert_eq!(ledger.step(back).unwrap(), Some(3));
+    house.folder.reload().await;
+    house.folder.reload().await;
+    assert_eq!(house.serving(), ["acme 1.0.0"]);
+    // The word is given anew.
+    house
+        .drop_file("50-acme.toml", "# still\nenabled = false")
+        .await;
+    assert!(house.serving().is_empty());
 }
 
 #[tokio::test]
