@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use cosell_plugins::PluginSet;
 use cosell_store::LaneId;
+use cosell_sync::row::Role;
 use serde::Serialize;
 
 use super::VerbError;
@@ -66,7 +67,7 @@ pub async fn diff(
     judged: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<SetDiff, VerbError> {
     let serving = desk.plugins.current();
-    let derived = derived(&serving, &candidate);
+    let audits = audits(&serving, &candidate);
     let hashes = [&serving, &candidate].map(|set| set.hash().to_owned());
     // One set for all of it, also if somebody drops another file meanwhile.
     desk.plugins = Plugins::Given(Mutex::new(serving));
@@ -80,7 +81,7 @@ pub async fn diff(
     Ok(SetDiff {
         now: now_hash,
         then: then_hash,
-        ..compare(now, then, &derived)
+        ..compare(now, then, &audits)
     })
 }
 
@@ -136,7 +137,7 @@ pub(crate) fn judge_two(
     serving: &PluginSet,
     candidate: &PluginSet,
 ) -> Judged {
-    judge(now, then, &derived(serving, candidate))
+    judge(now, then, &audits(serving, candidate))
 }
 
 /// What two plans of a deal come to.
@@ -149,7 +150,7 @@ pub(crate) enum Judged {
     Unjudged(String),
 }
 
-fn judge(now: Planned, then: Planned, derived: &BTreeSet<String>) -> Judged {
+fn judge(now: Planned, then: Planned, audits: &Audits) -> Judged {
     if now.is_unplanned || then.is_unplanned {
         let why = then
             .preview
@@ -162,19 +163,22 @@ fn judge(now: Planned, then: Planned, derived: &BTreeSet<String>) -> Judged {
             .unwrap_or_else(|| "a deal".to_owned());
         return Judged::Unjudged(format!("{name}: {why}"));
     }
-    match of_deal(now, then, derived) {
+    match of_deal(now, then, audits) {
         Some(deal) => Judged::Differs(Box::new(deal)),
         None => Judged::Same,
     }
 }
 
-/// Columns that only the host fills: the time in an audit line is no difference of the mapping.
-fn derived(serving: &PluginSet, candidate: &PluginSet) -> BTreeSet<String> {
+/// Columns with an audit line, each behind its table.
+type Audits = BTreeSet<(String, String)>;
+
+/// The time in an audit line is no difference of the mapping. What else the host fills for a plugin is the same however often it is planned.
+fn audits(serving: &PluginSet, candidate: &PluginSet) -> Audits {
     [serving, candidate]
         .into_iter()
         .flat_map(|set| &set.needs().brings)
-        .filter(|own| own.role.is_some())
-        .map(|own| own.column.clone())
+        .filter(|own| own.role == Some(Role::Audit))
+        .map(|own| (own.table.clone(), own.column.clone()))
         .collect()
 }
 
@@ -193,7 +197,7 @@ fn key(deal: &Planned) -> Key {
     )
 }
 
-fn compare(now: Plan, then: Plan, derived: &BTreeSet<String>) -> SetDiff {
+fn compare(now: Plan, then: Plan, audits: &Audits) -> SetDiff {
     let mut before: BTreeMap<Key, Planned> = now
         .deals
         .into_iter()
@@ -217,7 +221,7 @@ fn compare(now: Plan, then: Plan, derived: &BTreeSet<String>) -> SetDiff {
         let Some(now) = before.remove(&key(&then)) else {
             continue;
         };
-        match judge(now, then, derived) {
+        match judge(now, then, audits) {
             Judged::Same => diff.same += 1,
             Judged::Differs(deal) => diff.deals.push(*deal),
             Judged::Unjudged(why) => diff.unjudged.push(why),
@@ -227,19 +231,18 @@ fn compare(now: Plan, then: Plan, derived: &BTreeSet<String>) -> SetDiff {
 }
 
 /// None: the same, but for words that the host itself writes.
-fn of_deal(now: Planned, then: Planned, derived: &BTreeSet<String>) -> Option<DealDiff> {
+fn of_deal(now: Planned, then: Planned, audits: &Audits) -> Option<DealDiff> {
     let essence = |write: &PreviewedWrite| {
         let mut write = write.clone();
         write.precondition = None;
-        write.fields.retain(|field| !derived.contains(&field.field));
         for field in &mut write.fields {
             field.by = None;
+            if audits.contains(&(write.record_kind.clone(), field.field.clone())) {
+                field.before = None;
+                field.after.clear();
+            }
         }
         write
-    };
-    let is_told = |write: &PreviewedWrite| {
-        let bare = essence(write);
-        !bare.fields.is_empty() || !bare.units.is_empty() || write.kind != "update-row"
     };
     let only_in = |these: &Planned, those: &Planned| -> Vec<PreviewedWrite> {
         let others: Vec<PreviewedWrite> = those.preview.writes.iter().map(essence).collect();
@@ -247,7 +250,7 @@ fn of_deal(now: Planned, then: Planned, derived: &BTreeSet<String>) -> Option<De
             .preview
             .writes
             .iter()
-            .filter(|write| is_told(write) && !others.contains(&essence(write)))
+            .filter(|write| !others.contains(&essence(write)))
             .cloned()
             .collect()
     };
@@ -277,4 +280,76 @@ fn of_deal(now: Planned, then: Planned, derived: &BTreeSet<String>) -> Option<De
         && deal.no_longer.is_empty()
         && deal.only_then.is_empty();
     (!is_same).then_some(deal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::{Preview, PreviewedField};
+
+    /// A deal to whose opportunity this is written: table, column and text.
+    fn planned(cells: &[(&str, &str, &str)]) -> Planned {
+        let write = |(table, column, text): &(&str, &str, &str)| PreviewedWrite {
+            kind: "update-row".to_owned(),
+            side: "crm".to_owned(),
+            record_kind: (*table).to_owned(),
+            record: None,
+            precondition: None,
+            units: Vec::new(),
+            fields: vec![PreviewedField {
+                field: (*column).to_owned(),
+                before: None,
+                after: (*text).to_owned(),
+                by: Some("acme".to_owned()),
+            }],
+            irreversible: Vec::new(),
+        };
+        Planned {
+            connection: "contoso".to_owned(),
+            lane: Some(1),
+            name: None,
+            would: Would::Update,
+            preview: Preview {
+                referral: None,
+                crm_table: "opportunity".to_owned(),
+                crm_row: None,
+                writes: cells.iter().map(write).collect(),
+                then: Vec::new(),
+                notes: Vec::new(),
+                state: None,
+                reason: None,
+            },
+            holds: Vec::new(),
+            asks: Vec::new(),
+            is_unplanned: false,
+        }
+    }
+
+    #[test]
+    fn of_what_the_host_fills_only_the_words_of_an_audit_line_make_no_difference() {
+        let audits = [("opportunity".to_owned(), "log".to_owned())].into();
+        let line = ("opportunity", "log", "14:05 - in step");
+        let later = ("opportunity", "log", "14:06 - in step");
+        let link = ("opportunity", "link", "https://partner.example/1");
+        let other = |text| ("account", "log", text);
+        for (now, then, is_same) in [
+            (&[line, link][..], &[later, link][..], true),
+            (&[line, link], &[later], false),
+            (&[line], &[], false),
+            (&[other("a")], &[other("b")], false),
+        ] {
+            let judged = judge(planned(now), planned(then), &audits);
+            assert_eq!(matches!(judged, Judged::Same), is_same, "{now:?} {then:?}");
+        }
+    }
+
+    #[test]
+    fn a_deal_that_was_not_planned_is_not_the_same() {
+        let unplanned = Planned {
+            is_unplanned: true,
+            ..planned(&[])
+        };
+        let judged = judge(planned(&[]), unplanned, &Audits::new());
+        assert!(matches!(judged, Judged::Unjudged(_)));
+    }
 }
