@@ -248,6 +248,10 @@ pub fn with(members: &[Member], member: Member) -> Vec<Member> {
         .cloned()
         .collect();
     all.push(member);
+    in_order(all)
+}
+
+fn in_order(mut all: Vec<Member>) -> Vec<Member> {
     all.sort_by(|a, b| (&a.file, a.is_candidate()).cmp(&(&b.file, b.is_candidate())));
     all
 }
@@ -273,7 +277,7 @@ pub fn promoted(members: &[Member], candidate: &Member) -> Vec<Member> {
 }
 
 /// The members with a version taken away. In the place of one that served comes what served before it, as `history` has it (the newest first);
-/// the second value says which, if any. None: no older generation is known that would do.
+/// the second value says which, if any. None: no older generation is known that would do. A candidate of its file stays one: nobody proposes it again.
 #[must_use]
 pub fn without_version(
     history: &[Generation],
@@ -308,7 +312,11 @@ pub fn without_version(
         Some(older) => {
             let mut again = older.clone();
             again.detail.since = 0;
-            with(&rest, again)
+            // What comes to serve is no candidate beside itself.
+            let mut all = rest;
+            all.retain(|one| !one.is_version(&again));
+            all.push(again);
+            in_order(all)
         }
         None => rest,
     };
@@ -411,6 +419,21 @@ mod tests {
         assert_eq!(back(&["1", "2"]), Some(Vec::new()), "nothing was before it");
         let known = without_version(&history[..1], out, |_| false);
         assert_eq!(known, None, "nothing older is known");
+    }
+
+    #[test]
+    fn a_candidate_outlives_the_version_beside_which_it_was_to_be_judged() {
+        let shadow = |sha256| member("a", sha256, Mode::Shadow, 3);
+        let back = |candidate: Member| {
+            let history = [
+                generation(3, vec![member("a", "2", Mode::Live, 2), candidate]),
+                generation(1, vec![member("a", "1", Mode::Live, 1)]),
+            ];
+            let found = without_version(&history, &history[0].members[0], |_| false);
+            shown(&found.unwrap().0)
+        };
+        assert_eq!(back(shadow("3")), ["a 1 live", "a 3 shadow"]);
+        assert_eq!(back(shadow("1")), ["a 1 live"], "it serves already");
     }
 
     #[test]

@@ -193,7 +193,7 @@ pub async fn quarantine_plugin(
         let serves_on = rest.iter().find(|one| one.sha256 == out.sha256);
         let what_else = serves_on.map_or_else(String::new, |one| {
             format!(
-                "; nothing is banned, because the same bytes serve with other settings: to take those out as well, give the order once more, go back with `cosell plugin rollback`, or take {} out of the folder",
+                "; nothing is banned, because the same bytes serve, or are to come, with other settings: to take those out as well, give the order once more, go back with `cosell plugin rollback`, or take {} out of the folder",
                 one.file
             )
         });

@@ -78,7 +78,7 @@ async fn a_candidate_of_the_bytes_that_serve_is_taken_out_and_bans_nothing() {
     let said = &changed.message;
     assert!(
         said.contains("nothing is banned")
-            && said.contains("same bytes serve with other settings")
+            && said.contains("same bytes serve, or are to come, with other settings")
             && said.contains("cosell plugin rollback"),
         "{said}"
     );
