@@ -1,6 +1,6 @@
 //! The folder of plugins: drop a file, it is checked and put into service while deals flow; a bad one changes nothing and says why.
 //!
-//! Watch → settle → scan → load → propose → follow what the ledger says → swap. Events of the file system only wake the keeper; the truth is a scan by name, size, time and inode,
+//! Watch → settle → scan → load → propose → follow what the ledger says → swap. Events of the file system only wake the keeper; the truth is a scan by name, size, times and inode,
 //! and then by content. A file is read once, and only those bytes are used.
 
 mod caught;

@@ -17,6 +17,8 @@ use crate::signature::signature_file;
 struct Stamp {
     len: u64,
     modified: Option<SystemTime>,
+    /// Rights change, and nothing else does.
+    changed: (i64, i64),
     inode: (u64, u64),
     is_file: bool,
 }
@@ -69,6 +71,7 @@ impl Stamp {
         Self {
             len: metadata.len(),
             modified: metadata.modified().ok(),
+            changed: changed(metadata),
             inode: inode(metadata),
             is_file: metadata.is_file(),
         }
@@ -83,6 +86,18 @@ fn inode(metadata: &Metadata) -> (u64, u64) {
 
 #[cfg(not(unix))]
 fn inode(_: &Metadata) -> (u64, u64) {
+    (0, 0)
+}
+
+/// Seconds and nanoseconds.
+#[cfg(unix)]
+fn changed(metadata: &Metadata) -> (i64, i64) {
+    use std::os::unix::fs::MetadataExt;
+    (metadata.ctime(), metadata.ctime_nsec())
+}
+
+#[cfg(not(unix))]
+fn changed(_: &Metadata) -> (i64, i64) {
     (0, 0)
 }
 
@@ -236,6 +251,31 @@ impl Trouble {
             )
             .because([error.to_string()])
             .with_hint("give the host's user the right to read it"),
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_may_be_read_now_is_another_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("50-acme.wasm");
+        fs::write(&path, b"x").unwrap();
+        let before = scan(dir.path()).unwrap();
+        assert_eq!(scan(dir.path()).unwrap(), before);
+        let began = Instant::now();
+        // The clock of the file system ticks slowly.
+        while scan(dir.path()).unwrap() == before {
+            assert!(began.elapsed() < Duration::from_secs(60));
+            for mode in [0o600, 0o644] {
+                fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            }
         }
     }
 }

@@ -228,6 +228,10 @@ async fn a_file_over_which_the_host_itself_fails_is_refused_and_the_next_one_ser
         "{why}"
     );
     assert!(house.path("40-first.rejected.json").exists());
+    // The same bytes, copied once more.
+    house.drop_file("40-first.wasm", &first).await;
+    assert_eq!(house.serving(), ["first 1.0.0", "acme 1.0.0"]);
+    assert!(!house.path("40-first.rejected.json").exists());
 }
 
 #[tokio::test]
