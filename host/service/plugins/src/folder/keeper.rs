@@ -74,6 +74,8 @@ pub(super) struct Keeper {
     has_looked: bool,
     /// When that was last.
     looked: Instant,
+    /// The newest generation at its end.
+    looked_beside: u64,
     /// What the folder held at the last look is written down, with whatever follows from it.
     is_heard: bool,
     /// Versions that fail, and that nothing was done about yet: the ledger may be away just then.
@@ -159,6 +161,7 @@ impl Keeper {
             has_begun: false,
             has_looked: false,
             looked: Instant::now(),
+            looked_beside: 0,
             is_heard: false,
             failing: Vec::new(),
         }
@@ -172,6 +175,7 @@ impl Keeper {
             .cloned()
             .collect();
         self.is_heard = false;
+        let is_any_gone = !gone.is_empty();
         for file in gone {
             rejected::remove(&self.dir, &file);
             let held = self.files.remove(&file);
@@ -190,7 +194,9 @@ impl Keeper {
             let known = self.files.get(file).and_then(|held| held.print);
             known != Some(*print) && !moving.contains(file)
         };
-        if found.iter().any(is_news) {
+        // Beside other plugins it may keep the laws.
+        let serves_another = self.ledger.newest()? != self.looked_beside;
+        if is_any_gone || serves_another || found.iter().any(is_news) {
             self.try_contradictions_again();
         }
         for (file, print) in found {
@@ -209,8 +215,9 @@ impl Keeper {
                 return Err(error);
             }
         }
-        self.judge_together()?;
+        self.judge_together(said.as_deref().unwrap_or_default())?;
         self.propose()?;
+        self.looked_beside = self.ledger.newest()?;
         self.follow()?;
         self.try_shadows_again()
     }

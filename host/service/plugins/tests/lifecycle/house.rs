@@ -50,7 +50,15 @@ impl House {
 
     /// As a host opens it: what is new has to keep the laws. Elsewhere guests are as bad as their story wants them.
     pub(crate) fn with_laws(files: &[(&str, Vec<u8>)], engine: Engine) -> Self {
-        Self::open(files, engine, Arc::new(Slate::default()), true)
+        Self::with_laws_and_ledger(files, engine, Arc::new(Slate::default()))
+    }
+
+    pub(crate) fn with_laws_and_ledger(
+        files: &[(&str, Vec<u8>)],
+        engine: Engine,
+        ledger: Arc<dyn Ledger>,
+    ) -> Self {
+        Self::open(files, engine, ledger, true)
     }
 
     /// With these files from the start; a version that wants more than the one that serves waits for a person.

@@ -1,9 +1,11 @@
 //! What is new has to keep the laws of the contract before it serves: alone, and together with what serves.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
+use cosell_plugins::ledger::Step;
 use cosell_plugins::trial::Trial;
-use cosell_plugins::{EngineSettings, What, with_candidate};
+use cosell_plugins::{EngineSettings, Ledger as _, Slate, What, with_candidate};
 use serde_json::Value;
 
 use crate::guest::{Does, Guest};
@@ -142,6 +144,47 @@ async fn what_contradicts_what_serves_is_refused_and_comes_with_its_counterpart(
     house.drop_file(FILE, writes("b")).await;
     assert_eq!(house.serving(), ["acme 1.0.0", "other 1.0.0"]);
     assert!(house.folder.refused().is_empty());
+}
+
+#[tokio::test]
+async fn what_comes_in_the_place_of_another_file_is_not_judged_beside_it() {
+    let house = house(&[(FILE, writes("a"))]);
+    std::fs::remove_file(house.path(FILE)).unwrap();
+    house.drop_file(OTHER, reads("b")).await;
+    assert_eq!(house.serving(), ["other 1.0.0"]);
+    assert!(house.folder.refused().is_empty());
+}
+
+#[tokio::test]
+async fn what_contradicts_another_file_serves_once_that_is_switched_off_or_gone() {
+    for is_off in [true, false] {
+        let house = house(&[(FILE, writes("a"))]);
+        house.drop_file(OTHER, reads("b")).await;
+        assert_eq!(house.serving(), ["acme 1.0.0"]);
+        if is_off {
+            house.drop_file("50-acme.toml", "enabled = false").await;
+        } else {
+            house.remove(FILE).await;
+        }
+        assert_eq!(house.serving(), ["other 1.0.0"], "off: {is_off}");
+        assert!(house.folder.refused().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_contradicts_what_served_serves_once_somebody_else_has_taken_that_away() {
+    let ledger = Arc::new(Slate::default());
+    let files = [(ENGINE, stock(ENGINE)), (FILE, writes("a"))];
+    let house = House::with_laws_and_ledger(&files, shared(), ledger.clone());
+    house.drop_file(OTHER, reads("b")).await;
+    assert_eq!(house.serving(), ["acme 1.0.0"]);
+    let without = Step {
+        base: ledger.newest().unwrap(),
+        ..Step::default()
+    };
+    ledger.step(without).unwrap();
+    house.folder.reload().await;
+    assert_eq!(house.serving(), ["other 1.0.0"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Whether what is new keeps the laws of the contract: alone, and together with all that would serve.
 
 use super::*;
+use crate::folder::propose::retiring;
 use crate::folder::served::NotLoaded;
 use crate::self_test::{alone, together};
 
@@ -21,8 +22,8 @@ impl Keeper {
         }
     }
 
-    /// What passed alone since the last look, with what serves and with each other.
-    pub(super) fn judge_together(&mut self) -> Result<(), LedgerError> {
+    /// What passed alone since the last look, with what serves and with each other. What this look takes away is no company for what it brings.
+    pub(super) fn judge_together(&mut self, said: &[Said]) -> Result<(), LedgerError> {
         let new: Vec<Arc<Plugin>> = self
             .files
             .values()
@@ -34,7 +35,7 @@ impl Keeper {
         if new.is_empty() || !self.settings.self_test {
             return Ok(());
         }
-        let serving = self.plugins_that_serve()?;
+        let serving = self.plugins_that_stay(said)?;
         for (file, why) in together(&self.engine, &serving, &new) {
             self.refuse(&file, why)?;
         }
@@ -57,11 +58,15 @@ impl Keeper {
         }
     }
 
-    /// Those of the newest generation; one that cannot be loaded here is told elsewhere, and left out.
-    fn plugins_that_serve(&mut self) -> Result<Vec<Arc<Plugin>>, LedgerError> {
+    /// Those of the newest generation, without those that retire; one that cannot be loaded here is told elsewhere, and left out.
+    fn plugins_that_stay(&mut self, said: &[Said]) -> Result<Vec<Arc<Plugin>>, LedgerError> {
+        let retiring: BTreeSet<String> = retiring(said, &self.holds())
+            .into_iter()
+            .map(|(file, _)| file.to_owned())
+            .collect();
         let mut serving = Vec::new();
         for member in self.newest_members()?.unwrap_or_default() {
-            if member.is_candidate() {
+            if member.is_candidate() || retiring.contains(&member.file) {
                 continue;
             }
             let key = Key::of(&member);

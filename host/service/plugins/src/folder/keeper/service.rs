@@ -44,8 +44,20 @@ impl Keeper {
     }
 
     fn proposal(&self, current: Option<&Generation>, said: Option<&[Said]>) -> Proposal {
-        let holds = self
-            .files
+        propose(
+            current,
+            said,
+            &self.holds(),
+            Entry {
+                shadow_first: self.settings.shadow_first,
+                ask_for_more: self.settings.ask_for_more,
+            },
+        )
+    }
+
+    /// The folder's files, as a proposal sees them.
+    pub(super) fn holds(&self) -> BTreeMap<&str, (Option<Said>, Holding<'_>)> {
+        self.files
             .iter()
             .map(|(file, held)| {
                 let state = match &held.state {
@@ -56,16 +68,7 @@ impl Keeper {
                 };
                 (file.as_str(), (self.content(file), state))
             })
-            .collect();
-        propose(
-            current,
-            said,
-            &holds,
-            Entry {
-                shadow_first: self.settings.shadow_first,
-                ask_for_more: self.settings.ask_for_more,
-            },
-        )
+            .collect()
     }
 
     /// Good files whose id is taken, and those whose id is free now.
