@@ -38,15 +38,16 @@ pub(super) fn write(dir: &Path, rejection: &Rejection) -> bool {
     written.is_ok()
 }
 
-pub(super) fn remove(dir: &Path, file: &str) {
+/// False: there was none, or it stays.
+pub(super) fn remove(dir: &Path, file: &str) -> bool {
     let path = path(dir, file);
-    match std::fs::remove_file(&path) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => {
-            tracing::debug!(file = %path.display(), why = %error, "an old rejection cannot be removed")
-        }
+    let removed = std::fs::remove_file(&path);
+    if let Err(error) = &removed
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        tracing::debug!(file = %path.display(), why = %error, "an old rejection cannot be removed");
     }
+    removed.is_ok()
 }
 
 /// Files whose reasons lie in the folder, and that do not.

@@ -1,6 +1,8 @@
 //! A refusal is told as long as its cause lies in the folder, and not longer.
 
-use cosell_plugins::What;
+use std::sync::Arc;
+
+use cosell_plugins::{Slate, What};
 
 use crate::guest::{Guest, Val, manifest};
 use crate::house::House;
@@ -50,6 +52,20 @@ async fn bytes_that_were_known_before_a_bad_copy_take_its_refusal_back() {
     house.drop_file(FILE, b"half a file").await;
     assert!(house.path("50-acme.rejected.json").exists());
     house.drop_file(FILE, acme("1.0.0")).await;
+    assert_eq!(house.serving(), ["acme 1.0.0"]);
+    assert!(is_forgotten(&house, FILE));
+}
+
+#[tokio::test]
+async fn bytes_that_come_back_while_no_host_runs_take_their_refusal_back() {
+    let ledger = Arc::new(Slate::default());
+    let house = House::with_ledger(&[(FILE, acme("1.0.0"))], ledger.clone());
+    house.drop_file(FILE, b"half a file").await;
+    let reason = std::fs::read(house.path("50-acme.rejected.json")).unwrap();
+    drop(house);
+    let files = [(FILE, acme("1.0.0")), ("50-acme.rejected.json", reason)];
+    let house = House::with_ledger(&files, ledger);
+    house.folder.reload().await;
     assert_eq!(house.serving(), ["acme 1.0.0"]);
     assert!(is_forgotten(&house, FILE));
 }

@@ -53,8 +53,10 @@ impl Keeper {
         let now = self.content(file);
         let is_old = said.is_some_and(|said| now.as_ref().is_some_and(|now| said.contains(now)));
         if is_old || is_stranger {
-            if self.held(file).is_refused() {
-                rejected::remove(&self.dir, file);
+            // A host from before may have refused what lay here meanwhile. Of what a stranger holds nobody knows whether its reason is true.
+            let was_refused = self.held(file).is_refused();
+            let lay_there = (is_old || was_refused) && rejected::remove(&self.dir, file);
+            if was_refused || lay_there {
                 let message = format!("{file}: the bytes that were refused are gone");
                 self.tell(&[PluginEvent::nameless(file, What::Retired, message)]);
             }
