@@ -65,6 +65,8 @@ pub struct Detail {
     pub approved: Approved,
     /// The key of whoever vouched for it, as [`TrustedKey`](crate::signature::TrustedKey) is written; none: nobody was asked.
     pub signer: Option<String>,
+    /// The key of whoever vouched for the engine that runs it, where one does.
+    pub engine_signer: Option<String>,
     /// What it wants beyond the version that served when it came: then a person promotes it, and nothing else does.
     pub wants: Vec<String>,
 }

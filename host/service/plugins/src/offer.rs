@@ -168,6 +168,7 @@ impl Offer {
                 let engines = of_wasm(engine).map_err(|why| self.blame(why))?;
                 Ok(Vouched {
                     by: own.by.filter(|_| engines.by.is_some()),
+                    engine_by: engines.by,
                     warning: own.warning.or(engines.warning),
                 })
             }

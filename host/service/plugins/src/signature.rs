@@ -84,6 +84,8 @@ impl Trust {
 pub(crate) struct Vouched {
     /// The key, in base64.
     pub(crate) by: Option<String>,
+    /// The key that vouches for the engine, where one runs it.
+    pub(crate) engine_by: Option<String>,
     /// Why nobody does; only under [`Policy::Warn`].
     pub(crate) warning: Option<String>,
 }
@@ -106,10 +108,12 @@ pub(crate) fn vouched(trust: &Trust, path: &Path, bytes: &[u8]) -> Result<Vouche
     match signer(trust, path, bytes) {
         Ok(key) => Ok(Vouched {
             by: Some(key.text.clone()),
+            engine_by: None,
             warning: None,
         }),
         Err(why) if trust.policy == Policy::Warn => Ok(Vouched {
             by: None,
+            engine_by: None,
             warning: Some(why),
         }),
         Err(why) => {

@@ -174,6 +174,7 @@ impl Keeper {
                 promote: operator.promote,
                 approved: Approved::of(plugin, &plugin.imports),
                 signer: vouched.by,
+                engine_signer: vouched.engine_by,
                 ..Detail::default()
             },
         };
