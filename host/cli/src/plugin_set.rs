@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::ensure;
 use cosell_host::verbs::{
-    self, Archive, CandidateView, NO_PLUGIN, PluginList, SetChanged, ShadowView,
+    self, Archive, CandidateView, NO_PLUGIN, PluginList, SetChanged, ShadowView, UnvouchedView,
 };
 use cosell_plugins::{short_hash, strangers};
 use serde_json::{Value, json};
@@ -89,8 +89,9 @@ pub(crate) struct ProposeArgs {
 }
 
 pub(crate) async fn list(args: ListArgs) -> anyhow::Result<ExitCode> {
-    let archive = Archive::to_look(&args.on.config()?, None)?;
-    let list = verbs::plugin_list(&archive).await?;
+    let config = args.on.config()?;
+    let archive = Archive::to_look(&config, None)?;
+    let list = verbs::plugin_list(&archive, &config.plugins).await?;
     args.on.say(&list, |list| print(list, args.deals))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -160,6 +161,15 @@ fn changed_to(on: &On, changed: &SetChanged) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What follows from it on a host of this configuration.
+pub(crate) const fn while_unvouched(one: &UnvouchedView) -> &'static str {
+    if one.is_shadow {
+        "nobody who is trusted vouches for it, so a host with this configuration does not judge it"
+    } else {
+        "nobody who is trusted vouches for it, so a host with this configuration takes up no deal"
+    }
+}
+
 fn print(list: &PluginList, with_deals: bool) {
     match &list.generation {
         Some(now) => println!(
@@ -187,6 +197,11 @@ fn print(list: &PluginList, with_deals: bool) {
             ]);
         }
         println!("{table}");
+    }
+    for one in &list.unvouched {
+        println!();
+        println!("! {} ({}): {}", one.plugin, one.file, while_unvouched(one));
+        println!("  {}", one.why);
     }
     for candidate in &list.candidates {
         println!();

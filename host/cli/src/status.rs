@@ -9,6 +9,7 @@ use cosell_host::expiry::Expiry;
 use cosell_host::status::{Deal, Status, status as read};
 use cosell_host::verbs::{NO_PLUGIN, PluginNews};
 
+use crate::plugin_set::while_unvouched;
 use crate::screen::{On, count, id, short};
 
 /// States that are told deal by deal.
@@ -153,6 +154,12 @@ fn print_next(status: &Status, stuck: i64, folder: &Path) {
 /// What is not settled about plugins: for each the command that says more, or ends it.
 fn about_plugins(news: &PluginNews, folder: &Path) -> Vec<(String, String)> {
     let mut lines = Vec::new();
+    for one in &news.unvouched {
+        lines.push((
+            "cosell plugin list".to_owned(),
+            format!("! {} ({}): {}", one.plugin, one.file, while_unvouched(one)),
+        ));
+    }
     for one in &news.candidates {
         let (plugin, version, file) = (&one.plugin, &one.version, &one.file);
         lines.push(if !one.wants.is_empty() {
@@ -225,7 +232,7 @@ fn seconds(ms: i64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use cosell_host::verbs::{Moment, PluginLine, RefusedView, SlowView};
+    use cosell_host::verbs::{Moment, PluginLine, RefusedView, SlowView, UnvouchedView};
 
     use super::*;
 
@@ -267,12 +274,19 @@ mod tests {
                 by: String::new(),
                 why: String::new(),
             }],
+            unvouched: vec![UnvouchedView {
+                plugin: "acme".to_owned(),
+                file: "f.wasm".to_owned(),
+                is_shadow: false,
+                why: "it is not signed".to_owned(),
+            }],
         };
         let lines = about_plugins(&news, Path::new("plugins"));
         let commands: Vec<&str> = lines.iter().map(|(command, _)| command.as_str()).collect();
         assert_eq!(
             commands,
             [
+                "cosell plugin list",
                 "cosell plugin list --deals",
                 "cosell plugin list",
                 "cosell plugin promote c.wasm --by WHO",
@@ -280,7 +294,8 @@ mod tests {
                 "cosell plugin list",
             ]
         );
-        assert!(lines[2].1.contains("waits for a person"), "{lines:?}");
+        assert!(lines[0].1.contains("takes up no deal"), "{lines:?}");
+        assert!(lines[3].1.contains("waits for a person"), "{lines:?}");
         assert!(
             lines.iter().all(|(_, why)| !why.contains('\n')),
             "{lines:?}"

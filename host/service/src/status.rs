@@ -154,7 +154,7 @@ pub async fn status(config: &Config) -> Result<Status, StoreError> {
         open_writes: census.intents,
         cards: census.cards,
         holds: census.holds,
-        plugins: plugin_news(&*store).await?,
+        plugins: plugin_news(&*store, &config.plugins).await?,
         audit_whole: store.check_audit().await?.is_empty(),
         deals,
     })

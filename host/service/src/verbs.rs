@@ -30,6 +30,7 @@ mod retry;
 mod rules;
 mod subject;
 mod unseal;
+mod vouching;
 
 pub use cosell_sync::side::Side;
 
@@ -68,6 +69,7 @@ pub use retry::{Woken, retry, retry_parked};
 pub use rules::{RULES, meaning};
 pub use subject::{Subject, subject, subject_of};
 pub use unseal::{Unsealed, unseal};
+pub use vouching::UnvouchedView;
 
 #[cfg(test)]
 mod tests {

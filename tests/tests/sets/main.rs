@@ -30,7 +30,8 @@ fn archive(world: &World) -> anyhow::Result<Archive> {
 
 /// As `cosell plugin list` shows it.
 async fn listed(world: &World) -> anyhow::Result<PluginList> {
-    Ok(plugin_list(&archive(world)?).await?)
+    let plugins = Config::load(&world.config)?.plugins;
+    Ok(plugin_list(&archive(world)?, &plugins).await?)
 }
 
 /// Waits until the list shows what is waited for.

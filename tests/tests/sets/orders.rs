@@ -1,9 +1,11 @@
 //! What people order: back to an older set, out with a version, in again.
 
 use anyhow::{Context as _, ensure};
+use cosell_host::config::Config;
 use cosell_host::verbs::{
     VerbError, plugin_list, promote_plugin, quarantine_plugin, release_plugin, roll_back_plugins,
 };
+use cosell_plugins::signature::{Policy, Trust};
 use cosell_tests::World;
 
 use crate::{
@@ -181,12 +183,36 @@ async fn orders_about_what_is_not_there_say_what_is() -> Told {
     let list = list_where(&world, "the ban", |list| list.quarantined.len() == 1).await?;
     ensure!(list.quarantined[0].sha256 == hash, "{list:#?}");
     ensure!(
-        plugin_list(&archive)
-            .await?
-            .generation
-            .map(|one| one.generation)
-            == Some(1),
+        listed(&world).await?.generation.map(|one| one.generation) == Some(1),
         "and the set is as it was"
+    );
+    world.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_serves_and_nobody_vouches_for_is_told_where_that_is_required() -> Told {
+    let world = World::start().await?;
+    let mut plugins = Config::load(&world.config)?.plugins;
+    let list = plugin_list(&archive(&world)?, &plugins).await?;
+    ensure!(list.unvouched.is_empty(), "nobody asks: {list:#?}");
+    // As a host that is configured so will find it.
+    let key = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
+    plugins.trust = Trust {
+        policy: Policy::Require,
+        keys: vec![key.parse().map_err(anyhow::Error::msg)?],
+    };
+    let list = plugin_list(&archive(&world)?, &plugins).await?;
+    ensure!(
+        list.unvouched.len() == list.plugins.len(),
+        "each of them: {list:#?}"
+    );
+    let one = &list.unvouched[0];
+    ensure!(
+        one.file == "10-opportunity.wasm"
+            && !one.is_shadow
+            && one.why.contains("it is not signed")
+            && one.why.contains("minisign -Sm 10-opportunity.wasm"),
+        "{one:#?}"
     );
     world.end().await
 }

@@ -208,7 +208,8 @@ async fn a_deal_in_step_is_recorded_once_sealed_and_given_away_without_a_name() 
 async fn judged(world: &World) -> anyhow::Result<PluginList> {
     let began = Instant::now();
     loop {
-        let list = plugin_list(&archive(world)?).await?;
+        let plugins = Config::load(&world.config)?.plugins;
+        let list = plugin_list(&archive(world)?, &plugins).await?;
         let is_judged = list.candidates.iter().any(|one| {
             let shadow = one.shadow.as_ref();
             shadow.is_some_and(|shadow| shadow.judged > 0 && shadow.judged == shadow.deals)

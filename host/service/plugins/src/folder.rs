@@ -12,6 +12,7 @@ mod rejected;
 mod scan;
 mod served;
 mod strangers;
+mod trust;
 
 use std::io;
 use std::path::PathBuf;
@@ -29,6 +30,7 @@ pub use events::{PluginEvent, What};
 pub use once::with_candidate;
 pub use served::{Behind, Judged, Serving, serving};
 pub use strangers::{Stranger, strangers};
+pub use trust::{needs_a_signature, unvouched};
 
 use crate::engine::Engine;
 use crate::ledger::{Ledger, LedgerError, Slate};

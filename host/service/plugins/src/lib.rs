@@ -69,7 +69,7 @@ pub use compiler::{Compiler, CompilerProcess};
 pub use engine::{Engine, EngineError, EngineSettings};
 pub use folder::{
     Behind, FolderError, FolderSettings, Judged, PluginEvent, PluginFolder, Serving, Stranger,
-    What, serving, strangers, with_candidate,
+    What, needs_a_signature, serving, strangers, unvouched, with_candidate,
 };
 pub use generation::{Generation, Member, Mode, Promote};
 pub use ledger::{Ledger, LedgerError, Slate};

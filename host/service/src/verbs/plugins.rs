@@ -10,7 +10,9 @@ use serde_json::Value;
 
 use super::deals::is_a_deal;
 use super::pages::Pages;
+use super::vouching::{UnvouchedView, without_voucher};
 use super::{Archive, Moment, VerbError};
+use crate::config::Plugins;
 use crate::set::generation;
 use crate::shadow::{DIFFERS, SAME, UNJUDGED, by_deal};
 
@@ -34,6 +36,8 @@ pub struct PluginList {
     pub refused: Vec<RefusedView>,
     /// Versions in the set that some host saw come near the limit of a call.
     pub slow: Vec<SlowView>,
+    /// Versions in the set for which nobody vouches whom this configuration trusts, where it requires that.
+    pub unvouched: Vec<UnvouchedView>,
     /// Versions that are not taken any more.
     pub quarantined: Vec<OutView>,
     /// Generations before, the newest first.
@@ -148,6 +152,8 @@ pub struct PluginNews {
     pub refused: Vec<RefusedView>,
     /// Versions in the set that some host saw come near the limit of a call.
     pub slow: Vec<SlowView>,
+    /// Versions in the set for which nobody vouches whom this configuration trusts, where it requires that.
+    pub unvouched: Vec<UnvouchedView>,
 }
 
 /// A version that is out.
@@ -167,11 +173,11 @@ pub struct OutView {
     pub at: Moment,
 }
 
-/// What serves, what is to come, what was refused, and how it came to that.
+/// What serves, what is to come, what was refused, and how it came to that; and what of it a host of this configuration may not run.
 ///
 /// # Errors
 /// [`VerbError::Store`].
-pub async fn plugin_list(archive: &Archive) -> Result<PluginList, VerbError> {
+pub async fn plugin_list(archive: &Archive, plugins: &Plugins) -> Result<PluginList, VerbError> {
     let store = &*archive.store;
     let history: Vec<Generation> = store
         .set_history(LISTED + 1)
@@ -205,6 +211,7 @@ pub async fn plugin_list(archive: &Archive) -> Result<PluginList, VerbError> {
         candidates,
         refused: refused(&events),
         slow: slow(&events, members),
+        unvouched: without_voucher(store, plugins, members).await?,
         quarantined: out
             .into_iter()
             .filter(|one| one.released.is_none())
@@ -218,7 +225,7 @@ pub async fn plugin_list(archive: &Archive) -> Result<PluginList, VerbError> {
 ///
 /// # Errors
 /// The store does not answer.
-pub async fn plugin_news(store: &dyn Store) -> Result<PluginNews, StoreError> {
+pub async fn plugin_news(store: &dyn Store, plugins: &Plugins) -> Result<PluginNews, StoreError> {
     let newest = store.active_set().await?.map(generation);
     let members = newest.map_or_else(Vec::new, |newest| newest.members);
     let events = store.set_events(EVENTS).await?;
@@ -231,6 +238,7 @@ pub async fn plugin_news(store: &dyn Store) -> Result<PluginNews, StoreError> {
         candidates: candidates.map(line).collect(),
         refused: refused(&events),
         slow: slow(&events, &members),
+        unvouched: without_voucher(store, plugins, &members).await?,
     })
 }
 
