@@ -31,7 +31,7 @@ const CLOSER: [(&str, &str, &str, &str); 18] = [
     (
         "an update that wants more columns than the version that serves",
         "it waits for a person, whatever its own operator file says",
-        "host/service/plugins/src/folder/propose.rs",
+        "host/service/plugins/src/folder/propose/tests.rs",
         "a_version_that_wants_more_waits_for_a_person_and_one_that_wants_less_does_not",
     ),
     (

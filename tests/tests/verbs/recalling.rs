@@ -9,6 +9,7 @@ use cosell_host::app;
 use cosell_host::config::Config;
 use cosell_host::personal::Person;
 use cosell_host::seal::Seal;
+use cosell_host::sweep::{sweep_crm, sweep_partner_center};
 use cosell_host::verbs::{PluginList, erase, plugin_list, record, recorded, replay, subject_of};
 use cosell_local_postgres::LocalPostgres;
 use cosell_simulator::{Fault, FaultKind, Service};
@@ -19,6 +20,8 @@ use serde_json::json;
 use crate::{Told, archive, desk, linked};
 
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// Sweeps after which nothing new may be left.
+const SWEEPS_MAX: usize = 5;
 /// What the world's people are called, as they stand in every deal of it.
 const ANNA: [&str; 4] = ["Kovács", "anna.kovacs", "555 0100", "Anna"];
 
@@ -297,6 +300,22 @@ fn anna() -> Person {
     }
 }
 
+/// Sweeps both sides until nothing is news any more.
+async fn swept(world: &World) -> Told {
+    let desk = world.desk()?;
+    let connection = &desk.connections["simulated"];
+    for _ in 0..SWEEPS_MAX {
+        let rung =
+            sweep_crm(desk, connection).await? + sweep_partner_center(desk, connection).await?;
+        desk.rope.notify_one();
+        world.quiet().await?;
+        if rung == 0 {
+            return Ok(());
+        }
+    }
+    anyhow::bail!("{SWEEPS_MAX} sweeps in a row rang")
+}
+
 async fn erased_from(mut world: World) -> Told {
     let account = world.account("Contoso Kft.", "HU")?;
     let notes = json!({ "name": "Platform", "description": "call Anna Kovács first" });
@@ -315,7 +334,9 @@ async fn erased_from(mut world: World) -> Told {
         })
         .await?;
     world.quiet().await?;
-    // Edits that nobody has carried yet would be carried by the run below.
+    // Edits that nobody has carried yet would be carried by the run below, and what we have written ourselves is news to a sweep once: the one with which
+    // the host starts below would have the deal looked at, and learn again what is being erased.
+    swept(&world).await?;
     let config = Config::load(&world.config)?;
     let speaks = |line: &&String| ANNA.iter().any(|word| line.contains(word));
     // A host beside us would sweep, and note that.

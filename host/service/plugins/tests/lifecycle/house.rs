@@ -15,9 +15,10 @@ use cosell_sync::row::{Row, Seen};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct House {
-    pub(crate) dir: tempfile::TempDir,
     pub(crate) folder: PluginFolder,
     pub(crate) events: mpsc::Receiver<PluginEvent>,
+    /// Goes last: a keeper that lives on for a moment would see its files go, and have the ledger retire what they were.
+    pub(crate) dir: tempfile::TempDir,
 }
 
 impl House {
