@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use cosell_host::counting;
 use cosell_host::sweep::{sweep_crm, sweep_partner_center};
 use cosell_simulator::{
@@ -193,6 +193,37 @@ async fn a_row_that_was_deleted_while_the_change_token_was_dead_is_found_by_the_
             &["one_sided_links"],
         )
         .await
+}
+
+/// A list that is read while people edit may leave one out between two of its pages, and its moment is passed.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_neither_a_webhook_nor_a_sweep_has_told_is_found_by_the_count() -> Told {
+    let world = World::start().await?;
+    world.linked(&json!({})).await?;
+    let account = world.account("Contoso Kft.", "HU")?;
+    let before = world.quiet().await?.deals.len();
+    for service in [Service::PartnerCenter, Service::Dataverse] {
+        world.control().webhook_fault(WebhookFault {
+            service,
+            kind: WebhookFaultKind::Drop,
+            count: None,
+        });
+    }
+    let referral = world.referral("Unheard of", "Fabrikam", "DE")?;
+    let row = world.opportunity(&account, &json!({ "name": "Nor of this one" }))?;
+    world.quiet().await?;
+    let desk = world.desk()?;
+    let after = world.status().await?.deals.len();
+    ensure!(after == before, "nobody has told of the two");
+    world.control().clear_faults();
+    let found = counting::count(desk, "simulated").await?;
+    ensure!(found.unexplained == 2, "{found:?}");
+    world.row_of(&referral).await?;
+    world.referral_of(&row).await?;
+    world.quiet().await?;
+    let again = counting::count(desk, "simulated").await?;
+    ensure!(again.unexplained == 0, "{again:?}");
+    world.end().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
