@@ -14,7 +14,9 @@ use tracing::{info, warn};
 
 use crate::desk::Desk;
 use crate::personal::mask;
+use crate::pipeline::Run;
 use crate::records::REFERRAL;
+use crate::sweep;
 use crate::verbs::{self, Exception, VerbError, What};
 
 /// How often it is asked whether it is time.
@@ -23,8 +25,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(600);
 const EVERY_MS: Millis = 24 * 60 * 60 * 1_000;
 /// What cannot be explained at first may just be on its way: it is counted once more before somebody is called.
 const AGAIN_MS: Millis = 10 * 60 * 1_000;
-/// Events of one transaction.
-const EVENTS_MAX: usize = 500;
 /// Under this name the store keeps what the last count came to.
 const NOTE: &str = "count";
 
@@ -93,11 +93,8 @@ pub async fn count(desk: &Desk, connection: &str) -> Result<Count, VerbError> {
         .filter(|one| one.what == What::NoLane)
         .filter_map(|one| Some(heard_of(connection, record_of(one)?)))
         .collect();
-    for some in unheard.chunks(EVENTS_MAX) {
-        desk.room.may_take()?;
-        desk.store.accept(some.to_vec(), None).await?;
-    }
-    if !missing.is_empty() || !unheard.is_empty() {
+    let rung = missing.len() + sweep::accept(desk, unheard, None).await?;
+    if rung > 0 {
         desk.rope.notify_one();
     }
     let unexplained = books.iter().map(|book| book.unexplained).sum();
@@ -113,7 +110,7 @@ pub async fn count(desk: &Desk, connection: &str) -> Result<Count, VerbError> {
         referrals = books.iter().map(|book| book.referrals).sum::<usize>(),
         linked = books.iter().map(|book| book.linked).sum::<usize>(),
         unexplained,
-        rung = missing.len() + unheard.len(),
+        rung,
         "counted the books of both sides"
     );
     Ok(count)
@@ -121,18 +118,13 @@ pub async fn count(desk: &Desk, connection: &str) -> Result<Count, VerbError> {
 
 /// The record that the host has never heard of.
 fn record_of(exception: &Exception) -> Option<RecordKey> {
-    let key = |side: Side, kind: &str, id: &str| RecordKey {
-        side: side.as_str().to_owned(),
-        kind: kind.to_owned(),
-        id: id.to_owned(),
-    };
     match (
         &exception.crm_table,
         &exception.crm_row,
         &exception.referral,
     ) {
-        (Some(table), Some(row), _) => Some(key(Side::Crm, table, row)),
-        (_, _, Some(referral)) => Some(key(Side::PartnerCenter, REFERRAL, referral)),
+        (Some(table), Some(row), _) => Some(Run::record(Side::Crm, table, row)),
+        (_, _, Some(referral)) => Some(Run::record(Side::PartnerCenter, REFERRAL, referral)),
         _ => None,
     }
 }

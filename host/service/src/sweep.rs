@@ -7,7 +7,7 @@ use std::time::Duration;
 use cosell_remote::dataverse::{ChangePage, Changes, Next};
 use cosell_remote::partner_center::Unread;
 use cosell_remote::{Class, Permit};
-use cosell_store::{AcceptedEvent, CursorAdvance, FULL_COMPARE, LaneFilter, RecordKey};
+use cosell_store::{AcceptedEvent, CursorAdvance, FULL_COMPARE, LaneFilter, RecordKey, StoreError};
 use cosell_sync::deal::Timestamp;
 use cosell_sync::row::{Needs, RecordKind};
 use cosell_sync::side::Side;
@@ -403,12 +403,12 @@ async fn look_at_all(desk: &Desk, connection: &Connection) -> Result<(), Trouble
     Ok(())
 }
 
-/// The cursor passes only with the last of its events (I10).
-async fn accept(
+/// Rings, as many at once as one transaction bears; returns how many of them ring. The cursor passes only with the last of its events (I10).
+pub(crate) async fn accept(
     desk: &Desk,
     mut events: Vec<AcceptedEvent>,
     mut advance: Option<CursorAdvance>,
-) -> Result<usize, Trouble> {
+) -> Result<usize, StoreError> {
     let mut rung = 0;
     loop {
         let rest = events.split_off(events.len().min(EVENTS_MAX));

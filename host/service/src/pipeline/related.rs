@@ -97,11 +97,9 @@ async fn above(
     let deals = ups
         .iter()
         .filter_map(|below| match row.cells.get(below.up) {
-            Some(Cell::Reference(deal)) => Some(RecordKey {
-                side: Side::Crm.as_str().to_owned(),
-                kind: below.above.table().to_owned(),
-                id: deal.id.to_ascii_lowercase(),
-            }),
+            Some(Cell::Reference(deal)) => {
+                Some(Run::record(Side::Crm, below.above.table(), &deal.id))
+            }
             _ => None,
         });
     Ok(deals.collect())

@@ -241,7 +241,7 @@ impl<'a> Run<'a> {
     }
 
     /// The record of a bell or member on this side.
-    pub(super) fn record(side: Side, kind: &str, id: &str) -> RecordKey {
+    pub(crate) fn record(side: Side, kind: &str, id: &str) -> RecordKey {
         RecordKey {
             side: side.as_str().to_owned(),
             kind: kind.to_owned(),
